@@ -1,0 +1,1 @@
+//! Under construction in this commit; the map is in README.md.
