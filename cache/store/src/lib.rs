@@ -1,1 +1,6 @@
-//! Under construction in this commit; the map is in README.md.
+//! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
+//! image layout. Has never heard of a Dockerfile, an instruction or a process.
+
+mod error;
+
+pub use error::{Error, Result};

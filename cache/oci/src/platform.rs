@@ -1,0 +1,146 @@
+//! Platforms as `os/arch[/variant]`. Knows the names that Docker normalises, not which machine this is.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// An operating system, a processor architecture in Go's names, and a variant such as `v7`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Platform {
+    /// The processor architecture in Go's names: `amd64`, `arm64`, …
+    pub architecture: String,
+    /// The operating system: `linux`, …
+    pub os: String,
+    /// The version of the operating system, used by Windows images.
+    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<String>,
+    /// Required features of the operating system.
+    #[serde(rename = "os.features", default, skip_serializing_if = "Vec::is_empty")]
+    pub os_features: Vec<String>,
+    /// The variant of the architecture: `v7` of `arm`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// A platform without a variant, names taken as they are.
+    pub fn new(os: impl Into<String>, architecture: impl Into<String>) -> Self {
+        Self {
+            architecture: architecture.into(),
+            os: os.into(),
+            os_version: None,
+            os_features: Vec::new(),
+            variant: None,
+        }
+    }
+
+    /// The platform this program was compiled for, in Go's names.
+    pub fn native() -> Self {
+        normalise(std::env::consts::OS, std::env::consts::ARCH, None)
+    }
+
+    /// Whether an image for `self` serves someone who asks for `wanted`. A missing variant on either side of arm64
+    /// means `v8`, of arm `v7`; any other variant must be equal.
+    pub fn serves(&self, wanted: &Self) -> bool {
+        let variant = |platform: &Self| match (platform.architecture.as_str(), platform.variant.as_deref()) {
+            ("arm64", None) => Some("v8".to_owned()),
+            ("arm", None) => Some("v7".to_owned()),
+            ("amd64", None) => Some("v1".to_owned()),
+            (_, variant) => variant.map(str::to_owned),
+        };
+        self.os == wanted.os && self.architecture == wanted.architecture && variant(self) == variant(wanted)
+    }
+}
+
+fn normalise(os: &str, architecture: &str, variant: Option<&str>) -> Platform {
+    let os = match os {
+        "macos" => "darwin",
+        other => other,
+    };
+    let (architecture, variant) = match (architecture, variant) {
+        ("x86_64" | "x86-64" | "amd64", Some("v1") | None) => ("amd64", None),
+        ("x86_64" | "x86-64", other) => ("amd64", other),
+        ("i386" | "i486" | "i586" | "i686" | "x86" | "386", _) => ("386", None),
+        ("aarch64" | "arm64", Some("8" | "v8") | None) => ("arm64", None),
+        ("aarch64", other) => ("arm64", other),
+        ("armhf", _) | ("arm", Some("7") | None) => ("arm", Some("v7")),
+        ("armel", _) | ("arm", Some("6")) => ("arm", Some("v6")),
+        ("arm", Some("5")) => ("arm", Some("v5")),
+        ("powerpc64le", other) => ("ppc64le", other),
+        ("mips64el", other) => ("mips64le", other),
+        other => other,
+    };
+    Platform { variant: variant.map(str::to_owned), ..Platform::new(os, architecture) }
+}
+
+impl FromStr for Platform {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |rule| Error::Invalid { what: "platform", text: text.to_owned(), rule };
+        let lower = text.to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split('/').collect();
+        let plain = |part: &&str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        };
+        if !parts.iter().all(plain) {
+            return Err(wrong("its parts are letters, digits, '_', '-' and '.'"));
+        }
+        match parts[..] {
+            [os] if is_known_os(os) => Ok(normalise(os, std::env::consts::ARCH, None)),
+            [arch] if is_known_arch(arch) => Ok(normalise(std::env::consts::OS, arch, None)),
+            [os, arch] => Ok(normalise(os, arch, None)),
+            [os, arch, variant] => Ok(normalise(os, arch, Some(variant))),
+            [_] => Err(wrong("neither an operating system nor an architecture of that name is known")),
+            _ => Err(wrong("it is written os/arch or os/arch/variant")),
+        }
+    }
+}
+
+fn is_known_os(name: &str) -> bool {
+    ["linux", "windows", "darwin", "macos", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos", "plan9"]
+        .contains(&name)
+}
+
+fn is_known_arch(name: &str) -> bool {
+    const KNOWN: [&str; 22] = [
+        "amd64", "x86_64", "x86-64", "386", "i386", "i686", "x86", "arm64", "aarch64", "arm", "armhf", "armel",
+        "ppc64", "ppc64le", "riscv64", "s390x", "mips", "mipsle", "mips64", "mips64le", "loong64", "wasm",
+    ];
+    KNOWN.contains(&name)
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_normalised_as_docker_does() {
+        for (text, expected) in [
+            ("linux/amd64", "linux/amd64"),
+            ("Linux/x86_64", "linux/amd64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("arm64", "linux/arm64"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+        ] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "linux/", "a/b/c/d", "lin ux/amd64", "nonesuch"] {
+            assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+}
