@@ -104,7 +104,9 @@ mod tests {
         let (cancel, count) = (Cancel::new(), Arc::new(AtomicUsize::new(0)));
         let add = |amount: usize| {
             let count = count.clone();
-            move || drop(count.fetch_add(amount, Ordering::SeqCst))
+            move || {
+                count.fetch_add(amount, Ordering::SeqCst);
+            }
         };
         let kept = cancel.on_cancel(add(1));
         drop(cancel.on_cancel(add(10)));
