@@ -2,5 +2,7 @@
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
 mod error;
+mod root_dir;
 
 pub use error::{Error, Result};
+pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
