@@ -15,7 +15,6 @@ pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
 use crate::error::Result;
-use rbuild_oci::Digest;
 use rbuild_store::layer::Entry;
 use std::io::Read;
 
@@ -37,7 +36,10 @@ pub trait Tree: Send + Sync {
 
     /// The data of a regular file. Reading fails where it is no longer what `entry` says.
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + '_>>;
-}
 
-/// The tree's one word for itself where its whole content is known by a digest, such as a stage by its layers.
-pub type Identity = Option<Digest>;
+    /// Why a path that someone expects is not in the tree, where the tree knows.
+    fn why_missing(&self, path: &[u8]) -> Option<String> {
+        let _ = path;
+        None
+    }
+}
