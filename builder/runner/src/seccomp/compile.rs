@@ -3,8 +3,10 @@
 
 use super::assemble::{Assembler, Jump, Label, SockFilter};
 use super::error::Error;
+use super::listing::Case;
 use super::profile::{Action, ArgTest, Compare, Profile};
-use super::resolve::{Case, Conditions, Range, Section, Verdict, sections};
+use super::ranges::{Range, Section, Verdict};
+use super::resolve::{Conditions, sections};
 
 /// The filter that enforces `profile` under `conditions`: the same bytes every time.
 ///

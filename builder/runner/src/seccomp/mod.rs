@@ -5,8 +5,9 @@
 //! machine and nothing is installed; that is `sys.rs`.
 //!
 //! ```text
-//! docker.rs, json.rs ──▶ profile.rs ──▶ resolve.rs (names → numbers → ranges) ──▶ compile.rs ──▶ assemble.rs
-//!                                         ▲ numbers.rs, multiplex.rs
+//! docker.rs, json.rs    profile.rs    resolve.rs                        compile.rs, assemble.rs
+//! rules by name      →  Profile    →  listing.rs (numbers), ranges.rs →  instructions
+//!                                     from numbers.rs, multiplex.rs
 //! ```
 
 mod arch;
@@ -15,9 +16,11 @@ mod compile;
 mod docker;
 mod error;
 mod json;
+mod listing;
 mod multiplex;
 mod numbers;
 mod profile;
+mod ranges;
 mod resolve;
 
 pub use arch::{Arch, ArchSet};
@@ -26,3 +29,6 @@ pub use compile::compile;
 pub use error::Error;
 pub use profile::{Action, ArgTest, Compare, Family, Profile, Rule, When};
 pub use resolve::Conditions;
+
+#[cfg(test)]
+mod tests;
