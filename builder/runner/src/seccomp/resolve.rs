@@ -2,7 +2,7 @@
 
 use super::arch::Arch;
 use super::listing::Listing;
-use super::numbers::numbers;
+use super::numbers::Numbers;
 use super::profile::{Profile, When};
 use super::ranges::{Section, gather};
 
@@ -20,10 +20,11 @@ pub struct Conditions {
 /// One section for each audit value that the profile admits on this machine, the native one first.
 pub(super) fn sections<'p>(profile: &'p Profile, conditions: &Conditions) -> Vec<Section<'p>> {
     let mut listings: Vec<Listing<'p>> = admitted(profile, conditions.arch).map(Listing::new).collect();
+    let mut numbers = Numbers::default();
     for rule in profile.rules.iter().filter(|rule| applies(&rule.when, conditions)) {
         let redundant = rule.action == profile.default;
         for name in rule.names.split_ascii_whitespace() {
-            let Some(row) = numbers(name) else { continue };
+            let Some(row) = numbers.of(name) else { continue };
             for listing in &mut listings {
                 listing.add(name, row, (!redundant).then_some(rule));
             }

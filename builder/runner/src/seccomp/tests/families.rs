@@ -38,6 +38,16 @@ fn a_profile_without_rules_has_no_newest_call() {
     assert_eq!(value(&profile, Arch::X86_64, 999), 0x0005_0001);
 }
 
+#[test]
+fn a_rule_that_says_what_the_default_says_still_names_its_call() {
+    let profile = super::from_json(
+        r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+            {"names": ["read"], "action": "SCMP_ACT_ALLOW"}, {"names": ["pidfd_open"], "action": "SCMP_ACT_ERRNO"}]}"#,
+    );
+    let values = [0, 433, 434, 435].map(|number| value(&profile, Arch::X86_64, number));
+    assert_eq!(values, [ALLOW, 0x0005_0001, 0x0005_0001, 0x0005_0026]);
+}
+
 /// Docker's profile on x86-64 with these conventions beside it.
 fn admitting(also: ArchSet) -> Profile {
     Profile { families: vec![Family { native: Arch::X86_64, also }].into(), ..Profile::docker() }
