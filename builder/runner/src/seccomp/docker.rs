@@ -1,5 +1,5 @@
-//! Docker's default profile, as data: the rules of `seccomp/default.json` of moby/profiles at seccomp/v0.2.3 and
-//! later (May 2026), less the calls that only other machines have. It knows no number and no instruction.
+//! Docker's default profile, as data: the rules of `seccomp/default.json` of moby/profiles at seccomp/v0.2.3
+//! (May 2026), less the calls that only other machines have. It knows no number and no instruction.
 
 use std::borrow::Cow;
 
