@@ -68,7 +68,7 @@ pub struct KeyValue {
 /// `<<NAME` with the lines that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heredoc {
-    /// The terminator, quotes removed; its span is the `<<NAME` word's instruction.
+    /// The terminator, quotes removed; its span is the whole `<<NAME` word.
     pub name: Text,
     /// The number before `<<`; 0 when there is none.
     pub descriptor: u64,
