@@ -3,26 +3,34 @@
 //!
 //! [`syntax`] splits a file into [`Node`]s; [`parse`] adds each instruction's own rules. Values stay as written:
 //! [`words`] expands them, [`mount`] resolves mounts, [`ignore`] reads `.dockerignore`, [`glob`] matches COPY sources.
+mod csv;
 mod directives;
+mod duration;
 mod error;
+mod flags;
 pub mod glob;
 mod heredoc;
 pub mod ignore;
 pub mod instruction;
+mod json;
+mod lines;
 pub mod mount;
 mod source;
 mod span;
+mod split;
 mod suggest;
+mod syntax;
 mod tree;
 mod unicode;
 pub mod words;
 
-pub use directives::{Check, Directives, Rules};
+pub use directives::{Check, Directives, Rules, detect_syntax};
 pub use error::{Error, ErrorKind};
 pub use instruction::{Command, Instruction, KEYWORDS, Kind};
 pub use source::{Position, Source};
 pub use span::{Span, Text};
 pub use suggest::did_you_mean;
+pub use syntax::syntax;
 pub use tree::{Args, Heredoc, KeyValue, Node, Tree, Warning, WarningKind};
 
 /// A parsed file.
@@ -39,19 +47,29 @@ pub struct Dockerfile {
 /// Parses a whole file: syntax and each instruction's own rules. A file of ARGs alone is fine here.
 pub fn parse(input: &[u8]) -> Result<Dockerfile, Error> {
     let tree = syntax(input)?;
-    Ok(Dockerfile { directives: tree.directives, instructions: Vec::new(), warnings: tree.warnings })
-}
-
-/// Splits a whole file into instructions without looking at their meaning.
-pub fn syntax(input: &[u8]) -> Result<Tree, Error> {
-    Err(Error::new(ErrorKind::NoInstructions, Span::new(0, input.len())))
+    if let Some(check) = &tree.directives.check {
+        Check::parse(check)?;
+    }
+    let mut instructions: Vec<Instruction> = Vec::with_capacity(tree.nodes.len());
+    let mut in_stage = false;
+    for node in &tree.nodes {
+        let instruction = Instruction::typed(node)?;
+        in_stage |= matches!(instruction.kind, Kind::From(_));
+        if !in_stage && !matches!(instruction.kind, Kind::Arg(_)) {
+            let keyword = node.keyword.to_str_lossy().to_ascii_uppercase();
+            let error = Error::new(ErrorKind::BeforeFrom(keyword), node.keyword.span);
+            return Err(error.with_hint("begin with FROM and a base image"));
+        }
+        instructions.push(instruction);
+    }
+    Ok(Dockerfile { directives: tree.directives, instructions, warnings: tree.warnings })
 }
 
 /// Parses an ONBUILD trigger as stored in an image's config; spans are offsets into `text`.
 pub fn parse_instruction(text: &[u8]) -> Result<Instruction, Error> {
-    let mut file = parse(text)?;
-    match file.instructions.pop() {
-        Some(only) if file.instructions.is_empty() => Ok(only),
-        _ => Err(Error::new(ErrorKind::NotOneInstruction(0), Span::new(0, text.len()))),
+    let tree = syntax(text)?;
+    match &tree.nodes[..] {
+        [only] => Instruction::typed(only),
+        nodes => Err(Error::new(ErrorKind::NotOneInstruction(nodes.len()), Span::new(0, text.len()))),
     }
 }

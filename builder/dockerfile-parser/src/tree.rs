@@ -68,7 +68,7 @@ pub struct KeyValue {
 /// `<<NAME` with the lines that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heredoc {
-    /// The terminator, quotes removed; its span is the `<<NAME` word's instruction.
+    /// The terminator, quotes removed; its span is the whole `<<NAME` word.
     pub name: Text,
     /// The number before `<<`; 0 when there is none.
     pub descriptor: u64,
@@ -102,7 +102,7 @@ pub struct Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WarningKind {
-    /// A blank line inside a continued instruction (lint rule NoEmptyContinuation).
+    /// A blank line inside a continued instruction (lint rule `NoEmptyContinuation`).
     EmptyContinuation,
 }
 

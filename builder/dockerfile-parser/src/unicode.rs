@@ -75,11 +75,6 @@ fn last(bytes: &[u8]) -> (char, usize) {
     (char::REPLACEMENT_CHARACTER, 1)
 }
 
-/// `bytes` without leading and trailing Unicode blanks.
-pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
-    &bytes[trimmed(bytes)]
-}
-
 /// Lower case where it matters to the language: ASCII and the two characters whose lower case is ASCII.
 pub(crate) fn lower(bytes: &[u8]) -> String {
     let fold = |c: char| match c {

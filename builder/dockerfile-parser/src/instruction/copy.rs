@@ -1,6 +1,9 @@
 //! `COPY` with its flags.
-use super::Paths;
+use super::{Kind, Paths};
+use crate::error::Error;
+use crate::flags::{Flags, Type};
 use crate::span::Text;
+use crate::tree::Node;
 
 /// Copies from the context, a stage or an image. An empty flag value counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,4 +22,26 @@ pub struct Copy {
     pub parents: bool,
     /// `--exclude`, never expanded.
     pub excludes: Vec<Text>,
+}
+
+const FLAGS: [(&str, Type); 6] = [
+    ("from", Type::Text),
+    ("chown", Type::Text),
+    ("chmod", Type::Text),
+    ("link", Type::Bool),
+    ("parents", Type::Bool),
+    ("exclude", Type::List),
+];
+
+pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
+    let mut flags = Flags::check(node, &FLAGS)?;
+    Ok(Kind::Copy(Box::new(Copy {
+        paths: Paths::of(node)?,
+        from: flags.text("from"),
+        chown: flags.text("chown"),
+        chmod: flags.text("chmod"),
+        link: flags.bool("link").unwrap_or(false),
+        parents: flags.bool("parents").unwrap_or(false),
+        excludes: flags.list("exclude"),
+    })))
 }

@@ -1,1 +1,8 @@
-//! `LABEL`.
+//! `LABEL name=value …`.
+use super::{Kind, named_pairs};
+use crate::error::Error;
+use crate::tree::Node;
+
+pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
+    named_pairs(node).map(Kind::Label)
+}

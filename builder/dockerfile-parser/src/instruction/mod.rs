@@ -29,8 +29,11 @@ pub use onbuild::Onbuild;
 pub use paths::{InlineFile, Paths};
 pub use run::{Device, Network, Run, Script, Security};
 
+use crate::error::{Error, ErrorKind};
+use crate::flags::Flags;
 use crate::span::{Span, Text};
-use crate::tree::KeyValue;
+use crate::tree::{Args, KeyValue, Node};
+use crate::unicode;
 
 /// One instruction with its own rules applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,3 +118,101 @@ pub const KEYWORDS: [&str; 18] = [
     "VOLUME",
     "WORKDIR",
 ];
+
+/// How a keyword's own rules are applied to its node.
+type Rules = fn(&Node) -> Result<Kind, Error>;
+
+/// Each keyword with its rules.
+const RULES: [(&str, Rules); 18] = [
+    ("add", add::parse),
+    ("arg", arg::parse),
+    ("cmd", command::parse_cmd),
+    ("copy", copy::parse),
+    ("entrypoint", command::parse_entrypoint),
+    ("env", env::parse),
+    ("expose", expose::parse),
+    ("from", from::parse),
+    ("healthcheck", healthcheck::parse),
+    ("label", label::parse),
+    ("maintainer", maintainer::parse),
+    ("onbuild", onbuild::parse),
+    ("run", run::parse),
+    ("shell", shell::parse),
+    ("stopsignal", stopsignal::parse),
+    ("user", user::parse),
+    ("volume", volume::parse),
+    ("workdir", workdir::parse),
+];
+
+impl Instruction {
+    /// Applies the keyword's own rules to a node of the syntax layer.
+    pub fn typed(node: &Node) -> Result<Instruction, Error> {
+        let keyword = unicode::lower(&node.keyword.bytes);
+        let Some((_, rules)) = RULES.iter().find(|(name, _)| *name == keyword) else {
+            let written = node.keyword.to_str_lossy().into_owned();
+            return Err(
+                Error::new(ErrorKind::UnknownInstruction(written), node.keyword.span).suggesting(&keyword, KEYWORDS)
+            );
+        };
+        Ok(Instruction {
+            span: node.span,
+            first_line: node.first_line,
+            last_line: node.last_line,
+            keyword: node.keyword.clone(),
+            flags: node.flags.clone(),
+            original: node.original.clone(),
+            comments: node.comments.clone(),
+            kind: rules(node)?,
+        })
+    }
+
+    /// The text of the comment above that describes `name`: `# NAME text`.
+    pub fn description(&self, name: &[u8]) -> Option<Text> {
+        self.comments.iter().find_map(|comment| {
+            let rest = comment.bytes.strip_prefix(name)?.strip_prefix(b" ")?;
+            Some(comment.slice(comment.bytes.len() - rest.len(), comment.bytes.len()))
+        })
+    }
+}
+
+/// The keyword in capitals, for messages.
+fn shown(node: &Node) -> String {
+    unicode::lower(&node.keyword.bytes).to_ascii_uppercase()
+}
+
+/// The place behind the instruction, where something is missing.
+fn missing(node: &Node) -> Span {
+    Span { start: node.original.span.end, end: node.original.span.end }
+}
+
+/// Refuses any flag.
+fn no_flags(node: &Node) -> Result<(), Error> {
+    Flags::check(node, &[]).map(|_| ())
+}
+
+/// The arguments, at least one.
+fn some_arguments(node: &Node) -> Result<Vec<Text>, Error> {
+    let args = node.flat_args();
+    if args.is_empty() { Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node))) } else { Ok(args) }
+}
+
+/// The only argument.
+fn one_argument(node: &Node) -> Result<Text, Error> {
+    let mut args = node.flat_args();
+    match args.pop() {
+        Some(only) if args.is_empty() => Ok(only),
+        _ => Err(Error::new(ErrorKind::ExactlyOneArgument(shown(node)), missing(node))),
+    }
+}
+
+/// The pairs of ENV and LABEL, at least one, none with a blank name.
+fn named_pairs(node: &Node) -> Result<Vec<KeyValue>, Error> {
+    no_flags(node)?;
+    let Args::Pairs(pairs) = &node.args else {
+        return Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node)));
+    };
+    match pairs.iter().find(|pair| pair.key.is_empty()) {
+        Some(blank) => Err(Error::new(ErrorKind::BlankName(shown(node)), blank.key.span.to(blank.value.span))),
+        None => Ok(pairs.clone()),
+    }
+}
