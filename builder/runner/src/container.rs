@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::caps::Caps;
+use crate::seccomp::SockFilter;
 use crate::userns::IdMap;
 
 /// One process and everything around it.
@@ -166,7 +167,7 @@ pub struct Confinement {
     /// Bounding set, and what user 0 holds; less where this program itself holds less.
     pub caps: Caps,
     /// A compiled seccomp filter; none lets every call through.
-    pub seccomp: Option<Vec<seccompiler::sock_filter>>,
+    pub seccomp: Option<Vec<SockFilter>>,
     /// Whether set-user-id programs and file capabilities are without effect.
     pub no_new_privileges: bool,
     /// Paths that read as empty.

@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use crate::seccomp::SockFilter;
+
 /// Attributes of `mount_setattr(2)`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MountAttributes {
@@ -168,9 +170,9 @@ pub(crate) fn default_signals() {
 }
 
 /// A seccomp filter for this process and its children.
-pub(crate) fn install_filter(filter: &[(u16, u8, u8, u32)]) -> io::Result<()> {
+pub(crate) fn install_filter(filter: &[SockFilter]) -> io::Result<()> {
     let mut program: Vec<libc::sock_filter> =
-        filter.iter().map(|&(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k }).collect();
+        filter.iter().map(|one| libc::sock_filter { code: one.code, jt: one.jt, jf: one.jf, k: one.k }).collect();
     let length = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
     let fprog = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
     // SAFETY: `fprog` points to `length` instructions that live through the call.

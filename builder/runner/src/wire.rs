@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
 use crate::plan::{BindSource, MountFlags, Otherwise, SetupOp};
+use crate::seccomp::SockFilter;
 use crate::stub::Stub;
 
 /// The bytes of a value.
@@ -97,6 +98,7 @@ macro_rules! fields {
 
 fields!(Overlay { lowers, upper, work, volatile, userxattr });
 fields!(MountFlags { 0 });
+fields!(SockFilter { code, jt, jf, k });
 fields!(Stub { path, directory, parent_before, parent_after });
 variants!(Propagation { 0 => Private {}, 1 => Slave {}, 2 => Shared {} });
 variants!(Otherwise { 0 => Fail {}, 1 => Bind { path }, 2 => Skip {} });
@@ -206,17 +208,5 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
     }
     fn get(input: &mut &[u8]) -> Option<Self> {
         Some((A::get(input)?, B::get(input)?))
-    }
-}
-
-impl Wire for (u16, u8, u8, u32) {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
-        self.2.put(out);
-        self.3.put(out);
-    }
-    fn get(input: &mut &[u8]) -> Option<Self> {
-        Some((u16::get(input)?, u8::get(input)?, u8::get(input)?, u32::get(input)?))
     }
 }

@@ -164,8 +164,7 @@ fn privileges(container: &Container) -> Vec<SetupOp> {
         ops.push(SetupOp::NoNewPrivileges {});
     }
     if let Some(filter) = &confinement.seccomp {
-        let filter = filter.iter().map(|one| (one.code, one.jt, one.jf, one.k)).collect();
-        ops.push(SetupOp::Seccomp { filter });
+        ops.push(SetupOp::Seccomp { filter: filter.clone() });
     }
     ops.push(SetupOp::Bounding { caps: confinement.caps });
     let mut user = container.user.clone();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
+use crate::seccomp::SockFilter;
 
 /// One step inside the new namespaces. Targets are paths from the container's root.
 #[allow(missing_docs)] // of fields: each variant's line says what they are
@@ -55,8 +56,8 @@ pub enum SetupOp {
     Chdir { path: Vec<u8> },
     /// Set-user-id programs and file capabilities lose their effect.
     NoNewPrivileges {},
-    /// Install a seccomp filter (`code`, `jt`, `jf`, `k` per instruction).
-    Seccomp { filter: Vec<(u16, u8, u8, u32)> },
+    /// Install a seccomp filter.
+    Seccomp { filter: Vec<SockFilter> },
     /// The most that any later program can hold.
     Bounding { caps: Caps },
     /// Supplementary groups.
