@@ -1,4 +1,5 @@
 //! Golden folders under `testdata/`: a new case is a new folder. `UPDATE=1` rewrites what is expected.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns, Verdict};
 use dockerfile_parser::words::{self, Expanded, WordError};
 use dockerfile_parser::{Error, Instruction, Kind, Source, detect_syntax, parse};
@@ -105,11 +106,12 @@ fn caret(input: &[u8], error: &Error) -> String {
     let source = Source::new(input);
     let start = source.position(error.span.start);
     let line = source.line(start.line);
-    let shown: Vec<u8> = line.iter().copied().take(100).collect();
+    let shown = String::from_utf8_lossy(line);
+    let shown: String = shown.chars().map(|c| if c.is_control() { '.' } else { c }).take(100).collect();
     let left = (line.len() + 1).saturating_sub(start.column as usize);
     let length = error.span.len().min(left).clamp(1, 100);
     let blanks = " ".repeat(start.column as usize - 1);
-    format!("error: {error}\n{:>4} | {}\n     | {blanks}{}\n", start.line, shown.escape_ascii(), "^".repeat(length))
+    format!("error: {error}\n{:>4} | {shown}\n     | {blanks}{}\n", start.line, "^".repeat(length))
 }
 
 /// Lines of `env NAME=VALUE`, `escape TOKEN` and `VERB WORD`, where the verb is expand, split, unquote or heredoc.

@@ -1,4 +1,5 @@
 //! Whatever the bytes: no panic, spans within the input, time in proportion.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns};
 use dockerfile_parser::{Args, Error, Instruction, Node, Span, Text, Tree, detect_syntax, glob, parse, syntax, words};
 use std::time::{Duration, Instant};
@@ -122,6 +123,15 @@ fn check_node(node: &Node, input: &[u8]) {
     }
 }
 
+/// Every text shows its span as `@ start..end`.
+fn check_kind(shown: &str, input: &[u8]) {
+    for place in shown.split("\" @ ").skip(1) {
+        let mut numbers = place.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        let mut number = || numbers.next().unwrap().parse().unwrap();
+        within(Span { start: number(), end: number() }, input);
+    }
+}
+
 fn check_error(error: &Error, input: &[u8]) {
     within(error.span, input);
     assert!(!error.to_string().is_empty());
@@ -132,8 +142,9 @@ fn check(input: &[u8]) {
         Ok(tree) => {
             check_tree(&tree, input);
             for node in &tree.nodes {
-                if let Err(error) = Instruction::typed(node) {
-                    check_error(&error, input);
+                match Instruction::typed(node) {
+                    Ok(instruction) => check_kind(&format!("{:?}", instruction.kind), input),
+                    Err(error) => check_error(&error, input),
                 }
             }
         }
