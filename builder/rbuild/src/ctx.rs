@@ -3,7 +3,7 @@
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_records::CacheBackend;
-use rbuild_runner::Executor;
+use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
 use rbuild_store::snapshot::Snapshotter;
 
@@ -26,6 +26,10 @@ pub struct Ctx<'a> {
     pub clock: &'a dyn Clock,
     /// What this process may do.
     pub place: Place,
+    /// The ids that files can belong to.
+    pub ids: &'a IdMap,
+    /// How faithfully steps can be done: part of the key of every RUN.
+    pub fidelity: &'a str,
 }
 
 /// Where this process stands with respect to the user namespace that work is done in.

@@ -1,6 +1,8 @@
 //! Walks a graph: every vertex, inputs first, is keyed, looked up and, on a miss, executed. Knows no Dockerfile and no
 //! output.
 
+pub mod layer;
+pub mod owner;
 pub mod place;
 pub mod schedule;
 pub mod select;
