@@ -20,7 +20,7 @@ pub(crate) fn go_duration(text: &str) -> Option<Duration> {
         total = total.checked_add(nanoseconds(number, unit_nanoseconds(unit)?)?)?;
         rest = tail;
     }
-    (!text.is_empty() && total <= i64::MAX as u64).then_some(Duration::from_nanos(total))
+    (!text.is_empty() && i64::try_from(total).is_ok()).then_some(Duration::from_nanos(total))
 }
 
 fn unit_nanoseconds(unit: &str) -> Option<u64> {
@@ -50,6 +50,9 @@ fn nanoseconds(number: &str, unit: u64) -> Option<u64> {
     whole.checked_mul(unit)?.checked_add(part)
 }
 
+/// Sizes are below 2^63 bytes.
+const MAX_SIZE: f64 = 9_223_372_036_854_775_808.0;
+
 /// Reads a size in bytes: a decimal number, an optional blank, an optional unit of `k m g t p` (powers of 1024)
 /// with an optional `b` or `ib` behind it, in any case.
 pub(crate) fn size(text: &str) -> Option<u64> {
@@ -63,7 +66,7 @@ pub(crate) fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     let bytes = number * 1024_f64.powi(power);
-    (bytes >= 0.0 && bytes < i64::MAX as f64).then_some(bytes as u64)
+    (0.0..MAX_SIZE).contains(&bytes).then_some(bytes as u64)
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl Resolver {
         let mount = &mut self.mount;
         match &name[..] {
             "type" => {
-                mount.kind = one_of(&name, value, &MountKind::NAMES, "must be bind, cache, tmpfs, secret or ssh")?
+                mount.kind = one_of(&name, value, &MountKind::NAMES, "must be bind, cache, tmpfs, secret or ssh")?;
             }
             "from" => mount.from = text(),
             "source" | "src" => mount.source = text(),

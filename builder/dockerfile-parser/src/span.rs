@@ -1,8 +1,9 @@
 //! Where a piece of text lies in the input. Knows nothing of lines (see `source`) or of what the text means.
 use std::borrow::Cow;
+use std::fmt;
 
 /// A half-open range of byte offsets into the parsed input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,
@@ -36,7 +37,7 @@ impl Span {
 /// Bytes as the language understands them (continuations joined, JSON decoded, …) and where they were written.
 ///
 /// The span may cover more or fewer bytes than `bytes` holds; both are exact when nothing was decoded.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text {
     /// The value; Dockerfiles are bytes, so this need not be UTF-8.
     pub bytes: Vec<u8>,
@@ -74,5 +75,17 @@ impl Text {
     pub fn split_once(&self, separator: u8) -> Option<(Text, Text)> {
         let at = self.bytes.iter().position(|b| *b == separator)?;
         Some((self.slice(0, at), self.slice(at + 1, self.bytes.len())))
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" @ {:?}", self.bytes.escape_ascii(), self.span)
     }
 }

@@ -144,10 +144,10 @@ fn pairs(keyword: &str, line: &Logical, rest: Range<usize>, escape: u8) -> Resul
         };
         return Ok(Args::Pairs(vec![KeyValue { key: line.text(key), value: line.text(value), legacy: true }]));
     }
-    words.into_iter().map(|word| pair(line, word)).collect::<Result<_, _>>().map(Args::Pairs)
+    words.iter().map(|word| pair(line, word)).collect::<Result<_, _>>().map(Args::Pairs)
 }
 
-fn pair(line: &Logical, word: Word) -> Result<KeyValue, Error> {
+fn pair(line: &Logical, word: &Word) -> Result<KeyValue, Error> {
     let mut parts = word.text.bytes.splitn(2, |b| *b == b'=');
     let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
         return Err(Error::new(ErrorKind::EqualsMissing(word.text.to_str_lossy().into_owned()), word.text.span));

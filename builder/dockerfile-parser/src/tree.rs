@@ -102,7 +102,7 @@ pub struct Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WarningKind {
-    /// A blank line inside a continued instruction (lint rule NoEmptyContinuation).
+    /// A blank line inside a continued instruction (lint rule `NoEmptyContinuation`).
     EmptyContinuation,
 }
 

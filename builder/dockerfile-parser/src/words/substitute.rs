@@ -24,7 +24,8 @@ impl Lexer<'_> {
             }
             Some(c @ ('+' | '-' | '?' | '#' | '%')) => self.modified(&name, false, c),
             Some('/') => self.replaced(&name),
-            other => Err(WordError::Modifier(other.map(String::from).unwrap_or_default())),
+            Some(other) => Err(WordError::Modifier(other.to_string())),
+            None => Err(WordError::Missing('}')),
         }
     }
 
