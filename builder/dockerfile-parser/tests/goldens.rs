@@ -70,7 +70,9 @@ fn dockerfile(input: &[u8]) -> String {
 fn shown(instruction: &Instruction) -> String {
     let Instruction { span, first_line, last_line, original, comments, kind, .. } = instruction;
     let mut out = format!("\nlines {first_line}-{last_line} at {span:?}: {original:?}\n");
-    comments.iter().for_each(|comment| writeln!(out, "comment {comment:?}").unwrap());
+    for comment in comments {
+        writeln!(out, "comment {comment:?}").unwrap();
+    }
     if let Some(check) = dockerfile_parser::Check::from_comments(comments) {
         writeln!(out, "{check:?}").unwrap();
     }

@@ -2,7 +2,6 @@
 //! images come from nor what a named context is beyond its kind.
 
 use crate::graph::BuildGraph;
-use crate::op::GitOp;
 use dockerfile_parser::Span;
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
 use std::collections::BTreeMap;
@@ -54,10 +53,8 @@ pub enum NamedContext {
     Directory,
     /// An image; the text is the caller's own and comes back in [`ImageSource::Context`].
     Image(String),
-    /// A git repository.
-    Git(GitOp),
-    /// A file to download; it is called `context`.
-    Url(String),
+    /// A git repository by its address, or the URL of a file, which is then called `context`.
+    Remote(String),
 }
 
 /// The network of a process.
