@@ -2,6 +2,7 @@
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
 mod error;
+pub mod layer;
 mod root_dir;
 
 pub use error::{Error, Result};

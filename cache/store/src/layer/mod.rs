@@ -1,0 +1,20 @@
+//! Layers: what one step changed, as a tarball and as an index of it. Knows the OCI image specification ("Image Layer
+//! Filesystem Changeset") and tar in all its dialects; knows nothing of steps, images or snapshots.
+//!
+//! `entry`, `index`, `view` answer questions about layers with no file system; `pack` writes a tarball from entries;
+//! `read` understands anybody's tarball; `unpack`, `ingest` and `archive` are the three uses of that.
+
+mod encode;
+mod entry;
+mod index;
+mod pack;
+mod unpack;
+mod view;
+mod whiteout;
+
+pub use entry::{Entry, FileData, Node, compare_paths, is_below, join_path, show_path, split_path};
+pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};
+pub use pack::{Body, LayerWriter, Packed};
+pub use unpack::{Limits, OpaqueXattr, Ownership, Style, UnpackOptions, Unpacked, index_tar, recorded_owner, unpack};
+pub use view::{Follow, Found, Resolved, View};
+pub use whiteout::is_reserved;
