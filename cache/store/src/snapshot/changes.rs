@@ -88,7 +88,7 @@ struct OpenDirectory {
 impl Scan<'_> {
     fn visit(&mut self, dir: &Dir, name: &[u8], path: &[u8], meta: &Meta) -> Result<()> {
         while let Some(done) = self.open.pop_if(|open| !is_below(path, &open.path)) {
-            self.close(done);
+            self.close(&done);
         }
         let untouched = matches!(self.comparison.tree, Tree::Whole(Some(old)) if old.is_untouched(path, meta));
         if untouched && !meta.is_dir() {
@@ -100,7 +100,7 @@ impl Scan<'_> {
             Seen::Unfit(what) => self.notes.push(format!("{} is left out: no image can hold {what}", show_path(path))),
             Seen::Entry { entry, opaque } if meta.is_dir() => {
                 self.came_up(name);
-                self.directory(entry, dir, name, meta, Clues { opaque, untouched })?;
+                self.directory(entry, dir, name, meta, &Clues { opaque, untouched })?;
             }
             Seen::Entry { entry, .. } => {
                 self.came_up(name);
@@ -134,7 +134,7 @@ impl Scan<'_> {
         }
     }
 
-    fn directory(&mut self, entry: Entry, dir: &Dir, name: &[u8], meta: &Meta, clues: Clues) -> Result<()> {
+    fn directory(&mut self, entry: Entry, dir: &Dir, name: &[u8], meta: &Meta, clues: &Clues) -> Result<()> {
         let base = self.comparison.base;
         let path = entry.path.clone();
         let below = base.lookup(&path).map(|found| found.entry).filter(|entry| entry.node.is_directory());
@@ -155,7 +155,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn close(&mut self, done: OpenDirectory) {
+    fn close(&mut self, done: &OpenDirectory) {
         let all_gone = done.names_below > 0 && done.gone.len() == done.names_below;
         if done.replaced && all_gone {
             let directory = &mut self.candidates[done.candidate];
@@ -175,7 +175,7 @@ impl Scan<'_> {
 
     fn finish(mut self) -> Changes {
         while let Some(done) = self.open.pop() {
-            self.close(done);
+            self.close(&done);
         }
         self.candidates.sort_by(|a, b| compare_paths(&a.entry.path, &b.entry.path));
         links::join(&mut self.candidates, self.comparison.base);

@@ -72,7 +72,7 @@ impl Home {
     /// The snapshots, by name; unsound ones too.
     pub fn list(&self) -> Result<Vec<Stored>> {
         let mut found = Vec::new();
-        for name in self.names(&self.path)? {
+        for name in names(&self.path)? {
             let Ok(digest) = Digest::from_hex(&name) else { continue };
             let path = self.path.join(name);
             match rustix::fs::lstat(&path) {
@@ -114,7 +114,7 @@ impl Home {
         }
         let (gate, root) = (open_dir(&temporary)?, RootDir::open(&temporary)?);
         flock(&gate, FlockOperation::LockExclusive, &temporary)?;
-        for name in self.names(&temporary)? {
+        for name in names(&temporary)? {
             let abandoned = match open_dir(&temporary.join(&name)) {
                 Ok(dir) => rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok(),
                 Err(error) if error.is_not_found() => false,
@@ -229,14 +229,6 @@ impl Home {
             Err(errno) => Err(Error::io("remove snapshot", path.display())(errno)),
         }
     }
-
-    fn names(&self, path: &Path) -> Result<Vec<String>> {
-        match RootDir::open(path).and_then(|root| root.list(b"")) {
-            Ok(entries) => Ok(entries.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect()),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Workspace {
@@ -284,6 +276,14 @@ pub(super) fn make_root(place: &RootDir, name: &str) -> Result<()> {
     place.mkdir(name, 0o755)?;
     place.chmod(name, 0o755)?;
     place.set_times(name, Timestamp::default())
+}
+
+fn names(path: &Path) -> Result<Vec<String>> {
+    match RootDir::open(path).and_then(|root| root.list(b"")) {
+        Ok(entries) => Ok(entries.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect()),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 fn remove_all(path: &Path) -> Result<()> {

@@ -9,7 +9,7 @@ use super::home::{FILES, Home, make_root};
 use super::settle::Settling;
 use super::{LayerSource, Snapshotter, StackLayer, view};
 use crate::error::Result;
-use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, unpack};
+use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 
 use super::home::Home;
 use super::settle::{is_whiteout, opaque_name};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layer::OpaqueXattr;
 use crate::root_dir::RootDir;
 use rustix::fd::{AsRawFd, OwnedFd};

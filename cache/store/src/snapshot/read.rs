@@ -32,7 +32,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Reads `name` of `dir`, which is `path` in the tree.
-    pub(super) fn read(&self, dir: &Dir, name: &[u8], path: &[u8], meta: &Meta) -> Result<Seen> {
+    pub(super) fn read(self, dir: &Dir, name: &[u8], path: &[u8], meta: &Meta) -> Result<Seen> {
         let about = |error: Error| error.about(path);
         if meta.kind == FileKind::Socket {
             return Ok(Seen::Unfit("a socket"));
@@ -54,7 +54,7 @@ impl Reading {
         Ok(Seen::Entry { entry: self.entry(path, node, meta, &all), opaque })
     }
 
-    fn mark<'a>(&self, xattrs: &'a Xattrs, mark: &[u8]) -> Option<&'a Vec<u8>> {
+    fn mark<'a>(self, xattrs: &'a Xattrs, mark: &[u8]) -> Option<&'a Vec<u8>> {
         let prefix = match self.marks? {
             OpaqueXattr::Trusted => OVERLAY_PREFIXES[0],
             OpaqueXattr::User => OVERLAY_PREFIXES[1],
@@ -62,7 +62,7 @@ impl Reading {
         xattrs.get(&[prefix, mark].concat())
     }
 
-    fn entry(&self, path: &[u8], node: Node, meta: &Meta, all: &Xattrs) -> Entry {
+    fn entry(self, path: &[u8], node: Node, meta: &Meta, all: &Xattrs) -> Entry {
         let recorded = match self.ownership {
             Ownership::Apply => None,
             Ownership::Recorded => all.get(RECORDED).and_then(|value| recorded_owner(value)),
