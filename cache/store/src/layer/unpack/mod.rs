@@ -1,9 +1,19 @@
-//! Unpacks a layer into a directory.
+//! Unpacks a layer into a directory, or only indexes it. Knows the two layouts that storage drivers need and how to do
+//! without the right to change owners; knows no driver.
+
+mod metadata;
+mod place;
+mod recorded;
+
+pub use recorded::Recorded;
 
 use super::index::LayerIndex;
+use super::read::{Limits, pump};
+use super::scan::{Nowhere, Sink, scan};
 use super::view::View;
 use crate::error::Result;
-use crate::root_dir::{Device, RootDir};
+use crate::root_dir::RootDir;
+use place::Place;
 use rbuild_oci::{Cancel, DiffId};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -31,26 +41,8 @@ pub enum OpaqueXattr {
 pub enum Ownership {
     /// They are made so.
     Apply,
-    /// They are written down in the attribute `user.rbuild.stat` ([`recorded_owner`]), for processes that may not
-    /// change owners.
+    /// They are written down in an attribute ([`Recorded`]), for processes that may not change owners.
     Recorded,
-}
-
-/// Bounds on what a tarball may ask for; beyond them it is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Entries.
-    pub entries: u64,
-    /// Bytes in all files together.
-    pub bytes: u64,
-    /// Bytes in the extended headers of one entry.
-    pub header: u64,
-    /// Bytes in a path.
-    pub path: usize,
-    /// How many times larger the content may be than the archive, once it is larger than [`Limits::slack`].
-    pub ratio: u64,
-    /// Content of at most that many bytes is never too large for its archive.
-    pub slack: u64,
 }
 
 /// How to unpack.
@@ -60,7 +52,8 @@ pub struct UnpackOptions<'a> {
     pub style: Style,
     /// Owners and devices.
     pub ownership: Ownership,
-    /// The layers below: directories that the tarball only implies take their mode, owner and time from there.
+    /// The layers below, in both styles: directories that the tarball only implies, the root among them, take their
+    /// mode, owner, time and attributes from there. Where it has none they are root's, 0755, of 1970.
     pub below: &'a View,
     /// Bounds.
     pub limits: Limits,
@@ -79,32 +72,39 @@ pub struct Unpacked {
     pub unsupported: BTreeSet<Vec<u8>>,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { entries: 10_000_000, bytes: 1 << 42, header: 1 << 20, path: 4096, ratio: 250, slack: 4 << 30 }
-    }
-}
-
 /// Unpacks an uncompressed tarball from anybody into `target`; nothing outside it is touched. After an error the
 /// target holds a part of the layer and is to be thrown away. The caller compares `diff_id` with what it expects.
+///
+/// A layer stands for itself: where it has `a/b` and no `a`, the directory `a` is implied, even if the layers below
+/// have a link there (as containers/storage and Docker's overlay2 do). Links that the layer itself has are followed,
+/// inside the target.
 pub fn unpack(
     tarball: &mut (dyn Read + Send),
     target: &RootDir,
     options: &UnpackOptions<'_>,
     cancel: &Cancel,
 ) -> Result<Unpacked> {
-    let _ = (tarball, target, options, cancel);
-    todo!()
+    let mut place = Place::new(target, *options);
+    let (index, diff_id, size) = read(tarball, &mut place, options.limits, cancel)?;
+    Ok(Unpacked { diff_id, size, index, unsupported: place.into_unsupported() })
 }
 
-/// Indexes an uncompressed tarball without unpacking it.
-pub fn index_tar(tarball: &mut (dyn Read + Send), limits: &Limits, cancel: &Cancel) -> Result<Unpacked> {
-    let _ = (tarball, limits, cancel);
-    todo!()
+/// Indexes an uncompressed tarball without unpacking it: its digest, size and index.
+pub fn index_tar(
+    tarball: &mut (dyn Read + Send),
+    limits: Limits,
+    cancel: &Cancel,
+) -> Result<(LayerIndex, DiffId, u64)> {
+    read(tarball, &mut Nowhere, limits, cancel)
 }
 
-/// Reads the value of `user.rbuild.stat`.
-pub fn recorded_owner(value: &[u8]) -> Option<(u32, u32, Option<Device>)> {
-    let _ = value;
-    todo!()
+fn read(
+    tarball: &mut (dyn Read + Send),
+    sink: &mut dyn Sink,
+    limits: Limits,
+    cancel: &Cancel,
+) -> Result<(LayerIndex, DiffId, u64)> {
+    let consume = |tarball: &mut dyn Read| scan(tarball, sink, limits, cancel);
+    let (index, pumped) = pump(tarball, &mut |_| Ok(()), cancel, consume)?;
+    Ok((index, DiffId(pumped.digest), pumped.size))
 }
