@@ -4,6 +4,7 @@
 mod error;
 pub mod layer;
 mod root_dir;
+pub mod snapshot;
 
 pub use error::{Error, Result};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
