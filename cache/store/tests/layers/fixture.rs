@@ -147,7 +147,8 @@ pub(crate) fn random_tree(seed: u64) -> Vec<Item> {
     for number in 0..dice.roll(60) + 5 {
         let parent = directories[dice.roll(directories.len() as u64) as usize].clone();
         let long = "n".repeat(180);
-        let stem = dice.pick::<[u8]>(&[b"a", b"a b", b"\xff\xfe", "żółw".as_bytes(), b"-x", b"nl\n", b"*", long.as_bytes()]);
+        let stem =
+            dice.pick::<[u8]>(&[b"a", b"a b", b"\xff\xfe", "żółw".as_bytes(), b"-x", b"nl\n", b"*", long.as_bytes()]);
         let path = rbuild_store::layer::join_path(&parent, &[stem, number.to_string().as_bytes()].concat());
         let (node, body) = random_node(&mut dice, &tree);
         if node.is_directory() && path.len() < 2000 {

@@ -63,10 +63,12 @@ for m in tarfile.open(fileobj=sys.stdin.buffer, mode='r|', encoding='utf-8'):
 }
 
 fn python_line(entry: &Entry) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    });
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    };
     let (mut kind, mut size, mut target, mut device) = (0, 0, String::new(), (0, 0));
     match &entry.node {
         Node::File(data) => size = data.size,
@@ -155,9 +157,8 @@ fn shown(root: &rbuild_store::RootDir) -> String {
         _ => 'f',
     };
     let items = scan(root);
-    let words = items[1..].iter().map(|(entry, _)| {
-        format!("{}:{}", letter(&entry.node), String::from_utf8_lossy(&entry.path))
-    });
+    let words =
+        items[1..].iter().map(|(entry, _)| format!("{}:{}", letter(&entry.node), String::from_utf8_lossy(&entry.path)));
     words.collect::<Vec<_>>().join(" ")
 }
 
