@@ -114,8 +114,8 @@ fn mount(lowers: &[PathBuf], upper: &PathBuf, work: &PathBuf, userxattr: bool) -
     }
     fsconfig_set_string(&overlay, "upperdir", upper.as_path()).unwrap();
     fsconfig_set_string(&overlay, "workdir", work.as_path()).unwrap();
-    for option in ["redirect_dir", "metacopy", "index", "xino"] {
-        fsconfig_set_string(&overlay, option, "off").unwrap();
+    for (option, value) in [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off")] {
+        fsconfig_set_string(&overlay, option, value).unwrap();
     }
     if userxattr {
         fsconfig_set_flag(&overlay, "userxattr").unwrap();

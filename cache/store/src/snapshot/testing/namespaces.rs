@@ -1,10 +1,7 @@
 //! The suite again in user namespaces, in a process of its own: with a range of ids, and with a single one.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
-
-/// Set in the process that is inside.
-const INSIDE: &str = "RBUILD_TEST_IN_NAMESPACE";
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 /// How many user ids this process can give files to.
 pub(super) fn ids() -> u64 {
@@ -28,53 +25,46 @@ fn drivers_conform_with_a_range_of_ids() {
         eprintln!("SKIP: needs root to map ids without newuidmap");
         return;
     }
-    let child = inside(Command::new("unshare").args(["--user", "--mount"]));
-    run(child, Some("0 100000 65536"));
+    let mut command = Command::new("unshare");
+    command.args(["--user", "sh", "-c", "echo ready; read end"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = command.spawn().unwrap();
+    let ready = BufReader::new(holder.stdout.as_mut().unwrap()).lines().next();
+    if ready.is_none() {
+        eprintln!("SKIP: no user namespaces here");
+        return;
+    }
+    for map in ["uid_map", "gid_map"] {
+        std::fs::write(format!("/proc/{}/{map}", holder.id()), "0 100000 65536").unwrap();
+    }
+    let target = format!("--target={}", holder.id());
+    run(Command::new("nsenter").args(["--user", &target, "--setuid=0", "--setgid=0", "unshare", "--mount"]));
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
 }
 
 #[test]
 fn drivers_conform_with_a_single_id() {
-    if is_root() && !is_machine_root() {
-        return;
-    }
-    let mut command = Command::new("setpriv");
-    match is_machine_root() {
-        true => command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]),
-        false => command.arg("--no-new-privs"),
+    const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const NAMESPACES: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
+    let words = if is_machine_root() { [&NOBODY[..], &NAMESPACES].concat() } else { NAMESPACES.to_vec() };
+    let command = || {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        command
     };
-    run(inside(command.args(["unshare", "--user", "--mount", "--map-root-user"])), None);
-}
-
-/// Starts the tests of the drivers behind `command`; they wait for a line.
-fn inside(command: &mut Command) -> Option<Child> {
-    const SCRIPT: &str = "echo ready; read go; exec $SWITCH \"$@\"";
-    let exe = std::env::current_exe().unwrap();
-    let filter = ["snapshot::testing::drivers", "snapshot::testing::deep", "--nocapture", "--test-threads=1"];
-    command.args(["sh", "-c", SCRIPT, "sh"]).arg(exe).args(filter).env(INSIDE, "1");
-    match command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() {
-        Ok(child) => Some(child),
-        Err(error) => {
-            eprintln!("SKIP: cannot start {command:?}: {error}");
-            None
-        }
+    if command().arg("true").status().is_ok_and(|status| status.success()) {
+        run(&mut command());
+    } else {
+        eprintln!("SKIP: no user namespaces here");
     }
 }
 
-fn run(child: Option<Child>, map: Option<&str>) {
-    let Some(mut child) = child else { return };
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    if lines.next().is_none() {
-        eprintln!("SKIP: no user namespace here");
-        child.wait().unwrap();
-        return;
-    }
-    if let Some(map) = map {
-        for file in ["uid_map", "gid_map"] {
-            std::fs::write(format!("/proc/{}/{file}", child.id()), map).unwrap();
-        }
-    }
-    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
-    let output: Vec<String> = lines.map(Result::unwrap).collect();
-    assert!(child.wait().unwrap().success(), "{}", output.join("\n"));
-    eprintln!("{}", output.join("\n"));
+/// Runs the tests of the drivers behind a command.
+fn run(command: &mut Command) {
+    const TESTS: [&str; 4] =
+        ["snapshot::testing::drivers", "snapshot::testing::deep", "--nocapture", "--test-threads=1"];
+    let output = command.arg(std::env::current_exe().unwrap()).args(TESTS).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    eprintln!("{}", String::from_utf8_lossy(&text));
 }
