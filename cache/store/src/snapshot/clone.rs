@@ -2,9 +2,8 @@
 //! (FICLONE), else copied inside the kernel, holes kept. Knows no snapshot.
 
 use super::cursor::Cursor;
-use super::read::is_overlay;
 use crate::error::{Error, Result};
-use crate::layer::{show_path, split_path};
+use crate::layer::{Recorded, is_internal_xattr, show_path, split_path};
 use crate::root_dir::{Dir, FileKind, Meta, RootDir, Xattrs};
 use rbuild_oci::Cancel;
 use rustix::fs::SeekFrom;
@@ -56,9 +55,9 @@ pub(super) fn copy_meta(from: (&Dir, &[u8], &Meta), to: (&Dir, &[u8])) -> Result
     if meta.kind != FileKind::Symlink {
         to.chmod(name, meta.mode)?;
     }
-    let wanted: Xattrs = from.xattrs(from_name)?.into_iter().filter(|(name, _)| !is_overlay(name)).collect();
+    let wanted: Xattrs = from.xattrs(from_name)?.into_iter().filter(|(name, _)| !is_mark(name)).collect();
     for old in to.list_xattrs(name)? {
-        if !is_overlay(&old) && !wanted.contains_key(&old) {
+        if !is_mark(&old) && !wanted.contains_key(&old) {
             to.remove_xattr(name, &old)?;
         }
     }
@@ -66,6 +65,11 @@ pub(super) fn copy_meta(from: (&Dir, &[u8], &Meta), to: (&Dir, &[u8])) -> Result
         to.set_xattr(name, attribute, value)?;
     }
     to.set_times(name, meta.mtime)
+}
+
+/// Whether the attribute is a mark of overlayfs.
+fn is_mark(attribute: &[u8]) -> bool {
+    is_internal_xattr(attribute) && attribute != Recorded::XATTR
 }
 
 struct Cloner<'a> {

@@ -38,7 +38,8 @@ pub(super) fn is_same_file(
     };
     let is_link = matches!(now.node, Node::Symlink { .. });
     let same_mode = is_link || now.mode == below.mode;
-    let same_owner = is_link && ownership == Ownership::Recorded || is_same_owner(now, below);
+    let holds_no_record = is_link || now.node == Node::Fifo;
+    let same_owner = holds_no_record && ownership == Ownership::Recorded || is_same_owner(now, below);
     if !(same_mode && same_owner && now.mtime == below.mtime && is_same_xattrs(now, below)) {
         return Ok(false);
     }

@@ -110,7 +110,8 @@ impl Snapshotter for Copy {
 
     fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()> {
         let root = draft.root()?;
-        Settling { root: &root, layer, root_mtime: draft.root_mtime }.whole(draft.baseline.as_ref())?;
+        Settling { root: &root, ownership: self.ownership, layer, root_mtime: draft.root_mtime }
+            .whole(draft.baseline.as_ref())?;
         self.home.publish(draft.into_workspace()?, chain)
     }
 }

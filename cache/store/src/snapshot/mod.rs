@@ -24,6 +24,8 @@ mod pack;
 mod probe;
 mod read;
 mod settle;
+#[cfg(test)]
+mod testing;
 
 pub use changes::Changes;
 pub use choose::{Chosen, Wish, choose};

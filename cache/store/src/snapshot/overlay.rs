@@ -9,7 +9,7 @@ use super::home::{FILES, Home, make_root};
 use super::settle::Settling;
 use super::{LayerSource, Snapshotter, StackLayer, view};
 use crate::error::Result;
-use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View};
+use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,14 @@ const WORK: &str = "work";
 fn drop_idle_whiteouts(root: &RootDir, layer: &LayerIndex, below: &View) -> Result<()> {
     let whiteouts = layer.entries().iter().filter(|entry| entry.node == Node::Whiteout);
     let idle = whiteouts.filter(|entry| below.lookup(&entry.path).is_none());
-    idle.into_iter().try_for_each(|entry| root.remove_tree(&entry.path))
+    for entry in idle {
+        let (parent, name) = split_path(&entry.path);
+        let parent = root.open_dir(parent)?;
+        let before = parent.stat(b".")?.mtime;
+        parent.remove_tree(name)?;
+        parent.set_times(b".", before)?;
+    }
+    Ok(())
 }
 
 impl Snapshotter for Overlay {
@@ -130,7 +137,7 @@ impl Snapshotter for Overlay {
     fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()> {
         let (root, root_mtime) = (draft.root()?, draft.root_mtime);
         let workspace = draft.into_workspace()?;
-        Settling { root: &root, layer, root_mtime }.upper(self.marks)?;
+        Settling { root: &root, ownership: self.ownership, layer, root_mtime }.upper(self.marks)?;
         workspace.clear(WORK)?;
         self.home.publish(workspace, chain)
     }

@@ -2,13 +2,10 @@
 //! one file at a time.
 
 use crate::error::{Error, Result};
-use crate::layer::{Entry, FileData, Node, OpaqueXattr, Ownership, recorded_owner, show_path};
+use crate::layer::{
+    Entry, FileData, Node, OpaqueXattr, Ownership, Recorded, is_internal_xattr, portable_xattr, show_path,
+};
 use crate::root_dir::{Device, Dir, FileKind, Meta, Xattrs};
-
-/// The attribute that holds true owners where the process may not set them.
-pub(super) const RECORDED: &[u8] = b"user.rbuild.stat";
-pub(super) const CAPABILITY: &[u8] = b"security.capability";
-const OVERLAY_PREFIXES: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 
 /// What a file turned out to be.
 #[derive(Debug)]
@@ -55,9 +52,9 @@ impl Reading {
     }
 
     fn mark<'a>(self, xattrs: &'a Xattrs, mark: &[u8]) -> Option<&'a Vec<u8>> {
-        let prefix = match self.marks? {
-            OpaqueXattr::Trusted => OVERLAY_PREFIXES[0],
-            OpaqueXattr::User => OVERLAY_PREFIXES[1],
+        let prefix: &[u8] = match self.marks? {
+            OpaqueXattr::Trusted => b"trusted.overlay.",
+            OpaqueXattr::User => b"user.overlay.",
         };
         xattrs.get(&[prefix, mark].concat())
     }
@@ -65,41 +62,41 @@ impl Reading {
     fn entry(self, path: &[u8], node: Node, meta: &Meta, all: &Xattrs) -> Entry {
         let recorded = match self.ownership {
             Ownership::Apply => None,
-            Ownership::Recorded => all.get(RECORDED).and_then(|value| recorded_owner(value)),
+            Ownership::Recorded => all.get(Recorded::XATTR).and_then(|value| Recorded::decode(value)),
         };
-        let (uid, gid) = recorded.map_or((meta.uid, meta.gid), |(uid, gid, _)| (uid, gid));
+        let (uid, gid) = recorded.map_or((meta.uid, meta.gid), |recorded| (recorded.uid, recorded.gid));
+        let node = match recorded.and_then(|recorded| recorded.device).filter(|_| meta.is_file() && meta.size == 0) {
+            Some((FileKind::BlockDevice, device)) => Node::BlockDevice(device),
+            Some((_, device)) => Node::CharDevice(device),
+            None => node,
+        };
         let (mode, mtime, path) = (meta.mode, meta.mtime.seconds, path.to_vec());
         Entry { path, node, mode, uid, gid, mtime, xattrs: kept_xattrs(all) }
     }
 }
 
-/// Those attributes that layers hold, `security.capability` as revision 2.
-pub(super) fn kept_xattrs(all: &Xattrs) -> Xattrs {
+/// Those attributes that layers hold.
+fn kept_xattrs(all: &Xattrs) -> Xattrs {
     let kept = all.iter().filter(|(name, _)| is_kept(name));
-    kept.map(|(name, value)| (name.clone(), if name == CAPABILITY { revision_2(value) } else { value.clone() }))
-        .collect()
+    kept.map(|(name, value)| (name.clone(), portable_xattr(name, value.clone()))).collect()
 }
 
-/// Whether layers hold the attribute: what users and capabilities need, not what one machine's security modules and
-/// file systems keep there.
+/// Whether layers of steps hold the attribute: what users and capabilities need, not what one machine's security
+/// modules and file systems keep there.
 pub(super) fn is_kept(name: &[u8]) -> bool {
-    let ours = name == RECORDED || is_overlay(name);
-    !ours && (name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_") || name == CAPABILITY)
+    let of_images = name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
+    !is_internal_xattr(name) && (of_images || name == b"security.capability")
 }
 
-/// Whether the attribute is a mark of overlayfs.
-pub(super) fn is_overlay(name: &[u8]) -> bool {
-    OVERLAY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// `struct vfs_ns_cap_data` (linux/capability.h) without the user id that revision 3 adds at its end.
-fn revision_2(value: &[u8]) -> Vec<u8> {
-    const LENGTH_2: usize = 20;
-    const LENGTH_3: usize = 24;
-    match value {
-        [flags, _, _, 3, ..] if value.len() == LENGTH_3 => [&[*flags, 0, 0, 2], &value[4..LENGTH_2]].concat(),
-        _ => value.to_vec(),
-    }
+/// The attribute that holds the true owner of what the entry says, where owners are recorded and it is not root's.
+pub(super) fn record_of(entry: &Entry) -> Option<Vec<u8>> {
+    let device = match entry.node {
+        Node::CharDevice(device) => Some((FileKind::CharDevice, device)),
+        Node::BlockDevice(device) => Some((FileKind::BlockDevice, device)),
+        Node::Symlink { .. } | Node::Fifo => return None,
+        _ => None,
+    };
+    Recorded { uid: entry.uid, gid: entry.gid, device }.encode()
 }
 
 fn node(dir: &Dir, name: &[u8], meta: &Meta) -> Result<Node> {
@@ -124,13 +121,5 @@ mod tests {
         let all = kept.iter().chain(&dropped).map(|name| (name.as_bytes().to_vec(), b"y".to_vec())).collect();
         let names: Vec<_> = kept_xattrs(&all).into_keys().collect();
         assert_eq!(names, [b"security.capability".to_vec(), b"system.posix_acl_access".to_vec(), b"user.kit".to_vec()]);
-    }
-
-    #[test]
-    fn capabilities_lose_the_id_of_their_namespace() {
-        let third = [1, 0, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xa0, 0x86, 1, 0];
-        let second = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(revision_2(&third), second);
-        assert_eq!(revision_2(&second), second);
     }
 }

@@ -2,9 +2,9 @@
 //! The layer's index says what that is. Knows no driver's home.
 
 use super::baseline::Baseline;
-use super::read::{is_kept, is_overlay};
+use super::read::{is_kept, record_of};
 use crate::error::Result;
-use crate::layer::{Entry, LayerIndex, Node, OpaqueXattr, split_path};
+use crate::layer::{Entry, LayerIndex, Node, OpaqueXattr, Ownership, Recorded, is_internal_xattr, split_path};
 use crate::root_dir::{Device, Dir, FileKind, Meta, RootDir};
 use rbuild_oci::Timestamp;
 
@@ -12,6 +12,7 @@ use rbuild_oci::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settling<'a> {
     pub(super) root: &'a RootDir,
+    pub(super) ownership: Ownership,
     /// What the layer turned out to hold.
     pub(super) layer: &'a LayerIndex,
     /// The time that the root directory has where the layer does not name it.
@@ -34,7 +35,7 @@ impl Settling<'_> {
                     walk.skip_dir();
                 }
                 Some(entry) => {
-                    settle_xattrs(dir, name, entry)?;
+                    self.settle_xattrs(dir, name, entry)?;
                     if found.meta.is_dir() {
                         directories.push(entry);
                     } else {
@@ -61,7 +62,7 @@ impl Settling<'_> {
                     dir.remove(name)?;
                 }
                 Some(entry) => {
-                    settle_xattrs(dir, name, entry)?;
+                    self.settle_xattrs(dir, name, entry)?;
                     if found.meta.is_dir() {
                         directories.push(entry.clone());
                     } else {
@@ -121,6 +122,23 @@ impl Settling<'_> {
         self.root.set_times(parent, before)
     }
 
+    fn settle_xattrs(&self, dir: &Dir, name: &[u8], entry: &Entry) -> Result<()> {
+        let mut wanted = entry.xattrs.clone();
+        if self.ownership == Ownership::Recorded {
+            wanted.extend(record_of(entry).map(|record| (Recorded::XATTR.to_vec(), record)));
+        }
+        strip(dir, name, |attribute| {
+            let ours = is_kept(attribute) || is_internal_xattr(attribute) || attribute.starts_with(b"trusted.");
+            ours && !wanted.contains_key(attribute)
+        })?;
+        for (attribute, value) in &wanted {
+            if dir.get_xattr(name, attribute)?.as_ref() != Some(value) {
+                dir.set_xattr(name, attribute, value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deepest first, when nothing else will change them any more.
     fn settle_directories(&self, directories: &[&Entry]) -> Result<()> {
         for entry in directories.iter().rev() {
@@ -131,11 +149,11 @@ impl Settling<'_> {
         let top = self.root.top();
         match self.layer.get(b"") {
             Some(entry) if !matches!(entry.node, Node::Directory { implied: true, .. }) => {
-                settle_xattrs(top, b".", entry)?;
+                self.settle_xattrs(top, b".", entry)?;
                 top.set_times(b".", Timestamp::from_seconds(entry.mtime))
             }
             _ => {
-                strip(top, b".", is_overlay)?;
+                strip(top, b".", |attribute| is_internal_xattr(attribute) && attribute != Recorded::XATTR)?;
                 top.set_times(b".", self.root_mtime)
             }
         }
@@ -158,19 +176,6 @@ pub(super) fn is_whiteout(meta: &Meta) -> bool {
 fn settle_time(dir: &Dir, name: &[u8], meta: &Meta, entry: &Entry) -> Result<()> {
     let wanted = Timestamp::from_seconds(entry.mtime);
     if meta.mtime == wanted { Ok(()) } else { dir.set_times(name, wanted) }
-}
-
-fn settle_xattrs(dir: &Dir, name: &[u8], entry: &Entry) -> Result<()> {
-    strip(dir, name, |attribute| {
-        let unwanted = is_kept(attribute) && !entry.xattrs.contains_key(attribute);
-        unwanted || is_overlay(attribute) || attribute.starts_with(b"trusted.")
-    })?;
-    for (attribute, value) in &entry.xattrs {
-        if dir.get_xattr(name, attribute)?.as_ref() != Some(value) {
-            dir.set_xattr(name, attribute, value)?;
-        }
-    }
-    Ok(())
 }
 
 fn strip(dir: &Dir, name: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Result<()> {

@@ -291,6 +291,11 @@ impl<'a, R: Read> TarReader<'a, R> {
     }
 }
 
+/// Whether a block is the header of a tar entry: its checksum is right.
+pub(super) fn is_header(block: &[u8]) -> bool {
+    <[u8; BLOCK]>::try_from(block).is_ok_and(|block| block != [0; BLOCK] && Header::new(block, 0).is_ok())
+}
+
 /// The path less leading slashes, empty components and dots.
 fn clean(path: &[u8], limit: usize) -> Result<Vec<u8>> {
     if path.len() > limit {
@@ -304,7 +309,9 @@ fn clean(path: &[u8], limit: usize) -> Result<Vec<u8>> {
             b"" | b"." => continue,
             b".." => return Err(refused(path, "its path leads out of the archive")),
             _ if name.contains(&0) => return Err(refused(path, "its path has a NUL in it")),
-            _ if name.len() > 255 => return Err(refused(path, "a name in its path has more than 255 bytes")),
+            _ if name.strip_prefix(b".wh.").unwrap_or(name).len() > 255 => {
+                return Err(refused(path, "a name in its path has more than 255 bytes"));
+            }
             _ => {}
         }
         if !out.is_empty() {
