@@ -28,6 +28,7 @@ mod settle;
 mod testing;
 
 pub use changes::Changes;
+pub use clone::clone_tree;
 pub use choose::{Chosen, Wish, choose};
 pub use copy::Copy;
 pub use draft::{Draft, Place, Rootfs, Stub, remove_stubs};
