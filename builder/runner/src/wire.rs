@@ -178,7 +178,7 @@ impl Wire for PathBuf {
 impl<T: Wire> Wire for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
-        for value in self {
+        if let Some(value) = self {
             value.put(out);
         }
     }

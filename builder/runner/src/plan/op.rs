@@ -78,7 +78,7 @@ pub enum SetupOp {
 pub enum BindSource {
     /// A path of the host.
     Path { path: Vec<u8> },
-    /// The n-th file passed along.
+    /// The n-th file passed along: a detached mount, as only the parent could make it of its own files.
     Passed { index: u32 },
     /// The n-th [`SetupOp::Hold`].
     Held { index: u32 },

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
 use crate::plan::{in_mount_order, plan};
 use crate::sys;
+use crate::tree::clone_tree;
 use crate::wire::encode;
 pub(crate) use child::Child;
 use pump::{Pipe, Pump};
@@ -112,7 +113,8 @@ fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::R
     }
     for mount in in_mount_order(&container.mounts) {
         if let Source::Fd(fd) = &mount.source {
-            files.push(fd.try_clone()?);
+            // A child could not make this mount: the descriptor belongs to this mount namespace.
+            files.push(clone_tree(fd, b"")?);
         }
     }
     Ok(files)
