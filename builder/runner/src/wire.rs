@@ -146,6 +146,7 @@ variants!(SetupOp {
     27 => Capabilities { caps },
     28 => Reaper {},
     29 => Exec { argv, env, candidates },
+    30 => Umask { mask },
 });
 
 impl Wire for bool {

@@ -155,12 +155,7 @@ impl Mounts {
         let (parent, name) = self.parent(path)?;
         let mode = Mode::from_raw_mode(0o666);
         match mknodat(&parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
-            Ok(()) => {
-                let node = openat(&parent, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-                let link = format!("/proc/self/fd/{}", node.as_raw_fd());
-                Ok(rustix::fs::chmod(link.as_str(), mode)?)
-            }
-            Err(Errno::EXIST) => Ok(()),
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(_) => {
                 let source = BindSource::Path { path: path.to_vec() };
                 self.bind(&source, path, MountFlags::NOSUID.and(MountFlags::NOEXEC), Propagation::Private)

@@ -9,7 +9,7 @@ use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootf
 use crate::Case;
 use crate::world::{World, listing};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("writes-land-in-upper", writes_land_in_upper),
     ("volatile", volatile),
     ("stubs-go-away", stubs_go_away),

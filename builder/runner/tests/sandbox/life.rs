@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use crate::Case;
 use crate::world::World;
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("background-is-killed", background_is_killed),
     ("output-is-live", output_is_live),
     ("cancel", cancel),
@@ -136,7 +136,7 @@ fn reaper(world: &World) {
 }
 
 /// The process of `dies_with_its_parent`: starts a container that never ends and writes its pid.
-pub fn hold(dir: &Path) -> ExitCode {
+pub(crate) fn hold(dir: &Path) -> ExitCode {
     struct Note<'a>(&'a Path);
     impl Output for Note<'_> {
         fn write(&mut self, _: Stream, bytes: &[u8]) -> io::Result<()> {

@@ -15,7 +15,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use crate::Case;
 use crate::world::World;
 
-pub const CASES: &[Case] = &[("terminal", terminal), ("input-without-terminal", input_without_terminal)];
+pub(crate) const CASES: &[Case] = &[("terminal", terminal), ("input-without-terminal", input_without_terminal)];
 
 struct Screen(std::sync::mpsc::Sender<String>);
 
@@ -30,10 +30,8 @@ impl Output for Screen {
 fn until(screen: &Receiver<String>, wanted: &str) -> String {
     let mut seen = String::new();
     while !seen.contains(wanted) {
-        match screen.recv_timeout(Duration::from_secs(20)) {
-            Ok(more) => seen += &more,
-            Err(_) => panic!("no {wanted:?} in {seen:?}"),
-        }
+        let more = screen.recv_timeout(Duration::from_secs(20));
+        seen += &more.unwrap_or_else(|error| panic!("no {wanted:?} in {seen:?}: {error}"));
     }
     seen
 }

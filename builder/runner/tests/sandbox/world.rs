@@ -13,18 +13,18 @@ use rbuild_runner::{
 
 /// One case's surroundings; removed at its end.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     dir: tempfile::TempDir,
-    pub ids: IdMap,
-    pub sandbox: Sandbox,
+    pub(crate) ids: IdMap,
+    pub(crate) sandbox: Sandbox,
 }
 
 /// A run with what it printed.
 #[derive(Debug)]
-pub struct Ran {
-    pub outcome: Outcome,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) outcome: Outcome,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 const APPLETS: [&str; 41] = [
@@ -34,7 +34,7 @@ const APPLETS: [&str; 41] = [
 ];
 
 impl World {
-    pub fn new(ids: IdMap) -> Self {
+    pub(crate) fn new(ids: IdMap) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         let world = Self { dir, ids, sandbox: Sandbox::new().expect("a sandbox") };
@@ -52,28 +52,28 @@ impl World {
         world
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn upper(&self) -> PathBuf {
+    pub(crate) fn upper(&self) -> PathBuf {
         self.path("upper")
     }
 
     /// A file beside the rootfs.
-    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("parent")).expect("parent");
         fs::write(&path, content).expect("write");
         path
     }
 
-    pub fn is_single(&self) -> bool {
+    pub(crate) fn is_single(&self) -> bool {
         self.ids == IdMap::Single
     }
 
     /// `argv` in the default surroundings of a build.
-    pub fn container(&self, argv: &[&str]) -> Container {
+    pub(crate) fn container(&self, argv: &[&str]) -> Container {
         let mut confinement = Confinement::docker();
         confinement.seccomp = Some(docker_filter(confinement.caps).expect("the profile compiles"));
         Container {
@@ -102,11 +102,11 @@ impl World {
         }
     }
 
-    pub fn shell(&self, script: &str) -> Container {
+    pub(crate) fn shell(&self, script: &str) -> Container {
         self.container(&["sh", "-c", script])
     }
 
-    pub fn try_run(&self, container: &Container) -> Result<Ran> {
+    pub(crate) fn try_run(&self, container: &Container) -> Result<Ran> {
         let mut collected = Collected::default();
         let outcome = self.sandbox.run(container, &mut collected, &Cancel::new())?;
         assert!(collected.started, "started() comes before the end");
@@ -115,14 +115,14 @@ impl World {
     }
 
     /// Runs to a good end and gives what went to stdout.
-    pub fn run(&self, container: &Container) -> String {
+    pub(crate) fn run(&self, container: &Container) -> String {
         let ran = self.try_run(container).unwrap_or_else(|error| panic!("{}", chain(&error)));
         assert!(ran.outcome.exit.is_success(), "{ran:?}");
         ran.stdout
     }
 
     /// The chain of causes of a run that could not start.
-    pub fn refusal(&self, container: &Container) -> (String, u8) {
+    pub(crate) fn refusal(&self, container: &Container) -> (String, u8) {
         let error = self.try_run(container).expect_err("this cannot start");
         (chain(&error), error.exit_code())
     }
@@ -134,7 +134,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Everything below a directory, sorted.
-pub fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![dir.to_path_buf()];
     while let Some(here) = todo.pop() {
