@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rbuild_oci::Cancel;
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use crate::container::{Container, Rootfs};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Exit, Outcome, Output, Stream};
+use crate::executor::{Executor, Exit, Outcome, Output, Process, Stream};
 
 /// What a script does in place of the program: acts on the directory that takes the container's writes.
 pub type Script = dyn Fn(&Container, &Path, &mut dyn Output) -> io::Result<Exit> + Send + Sync;
@@ -61,6 +62,7 @@ impl Executor for Scripted {
             reason: "no such script".to_owned(),
             code: 127,
         })?;
+        output.started(&this_process()?);
         let writable = match &container.rootfs {
             Rootfs::Overlay(overlay) => &overlay.upper,
             Rootfs::Bind(path) => path,
@@ -69,6 +71,13 @@ impl Executor for Scripted {
         cancel.check()?;
         Ok(Outcome { exit, stubs: Vec::new() })
     }
+}
+
+/// A script runs in this process.
+fn this_process() -> Result<Process> {
+    let failed = |errno| Error::io("open", "own process", errno);
+    let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).map_err(failed)?;
+    Ok(Process::new(getpid().as_raw_nonzero().get().unsigned_abs(), Arc::new(pidfd)))
 }
 
 /// An output that keeps everything.
@@ -91,7 +100,74 @@ impl Output for Collected {
         Ok(())
     }
 
-    fn started(&mut self, _: &crate::executor::Process) {
+    fn started(&mut self, _: &Process) {
         self.started = true;
+    }
+}
+
+/// Containers that mean the same to every executor.
+#[derive(Clone, Debug)]
+pub struct Conformance {
+    /// Prints `hello` to stdout and `oops` to stderr, each with a newline, and exits with 3.
+    pub speaks: Container,
+    /// Its program does not exist.
+    pub missing: Container,
+}
+
+/// What every executor must do; fails by assertion.
+pub fn conformance(executor: &dyn Executor, containers: &Conformance) {
+    let mut said = Collected::default();
+    let outcome = executor.run(&containers.speaks, &mut said, &Cancel::new());
+    assert_eq!(outcome.ok().map(|outcome| outcome.exit), Some(Exit::Code(3)), "the program's own exit");
+    assert_eq!((said.stdout.as_slice(), said.stderr.as_slice()), (&b"hello\n"[..], &b"oops\n"[..]), "its streams");
+    assert!(said.started, "its start is told");
+
+    let mut said = Collected::default();
+    let missing = executor.run(&containers.missing, &mut said, &Cancel::new());
+    assert!(matches!(missing, Err(Error::Program { code: 127, .. })), "a missing program: {missing:?}");
+    assert!(said.stdout.is_empty() && said.stderr.is_empty(), "nobody spoke");
+
+    let canceled = Cancel::new();
+    canceled.cancel();
+    let stopped = executor.run(&containers.speaks, &mut Collected::default(), &canceled);
+    assert!(matches!(stopped, Err(Error::Canceled(_))), "canceled before the start: {stopped:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Access, Confinement, Network, Stdio, User};
+    use crate::userns::IdMap;
+
+    fn container(program: &str) -> Container {
+        Container {
+            rootfs: Rootfs::Bind("/".into()),
+            root_access: Access::ReadOnly,
+            mounts: Vec::new(),
+            files: Vec::new(),
+            argv: vec![program.into()],
+            env: Vec::new(),
+            cwd: b"/".to_vec(),
+            user: User::default(),
+            hostname: Vec::new(),
+            network: Network::None,
+            confinement: Confinement::docker(),
+            stdio: Stdio::Captured,
+            shm_size: 0,
+            limits: Vec::new(),
+            init: false,
+            ids: IdMap::Root,
+        }
+    }
+
+    #[test]
+    fn scripts_conform() {
+        let scripted = Scripted::new().on("speak", |_, _, output| {
+            output.write(Stream::Stdout, b"hello\n")?;
+            output.write(Stream::Stderr, b"oops\n")?;
+            Ok(Exit::Code(3))
+        });
+        conformance(&scripted, &Conformance { speaks: container("speak"), missing: container("missing") });
+        assert_eq!(scripted.ran(), ["speak", "missing"]);
     }
 }
