@@ -3,6 +3,7 @@
 
 mod console;
 mod exec;
+mod filesystem;
 mod identity;
 mod mounts;
 mod reaper;
@@ -134,7 +135,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
         SetupOp::OverlayRoot { overlay } => mounts.overlay_root(overlay)?,
         SetupOp::BindRoot { path } => mounts.bind_root(path)?,
         SetupOp::Mount { fs, target, flags, options, otherwise } => {
-            mounts.mount(&mounts::Fresh { fs, options, flags: *flags }, target, otherwise)?;
+            mounts.mount(&filesystem::Fresh { fs, options, flags: *flags }, target, otherwise)?;
         }
         SetupOp::Overlay { overlay, target, flags } => mounts.overlay(overlay, target, *flags)?,
         SetupOp::Device { path, major, minor } => mounts.device(path, *major, *minor)?,
