@@ -10,6 +10,7 @@ mod entry;
 mod index;
 mod pack;
 mod read;
+mod reference;
 mod scan;
 mod unpack;
 mod view;
@@ -20,6 +21,7 @@ pub use entry::{Entry, FileData, Node, compare_paths, is_below, join_path, show_
 pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};
 pub use pack::{Body, LayerWriter, Packed};
 pub use read::Limits;
+pub use reference::{Encoding, LayerRef};
 pub use unpack::{OpaqueXattr, Ownership, Recorded, Style, UnpackOptions, Unpacked, index_tar, unpack};
 pub use view::{Follow, Found, Resolved, View};
 pub use whiteout::is_reserved;
