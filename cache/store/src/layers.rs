@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::layer::{
-    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Style, UnpackOptions, View, index_tar, show_path,
-    unpack,
+    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Style, UnpackOptions, View, extract, index_tar,
+    show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
@@ -12,7 +12,7 @@ use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
 use rbuild_oci::{Cancel, DiffId, Digest};
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,12 +77,12 @@ impl Layers {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io("read", path.display())(error)),
         }
-        let read = index_tar(&mut self.file(layer)?, &Limits::default(), &Cancel::new())?;
-        if read.diff_id != *layer {
-            return Err(damaged(layer, &read.diff_id));
+        let (index, found, _) = index_tar(&mut self.file(layer)?, Limits::default(), &Cancel::new())?;
+        if found != *layer {
+            return Err(damaged(layer, &found));
         }
-        self.keep_index(layer, &read.index)?;
-        Ok(read.index)
+        self.keep_index(layer, &index)?;
+        Ok(index)
     }
 
     /// The data of a regular file of a layer, by the entry of that layer's index.
@@ -96,7 +96,13 @@ impl Layers {
                 file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
                 Ok(Box::new(file.take(data.size)))
             }
-            None => Ok(Box::new(Cursor::new(crate::layer::read_sparse(&mut file, &entry.path)?))),
+            None => {
+                let whole = self.store.tmp_file()?;
+                extract(file, &entry.path, whole.file(), &Cancel::new())?;
+                let path = whole.path().display();
+                whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
+                Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
+            }
         }
     }
 

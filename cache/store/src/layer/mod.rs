@@ -7,6 +7,7 @@
 mod draft;
 mod encode;
 mod entry;
+mod extract;
 mod index;
 mod pack;
 mod read;
@@ -18,6 +19,7 @@ mod whiteout;
 mod xattr;
 
 pub use entry::{Entry, FileData, Node, compare_paths, is_below, join_path, show_path, split_path};
+pub use extract::extract;
 pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};
 pub use pack::{Body, LayerWriter, Packed};
 pub use read::Limits;
