@@ -71,7 +71,7 @@ impl Lexer<'_> {
 }
 
 fn required(name: &str, word: &str, set: bool) -> WordError {
-    let usual = if set { "is not allowed to be empty" } else { "is not allowed to be unset" };
+    let usual = if set { "is empty" } else { "is not set" };
     let message = if word.is_empty() { usual } else { word };
     WordError::Required { name: name.to_owned(), message: message.to_owned() }
 }
