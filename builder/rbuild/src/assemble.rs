@@ -69,7 +69,7 @@ pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, ti
 /// The manifest of a configuration on uncompressed layers.
 pub fn manifest(config_bytes: &[u8], storeys: &[Storey]) -> Result<(Descriptor, Vec<u8>)> {
     let layer = |storey: &Storey| {
-        Descriptor::new(MediaType::OCI_LAYER, *storey.layer.diff_id.digest(), storey.layer.size)
+        Descriptor::new(MediaType::OCI_LAYER, storey.layer.diff_id.0, storey.layer.size.unwrap_or_default())
     };
     let config = Descriptor::of(MediaType::OCI_CONFIG, config_bytes);
     let bytes = to_canonical_json(&Manifest::oci(config, storeys.iter().map(layer).collect()))?;
@@ -138,7 +138,7 @@ mod tests {
 
     fn storey(name: &str) -> Storey {
         let diff_id = DiffId(Digest::of(name.as_bytes()));
-        let layer = LayerRef { diff_id, size: 10, encodings: Vec::new() };
+        let layer = LayerRef::stored(diff_id, 10);
         Storey { layer, chain: rbuild_oci::ChainId(diff_id.0) }
     }
 

@@ -4,6 +4,7 @@
 pub mod assemble;
 pub mod cli;
 pub mod ctx;
+pub mod driver;
 pub mod error;
 pub mod events;
 pub mod request;

@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::layer::{
-    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Style, UnpackOptions, View, extract, index_tar,
-    show_path, unpack,
+    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, extract,
+    index_tar, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
@@ -25,6 +25,9 @@ pub struct Layers {
 
 /// Writes a layer into the store; nothing is left of one that does not land.
 pub type StoreWriter = LayerWriter<Unfinished>;
+
+/// A layer that is written and not yet in its place.
+pub type StoreTarball = Packed<Unfinished>;
 
 /// A tarball on its way into the store.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl Layers {
     pub fn find(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
         let path = self.store.blob_path(&layer.0);
         match path.metadata() {
-            Ok(metadata) if self.has(layer)? => Ok(Some(LayerRef::uncompressed(*layer, metadata.len()))),
+            Ok(metadata) if self.has(layer)? => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("find", path.display())(error)),
@@ -111,12 +114,11 @@ impl Layers {
         Ok(LayerWriter::new(Unfinished(self.store.tmp_file()?), clamp, cancel.clone()))
     }
 
-    /// Ends a new layer and puts it in its place, the index first: who sees the tarball finds the index.
-    pub fn land(&self, writer: StoreWriter) -> Result<Landed> {
-        let packed = writer.finish()?;
+    /// Puts a finished layer in its place, the index first: who sees the tarball finds the index.
+    pub fn land(&self, packed: StoreTarball) -> Result<Landed> {
         self.keep_index(&packed.diff_id, &packed.index)?;
         self.keep_blob(packed.out.0, &packed.diff_id.0)?;
-        let layer = LayerRef::uncompressed(packed.diff_id, packed.size);
+        let layer = LayerRef::stored(packed.diff_id, packed.size);
         Ok(Landed { layer, index: packed.index, timeless: packed.timeless })
     }
 

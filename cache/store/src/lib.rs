@@ -3,6 +3,7 @@
 
 pub mod durable;
 mod error;
+mod files;
 pub mod layer;
 mod layers;
 mod layout;
@@ -11,7 +12,8 @@ pub mod snapshot;
 mod tmp;
 
 pub use error::{Error, Result};
-pub use layers::{Landed, Layers, StoreWriter, Unfinished};
+pub use files::FileCache;
+pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, Store};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};

@@ -137,7 +137,7 @@ impl Tree for ContextTree {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(self.root.open_file(&entry.path)?))
     }
 

@@ -129,9 +129,14 @@ impl Draft {
         }
     }
 
+    /// Everything, in order.
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries.into_values().collect()
+    }
+
     /// The finished index.
     pub(super) fn finish(self, bodies: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<LayerIndex> {
-        LayerIndex::new(self.entries.into_values().collect(), bodies).ok_or_else(|| Error::Corrupt {
+        LayerIndex::new(self.into_entries(), bodies).ok_or_else(|| Error::Corrupt {
             what: "layer",
             subject: "index".to_owned(),
             reason: "its entries are out of order".to_owned(),

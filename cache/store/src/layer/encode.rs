@@ -288,7 +288,7 @@ mod tests {
         }));
         assert!(changed(&|entry| entry.mode = 0o755));
         assert!(changed(&|entry| entry.node = Node::Fifo));
-        assert!(changed(&|entry| entry.path = b"dir/file.".to_vec()));
+        assert!(changed(&|entry| entry.path = b"dir/fil".to_vec()));
         assert!(changed(&|entry| entry.xattrs.clear()));
     }
 }

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// What to mount as the root directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rootfs {
-    /// An overlay, to be mounted with `redirect_dir=off,metacopy=off,index=off,xino=off`. A mount for a build step may
-    /// add `volatile`; one for a container must not.
+    /// An overlay, to be mounted with `redirect_dir=nofollow,metacopy=off,index=off,xino=off` (`redirect_dir=off` may
+    /// mean to follow, which `userxattr` forbids). A mount for a build step may add `volatile`; one for a container
+    /// must not.
     Overlay {
         /// The lower directories, **highest layer first**, as overlayfs wants them; at least one.
         lowers: Vec<PathBuf>,

@@ -291,6 +291,11 @@ impl<'a, R: Read> TarReader<'a, R> {
     }
 }
 
+/// Whether a block is the header of a tar entry: its checksum is right.
+pub(super) fn is_header(block: &[u8]) -> bool {
+    <[u8; BLOCK]>::try_from(block).is_ok_and(|block| block != [0; BLOCK] && Header::new(block, 0).is_ok())
+}
+
 /// The path less leading slashes, empty components and dots.
 fn clean(path: &[u8], limit: usize) -> Result<Vec<u8>> {
     if path.len() > limit {
