@@ -1,9 +1,7 @@
 //! What holds for every Dockerfile: no panic, the same graph each time, inputs before users, and no trace of stages that
 //! are not needed.
 
-mod common;
-
-use common::{World, outcome};
+use crate::common::{self, World, outcome};
 use proptest::prelude::*;
 use rbuild_graph::{BuildGraph, Op, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
 use rbuild_oci::Platform;
@@ -167,5 +165,22 @@ proptest! {
         let mut dockerfile = format!("FROM busybox\nARG x=1\n{keyword} ").into_bytes();
         dockerfile.extend(tail);
         let _ = outcome(&dockerfile, &Request::new(Platform::new("linux", "amd64")), &World::ordinary());
+    }
+}
+
+#[test]
+fn every_vertex_is_needed() {
+    for case in common::cases() {
+        let dockerfile = fs::read(case.join("Dockerfile")).unwrap();
+        let Some(graph) = graph(&dockerfile, &common::request(&case), &World::of(&case)) else { continue };
+        let mut needed: Vec<VertexId> = graph.targets.iter().filter_map(|target| target.result).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(id) = needed.pop() {
+            let vertex = graph.vertex(id).unwrap();
+            if seen.insert(id) {
+                needed.extend(vertex.parent.iter().chain(&vertex.inputs));
+            }
+        }
+        assert_eq!(seen.len(), graph.vertices.len(), "{}", case.display());
     }
 }
