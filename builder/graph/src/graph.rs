@@ -3,7 +3,7 @@
 
 use crate::op::Op;
 use dockerfile_parser::Span;
-use rbuild_oci::{History, ImageConfig, Platform};
+use rbuild_oci::{ContainerConfig, History, ImageConfig, Platform};
 use std::fmt;
 
 /// All that a request needs built, for every platform at once.
@@ -123,13 +123,15 @@ pub struct Target {
 }
 
 /// One line of an image's history and where its layer comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The line. `created` is unset where the build has to tell; `empty_layer` is final only for [`Origin::Base`] and
     /// [`Origin::Config`]: a step may turn out to change nothing.
     pub entry: History,
     /// Where its layer comes from.
     pub origin: Origin,
+    /// What a container of the image that ends here starts with.
+    pub config: ContainerConfig,
 }
 
 /// Where the layer of a history row comes from.
