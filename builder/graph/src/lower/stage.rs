@@ -177,6 +177,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         self.state.commit(created_by, Origin::Layer(vertex), self.job.globals.epoch);
     }
 
+    /// Adds the history of an instruction whose change of the configuration is made already.
     fn commit_config(&mut self, created_by: String) {
         self.state.commit(created_by, Origin::Config, self.job.globals.epoch);
     }

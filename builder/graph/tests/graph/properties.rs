@@ -3,7 +3,7 @@
 
 use crate::common::{self, World, outcome};
 use proptest::prelude::*;
-use rbuild_graph::{BuildGraph, Op, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
+use rbuild_graph::{BuildGraph, Op, Origin, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
 use rbuild_oci::Platform;
 use std::fs;
 
@@ -183,4 +183,24 @@ fn every_vertex_is_needed() {
         }
         assert_eq!(seen.len(), graph.vertices.len(), "{}", case.display());
     }
+}
+
+#[test]
+fn the_last_line_of_history_has_the_finished_configuration() {
+    let mut compared = 0;
+    for case in common::cases() {
+        let dockerfile = fs::read(case.join("Dockerfile")).unwrap();
+        let request = common::request(&case);
+        let Some(graph) = graph(&dockerfile, &request, &World::of(&case)) else { continue };
+        for target in graph.targets {
+            let Some(last) = target.history.last().filter(|row| row.origin != Origin::Base) else { continue };
+            let (mut row, mut finished) = (last.config.clone(), target.config.config.clone());
+            row.labels.extend(request.labels.clone());
+            row.on_build.clear();
+            finished.on_build.clear();
+            assert_eq!(row, finished, "{}", case.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 60, "only {compared} compared");
 }

@@ -40,22 +40,24 @@ impl Stage<'_, '_, '_> {
 
     pub(super) fn cmd(&mut self, command: &Command) {
         let words = self.words(command);
-        self.commit_config(format!("CMD {}", history::quoted_list(&words)));
+        let created_by = format!("CMD {}", history::quoted_list(&words));
         let config = &mut self.state.config.config;
         config.cmd = Some(words).filter(|words| !words.is_empty());
         config.args_escaped = true;
         self.state.has_cmd = true;
+        self.commit_config(created_by);
     }
 
     /// An inherited CMD was meant for another entrypoint, so it goes.
     pub(super) fn entrypoint(&mut self, command: &Command) {
         let words = self.words(command);
-        self.commit_config(format!("ENTRYPOINT {}", history::quoted_list(&words)));
+        let created_by = format!("ENTRYPOINT {}", history::quoted_list(&words));
         let config = &mut self.state.config.config;
         config.entrypoint = Some(words).filter(|words| !words.is_empty());
         if !self.state.has_cmd {
             config.cmd = None;
         }
+        self.commit_config(created_by);
     }
 
     fn words(&self, command: &Command) -> Vec<String> {
@@ -81,14 +83,15 @@ impl Stage<'_, '_, '_> {
         ]
         .map(|(name, time)| format!("{name}:{}", history::duration(time)));
         let (test, times, retries) = (history::plain_list(&check.test), shown.join(" "), check.retries);
-        self.commit_config(format!("HEALTHCHECK {{Test:{test} {times} Retries:{retries}}}"));
+        let created_by = format!("HEALTHCHECK {{Test:{test} {times} Retries:{retries}}}");
         self.state.config.config.healthcheck = Some(check);
+        self.commit_config(created_by);
     }
 
     pub(super) fn maintainer(&mut self, name: &Text) {
         let name = name.to_str_lossy().into_owned();
+        self.state.config.author.clone_from(&name);
         self.commit_config(format!("MAINTAINER {name}"));
-        self.state.config.author = name;
     }
 
     /// Stored as it is: it belongs to the images built on this one, and leaves no line of history.
@@ -98,8 +101,9 @@ impl Stage<'_, '_, '_> {
 
     pub(super) fn shell(&mut self, words: &[Text]) {
         let words = strings(words);
-        self.commit_config(format!("SHELL {}", history::plain_list(&words)));
+        let created_by = format!("SHELL {}", history::plain_list(&words));
         self.state.config.config.shell = words;
+        self.commit_config(created_by);
     }
 
     pub(super) fn stop_signal(&mut self, signal: &Text) -> Result<()> {
@@ -107,15 +111,15 @@ impl Stage<'_, '_, '_> {
         if !signal::is_signal(&signal) {
             return Err(self.refuse(ErrorKind::Signal(signal)));
         }
+        self.state.config.config.stop_signal.clone_from(&signal);
         self.commit_config(format!("STOPSIGNAL {signal}"));
-        self.state.config.config.stop_signal = signal;
         Ok(())
     }
 
     pub(super) fn user(&mut self, user: &Text) -> Result<()> {
         let user = self.expand(user)?;
+        self.state.config.config.user.clone_from(&user);
         self.commit_config(format!("USER {user}"));
-        self.state.config.config.user = user;
         Ok(())
     }
 
@@ -124,9 +128,10 @@ impl Stage<'_, '_, '_> {
         if volumes.iter().any(String::is_empty) {
             return Err(self.refuse(ErrorKind::EmptyVolume));
         }
-        self.commit_config(format!("VOLUME {}", history::plain_list(&volumes)));
+        let created_by = format!("VOLUME {}", history::plain_list(&volumes));
         let empty = || Value::Object(serde_json::Map::new());
         self.state.config.config.volumes.extend(volumes.into_iter().map(|volume| (volume, empty())));
+        self.commit_config(created_by);
         Ok(())
     }
 }
