@@ -186,7 +186,7 @@ fn target_lines(target: &Target) -> Vec<String> {
     for (name, value) in json.as_object().into_iter().flatten() {
         match value.as_object() {
             Some(inner) if name == "config" => {
-                lines.extend(inner.iter().map(|(name, value)| format!("{name} {value}")))
+                lines.extend(inner.iter().map(|(name, value)| format!("{name} {value}")));
             }
             _ => lines.push(format!("{name} {value}")),
         }

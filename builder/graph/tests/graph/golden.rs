@@ -1,9 +1,8 @@
 //! Every folder of testdata/graph is a case: Dockerfile, perhaps request.json and answers.json, and what comes of it in
 //! expected.txt or error.txt. `UPDATE=1 cargo test -p rbuild-graph` writes the latter two anew.
 
-mod common;
-
-use rbuild_graph::{Outcome, to_dot, to_mermaid, to_text};
+use crate::common;
+use rbuild_graph::{Outcome, Question, to_dot, to_mermaid, to_text};
 use std::fs;
 use std::path::Path;
 
@@ -42,10 +41,11 @@ fn shown(outcome: &Outcome) -> String {
             assert_eq!(to_dot(graph).matches("\n  v").count(), to_mermaid(graph).matches("\n  v").count());
             to_text(graph)
         }
-        Outcome::Need(questions) => questions
-            .iter()
-            .map(|question| format!("need {:?} {}\n", question.ask, question.hint.as_deref().unwrap_or_default()))
-            .collect(),
+        Outcome::Need(questions) => {
+            let hint = |question: &Question| question.hint.clone().unwrap_or_else(|| "no hint".to_owned());
+            let lines = questions.iter().map(|question| format!("need {}: {}", question.ask, hint(question)));
+            lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All folders of `testdata/graph`, sorted.
-pub fn cases() -> Vec<PathBuf> {
+pub(crate) fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/graph");
     let mut cases: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
@@ -17,7 +17,7 @@ pub fn cases() -> Vec<PathBuf> {
 }
 
 /// The request of a case, `request.json` where there is one: target, args, platforms, contexts, labels, epoch, network, hosts.
-pub fn request(case: &Path) -> Request {
+pub(crate) fn request(case: &Path) -> Request {
     let json = json_of(&case.join("request.json"));
     let text = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
     let pairs = |name: &str| -> BTreeMap<String, String> {
@@ -56,16 +56,16 @@ fn json_of(path: &Path) -> Map<String, Value> {
 }
 
 /// Images by name: what `answers.json` says (null: nobody knows it), else an ordinary image made from the name.
-pub struct World(Map<String, Value>);
+pub(crate) struct World(Map<String, Value>);
 
 impl World {
     /// The world of a case.
-    pub fn of(case: &Path) -> Self {
+    pub(crate) fn of(case: &Path) -> Self {
         Self(json_of(&case.join("answers.json")))
     }
 
     /// One that knows every image.
-    pub fn ordinary() -> Self {
+    pub(crate) fn ordinary() -> Self {
         Self(Map::new())
     }
 
@@ -90,7 +90,7 @@ impl World {
 }
 
 /// Asks and answers until there is a graph, an error, or a question nobody can answer; errors begin with their place.
-pub fn outcome(dockerfile: &[u8], request: &Request, world: &World) -> Result<Outcome, String> {
+pub(crate) fn outcome(dockerfile: &[u8], request: &Request, world: &World) -> Result<Outcome, String> {
     let source = Source::new(dockerfile);
     let place = |offset: u32| {
         let position = source.position(offset);

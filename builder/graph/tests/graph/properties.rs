@@ -1,11 +1,9 @@
 //! What holds for every Dockerfile: no panic, the same graph each time, inputs before users, and no trace of stages that
 //! are not needed.
 
-mod common;
-
-use common::{World, outcome};
+use crate::common::{self, World, outcome};
 use proptest::prelude::*;
-use rbuild_graph::{BuildGraph, Op, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
+use rbuild_graph::{BuildGraph, Op, Origin, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
 use rbuild_oci::Platform;
 use std::fs;
 
@@ -168,4 +166,41 @@ proptest! {
         dockerfile.extend(tail);
         let _ = outcome(&dockerfile, &Request::new(Platform::new("linux", "amd64")), &World::ordinary());
     }
+}
+
+#[test]
+fn every_vertex_is_needed() {
+    for case in common::cases() {
+        let dockerfile = fs::read(case.join("Dockerfile")).unwrap();
+        let Some(graph) = graph(&dockerfile, &common::request(&case), &World::of(&case)) else { continue };
+        let mut needed: Vec<VertexId> = graph.targets.iter().filter_map(|target| target.result).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(id) = needed.pop() {
+            let vertex = graph.vertex(id).unwrap();
+            if seen.insert(id) {
+                needed.extend(vertex.parent.iter().chain(&vertex.inputs));
+            }
+        }
+        assert_eq!(seen.len(), graph.vertices.len(), "{}", case.display());
+    }
+}
+
+#[test]
+fn the_last_line_of_history_has_the_finished_configuration() {
+    let mut compared = 0;
+    for case in common::cases() {
+        let dockerfile = fs::read(case.join("Dockerfile")).unwrap();
+        let request = common::request(&case);
+        let Some(graph) = graph(&dockerfile, &request, &World::of(&case)) else { continue };
+        for target in graph.targets {
+            let Some(last) = target.history.last().filter(|row| row.origin != Origin::Base) else { continue };
+            let (mut row, mut finished) = (last.config.clone(), target.config.config.clone());
+            row.labels.extend(request.labels.clone());
+            row.on_build.clear();
+            finished.on_build.clear();
+            assert_eq!(row, finished, "{}", case.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 60, "only {compared} compared");
 }
