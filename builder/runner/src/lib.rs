@@ -19,6 +19,7 @@ pub mod seccomp;
 mod stub;
 mod sys;
 pub mod testing;
+mod tree;
 pub mod userns;
 pub mod users;
 mod wire;

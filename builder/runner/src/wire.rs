@@ -146,6 +146,7 @@ variants!(SetupOp {
     27 => Capabilities { caps },
     28 => Reaper {},
     29 => Exec { argv, env, candidates },
+    30 => Umask { mask },
 });
 
 impl Wire for bool {
@@ -178,7 +179,7 @@ impl Wire for PathBuf {
 impl<T: Wire> Wire for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
-        for value in self {
+        if let Some(value) = self {
             value.put(out);
         }
     }

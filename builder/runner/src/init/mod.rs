@@ -78,7 +78,7 @@ fn run(channel: &mut Option<Channel>) -> i32 {
 fn set_up(channel: &mut Option<Channel>) -> Result<i32, Report> {
     let (ops, files) = receive(channel.as_ref()).map_err(|error| failed("receive the plan", &error))?;
     sys::default_signals();
-    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rustix::process::umask(Mode::empty());
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|errno| failed("hide from the container", &errno.into()))?;
     let mut mounts = Mounts::new(files);
@@ -154,6 +154,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
         SetupOp::Session {} => identity::session()?,
         SetupOp::Streams { owner } => console::streams(mounts.passed(), *owner)?,
         SetupOp::Console { owner } => console::console(channel, *owner)?,
+        SetupOp::Umask { mask } => drop(rustix::process::umask(Mode::from_raw_mode(*mask))),
         SetupOp::Chdir { path } => rustix::process::chdir(path.as_slice())?,
         SetupOp::NoNewPrivileges {} => rustix::thread::set_no_new_privs(true)?,
         SetupOp::Seccomp { filter } => sys::install_filter(filter)?,

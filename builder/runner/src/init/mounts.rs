@@ -10,8 +10,8 @@ use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, m
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags as Flags, MountPropagationFlags, MoveMountFlags,
-    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount,
-    mount_change, move_mount, open_tree, unmount,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, mount_change,
+    move_mount, unmount,
 };
 
 use super::target::{Kind, find, find_or_make};
@@ -20,13 +20,14 @@ use crate::container::{Overlay, Propagation};
 use crate::plan::{BindSource, MountFlags, Otherwise};
 use crate::stub::Stub;
 use crate::sys::{self, MountAttributes};
+use crate::tree::clone_tree;
 
 /// Mounts made so far.
 #[derive(Debug)]
 pub(super) struct Mounts {
     root: Option<OwnedFd>,
     store: Option<OwnedFd>,
-    held: Vec<OwnedFd>,
+    held: Files,
     passed: Files,
     files: u32,
     stubs: Vec<Stub>,
@@ -75,7 +76,7 @@ impl Mounts {
     }
 
     pub(super) fn hold(&mut self, path: &[u8]) -> io::Result<()> {
-        self.held.push(clone_tree(CWD, path)?);
+        self.held.push(Some(clone_tree(CWD, path)?));
         Ok(())
     }
 
@@ -130,33 +131,23 @@ impl Mounts {
         flags: MountFlags,
         propagation: Propagation,
     ) -> io::Result<()> {
-        let cloned;
+        let take = |files: &mut Files, index: u32| files.get_mut(index as usize).and_then(Option::take);
         let mounted = match source {
-            BindSource::Path { path } => {
-                cloned = clone_tree(CWD, path)?;
-                &cloned
-            }
-            BindSource::Passed { index } => {
-                let fd = self.passed.get(*index as usize).and_then(Option::as_ref).ok_or(Errno::BADF)?;
-                cloned = clone_tree(fd, b"")?;
-                &cloned
-            }
-            BindSource::Held { index } => {
-                cloned = self.held.get(*index as usize).ok_or(Errno::BADF)?.try_clone()?;
-                &cloned
-            }
+            BindSource::Path { path } => clone_tree(CWD, path)?,
+            BindSource::Passed { index } => take(&mut self.passed, *index).ok_or(Errno::BADF)?,
+            BindSource::Held { index } => take(&mut self.held, *index).ok_or(Errno::BADF)?,
         };
         let propagation = match propagation {
             Propagation::Private => MountPropagationFlags::PRIVATE,
             Propagation::Slave => MountPropagationFlags::DOWNSTREAM,
             Propagation::Shared => MountPropagationFlags::SHARED,
         };
-        set_attributes(mounted, flags, propagation)?;
-        let kind = match FileType::from_raw_mode(fstat(mounted)?.st_mode) {
+        set_attributes(&mounted, flags, propagation)?;
+        let kind = match FileType::from_raw_mode(fstat(&mounted)?.st_mode) {
             FileType::Directory => Kind::Directory,
             _ => Kind::File,
         };
-        self.attach(mounted, target, kind)
+        self.attach(&mounted, target, kind)
     }
 
     /// A node where the kernel lets us make one that works, else the host's.
@@ -164,12 +155,7 @@ impl Mounts {
         let (parent, name) = self.parent(path)?;
         let mode = Mode::from_raw_mode(0o666);
         match mknodat(&parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
-            Ok(()) => {
-                let node = openat(&parent, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-                let link = format!("/proc/self/fd/{}", node.as_raw_fd());
-                Ok(rustix::fs::chmod(link.as_str(), mode)?)
-            }
-            Err(Errno::EXIST) => Ok(()),
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(_) => {
                 let source = BindSource::Path { path: path.to_vec() };
                 self.bind(&source, path, MountFlags::NOSUID.and(MountFlags::NOEXEC), Propagation::Private)
@@ -266,7 +252,9 @@ fn overlay(recipe: &Overlay) -> io::Result<OwnedFd> {
 }
 
 fn overlay_options(recipe: &Overlay) -> Vec<&'static str> {
-    let mut options = vec!["redirect_dir=off", "metacopy=off", "index=off", "xino=off"];
+    // With user.* marks the kernel refuses "off", which means the same to a writer.
+    let redirect = if recipe.userxattr { "redirect_dir=nofollow" } else { "redirect_dir=off" };
+    let mut options = vec![redirect, "metacopy=off", "index=off", "xino=off"];
     options.extend(recipe.volatile.then_some("volatile"));
     options.extend(recipe.userxattr.then_some("userxattr"));
     options
@@ -320,15 +308,6 @@ fn on_root(mounted: OwnedFd) -> io::Result<OwnedFd> {
     let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     move_to(&mounted, &root)?;
     Ok(mounted)
-}
-
-/// A detached copy of what is at `path`, with the mounts below it.
-pub(super) fn clone_tree(at: impl AsFd, path: &[u8]) -> io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    Ok(open_tree(at, path, flags)?)
 }
 
 /// Attaches a detached mount.

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
 use crate::plan::{in_mount_order, plan};
 use crate::sys;
+use crate::tree::clone_tree;
 use crate::wire::encode;
 pub(crate) use child::Child;
 use pump::{Pipe, Pump};
@@ -47,16 +48,17 @@ impl Executor for Sandbox {
     fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
         check(container)?;
         cancel.check()?;
-        let plan = plan(container);
         let failed = |error: io::Error| Error::io("start", "a container", error);
-        let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
-        drop(theirs);
-        let _kill = cancel.on_cancel(child.killer());
+        let plan = plan(container);
         let mut pipes = Vec::new();
         let files = passed(container, &self.null, &mut pipes).map_err(failed)?;
+        let (bytes, borrowed) = (encode(&plan.ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+        let (ours, theirs) = Channel::pair().map_err(failed)?;
+        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
+        let _kill = cancel.on_cancel(child.killer());
+        drop(theirs);
         // A child that is gone already is found out, with its reason, by the pump.
-        let sent = ours.send_plan(&encode(&plan.ops), &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+        let sent = ours.send_plan(&bytes, &borrowed);
         drop(files);
         tolerate_gone(sent).map_err(failed)?;
         let terminal = match &container.stdio {
@@ -112,7 +114,8 @@ fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::R
     }
     for mount in in_mount_order(&container.mounts) {
         if let Source::Fd(fd) = &mount.source {
-            files.push(fd.try_clone()?);
+            // A child could not make this mount: the descriptor belongs to this mount namespace.
+            files.push(clone_tree(fd, b"")?);
         }
     }
     Ok(files)
