@@ -64,9 +64,47 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file or a directory on the way to it does not exist.
+    pub fn is_not_found(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound};
+        match self {
+            Self::Io { source, .. } => matches!(source.kind(), NotFound | NotADirectory),
+            Self::Missing { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a name is taken.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+    }
+
+    /// What the user can do about it, where the cause alone does not say.
+    pub fn hint(&self) -> Option<&'static str> {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported};
+        let Self::Io { source, .. } = self else { return None };
+        match source.kind() {
+            StorageFull | QuotaExceeded => {
+                Some("free space there with `rbuild prune`, or use another store with --root")
+            }
+            ReadOnlyFilesystem => Some("the file system is read-only: use a store elsewhere with --root"),
+            PermissionDenied => Some("check who owns it, or use a store of your own with --root"),
+            Unsupported => Some("rbuild needs Linux 5.6 or later and a file system with links and renames"),
+            _ => None,
+        }
+    }
+
     /// Wraps a system error: `.map_err(Error::io("open", path.display()))`.
     pub fn io<E: Into<io::Error>>(operation: &'static str, subject: impl Display) -> impl FnOnce(E) -> Self {
         let subject = subject.to_string();
         move |source| Self::Io { operation, subject, source: source.into() }
+    }
+
+    /// The same failure, said of a path of bytes: for callers that know more of it than the callee did.
+    pub(crate) fn about(mut self, path: &[u8]) -> Self {
+        if let Self::Io { subject, .. } = &mut self {
+            *subject = String::from_utf8_lossy(path).into_owned();
+        }
+        self
     }
 }

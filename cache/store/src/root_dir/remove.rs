@@ -1,0 +1,65 @@
+//! Removal of whole trees: no link is followed, the stack does not grow with the depth, directories without permission
+//! are given it first. Knows nothing of why something goes.
+
+use super::descent::Descent;
+use super::dir::{Dir, checked, stat_fd, sys};
+use super::meta::FileKind;
+use crate::error::Result;
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+impl Dir {
+    /// Removes `name` and, if it is a directory, all in it. Fine if it is not there or vanishes meanwhile; `.` is
+    /// refused.
+    pub fn remove_tree(&self, name: &[u8]) -> Result<()> {
+        let own_name = |name| if name == b"." { Err(Errno::INVAL) } else { checked(name) };
+        own_name(name).and_then(|()| self.raw_remove_tree(name)).map_err(sys("remove tree", name))
+    }
+
+    fn raw_remove_tree(&self, name: &[u8]) -> std::result::Result<(), Errno> {
+        match self.raw_stat(name) {
+            Err(Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(errno),
+            Ok(meta) if !meta.is_dir() => return unlink(self, name, AtFlags::empty()),
+            Ok(_) => unlock(self, name)?,
+        }
+        empty(&self.raw_open_dir(name, rustix::fs::OFlags::PATH)?)?;
+        unlink(self, name, AtFlags::REMOVEDIR)
+    }
+}
+
+fn empty(top: &Dir) -> std::result::Result<(), Errno> {
+    let mut descent = Descent::new(top)?;
+    loop {
+        while let Some((dir, entry)) = descent.next_entry() {
+            if entry.kind == FileKind::Directory {
+                unlock(dir, &entry.name)?;
+                descent.enter(&entry.name)?;
+            } else {
+                unlink(dir, &entry.name, AtFlags::empty())?;
+            }
+        }
+        let Some(name) = descent.leave()? else { return Ok(()) };
+        unlink(descent.dir().ok_or(Errno::NOENT)?, &name, AtFlags::REMOVEDIR)?;
+    }
+}
+
+/// Lets the caller list and change a directory of its own.
+fn unlock(dir: &Dir, name: &[u8]) -> std::result::Result<(), Errno> {
+    const ALL: u32 = 0o700;
+    let child = dir.raw_open_dir(name, rustix::fs::OFlags::PATH)?;
+    if stat_fd(&child)?.mode & ALL == ALL {
+        return Ok(());
+    }
+    match dir.raw_chmod(name, ALL) {
+        Err(Errno::PERM) => Ok(()),
+        other => other,
+    }
+}
+
+fn unlink(dir: &Dir, name: &[u8], flags: AtFlags) -> std::result::Result<(), Errno> {
+    match rustix::fs::unlinkat(dir, name, flags) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
+}
