@@ -3,6 +3,9 @@
 
 mod dialects;
 mod fixture;
+mod golden;
 mod hostile;
+mod ordinary;
 mod round_trip;
+mod taking_in;
 mod writer;

@@ -309,7 +309,9 @@ fn clean(path: &[u8], limit: usize) -> Result<Vec<u8>> {
             b"" | b"." => continue,
             b".." => return Err(refused(path, "its path leads out of the archive")),
             _ if name.contains(&0) => return Err(refused(path, "its path has a NUL in it")),
-            _ if name.len() > 255 => return Err(refused(path, "a name in its path has more than 255 bytes")),
+            _ if name.strip_prefix(b".wh.").unwrap_or(name).len() > 255 => {
+                return Err(refused(path, "a name in its path has more than 255 bytes"));
+            }
             _ => {}
         }
         if !out.is_empty() {
