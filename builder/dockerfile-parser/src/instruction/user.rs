@@ -1,0 +1,10 @@
+//! `USER user[:group]`: the rest of the line. Knows nothing of accounts.
+use super::{Kind, no_flags, one_argument};
+use crate::error::Error;
+use crate::tree::Node;
+
+pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
+    let only = one_argument(node)?;
+    no_flags(node)?;
+    Ok(Kind::User(only))
+}

@@ -1,0 +1,52 @@
+//! "Did you mean …?": the nearest of a few known names. Knows nothing of where the names come from.
+
+/// Names this many edits away or more are no suggestion.
+const TOO_FAR: usize = 3;
+
+/// The candidate nearest to `name` within two edits, ignoring ASCII case; the first of equals wins.
+///
+/// An exact match (but for case) gives `None`: then the name was not what went wrong.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted: Vec<char> = name.to_ascii_lowercase().chars().collect();
+    let mut best = None;
+    let mut least = TOO_FAR;
+    for candidate in candidates {
+        let other: Vec<char> = candidate.to_ascii_lowercase().chars().collect();
+        if wanted == other {
+            return None;
+        }
+        let distance = if wanted.len().abs_diff(other.len()) < least { edits(&wanted, &other) } else { TOO_FAR };
+        if distance < least {
+            (best, least) = (Some(candidate), distance);
+        }
+    }
+    best
+}
+
+/// Levenshtein distance, one row at a time.
+fn edits(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn nearest_within_two_edits() {
+        assert_eq!(did_you_mean("COPPY", ["RUN", "COPY", "CMD"]), Some("COPY"));
+        assert_eq!(did_you_mean("mont", ["mount", "network"]), Some("mount"));
+        assert_eq!(did_you_mean("builder", ["bilder", "BUILDER"]), None);
+        assert_eq!(did_you_mean("zzzz", ["mount"]), None);
+    }
+}

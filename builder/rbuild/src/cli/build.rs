@@ -1,0 +1,207 @@
+//! `rbuild build`: its arguments as typed, and what surrounds a build: progress, signals, the user namespace. What the
+//! arguments mean is decided in `request`.
+
+use super::globals::{Globals, Standing};
+use super::signals::cancel_on_signal;
+use crate::build::{Built, build};
+use crate::ctx::{Ctx, Place, SystemClock};
+use crate::error::{Error, Result};
+use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::report;
+use crate::request::BuildRequest;
+use clap::Args;
+use rbuild_oci::Cancel;
+use rbuild_records::LocalBackend;
+use rbuild_registry::{Client, Config};
+use rbuild_runner::Sandbox;
+use rbuild_store::{Bucket, Store};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Build an image from a Dockerfile
+#[derive(Args, Clone, Debug)]
+pub struct BuildArgs {
+    /// Dockerfile to read; `-` is standard input [default: CONTEXT/Dockerfile]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Name of the image, `name[:tag]`; may be given several times
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub tags: Vec<String>,
+    /// Value of an ARG, `NAME=VALUE`; `NAME` alone takes the value from the environment
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub build_args: Vec<String>,
+    /// Another context or image under a name: a directory, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
+    #[arg(long = "build-context", value_name = "NAME=SOURCE")]
+    pub build_contexts: Vec<String>,
+    /// Stage to stop at
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Platform to build for, `os/arch[/variant]`; several behind commas make an index
+    #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
+    pub platforms: Vec<String>,
+    /// Label of the image, `KEY=VALUE`
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<String>,
+    /// Run every step again; the results are kept for the next build
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
+    #[arg(long = "secret", value_name = "SPEC")]
+    pub secrets: Vec<String>,
+    /// SSH agent socket or key for `RUN --mount=type=ssh`: `default` or `ID=SOCKET`
+    #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
+    pub ssh: Vec<String>,
+    /// Network of RUN steps: default, host or none
+    #[arg(long, value_name = "MODE")]
+    pub network: Option<String>,
+    /// Line for /etc/hosts of RUN steps, `HOST:IP`
+    #[arg(long = "add-host", value_name = "HOST:IP")]
+    pub add_hosts: Vec<String>,
+    /// Allow what the Dockerfile asks for: `security.insecure` or `network.host`
+    #[arg(long = "allow", value_name = "ENTITLEMENT")]
+    pub allow: Vec<String>,
+    /// Steps that may run at once
+    #[arg(short, long, value_name = "N", default_value_t = 16)]
+    pub jobs: usize,
+    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]`
+    #[arg(short, long = "output", value_name = "SPEC")]
+    pub outputs: Vec<String>,
+    /// How to show what happens: auto, plain, tty, rawjson or quiet
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: String,
+    /// Print the image id and nothing else
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write the image id to a file
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<PathBuf>,
+    /// The context: a directory, or a Dockerfile whose directory is the context
+    #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub context: String,
+}
+
+/// Builds, and starts again inside a user namespace where that is needed.
+pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
+    let progress = Progress::parse(args)?;
+    let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+    let store = globals.store()?;
+    let standing = Standing::find()?;
+    let cancel = Cancel::new();
+    let watch = cancel_on_signal(&cancel)?;
+    let held = Arc::new(Held::default());
+    let events = match standing.place {
+        Place::Inside => progress.events(&store),
+        Place::Outside => Events::new(vec![Box::new(held.clone())]),
+    };
+    match attempt(&request, globals, &store, &standing, &events, &cancel) {
+        Ok(built) => {
+            held.release(&progress.events(&store));
+            finish(args, &request, &built)
+        }
+        Err(Error::NeedsNamespace) => {
+            drop(watch);
+            if let Some(note) = standing.note() {
+                eprintln!("NOTE: {note}");
+            }
+            standing.start_again(store.root(), request.standard_input())
+        }
+        Err(error) => {
+            held.release(&progress.events(&store));
+            drop(events);
+            eprint!("{}", report::with_source(&error, &request.dockerfile));
+            Ok(report::exit_code(&error))
+        }
+    }
+}
+
+fn attempt(
+    request: &BuildRequest,
+    globals: &Globals,
+    store: &Store,
+    standing: &Standing,
+    events: &Events,
+    cancel: &Cancel,
+) -> Result<Built> {
+    for note in &request.notes {
+        events.note(note);
+    }
+    let (drivers, cache) = (globals.drivers(store, standing), LocalBackend::new(store.dir(Bucket::Records)));
+    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let executor = Sandbox::new()?;
+    let ctx = Ctx {
+        store,
+        snapshots: &drivers,
+        cache: &cache,
+        executor: &executor,
+        events,
+        cancel,
+        clock: &SystemClock,
+        written: &cache,
+        wrote: &AtomicBool::new(false),
+        place: standing.place,
+        ids: &standing.ids,
+        fidelity: standing.fidelity,
+    };
+    let built = build(ctx, request, &client)?;
+    for tag in &request.tags {
+        events.note(&format!("{} is {}", tag.familiar(), built.id));
+    }
+    Ok(built)
+}
+
+fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
+    if let Some(path) = &request.iidfile {
+        std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
+    }
+    if args.quiet || args.progress == "quiet" {
+        println!("{}", built.id);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a build is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Plain,
+    Tty,
+    RawJson,
+    Quiet,
+}
+
+impl Progress {
+    fn parse(args: &BuildArgs) -> Result<Self> {
+        if args.quiet {
+            return Ok(Self::Quiet);
+        }
+        match args.progress.as_str() {
+            "auto" if io::stderr().is_terminal() => Ok(Self::Tty),
+            "auto" | "plain" => Ok(Self::Plain),
+            "tty" => Ok(Self::Tty),
+            "rawjson" => Ok(Self::RawJson),
+            "quiet" | "none" => Ok(Self::Quiet),
+            other => {
+                Err(Error::Usage(format!("--progress {other:?} is not known: use auto, plain, tty, rawjson or quiet")))
+            }
+        }
+    }
+
+    fn events(self, store: &Store) -> Events {
+        let log: Box<dyn Sink> = Box::new(LogFile::new(store.dir(Bucket::Builds).join(build_id())));
+        let shown: Option<Box<dyn Sink>> = match self {
+            Self::Plain => Some(Box::new(Plain::new(io::stderr()))),
+            Self::Tty => Some(Box::new(Tty::new())),
+            Self::RawJson => Some(Box::new(RawJson::new(io::stderr()))),
+            Self::Quiet => None,
+        };
+        Events::new(shown.into_iter().chain([log]).collect())
+    }
+}
+
+/// A name for this build's logs that no other build has.
+fn build_id() -> String {
+    let now = rbuild_oci::Timestamp::from(std::time::SystemTime::now());
+    format!("{:012x}{:08x}-{}", now.seconds, now.nanos, std::process::id())
+}

@@ -1,0 +1,86 @@
+//! What a build may use of the world, gathered in one place and passed first. Knows no step.
+
+use crate::driver::Drivers;
+use crate::events::Events;
+use rbuild_oci::{Cancel, Timestamp};
+use rbuild_records::{CacheBackend, LocalBackend};
+use rbuild_runner::{Executor, IdMap};
+use rbuild_store::Store;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// The only way to reach the world from within a build.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// The storage driver.
+    pub snapshots: &'a Drivers,
+    /// The build cache.
+    pub cache: &'a dyn CacheBackend,
+    /// What runs processes.
+    pub executor: &'a dyn Executor,
+    /// Who is told.
+    pub events: &'a Events,
+    /// The request to stop.
+    pub cancel: &'a Cancel,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// The records written so far, which have to be on the disk before a tag.
+    pub written: &'a dyn Written,
+    /// Whether any step was executed: a build that found all its results writes nothing.
+    pub wrote: &'a AtomicBool,
+    /// What this process may do.
+    pub place: Place,
+    /// The ids that files can belong to.
+    pub ids: &'a IdMap,
+    /// How faithfully steps can be done: part of the key of every RUN.
+    pub fidelity: &'a str,
+}
+
+/// Where this process stands with respect to the user namespace that work is done in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It may do everything a build needs.
+    Inside,
+    /// It is an ordinary user's and may only look things up.
+    Outside,
+}
+
+/// Knows which files a build has written that its tags will rest on.
+pub trait Written: Send + Sync {
+    /// The files written since the last call.
+    fn take_written(&self) -> Vec<PathBuf>;
+}
+
+impl Written for LocalBackend {
+    fn take_written(&self) -> Vec<PathBuf> {
+        Self::take_written(self)
+    }
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        std::time::SystemTime::now().into()
+    }
+}
+
+/// A clock that stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedClock(pub Timestamp);
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong in the shell: every error of the crates below, and those of requests, copies and steps. Knows no
+//! terminal; `report` shows errors.
+
+use dockerfile_parser::Span;
+use rbuild_oci::Canceled;
+use std::io;
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Something that ends a build or a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line asks for something that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The Dockerfile is not one.
+    #[error(transparent)]
+    Parse(#[from] dockerfile_parser::Error),
+    /// The Dockerfile asks for something that cannot be.
+    #[error(transparent)]
+    Graph(#[from] rbuild_graph::Error),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] rbuild_store::Error),
+    /// A value of the specifications is wrong.
+    #[error(transparent)]
+    Oci(#[from] rbuild_oci::Error),
+    /// The build cache refused.
+    #[error(transparent)]
+    Records(#[from] rbuild_records::Error),
+    /// A registry refused.
+    #[error(transparent)]
+    Registry(#[from] rbuild_registry::Error),
+    /// A process could not be started.
+    #[error(transparent)]
+    Runner(#[from] rbuild_runner::Error),
+    /// The system refused an operation outside the store.
+    #[error("cannot {operation} {subject}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// What it was tried on.
+        subject: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A link leads in circles.
+    #[error("{path}: too many levels of symbolic links")]
+    LinkLoop {
+        /// The path that was to be found.
+        path: String,
+    },
+    /// A source of COPY, ADD or a mount is not there.
+    #[error("{path} not found in {place}")]
+    NotFound {
+        /// The path or pattern as written.
+        path: String,
+        /// Where it was looked for, as in "the build context".
+        place: String,
+        /// What may help.
+        hint: Option<String>,
+    },
+    /// A directory is needed where something else is.
+    #[error("{path} is not a directory")]
+    NotADirectory {
+        /// The path in the image.
+        path: String,
+    },
+    /// A directory cannot replace a file.
+    #[error("cannot copy a directory to non-directory {path}")]
+    DirectoryOverFile {
+        /// The path in the image.
+        path: String,
+    },
+    /// A file cannot replace a directory.
+    #[error("cannot replace directory {path} with a file")]
+    FileOverDirectory {
+        /// The path in the image.
+        path: String,
+    },
+    /// A step cannot be done as it is written.
+    #[error("{0}")]
+    Step(String),
+    /// A command of a RUN ended badly.
+    #[error("process {command:?} did not complete successfully: {outcome}")]
+    Command {
+        /// The command, as a person reads it.
+        command: String,
+        /// How it ended, as in "exit code: 1".
+        outcome: String,
+        /// The exit code for the shell.
+        code: u8,
+        /// The last lines it wrote.
+        tail: Vec<String>,
+    },
+    /// A step failed; where it stands in the Dockerfile.
+    #[error("{source}")]
+    At {
+        /// The step's line, as in `[builder 2/5] RUN make`.
+        step: String,
+        /// Where the instruction stands.
+        span: Span,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The build needs more than records, and this process is outside the namespace that work is done in.
+    #[error("the build has to run steps, which needs a user namespace")]
+    NeedsNamespace,
+    /// The work was asked to stop.
+    #[error(transparent)]
+    Canceled(#[from] Canceled),
+}
+
+impl Error {
+    /// Wraps a system error: `.map_err(Error::io("open", path.display()))`.
+    pub fn io<E: Into<io::Error>>(operation: &'static str, subject: impl std::fmt::Display) -> impl FnOnce(E) -> Self {
+        let subject = subject.to_string();
+        move |source| Self::Io { operation, subject, source: source.into() }
+    }
+
+    /// Whether this is the end of work that was asked to stop, at any depth.
+    pub fn is_canceled(&self) -> bool {
+        match self {
+            Self::Canceled(_)
+            | Self::Store(rbuild_store::Error::Canceled(_))
+            | Self::Registry(rbuild_registry::Error::Canceled(_))
+            | Self::Runner(rbuild_runner::Error::Canceled(_)) => true,
+            Self::At { source, .. } => source.is_canceled(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The plain sink: one line an event, every line of a step behind its number, nothing clipped. For pipes and CI logs.
+
+use super::{Event, Lines, Sink, StepId, Stream};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Writes events as text lines, as `docker buildx build --progress=plain` does.
+pub struct Plain<W> {
+    state: Mutex<State<W>>,
+}
+
+struct State<W> {
+    out: W,
+    steps: BTreeMap<StepId, Step>,
+}
+
+struct Step {
+    began: Instant,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl<W: Write + Send> Plain<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { state: Mutex::new(State { out, steps: BTreeMap::new() }) }
+    }
+}
+
+impl<W: Write + Send> Sink for Plain<W> {
+    fn event(&self, event: &Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A closed pipe must not fail the build: the log on disk keeps everything.
+        drop(state.write(event));
+    }
+}
+
+impl<W: Write> State<W> {
+    fn write(&mut self, event: &Event<'_>) -> std::io::Result<()> {
+        match event {
+            Event::Started { step, name } => {
+                let fresh = Step { began: Instant::now(), stdout: Lines::default(), stderr: Lines::default() };
+                self.steps.insert(*step, fresh);
+                writeln!(self.out, "{step} {name}")
+            }
+            Event::Output { step, stream, bytes } => self.output(*step, *stream, bytes),
+            Event::Progress { .. } => Ok(()),
+            Event::Cached { step, name } => writeln!(self.out, "{step} {name}\n{step} CACHED\n"),
+            Event::Done { step, took } => {
+                self.flush(*step)?;
+                writeln!(self.out, "{step} DONE {:.1}s\n", took.as_secs_f64())
+            }
+            Event::Failed { step, error } => {
+                self.flush(*step)?;
+                writeln!(self.out, "{step} ERROR: {error}\n")
+            }
+            Event::Warning(text) => writeln!(self.out, "WARNING: {text}"),
+            Event::Note(text) => writeln!(self.out, "{text}"),
+        }
+    }
+
+    fn output(&mut self, step: StepId, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(state) = self.steps.get_mut(&step) else { return Ok(()) };
+        let seconds = state.began.elapsed().as_secs_f64();
+        let lines = match stream {
+            Stream::Stdout => &mut state.stdout,
+            Stream::Stderr => &mut state.stderr,
+        };
+        let mut text = Vec::new();
+        lines.push(bytes, |line| put_line(&mut text, step, seconds, line));
+        self.out.write_all(&text)
+    }
+
+    fn flush(&mut self, step: StepId) -> std::io::Result<()> {
+        let Some(mut state) = self.steps.remove(&step) else { return Ok(()) };
+        let seconds = state.began.elapsed().as_secs_f64();
+        let mut text = Vec::new();
+        for rest in [state.stdout.finish(), state.stderr.finish()].into_iter().flatten() {
+            put_line(&mut text, step, seconds, &rest);
+        }
+        self.out.write_all(&text)
+    }
+}
+
+fn put_line(text: &mut Vec<u8>, step: StepId, seconds: f64, line: &[u8]) {
+    text.extend_from_slice(format!("{step} {seconds:.3} ").as_bytes());
+    text.extend_from_slice(line);
+    text.push(b'\n');
+}
+
+impl<W> std::fmt::Debug for Plain<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plain")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn steps_keep_their_lines_apart() {
+        let sink = Plain::new(Vec::new());
+        let (one, two) = (StepId(1), StepId(2));
+        let output = |step, bytes| Event::Output { step, stream: Stream::Stdout, bytes };
+        for event in [
+            Event::Started { step: one, name: "[1/2] RUN a" },
+            Event::Started { step: two, name: "[2/2] RUN b" },
+            output(one, b"half"),
+            output(two, b"whole\n"),
+            output(one, b" done"),
+            Event::Done { step: one, took: Duration::from_millis(50) },
+            Event::Cached { step: StepId(3), name: "COPY a b" },
+        ] {
+            sink.event(&event);
+        }
+        let text = String::from_utf8(sink.state.into_inner().unwrap().out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
+        assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");
+        assert_eq!(lines[4..], ["#1 DONE 0.1s", "", "#3 COPY a b", "#3 CACHED"]);
+    }
+}

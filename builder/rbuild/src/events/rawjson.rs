@@ -1,0 +1,43 @@
+//! The machine's sink: one JSON object a line. Output bytes that are not UTF-8 are replaced; the log on disk has them.
+
+use super::{Event, Sink, Stream};
+use serde_json::json;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+/// Writes each event as one line of JSON with a field `event`.
+#[derive(Debug)]
+pub struct RawJson<W> {
+    out: Mutex<W>,
+}
+
+impl<W: Write + Send> RawJson<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out: Mutex::new(out) }
+    }
+}
+
+impl<W: Write + Send> Sink for RawJson<W> {
+    fn event(&self, event: &Event<'_>) {
+        let value = match event {
+            Event::Started { step, name } => json!({"event": "started", "step": step.0, "name": name}),
+            Event::Output { step, stream, bytes } => json!({
+                "event": "output", "step": step.0,
+                "stream": match stream { Stream::Stdout => "stdout", Stream::Stderr => "stderr" },
+                "data": String::from_utf8_lossy(bytes),
+            }),
+            Event::Progress { step, what, done, total } => {
+                json!({"event": "progress", "step": step.0, "what": what, "done": done, "total": total})
+            }
+            Event::Cached { step, name } => json!({"event": "cached", "step": step.0, "name": name}),
+            Event::Done { step, took } => json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64()}),
+            Event::Failed { step, error } => json!({"event": "failed", "step": step.0, "error": error}),
+            Event::Warning(text) => json!({"event": "warning", "text": text}),
+            Event::Note(text) => json!({"event": "note", "text": text}),
+        };
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // A closed pipe must not fail the build.
+        drop(writeln!(out, "{value}"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Which Dockerfile and which context the arguments mean. Reads the Dockerfile and the ignore file, not the context.
+
+use crate::cli::build::BuildArgs;
+use crate::error::{Error, Result};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// A Dockerfile's bytes and where its files come from.
+#[derive(Debug)]
+pub struct DockerfileSource {
+    /// How it is called in messages.
+    pub name: String,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// The context.
+    pub context: ContextPlace,
+    /// What `.dockerignore` says and how that file is called, where there is one.
+    pub ignore: Option<(String, Vec<u8>)>,
+}
+
+/// Where a context lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextPlace {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// There is none.
+    Empty,
+}
+
+impl DockerfileSource {
+    /// Finds what the arguments mean; what is unusual about it is noted.
+    pub(super) fn find(args: &BuildArgs, notes: &mut Vec<String>) -> Result<Self> {
+        if args.context == "-" {
+            if args.file.is_some() {
+                return Err(Error::Usage(
+                    "the context `-` reads the Dockerfile from standard input, so -f cannot name one".into(),
+                ));
+            }
+            return Ok(Self { name: "-".into(), bytes: standard_input()?, context: ContextPlace::Empty, ignore: None });
+        }
+        let context = PathBuf::from(&args.context);
+        let metadata = fs::metadata(&context).map_err(|source| missing_context(&context, source))?;
+        if metadata.is_file() {
+            return Self::of_file(args, &context, notes);
+        }
+        let file = args.file.clone().unwrap_or_else(|| context.join("Dockerfile"));
+        Self::read(&file, context)
+    }
+
+    fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Self> {
+        if args.file.is_some() {
+            return Err(Error::Usage(format!(
+                "the context {} is a file; with -f it must be a directory",
+                file.display()
+            )));
+        }
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let (name, directory) = (file.display(), parent.display());
+        notes.push(format!("{name} is a file: taken as -f {name} with the context {directory}"));
+        Self::read(file, parent.to_owned())
+    }
+
+    fn read(file: &Path, context: PathBuf) -> Result<Self> {
+        let bytes = if file == Path::new("-") {
+            standard_input()?
+        } else {
+            fs::read(file).map_err(|source| missing_file(file, source))?
+        };
+        let ignore = read_ignore(file, &context)?;
+        Ok(Self { name: file.display().to_string(), bytes, context: ContextPlace::Directory(context), ignore })
+    }
+}
+
+/// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.
+fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>> {
+    let mut own = file.as_os_str().to_owned();
+    own.push(".dockerignore");
+    for path in [PathBuf::from(own), context.join(".dockerignore")] {
+        match fs::read(&path) {
+            Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(Error::io("read", path.display())(error)),
+        }
+    }
+    Ok(None)
+}
+
+fn standard_input() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).map_err(Error::io("read", "the Dockerfile from standard input"))?;
+    Ok(bytes)
+}
+
+fn missing_context(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::NotFound => Error::Usage(format!("the context {} does not exist", path.display())),
+        _ => Error::io("open", format!("the context {}", path.display()))(source),
+    }
+}
+
+fn missing_file(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
+        }
+        _ => Error::io("read", path.display())(source),
+    }
+}

@@ -1,0 +1,172 @@
+//! What is to be built, resolved: every file named on the command line read, every variable taken, every name parsed.
+//! The environment, the working directory and standard input are read here and nowhere else.
+
+mod dockerfile;
+mod named;
+mod output;
+mod secret;
+
+pub use dockerfile::{ContextPlace, DockerfileSource};
+pub use named::Named;
+pub use output::{Compression, Output, OutputKind};
+pub use secret::SecretSource;
+
+use crate::cli::build::BuildArgs;
+use crate::error::{Error, Result};
+use rbuild_graph::{NamedContext, Network, Request};
+use rbuild_oci::{Platform, Reference};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A build, resolved.
+#[derive(Debug)]
+pub struct BuildRequest {
+    /// The Dockerfile and the context it is for.
+    pub dockerfile: DockerfileSource,
+    /// What the graph needs to know.
+    pub graph: Request,
+    /// Where named contexts lie.
+    pub named: BTreeMap<String, Named>,
+    /// Under which names the image is kept.
+    pub tags: Vec<Reference>,
+    /// What else is written.
+    pub outputs: Vec<Output>,
+    /// Where secrets come from, by id.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Sockets of ssh agents, by id.
+    pub ssh: BTreeMap<String, PathBuf>,
+    /// Whether every step runs again.
+    pub no_cache: bool,
+    /// Steps that may run at once.
+    pub jobs: usize,
+    /// Where the image id is written.
+    pub iidfile: Option<PathBuf>,
+    /// What the user should know about the request itself.
+    pub notes: Vec<String>,
+}
+
+/// Reads the environment.
+pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+impl BuildRequest {
+    /// What was read from standard input, if it was read: the Dockerfile.
+    pub fn standard_input(&self) -> Option<&[u8]> {
+        (self.dockerfile.name == "-").then_some(&self.dockerfile.bytes[..])
+    }
+
+    /// Resolves arguments as typed.
+    pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
+        let mut notes = Vec::new();
+        let dockerfile = DockerfileSource::find(args, &mut notes)?;
+        let named = named::parse(&args.build_contexts)?;
+        Ok(Self {
+            graph: graph_request(args, env, &named)?,
+            dockerfile,
+            named,
+            tags: args.tags.iter().map(|tag| tag.parse().map_err(Error::from)).collect::<Result<_>>()?,
+            outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
+            secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
+            ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
+            no_cache: args.no_cache,
+            jobs: args.jobs.max(1),
+            iidfile: args.iidfile.clone(),
+            notes,
+        })
+    }
+}
+
+fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named>) -> Result<Request> {
+    let mut request = Request::new(Platform::native());
+    request.target.clone_from(&args.target);
+    request.build_args = build_args(args, env)?;
+    request.platforms = platforms(&args.platforms)?;
+    request.labels = args.labels.iter().map(|text| pair("label", text, '=')).collect::<Result<_>>()?;
+    request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
+    request.network = network(args.network.as_deref())?;
+    request.add_hosts = args.add_hosts.iter().map(|text| pair("host", text, ':')).collect::<Result<_>>()?;
+    let epoch = request.build_args.get("SOURCE_DATE_EPOCH").cloned().or_else(|| env("SOURCE_DATE_EPOCH"));
+    request.source_date_epoch = epoch.filter(|text| !text.is_empty()).map(|text| seconds(&text)).transpose()?;
+    Ok(request)
+}
+
+impl Named {
+    fn for_graph(&self) -> NamedContext {
+        match self {
+            Self::Directory(_) => NamedContext::Directory,
+            Self::Layout { .. } | Self::Registry(_) => NamedContext::Image(self.to_string()),
+        }
+    }
+}
+
+/// Values of ARGs: those given, and the proxy variables that Docker hands on without being asked.
+fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String>> {
+    let mut values = BTreeMap::new();
+    for text in &args.build_args {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text.as_str(), env(text)),
+        };
+        if name.is_empty() {
+            return Err(Error::Usage(format!("--build-arg {text:?} has no name: write NAME=VALUE")));
+        }
+        if let Some(value) = value {
+            values.insert(name.to_owned(), value);
+        }
+    }
+    Ok(values)
+}
+
+fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
+    let parse = |text: &String| match text.trim() {
+        "local" => Ok(Platform::native()),
+        name => name.parse().map_err(Error::from),
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn network(text: Option<&str>) -> Result<Network> {
+    match text {
+        None | Some("default" | "bridge" | "") => Ok(Network::Default),
+        Some("host") => Ok(Network::Host),
+        Some("none") => Ok(Network::None),
+        Some(other) => Err(Error::Usage(format!("--network {other:?} is not known: use default, host or none"))),
+    }
+}
+
+fn pair(what: &str, text: &str, separator: char) -> Result<(String, String)> {
+    match text.split_once(separator) {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        None if what == "label" && !text.is_empty() => Ok((text.to_owned(), String::new())),
+        _ => Err(Error::Usage(format!("{what} {text:?} is not of the form KEY{separator}VALUE"))),
+    }
+}
+
+fn seconds(text: &str) -> Result<i64> {
+    text.parse().map_err(|_| Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} is not a number of seconds since 1970")))
+}
+
+/// Splits a specification of comma-separated `key=value` fields; quotes as in CSV.
+fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let mut fields = Vec::new();
+    for field in split_csv(text) {
+        let (key, value) = field.split_once('=').unwrap_or((&field, ""));
+        if key.trim().is_empty() {
+            return Err(Error::Usage(format!("{what} {text:?} has an empty field")));
+        }
+        fields.push((key.trim().to_ascii_lowercase(), value.to_owned()));
+    }
+    Ok(fields)
+}
+
+fn split_csv(text: &str) -> Vec<String> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    for char in text.chars() {
+        match char {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            other => field.push(other),
+        }
+    }
+    fields.push(field);
+    fields
+}

@@ -1,0 +1,98 @@
+//! `--build-context NAME=SOURCE`. Opens nothing.
+
+use crate::error::{Error, Result};
+use rbuild_oci::Reference;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a named context lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// An image in an OCI image layout of this machine.
+    Layout {
+        /// The directory of the layout.
+        path: PathBuf,
+        /// Its tag or digest there; none is the only image.
+        image: Option<String>,
+    },
+    /// An image of a registry or of the store.
+    Registry(Reference),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Layout { path, image: None } => write!(f, "oci-layout://{}", path.display()),
+            Self::Layout { path, image: Some(image) } => write!(f, "oci-layout://{}:{image}", path.display()),
+            Self::Registry(reference) => write!(f, "docker-image://{reference}"),
+        }
+    }
+}
+
+/// Parses all named contexts, by lower-case name.
+pub(super) fn parse(texts: &[String]) -> Result<BTreeMap<String, Named>> {
+    texts.iter().map(|text| one(text)).collect()
+}
+
+fn one(text: &str) -> Result<(String, Named)> {
+    let wrong = |why: &str| Error::Usage(format!("--build-context {text:?}: {why}"));
+    let (name, source) = text.split_once('=').ok_or_else(|| wrong("write NAME=SOURCE"))?;
+    if name.is_empty() || source.is_empty() {
+        return Err(wrong("both a name and a source are needed, as NAME=SOURCE"));
+    }
+    let named = match source.split_once("://") {
+        Some(("oci-layout", rest)) => layout(rest),
+        Some(("docker-image", reference)) => Named::Registry(reference.parse()?),
+        Some((scheme, _)) => return Err(wrong(&format!("sources of the kind {scheme:?} are not known"))),
+        None => Named::Directory(source.into()),
+    };
+    Ok((name.to_ascii_lowercase(), named))
+}
+
+/// `PATH`, `PATH:tag` or `PATH@digest`; a colon before the last slash belongs to the path.
+fn layout(text: &str) -> Named {
+    let whole = || Named::Layout { path: text.into(), image: None };
+    if std::path::Path::new(text).join("index.json").exists() {
+        return whole();
+    }
+    if let Some((path, digest)) = text.split_once('@') {
+        return Named::Layout { path: path.into(), image: Some(digest.to_owned()) };
+    }
+    let colons = text.match_indices(':').map(|(at, _)| at);
+    for at in colons {
+        let (path, tag) = (&text[..at], &text[at + 1..]);
+        if std::path::Path::new(path).join("index.json").exists() {
+            return Named::Layout { path: path.into(), image: Some(tag.to_owned()) };
+        }
+    }
+    whole()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_split_where_the_directory_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a:b");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("index.json"), "{}").unwrap();
+        let text = format!("oci-layout://{}:debian:bookworm", path.display());
+        let (name, named) = one(&format!("Ubuntu={text}")).unwrap();
+        assert_eq!(name, "ubuntu");
+        assert_eq!(named, Named::Layout { path, image: Some("debian:bookworm".to_owned()) });
+        assert_eq!(named.to_string(), text);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["x", "=x", "x=", "x=ftp://y", "x=docker-image://UPPER"] {
+            assert!(one(text).is_err(), "{text}");
+        }
+    }
+}

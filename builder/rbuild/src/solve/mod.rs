@@ -1,0 +1,158 @@
+//! Walks a graph: every vertex, inputs first, is keyed, looked up and, on a miss, executed. Knows no Dockerfile and no
+//! output.
+
+pub mod layer;
+pub mod owner;
+pub mod place;
+pub mod schedule;
+pub mod select;
+mod stack;
+mod step;
+
+pub mod op;
+
+pub use stack::{Shelf, Stack, Storey};
+pub use step::Step;
+
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::events::{Event, StepId};
+use crate::tree::Tree;
+use rbuild_graph::{BuildGraph, Op, Vertex, VertexId};
+use rbuild_oci::Timestamp;
+use schedule::Values;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a vertex comes to.
+#[derive(Clone)]
+pub enum Value {
+    /// A file system, and what this vertex did to it.
+    Files(Stack, Made),
+    /// A tree that only others read.
+    Tree(Arc<dyn Tree>),
+}
+
+/// What one vertex did.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The number of layers it added on top.
+    pub layers: usize,
+    /// When; none for what was there before.
+    pub created: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files(stack, made) => write!(f, "Files({}, {made:?})", stack.name()),
+            Self::Tree(_) => f.write_str("Tree"),
+        }
+    }
+}
+
+impl Value {
+    /// The file system; a tree that others read has none.
+    pub fn stack(&self) -> Result<&Stack> {
+        match self {
+            Self::Files(stack, _) => Ok(stack),
+            Self::Tree(_) => Err(Error::Step("a context cannot be built upon".to_owned())),
+        }
+    }
+}
+
+/// What a build is given besides its graph.
+pub struct Inputs<'a> {
+    /// Opens a context by its name; none is the main one.
+    pub context: &'a (dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync),
+    /// Gets the layers of an image here.
+    pub image: &'a (dyn Fn(&rbuild_graph::ImageOp) -> Result<Stack> + Sync),
+    /// Reads a secret by its id; none where it was not given.
+    pub secret: &'a (dyn Fn(&str) -> Result<Option<Vec<u8>>> + Sync),
+    /// The socket of an ssh agent by its id.
+    pub ssh: &'a (dyn Fn(&str) -> Option<std::path::PathBuf> + Sync),
+    /// Whether every step runs again.
+    pub no_cache: bool,
+    /// Later times in layers become this.
+    pub clamp: Option<i64>,
+    /// Steps that may run at once.
+    pub jobs: usize,
+}
+
+/// Everything one vertex is solved with.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The world.
+    pub ctx: Ctx<'a>,
+    /// The indexes of layers.
+    pub shelf: &'a Shelf<'a>,
+    /// What the build is given.
+    pub inputs: &'a Inputs<'a>,
+    /// The vertex.
+    pub vertex: &'a Vertex,
+    /// Its number for people.
+    pub step: StepId,
+}
+
+/// Solves all vertices of a graph.
+pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Inputs<'_>) -> Result<Values<Value>> {
+    schedule::run(graph, inputs.jobs, ctx.cancel, &|id, values| {
+        let Some(vertex) = graph.vertex(id) else {
+            return Err(Error::Step(format!("the graph has no vertex {id}")));
+        };
+        let work = Work { ctx, shelf, inputs, vertex, step: StepId(id.index() + 1) };
+        one(&work, values).map_err(|error| at(vertex, error))
+    })
+}
+
+fn at(vertex: &Vertex, source: Error) -> Error {
+    match source {
+        Error::NeedsNamespace | Error::Canceled(_) => source,
+        _ => Error::At { step: vertex.place.to_string(), span: vertex.place.span, source: Box::new(source) },
+    }
+}
+
+fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
+    let parent = match work.vertex.parent {
+        Some(id) => value(values, id)?.stack()?.clone(),
+        None => Stack::default(),
+    };
+    let inputs = work.vertex.inputs.iter().map(|id| value(values, *id)).collect::<Result<Vec<_>>>()?;
+    let began = Instant::now();
+    let result = dispatch(work, &parent, &inputs);
+    let events = work.ctx.events;
+    match &result {
+        Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
+        Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
+        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace) => {}
+        Err(error) => events.send(&Event::Failed { step: work.step, error: &error.to_string() }),
+    }
+    result.map(|(value, _)| value)
+}
+
+fn value<'v>(values: &'v Values<Value>, id: VertexId) -> Result<&'v Value> {
+    values.get(id).ok_or_else(|| Error::Step(format!("the input {id} is not there")))
+}
+
+/// How the end of a vertex is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Its result was in the cache.
+    Cached,
+    /// It was done now; its start was told before.
+    Done,
+    /// Not at all: it is nothing that a user asked for by a line.
+    Silent,
+}
+
+fn dispatch(work: &Work<'_>, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    match &work.vertex.op {
+        Op::Image(image) => op::image::solve(work, image),
+        Op::Context(context) => op::context::solve(work, context),
+        Op::Fetch(_) | Op::Git(_) => Err(Error::Step("in progress on another branch".into())),
+        Op::Copy(copy) => op::copy::solve(work, copy, parent, inputs),
+        Op::Run(run) => op::run::solve(work, run, parent, inputs),
+        Op::Mkdir(mkdir) => op::mkdir::solve(work, mkdir, parent),
+        Op::Merge => op::merge::solve(parent, inputs),
+    }
+}

@@ -1,0 +1,239 @@
+//! Where copied files come to lie: the rules by which COPY and ADD find, make and replace directories, on a merged view
+//! of the parent and of what the step has placed already. Touches no disk and reads no data.
+
+use crate::error::{Error, Result};
+use crate::tree::{Follow, clean, resolve};
+use rbuild_store::layer::{Entry, Node, compare_paths, is_below, join_path, show_path, split_path};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A look at one path of the parent, links not followed.
+pub type Lookup<'a> = dyn Fn(&[u8]) -> Result<Option<Entry>> + 'a;
+
+/// Owner, mode and time of directories that a step makes on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+    /// The time in seconds since 1970.
+    pub mtime: i64,
+}
+
+/// The files a step puts on its parent, each with where its data comes from (`B`).
+pub struct Placement<'a, B> {
+    parent: &'a Lookup<'a>,
+    made: Made,
+    placed: BTreeMap<Vec<u8>, (Entry, Option<B>)>,
+    /// Directories of the parent that a file has replaced, and with them all that was below.
+    hidden: BTreeSet<Vec<u8>>,
+}
+
+/// A destination as COPY and ADD write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The path, links followed.
+    pub path: Vec<u8>,
+    /// Whether it was written as a directory, with a final slash.
+    pub directory: bool,
+}
+
+impl<'a, B> Placement<'a, B> {
+    /// Nothing placed on `parent` yet.
+    pub fn new(parent: &'a Lookup<'a>, made: Made) -> Self {
+        Self { parent, made, placed: BTreeMap::new(), hidden: BTreeSet::new() }
+    }
+
+    /// What is at a path now, links not followed.
+    pub fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
+        if let Some((entry, _)) = self.placed.get(path) {
+            return Ok(Some(entry.clone()));
+        }
+        let covered = |above: &[u8]| {
+            self.hidden.contains(above) || self.placed.get(above).is_some_and(|(entry, _)| !entry.node.is_directory())
+        };
+        let mut above = path;
+        while !above.is_empty() {
+            above = split_path(above).0;
+            if covered(above) {
+                return Ok(None);
+            }
+        }
+        if self.hidden.contains(path) { Ok(None) } else { (self.parent)(path) }
+    }
+
+    /// Where a path leads in the image.
+    pub fn resolve(&self, path: &[u8], follow: Follow) -> Result<Vec<u8>> {
+        resolve(&|path| self.lookup(path), path, follow)
+    }
+
+    /// Finds a destination, links followed, and makes the directories above it; itself too where it is written as one.
+    pub fn destination(&mut self, text: &[u8]) -> Result<Destination> {
+        let directory = text.ends_with(b"/") || text.ends_with(b"/.") || clean(text).is_empty();
+        let path = self.resolve(text, Follow::All)?;
+        self.make_directories(if directory { &path } else { split_path(&path).0 })?;
+        Ok(Destination { path, directory })
+    }
+
+    /// Makes a directory and all that are missing above it. The path has no links.
+    pub fn make_directories(&mut self, path: &[u8]) -> Result<()> {
+        match self.lookup(path)? {
+            Some(entry) if entry.node.is_directory() => return Ok(()),
+            Some(_) => return Err(Error::NotADirectory { path: show_path(path) }),
+            None if path.is_empty() => return Ok(()),
+            None => {}
+        }
+        self.make_directories(split_path(path).0)?;
+        let Made { uid, gid, mode, mtime } = self.made;
+        let entry = Entry { uid, gid, mtime, ..Entry::new(path, Node::DIRECTORY, mode) };
+        self.insert(entry, None);
+        Ok(())
+    }
+
+    /// Puts a file of a copied tree at `entry.path`, links in its last place not followed. A directory merges with one
+    /// that is there; neither replaces the other kind.
+    pub fn put(&mut self, entry: Entry, body: Option<B>) -> Result<()> {
+        let there = self.lookup(&entry.path)?.map(|there| there.node.is_directory());
+        match (entry.node.is_directory(), there) {
+            (true, Some(false)) => Err(Error::DirectoryOverFile { path: show_path(&entry.path) }),
+            (false, Some(true)) => Err(Error::FileOverDirectory { path: show_path(&entry.path) }),
+            _ => {
+                self.insert(entry, body);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a file of an archive at `entry.path`: links above it are followed inside the image, missing directories made,
+    /// and what is there gives way, as tar does.
+    pub fn extract(&mut self, mut entry: Entry, body: Option<B>) -> Result<()> {
+        let (above, name) = split_path(&entry.path);
+        let above = self.resolve(above, Follow::All)?;
+        self.make_directories(&above)?;
+        entry.path = join_path(&above, name);
+        let there = self.lookup(&entry.path)?.map(|there| there.node.is_directory());
+        if let (false, Some(true)) = (entry.node.is_directory(), there) {
+            self.placed.retain(|path, _| !is_below(path, &entry.path));
+            self.hidden.insert(entry.path.clone());
+        }
+        self.insert(entry, body);
+        Ok(())
+    }
+
+    fn insert(&mut self, mut entry: Entry, body: Option<B>) {
+        if let Node::Directory { opaque, .. } = &mut entry.node {
+            *opaque |= self.hidden.contains(&entry.path);
+        }
+        self.placed.insert(entry.path.clone(), (entry, body));
+    }
+
+    /// Everything placed, in the order of layers, with the parent's directories above it as they are there.
+    pub fn finish(mut self) -> Result<Vec<(Entry, Option<B>)>> {
+        let mut above = BTreeSet::new();
+        for path in self.placed.keys() {
+            let mut path = split_path(path).0;
+            while !path.is_empty() && !self.placed.contains_key(path) && above.insert(path.to_vec()) {
+                path = split_path(path).0;
+            }
+        }
+        for path in above {
+            if let Some(entry) = self.lookup(&path)? {
+                let node = if entry.node.is_directory() { Node::DIRECTORY } else { entry.node };
+                self.placed.insert(path, (Entry { node, ..entry }, None));
+            }
+        }
+        let mut all: Vec<_> = self.placed.into_values().collect();
+        all.sort_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
+        Ok(all)
+    }
+
+    /// Whether nothing has been placed.
+    pub fn is_empty(&self) -> bool {
+        self.placed.is_empty()
+    }
+}
+
+impl<B> std::fmt::Debug for Placement<'_, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.placed.keys().map(|path| show_path(path))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_store::layer::FileData;
+
+    const MADE: Made = Made { uid: 7, gid: 8, mode: 0o755, mtime: 9 };
+
+    fn parent(path: &[u8]) -> Result<Option<Entry>> {
+        let link = |target: &str| Node::Symlink { target: target.into() };
+        let node = match path {
+            b"" | b"etc" | b"real" | b"real/sub" => Node::DIRECTORY,
+            b"link" => link("real"),
+            b"out" => link("../../etc"),
+            b"gone" => link("/nowhere/x"),
+            b"file" => Node::File(FileData::unread(1)),
+            _ => return Ok(None),
+        };
+        Ok(Some(Entry::new(path, node, 0o700)))
+    }
+
+    fn file(path: &str) -> Entry {
+        Entry::new(path, Node::File(FileData::unread(0)), 0o644)
+    }
+
+    fn paths(placement: Placement<'_, ()>) -> Vec<String> {
+        let show = |(entry, _): &(Entry, _)| {
+            let suffix = if entry.node.is_directory() { "/" } else { "" };
+            format!("{}{suffix} {:o} {}", String::from_utf8_lossy(&entry.path), entry.mode, entry.uid)
+        };
+        placement.finish().unwrap().iter().map(show).collect()
+    }
+
+    #[test]
+    fn missing_directories_are_made_and_existing_ones_kept() {
+        let mut placement = Placement::new(&parent, MADE);
+        let dest = placement.destination(b"/real/sub/new/deep/").unwrap();
+        assert_eq!(dest, Destination { path: b"real/sub/new/deep".to_vec(), directory: true });
+        placement.put(file("real/sub/new/deep/f"), Some(())).unwrap();
+        let expected = [
+            "real/ 700 0",
+            "real/sub/ 700 0",
+            "real/sub/new/ 755 7",
+            "real/sub/new/deep/ 755 7",
+            "real/sub/new/deep/f 644 0",
+        ];
+        assert_eq!(paths(placement), expected);
+    }
+
+    #[test]
+    fn destinations_follow_links_inside_the_image() {
+        for (text, path) in [("/link/x", "real/x"), ("/out/x", "etc/x"), ("/gone", "nowhere/x"), ("/../..", "")] {
+            let found = Placement::<()>::new(&parent, MADE).destination(text.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(found.path).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn kinds_do_not_replace_each_other_in_a_copy() {
+        let mut placement = Placement::<()>::new(&parent, MADE);
+        assert!(matches!(placement.put(file("etc"), None), Err(Error::FileOverDirectory { .. })));
+        let directory = Entry::new("file", Node::DIRECTORY, 0o755);
+        assert!(matches!(placement.put(directory, None), Err(Error::DirectoryOverFile { .. })));
+        assert!(matches!(placement.destination(b"/file/x"), Err(Error::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn an_archive_replaces_what_is_there() {
+        let mut placement = Placement::<()>::new(&parent, MADE);
+        placement.extract(file("real"), None).unwrap();
+        assert!(placement.lookup(b"real/sub").unwrap().is_none());
+        placement.extract(Entry::new("real", Node::DIRECTORY, 0o711), None).unwrap();
+        assert!(placement.lookup(b"real/sub").unwrap().is_none(), "what was below stays gone");
+        placement.extract(file("link/through"), None).unwrap();
+        assert_eq!(paths(placement), ["real/ 711 0", "real/through 644 0"]);
+    }
+}

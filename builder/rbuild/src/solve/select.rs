@@ -1,0 +1,225 @@
+//! Which files a COPY, ADD or bind mount takes from a tree: patterns, links, `--parents` and `--exclude`. Knows no
+//! destination.
+
+use crate::error::{Error, Result};
+use crate::tree::{Follow, Tree, resolve};
+use dockerfile_parser::ignore::{Carry, Matcher, Patterns};
+use dockerfile_parser::{Span, Text, glob};
+use rbuild_oci::{Digest, Hasher};
+use rbuild_store::layer::{Entry, Node, is_below, join_path, split_path};
+use std::collections::BTreeSet;
+
+/// What one source of a COPY names.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// The last component of the path as written: the name a file takes in a directory.
+    pub name: Vec<u8>,
+    /// The file or directory, links followed.
+    pub entry: Entry,
+    /// Of a directory all that is taken from it, parents before children.
+    pub below: Vec<Entry>,
+}
+
+/// A source as written.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The path or pattern in the tree.
+    pub path: &'a str,
+    /// `--parents`: what is wanted below `path`, its directories kept.
+    pub below: Option<&'a str>,
+    /// `--exclude`.
+    pub excludes: &'a [String],
+}
+
+/// Everything a source names, digests of files read. A pattern may name nothing; a plain path must be there.
+pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
+    let excludes = matcher(wanted.excludes)?;
+    let mut matches = Vec::new();
+    for path in expand(tree, wanted.path.as_bytes())? {
+        let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
+        if found.entry.node.is_directory() {
+            let all = tree.walk(&found.entry.path)?;
+            let base = found.entry.path.clone();
+            found.below = match wanted.below {
+                Some(pattern) => only(all, &base, &matcher(&[pattern.to_owned()])?),
+                None => all,
+            };
+            if wanted.below.is_some_and(|pattern| !has_wildcards(pattern.as_bytes())) && found.below.is_empty() {
+                return Err(missing(tree, wanted));
+            }
+            found.below = except(found.below, &base, &excludes);
+        } else if !excludes.is_empty() && excludes.matches(&found.name).is_some_and(|verdict| verdict.ignored) {
+            continue;
+        }
+        matches.push(found);
+    }
+    for found in &mut matches {
+        tree.digest_all(std::slice::from_mut(&mut found.entry))?;
+        tree.digest_all(&mut found.below)?;
+    }
+    Ok(matches)
+}
+
+/// The digest of a selection: names, kinds, modes, owners, attributes and data, never times.
+pub fn digest(matches: &[Match]) -> Digest {
+    let mut hasher = Hasher::new();
+    for found in matches {
+        put(&mut hasher, &found.name);
+        put_entry(&mut hasher, b"", &found.entry);
+        for entry in &found.below {
+            put_entry(&mut hasher, relative(&entry.path, &found.entry.path), entry);
+        }
+        put(&mut hasher, b"end");
+    }
+    hasher.finish()
+}
+
+/// A path relative to a directory above it.
+pub fn relative<'a>(path: &'a [u8], directory: &[u8]) -> &'a [u8] {
+    if directory.is_empty() { path } else { path.get(directory.len() + 1..).unwrap_or_default() }
+}
+
+fn put(hasher: &mut Hasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}
+
+fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
+    put(hasher, path);
+    let device = |kind: u8, device: &rbuild_store::Device| {
+        (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
+    };
+    let (kind, detail) = match &entry.node {
+        Node::Directory { .. } => (1, Vec::new()),
+        Node::File(data) => (2, data.digest.as_bytes().to_vec()),
+        Node::HardLink { target } => (3, target.clone()),
+        Node::Symlink { target } => (4, target.clone()),
+        Node::CharDevice(number) => device(5, number),
+        Node::BlockDevice(number) => device(6, number),
+        Node::Fifo => (7, Vec::new()),
+        Node::Whiteout => (8, Vec::new()),
+    };
+    hasher.update(&[kind]);
+    put(hasher, &detail);
+    for number in [entry.mode, entry.uid, entry.gid, entry.xattrs.len() as u32] {
+        hasher.update(&number.to_le_bytes());
+    }
+    for (name, value) in &entry.xattrs {
+        put(hasher, name);
+        put(hasher, value);
+    }
+}
+
+/// The paths a pattern stands for, sorted; a path without wildcards stands for itself.
+fn expand(tree: &dyn Tree, pattern: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let parts: Vec<&[u8]> = pattern.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let literal = parts.iter().position(|part| has_wildcards(part)).unwrap_or(parts.len());
+    let base = parts[..literal].join(&b'/');
+    if literal == parts.len() {
+        return Ok(vec![base]);
+    }
+    let start = resolve(&|path| tree.lookup(path), &base, Follow::All)?;
+    let mut found = vec![start];
+    for (position, part) in parts[literal..].iter().enumerate() {
+        let mut next = Vec::new();
+        for directory in &found {
+            let descend = position == 0 || is_directory(tree, directory)?;
+            for name in if descend { list(tree, directory)? } else { Vec::new() } {
+                if glob::matches(part, &name)? {
+                    next.push(join_path(directory, &name));
+                }
+            }
+        }
+        found = next;
+    }
+    Ok(found)
+}
+
+fn is_directory(tree: &dyn Tree, path: &[u8]) -> Result<bool> {
+    Ok(tree.lookup(path)?.is_some_and(|entry| entry.node.is_directory()))
+}
+
+fn list(tree: &dyn Tree, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
+    if directory.is_empty() || is_directory(tree, directory)? { tree.list(directory) } else { Ok(Vec::new()) }
+}
+
+fn has_wildcards(part: &[u8]) -> bool {
+    let mut escaped = false;
+    part.iter().any(|byte| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        byte => b"*?[".contains(byte),
+    })
+}
+
+/// What a path leads to, links followed, under the name it was asked by.
+fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Match>> {
+    let lookup = |path: &[u8]| tree.lookup(path);
+    let target = resolve(&lookup, path, Follow::All)?;
+    let entry = match tree.lookup(&target)? {
+        None if target.is_empty() => Entry::new(Vec::new(), Node::DIRECTORY, 0o755),
+        None => return Ok(None),
+        Some(entry) => entry,
+    };
+    Ok(Some(Match { name: split_path(path).1.to_vec(), entry, below: Vec::new() }))
+}
+
+fn missing(tree: &dyn Tree, wanted: &Wanted<'_>) -> Error {
+    let path = match wanted.below {
+        Some(below) => format!("{}/{below}", wanted.path.trim_end_matches('/')),
+        None => wanted.path.to_owned(),
+    };
+    Error::NotFound { hint: tree.why_missing(path.as_bytes()), path, place: tree.name().to_owned() }
+}
+
+fn matcher(patterns: &[String]) -> Result<Matcher> {
+    let texts: Vec<Text> =
+        patterns.iter().map(|text| Text { bytes: text.clone().into_bytes(), span: Span::new(0, 0) }).collect();
+    Ok(Matcher::new(Patterns::from_flags(&texts)?))
+}
+
+/// The entries below `base` that a pattern names, with all that is in them and the directories above them.
+fn only(all: Vec<Entry>, base: &[u8], patterns: &Matcher) -> Vec<Entry> {
+    let wanted = |entry: &Entry| patterns.matches(relative(&entry.path, base)).is_some_and(|verdict| verdict.ignored);
+    let mut above = BTreeSet::new();
+    let picked: BTreeSet<Vec<u8>> = all.iter().filter(|entry| wanted(entry)).map(|entry| entry.path.clone()).collect();
+    for path in &picked {
+        let mut path = split_path(path).0;
+        while is_below(path, base) && above.insert(path.to_vec()) {
+            path = split_path(path).0;
+        }
+    }
+    all.into_iter().filter(|entry| picked.contains(&entry.path) || above.contains(&entry.path)).collect()
+}
+
+/// The entries that no pattern leaves out; a directory that is left out stays where something in it does.
+fn except(all: Vec<Entry>, base: &[u8], patterns: &Matcher) -> Vec<Entry> {
+    if patterns.is_empty() {
+        return all;
+    }
+    let mut open: Vec<(Vec<u8>, Carry)> = vec![(base.to_vec(), Carry::default())];
+    let mut kept = BTreeSet::new();
+    for entry in &all {
+        while open.len() > 1 && open.last().is_some_and(|(directory, _)| !is_below(&entry.path, directory)) {
+            open.pop();
+        }
+        let Some((_, carry)) = open.last() else { break };
+        let (verdict, inner) = patterns.enter(carry, relative(&entry.path, base));
+        if entry.node.is_directory() {
+            open.push((entry.path.clone(), inner));
+        }
+        if !verdict.is_some_and(|verdict| verdict.ignored) {
+            let mut path = &entry.path[..];
+            while path != base && kept.insert(path.to_vec()) {
+                path = split_path(path).0;
+            }
+        }
+    }
+    all.into_iter().filter(|entry| kept.contains(&entry.path)).collect()
+}

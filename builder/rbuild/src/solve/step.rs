@@ -1,0 +1,151 @@
+//! A step that makes at most one layer: look up under its recipes, else make, keep and record. Knows no operation.
+
+use super::{Made, Shown, Stack, Value, Work};
+use crate::ctx::Place;
+use crate::error::{Error, Result};
+use crate::events::Event;
+use rbuild_oci::{ChainId, Digest, Timestamp};
+use rbuild_records::{Output, Recipe, Record};
+use rbuild_store::layer::{LayerIndex, LayerRef};
+
+/// A step in the course of being solved.
+pub struct Step<'a> {
+    work: &'a Work<'a>,
+    parent: &'a Stack,
+    recipes: Vec<Recipe>,
+}
+
+/// A layer that was just made and lies in the store.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The layer.
+    pub layer: LayerRef,
+    /// What is in it.
+    pub index: LayerIndex,
+    /// Its digest with all times left out.
+    pub timeless: Digest,
+}
+
+/// What became of a fresh layer.
+#[derive(Debug)]
+pub struct Kept {
+    /// The stack with the step's layer.
+    pub stack: Stack,
+    /// What to tell.
+    pub value: (Value, Shown),
+    /// Whether the fresh layer itself is in it, and not one from before that differs in times only.
+    pub fresh: bool,
+}
+
+impl<'a> Step<'a> {
+    /// A step on `parent`; its recipes follow.
+    pub const fn new(work: &'a Work<'a>, parent: &'a Stack) -> Self {
+        Self { work, parent, recipes: Vec::new() }
+    }
+
+    /// A recipe that begins with what every step has in common: its definition, its parent and what times become.
+    pub fn recipe(&self, parent: &Stack) -> Recipe {
+        let mut definition = Vec::new();
+        self.work.vertex.op.encode(&mut definition);
+        let recipe = Recipe::new()
+            .with("op", self.work.vertex.op.kind())
+            .with("definition", Digest::of(&definition).to_string())
+            .with("parent", parent.name());
+        match self.work.inputs.clamp {
+            Some(clamp) => recipe.with("latest-time", clamp.to_string()),
+            None => recipe,
+        }
+    }
+
+    /// Looks a recipe up; on a miss it is one of those under which the result will be recorded.
+    pub fn look_up(&mut self, recipe: Recipe) -> Result<Option<(Value, Shown)>> {
+        let found = if self.work.inputs.no_cache { None } else { self.work.ctx.cache.get(&recipe.key())? };
+        if let Some(record) = found
+            && let Some(stack) = self.usable(&record)?
+        {
+            for missed in self.recipes.drain(..) {
+                self.work.ctx.cache.put(&Record { recipe: missed, ..record.clone() })?;
+            }
+            return Ok(Some((self.value(stack, record.created), Shown::Cached)));
+        }
+        self.recipes.push(recipe);
+        Ok(None)
+    }
+
+    /// Called before the step is made: refuses where this process may not, and tells that the step begins.
+    pub fn begin(&self) -> Result<()> {
+        if self.work.ctx.place == Place::Outside {
+            return Err(Error::NeedsNamespace);
+        }
+        self.work.ctx.cancel.check()?;
+        self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
+        Ok(())
+    }
+
+    /// Records that the step changed nothing.
+    pub fn unchanged(&self) -> Result<(Value, Shown)> {
+        let created = self.now();
+        self.record(&Output::Unchanged, created)?;
+        Ok((self.value(self.parent.clone(), created), Shown::Done))
+    }
+
+    /// Records the layer the step made. Where the same step on the same parent gave the same but for times before, that
+    /// layer is kept, so that what follows stays cached.
+    pub fn keep(&self, fresh: Fresh) -> Result<Kept> {
+        let same = Recipe::new()
+            .with("same-result", self.parent.name())
+            .with("timeless", fresh.timeless.to_string())
+            .with("latest-time", self.work.inputs.clamp.map_or_else(String::new, |clamp| clamp.to_string()));
+        let before = self.work.ctx.cache.get(&same.key())?;
+        if let Some(record) = &before
+            && let Some(stack) = self.usable(record)?
+        {
+            self.record(&record.output, record.created)?;
+            let own = stack.chain() == Some(ChainId::extend(self.parent.chain().as_ref(), &fresh.layer.diff_id));
+            let value = (self.value(stack.clone(), record.created), Shown::Done);
+            return Ok(Kept { stack, value, fresh: own });
+        }
+        let created = self.now();
+        let output = Output::Layer { layer: fresh.layer.clone(), timeless: fresh.timeless };
+        self.work.shelf.keep(fresh.layer.diff_id, fresh.index);
+        self.record(&output, created)?;
+        self.work.ctx.cache.put(&Record { recipe: same, parent: self.parent.chain(), output, created })?;
+        let stack = self.parent.with(fresh.layer);
+        let value = (self.value(stack.clone(), created), Shown::Done);
+        Ok(Kept { stack, value, fresh: true })
+    }
+
+    /// The time of files that the step makes itself, in seconds since 1970.
+    pub fn now(&self) -> Timestamp {
+        let now = self.work.ctx.clock.now();
+        self.work.inputs.clamp.map_or(now, |clamp| now.min(Timestamp::from_seconds(clamp)))
+    }
+
+    fn record(&self, output: &Output, created: Timestamp) -> Result<()> {
+        for recipe in &self.recipes {
+            let parent = self.parent.chain();
+            self.work.ctx.cache.put(&Record { recipe: recipe.clone(), parent, output: output.clone(), created })?;
+        }
+        Ok(())
+    }
+
+    /// The stack a record leads to, if it is of this parent and its layer is here.
+    fn usable(&self, record: &Record) -> Result<Option<Stack>> {
+        if record.parent != self.parent.chain() {
+            return Ok(None);
+        }
+        match &record.output {
+            Output::Unchanged => Ok(Some(self.parent.clone())),
+            Output::Layer { layer, .. } if self.work.ctx.store.layers().has(&layer.diff_id)? => {
+                Ok(Some(self.parent.with(layer.clone())))
+            }
+            Output::Layer { .. } | Output::Pinned { .. } => Ok(None),
+        }
+    }
+
+    fn value(&self, stack: Stack, created: Timestamp) -> Value {
+        let layers = stack.storeys().len() - self.parent.storeys().len();
+        Value::Files(stack, Made { layers, created: Some(created) })
+    }
+}

@@ -1,0 +1,78 @@
+//! Trees of files that a COPY, ADD or bind mount selects from: a context, a stage, a download. Knows no destination.
+//!
+//! Paths are bytes from the tree's root, without leading or trailing slash; the root is the empty path.
+
+mod context;
+mod download;
+mod empty;
+mod paths;
+mod stage;
+
+pub use context::ContextTree;
+pub use download::DownloadTree;
+pub use empty::EmptyTree;
+pub use paths::{Follow, MAX_LINKS, clean, resolve};
+pub use stage::StageTree;
+
+use crate::error::Result;
+use rbuild_store::layer::Entry;
+use std::io::Read;
+
+/// A tree of files, read-only and safe from links that lead out of it.
+pub trait Tree: Send + Sync {
+    /// How the tree is called in messages, as in "the build context".
+    fn name(&self) -> &str;
+
+    /// What is at a path, links not followed; nothing where nothing is, or where it is left out of the tree. The digest
+    /// of a file may be unread.
+    fn lookup(&self, path: &[u8]) -> Result<Option<Entry>>;
+
+    /// The sorted names in a directory.
+    fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>>;
+
+    /// Everything below a directory but not the directory itself, parents before children, in the order of layers.
+    fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>>;
+
+    /// The data of regular files, in order: their digests, read or remembered. Entries that are no files are left as
+    /// they are.
+    fn digest_all(&self, entries: &mut [Entry]) -> Result<()>;
+
+    /// The data of a regular file. Reading fails where it is no longer what `entry` says.
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>>;
+
+    /// Why a path that someone expects is not in the tree, where the tree knows.
+    fn why_missing(&self, path: &[u8]) -> Option<String> {
+        let _ = path;
+        None
+    }
+}
+
+impl<T: Tree + ?Sized> Tree for &T {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
+        (**self).lookup(path)
+    }
+
+    fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
+        (**self).list(directory)
+    }
+
+    fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
+        (**self).walk(directory)
+    }
+
+    fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
+        (**self).digest_all(entries)
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+        (**self).open(entry)
+    }
+
+    fn why_missing(&self, path: &[u8]) -> Option<String> {
+        (**self).why_missing(path)
+    }
+}

@@ -1,0 +1,18 @@
+//! What every place that keeps records can do.
+
+use crate::error::Result;
+use crate::key::CacheKey;
+use crate::record::Record;
+
+/// A place that keeps records by key. Writing a key again replaces the record; both calls are safe from many threads
+/// and processes at once.
+pub trait CacheBackend: Send + Sync {
+    /// A short name for messages: "local", "memory".
+    fn name(&self) -> &str;
+
+    /// The record of that key. A damaged record, or one whose recipe does not hash to the key, counts as none.
+    fn get(&self, key: &CacheKey) -> Result<Option<Record>>;
+
+    /// Keeps a record under the key of its recipe.
+    fn put(&self, record: &Record) -> Result<()>;
+}

@@ -1,0 +1,33 @@
+//! What can go wrong with the build cache. A damaged or unreadable record is never an error: it counts as a miss.
+
+use crate::key::CacheKey;
+use std::io;
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A cache operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system refused to read or write a record.
+    #[error("cannot {operation} the cache record {key} in {backend}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The record's key.
+        key: CacheKey,
+        /// The backend's name.
+        backend: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A record that cannot be written down.
+    #[error("cannot encode the cache record {key}: {source}")]
+    Encode {
+        /// The record's key.
+        key: CacheKey,
+        /// What JSON refused.
+        source: serde_json::Error,
+    },
+}

@@ -1,0 +1,80 @@
+//! Records as files of the store: `<bucket>/<first two characters>/<key>.json`. Knows no other process; a rename makes
+//! each record whole or absent. Records are not flushed to disk here: rbuild does that once before a tag is visible.
+
+use crate::backend::CacheBackend;
+use crate::error::{Error, Result};
+use crate::key::CacheKey;
+use crate::record::Record;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Keeps records below one directory.
+#[derive(Debug)]
+pub struct LocalBackend {
+    directory: PathBuf,
+    written: Mutex<Vec<PathBuf>>,
+}
+
+impl LocalBackend {
+    /// Records below `directory`, which need not exist before the first write.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), written: Mutex::default() }
+    }
+
+    /// The files written since the last call, for the one flush before a tag becomes visible.
+    pub fn take_written(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.written.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn path(&self, key: &CacheKey) -> PathBuf {
+        let hex = key.hex();
+        self.directory.join(&hex[..2]).join(format!("{hex}.json"))
+    }
+
+    fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
+        let created = fs::File::create_new(&temporary).or_else(|error| match path.parent() {
+            Some(parent) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(parent)?;
+                fs::File::create_new(&temporary)
+            }
+            _ => Err(error),
+        });
+        let landed = created.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&temporary, path));
+        if landed.is_err() {
+            drop(fs::remove_file(&temporary));
+        }
+        landed
+    }
+}
+
+impl CacheBackend for LocalBackend {
+    fn name(&self) -> &str {
+        "local"
+    }
+
+    fn get(&self, key: &CacheKey) -> Result<Option<Record>> {
+        match fs::read(self.path(key)) {
+            Ok(bytes) => Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.key() == *key)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => {
+                Err(Error::Io { operation: "read", key: *key, backend: self.directory.display().to_string(), source })
+            }
+        }
+    }
+
+    fn put(&self, record: &Record) -> Result<()> {
+        let key = record.key();
+        let path = self.path(&key);
+        let bytes = serde_json::to_vec(record).map_err(|source| Error::Encode { key, source })?;
+        let backend = self.directory.display().to_string();
+        Self::write(&path, &bytes).map_err(|source| Error::Io { operation: "write", key, backend, source })?;
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! A backend made of backends: asks the near one first, and keeps near what it found far. Knows no medium.
+
+use crate::backend::CacheBackend;
+use crate::error::Result;
+use crate::key::CacheKey;
+use crate::record::Record;
+
+/// Several backends as one, nearest first. Records are written to all.
+pub struct Tiered {
+    tiers: Vec<Box<dyn CacheBackend>>,
+    name: String,
+}
+
+impl Tiered {
+    /// The backends, nearest first.
+    pub fn new(tiers: Vec<Box<dyn CacheBackend>>) -> Self {
+        let name = tiers.iter().map(|tier| tier.name()).collect::<Vec<_>>().join("+");
+        Self { tiers, name }
+    }
+}
+
+impl std::fmt::Debug for Tiered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tiered({})", self.name)
+    }
+}
+
+impl CacheBackend for Tiered {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn get(&self, key: &CacheKey) -> Result<Option<Record>> {
+        for (distance, tier) in self.tiers.iter().enumerate() {
+            if let Some(record) = tier.get(key)? {
+                for nearer in &self.tiers[..distance] {
+                    nearer.put(&record)?;
+                }
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    fn put(&self, record: &Record) -> Result<()> {
+        self.tiers.iter().try_for_each(|tier| tier.put(record))
+    }
+}
