@@ -4,6 +4,7 @@
 mod deep;
 mod drivers;
 mod keeping;
+mod marks;
 mod namespaces;
 mod steps;
 mod tree;

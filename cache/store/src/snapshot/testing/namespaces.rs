@@ -67,10 +67,11 @@ fn drivers_conform_with_a_single_id() {
 
 /// Runs the tests of the drivers behind a command and gives what they print.
 fn run(command: &mut Command) -> String {
-    const TESTS: [&str; 5] = [
+    const TESTS: [&str; 6] = [
         "snapshot::testing::drivers",
         "snapshot::testing::deep",
         "snapshot::testing::keeping",
+        "snapshot::testing::marks",
         "--nocapture",
         "--test-threads=1",
     ];
