@@ -25,7 +25,7 @@ fn main() -> Outcome<()> {
     let root = RootDir::open(&tree)?;
     let mut packed = best("pack to nothing", || pack(&root, io::sink()))?;
     let size = packed.size;
-    println!("  the tarball has {:.1} MB", size as f64 / 1e6);
+    println!("  the tarball has {} MB", size / 1_000_000);
     let tarball = holder.path().join("layer.tar");
     packed.index = best_of(size, "pack to a file", || Ok(pack(&root, File::create(&tarball)?)?.index))?;
     best_of(size, "hash the file", || {
@@ -134,7 +134,7 @@ fn best_of<T>(size: u64, what: &str, mut work: impl FnMut() -> Outcome<T>) -> Ou
         least = least.min(start.elapsed());
         last = Some(result);
     }
-    let seconds = least.as_secs_f64();
-    println!("{what:24} {:9.1} ms {:8.0} MB/s", seconds * 1e3, size as f64 / 1e6 / seconds);
+    let micros = least.as_micros().max(1);
+    println!("{what:24} {:7}.{} ms {:7} MB/s", micros / 1000, micros / 100 % 10, u128::from(size) / micros);
     last.ok_or_else(|| "nothing was measured".into())
 }
