@@ -133,7 +133,7 @@ fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
     result.map(|(value, _)| value)
 }
 
-fn value<'v>(values: &'v Values<Value>, id: VertexId) -> Result<&'v Value> {
+fn value(values: &Values<Value>, id: VertexId) -> Result<&Value> {
     values.get(id).ok_or_else(|| Error::Step(format!("the input {id} is not there")))
 }
 
