@@ -13,6 +13,7 @@ mod refs;
 mod root_dir;
 pub mod snapshot;
 mod tmp;
+mod volume;
 
 pub use error::{Error, Result};
 pub use files::FileCache;
@@ -22,3 +23,4 @@ pub use layout::{Bucket, Store};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
+pub use volume::{LocalVolumes, NewVolume, Volume, VolumeDriver};
