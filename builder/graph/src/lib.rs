@@ -10,6 +10,7 @@ mod graph;
 mod lower;
 mod op;
 mod request;
+mod show;
 
 pub use error::{Error, ErrorKind, Result};
 pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId, Warning};
@@ -19,3 +20,4 @@ pub use op::{
     Input, MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
 };
 pub use request::{Answer, Answers, Ask, ImageSource, NamedContext, Network, Outcome, Question, Request};
+pub use show::{to_dot, to_mermaid, to_text};

@@ -1,6 +1,7 @@
 //! From a parsed Dockerfile to a graph: one pass for each platform over the stages that its target needs, all of them into
 //! one list of vertices. Knows no instruction (see `stage`).
 
+mod circles;
 mod command;
 mod contexts;
 mod globals;

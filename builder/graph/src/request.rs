@@ -5,6 +5,7 @@ use crate::graph::BuildGraph;
 use dockerfile_parser::Span;
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Everything besides the Dockerfile that decides what is built.
 #[derive(Clone, Debug)]
@@ -96,6 +97,16 @@ pub struct Ask {
     pub image: ImageSource,
     /// The platform whose manifest is wanted.
     pub platform: Platform,
+}
+
+impl fmt::Display for Ask {
+    /// `docker.io/library/busybox:latest for linux/amd64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.image {
+            ImageSource::Registry(reference) => write!(f, "{reference} for {}", self.platform),
+            ImageSource::Context(text) => write!(f, "{text} for {}", self.platform),
+        }
+    }
 }
 
 /// Where an image is asked for.

@@ -1,11 +1,13 @@
 //! What a build may use of the world, gathered in one place and passed first. Knows no step.
 
+use crate::driver::Drivers;
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
-use rbuild_records::CacheBackend;
+use rbuild_records::{CacheBackend, LocalBackend};
 use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
-use rbuild_store::snapshot::Snapshotter;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// The only way to reach the world from within a build.
 #[derive(Clone, Copy)]
@@ -13,7 +15,7 @@ pub struct Ctx<'a> {
     /// Where everything is kept.
     pub store: &'a Store,
     /// The storage driver.
-    pub snapshots: &'a dyn Snapshotter,
+    pub snapshots: &'a Drivers,
     /// The build cache.
     pub cache: &'a dyn CacheBackend,
     /// What runs processes.
@@ -24,6 +26,10 @@ pub struct Ctx<'a> {
     pub cancel: &'a Cancel,
     /// What time it is.
     pub clock: &'a dyn Clock,
+    /// The records written so far, which have to be on the disk before a tag.
+    pub written: &'a dyn Written,
+    /// Whether any step was executed: a build that found all its results writes nothing.
+    pub wrote: &'a AtomicBool,
     /// What this process may do.
     pub place: Place,
     /// The ids that files can belong to.
@@ -39,6 +45,18 @@ pub enum Place {
     Inside,
     /// It is an ordinary user's and may only look things up.
     Outside,
+}
+
+/// Knows which files a build has written that its tags will rest on.
+pub trait Written: Send + Sync {
+    /// The files written since the last call.
+    fn take_written(&self) -> Vec<PathBuf>;
+}
+
+impl Written for LocalBackend {
+    fn take_written(&self) -> Vec<PathBuf> {
+        Self::take_written(self)
+    }
 }
 
 /// Tells the time.

@@ -160,13 +160,22 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
 
 /// Gives every signal its default action and unblocks all of them.
 pub(crate) fn default_signals() {
+    // The kernel's own structure: handler, flags, restorer and mask, all zero. The C library keeps some signals to
+    // itself and would leave them ignored.
+    let default = [0u64; 4];
     for number in 1..=64 {
-        // SAFETY: installs no handler; numbers that cannot be changed are refused by the kernel.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+        // SAFETY: installs no handler, `default` is as large as the structure and the mask's size is given; signals
+        // that cannot be changed are refused by the kernel.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), ptr::null::<u64>(), size_of::<u64>())
+        };
     }
-    let none = signal_set(&[]);
-    // SAFETY: `none` is initialised.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+    // SAFETY: the set is initialised by sigemptyset before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
 }
 
 /// A seccomp filter for this process and its children.
@@ -233,18 +242,6 @@ pub(crate) fn next_signal() -> c_int {
 pub(crate) fn kill(pid: i32, signal: c_int) {
     // SAFETY: touches no memory.
     unsafe { libc::kill(pid, signal) };
-}
-
-fn signal_set(signals: &[c_int]) -> libc::sigset_t {
-    // SAFETY: sigset_t is plain data; sigemptyset initialises it before use.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        for &signal in signals {
-            libc::sigaddset(&raw mut set, signal);
-        }
-        set
-    }
 }
 
 fn check(result: libc::c_long) -> io::Result<()> {

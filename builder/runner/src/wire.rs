@@ -146,7 +146,8 @@ variants!(SetupOp {
     27 => Capabilities { caps },
     28 => Reaper {},
     29 => Exec { argv, env, candidates },
-    30 => Directory { path },
+    30 => Umask { mask },
+    31 => Directory { path },
 });
 
 impl Wire for bool {
@@ -179,7 +180,7 @@ impl Wire for PathBuf {
 impl<T: Wire> Wire for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
-        for value in self {
+        if let Some(value) = self {
             value.put(out);
         }
     }

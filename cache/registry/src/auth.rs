@@ -46,18 +46,29 @@ pub(crate) struct Entrance<'a> {
     pub(crate) subject: &'a str,
 }
 
-/// The header that answers one of `challenges`.
+/// The header that answers one of `challenges`. Credentials that cannot be read (a helper that is not installed) do not
+/// stand between a user and a public image: they are an error only where someone unknown is not let in.
 pub(crate) fn authorize(client: &Client, entrance: &Entrance<'_>, challenges: &[Challenge]) -> Result<Secret> {
-    let login = client.keyring().find(entrance.registry, entrance.repository, client.cancel())?;
-    match (challenges.first(), login.as_ref().map(|login| &login.kind)) {
+    match client.keyring().find(entrance.registry, entrance.repository, client.cancel()) {
+        Ok(login) => log_in(client, entrance, challenges, login.as_ref()),
+        Err(unreadable @ Error::Credentials { .. }) => match log_in(client, entrance, challenges, None) {
+            Err(Error::Unauthorized { .. }) => Err(unreadable),
+            result => result,
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn log_in(client: &Client, entrance: &Entrance<'_>, challenges: &[Challenge], login: Option<&Login>) -> Result<Secret> {
+    match (challenges.first(), login.map(|login| &login.kind)) {
         (Some(Challenge::Bearer { .. }), Some(LoginKind::Token(token))) => Ok(bearer(token.expose())),
         (Some(Challenge::Bearer { realm, service, scope }), _) => {
             let token = Token { realm, service: service.as_deref(), scopes: scopes(entrance.scope, scope.as_deref()) };
-            token.fetch(client, entrance, login.as_ref())
+            token.fetch(client, entrance, login)
         }
         (Some(Challenge::Basic), Some(LoginKind::Password { user, password })) => Ok(basic(user, password)),
-        (Some(Challenge::Basic), _) => Err(refused(entrance, login.as_ref(), "it wants a user name and password")),
-        (None, _) => Err(refused(entrance, login.as_ref(), "it does not say how to log in")),
+        (Some(Challenge::Basic), _) => Err(refused(entrance, login, "it wants a user name and password")),
+        (None, _) => Err(refused(entrance, login, "it does not say how to log in")),
     }
 }
 

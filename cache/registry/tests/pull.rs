@@ -294,6 +294,25 @@ fn identity_tokens_buy_access_tokens() {
 }
 
 #[test]
+fn a_helper_that_is_not_installed_is_missed_only_where_a_login_is_needed() {
+    let image = random_image(11, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.json");
+    std::fs::write(&file, r#"{"credsStore":"not-installed"}"#).unwrap();
+    let pull_from = |login| {
+        let registry = Registry::with_login(login).unwrap();
+        registry.put_image("team/app", "1.0", &image);
+        let config = Config { credential_files: vec![file.clone()], ..eager() };
+        pull(&Client::new(config, &Cancel::new()), &registry, "team/app:1.0")
+    };
+    pull_from(Login::Token("u".into(), "p".into())).unwrap();
+    for closed in [Login::Basic("u".into(), "p".into()), Login::Identity("i".into())] {
+        let error = pull_from(closed).unwrap_err().to_string();
+        assert!(error.contains("docker-credential-not-installed"), "{error}");
+    }
+}
+
+#[test]
 fn mirrors_come_first_and_the_registry_after_them() {
     let image = random_image(9, 1);
     let (origin, full) = (registry_with(&image), Registry::start().unwrap());
@@ -325,7 +344,7 @@ fn a_blob_begun_at_a_mirror_is_finished_at_the_registry() {
 }
 
 #[test]
-fn tls_that_is_no_tls_is_named() {
+fn a_host_that_hangs_up_on_tls_is_named() {
     let registry = registry_with(&random_image(10, 1));
     let mirrors = [("mirrored.invalid".to_owned(), vec![format!("https://{}", registry.host()).parse().unwrap()])];
     let client = Client::new(Config { mirrors: mirrors.into(), ..eager() }, &Cancel::new());
@@ -383,7 +402,8 @@ fn cancel_ends_a_body_that_stalls() {
     let host = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.read(&mut [0; 4096]).unwrap();
+        let asked = stream.read(&mut [0; 4096]).unwrap();
+        assert!(asked > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello").unwrap();
         // Until the client is gone.
         stream.read_to_end(&mut Vec::new())

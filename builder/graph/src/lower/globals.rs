@@ -77,6 +77,6 @@ fn epoch(build_args: &mut BTreeMap<String, String>, variables: &mut Variables) -
     }
     match text.parse() {
         Ok(seconds) => Ok(Some(seconds)),
-        Err(_) => Err(Error { kind: ErrorKind::SourceDateEpoch(text.to_owned()), span: None, hint: None }),
+        Err(_) => Err(Error::nowhere(ErrorKind::SourceDateEpoch(text.to_owned()))),
     }
 }

@@ -72,12 +72,13 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
             None => format!("stage-{index}"),
         };
         let image = base_name(job, work, section)?;
+        let suggest = |error: Error| suggesting(error, &image, job);
         let platform = platform(job, work, section)?.unwrap_or_else(|| job.platform.clone());
         let stand_in = name.as_ref().and_then(|name| job.contexts.find(name));
-        let base = match (stand_in, by_name(&heads, &image, heads.len())) {
+        let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
             (Some((name, context)), _) => from_context(name, context, platform),
             (None, Some(stage)) => base_of_stage(&heads, stage),
-            (None, None) => external(job, work, &image, platform, section.head.span)?,
+            (None, None) => external(job, work, &image.value, platform, section.from.image.span).map_err(suggest)?,
         };
         heads.push(Head { section, name, label, base, replaced: stand_in.is_some() });
     }
@@ -149,23 +150,29 @@ fn lower_case_name(name: &str) -> String {
     format!("{}{tag}{digest}", repository.to_ascii_lowercase())
 }
 
-fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<String> {
+fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Expanded> {
     let word = &section.from.image;
-    let name = expand(job, work, word)?.value;
-    if name.is_empty() {
-        return Err(Error::at(word.span, ErrorKind::BlankBase(word.to_str_lossy().into_owned())));
+    let name = expand(job, work, word)?;
+    if name.value.is_empty() {
+        let error = Error::at(word.span, ErrorKind::BlankBase(word.to_str_lossy().into_owned()));
+        return Err(suggesting(error, &name, job));
     }
     Ok(name)
+}
+
+/// Names the variable that may have been meant where one is not set.
+fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
+    match expanded.unmatched.first() {
+        Some(name) => error.suggesting(name, job.globals.variables.names()),
+        None => error,
+    }
 }
 
 fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Option<Platform>> {
     let Some(word) = &section.from.platform else { return Ok(None) };
     let expanded = expand(job, work, word)?;
     let written = word.to_str_lossy().into_owned();
-    let suggest = |error: Error| match expanded.unmatched.first() {
-        Some(name) => error.suggesting(name, job.globals.variables.names()),
-        None => error,
-    };
+    let suggest = |error: Error| suggesting(error, &expanded, job);
     if expanded.value.is_empty() {
         return Err(suggest(Error::at(word.span, ErrorKind::EmptyPlatform(written))));
     }

@@ -45,7 +45,7 @@ impl<'a> Outline<'a> {
             rest = tail;
         }
         if sections.is_empty() {
-            return Err(Error { kind: ErrorKind::NoStages, span: None, hint: None });
+            return Err(Error::nowhere(ErrorKind::NoStages));
         }
         Ok(Self { escape: file.directives.escape_token(), globals, sections })
     }

@@ -2,6 +2,7 @@
 //! Knows nothing of what an instruction does.
 
 use super::Work;
+use super::circles;
 use super::command::{Command, Taken};
 use super::heads::{self, Head, Located};
 use super::pass::Job;
@@ -17,7 +18,7 @@ pub(super) type Plan<'a> = BTreeMap<usize, Vec<Command<'a>>>;
 
 /// Plans the build of the stage `target`.
 pub(super) fn plan<'a>(job: &Job<'a>, work: &mut Work<'_>, heads: &[Head<'a>], target: usize) -> Result<Plan<'a>> {
-    refuse_circles(job, work, heads)?;
+    circles::refuse(job, work, heads)?;
     let mut plan = Plan::new();
     let mut waiting = BTreeSet::from([target]);
     while let Some(index) = waiting.pop_last() {
@@ -149,9 +150,10 @@ fn trigger(text: &str, head: &Head<'_>) -> Result<Instruction> {
 }
 
 fn later(heads: &[Head<'_>], index: usize, from: usize, span: Span) -> Error {
-    let kind = match from == index {
-        true => ErrorKind::Circular(shown(heads, index), format!("{0} takes files of {0}", shown(heads, index))),
-        false => ErrorKind::LaterStage { stage: shown(heads, index), from: shown(heads, from) },
+    let kind = if from == index {
+        ErrorKind::Circular(shown(heads, index), format!("{0} takes files of {0}", shown(heads, index)))
+    } else {
+        ErrorKind::LaterStage { stage: shown(heads, index), from: shown(heads, from) }
     };
     Error::at(span, kind)
 }
@@ -162,61 +164,12 @@ pub(super) fn shown(heads: &[Head<'_>], index: usize) -> String {
     name.unwrap_or_else(|| format!("stage-{index}"))
 }
 
-/// Refuses stages that need themselves, used or not, and names that cannot be anything.
-fn refuse_circles(job: &Job<'_>, work: &mut Work<'_>, heads: &[Head<'_>]) -> Result<()> {
-    let mut needs: Vec<BTreeMap<usize, Span>> = Vec::new();
-    for (index, head) in heads.iter().enumerate() {
-        let mut stages = BTreeMap::new();
-        if let Located::Stage(base) = head.base {
-            stages.insert(base, head.span());
-        }
-        for command in head.section.body.iter().map(Command::written) {
-            for name in command.taken() {
-                if let Located::Stage(stage) = locate(job, work, heads, index, &command, &name)? {
-                    stages.entry(stage).or_insert(command.site.of(name.name));
-                }
-            }
-        }
-        needs.push(if head.replaced { BTreeMap::new() } else { stages });
-    }
-    (0..needs.len()).try_for_each(|start| match circle(&needs, start) {
-        Some((path, span)) => {
-            let names: Vec<String> = path.iter().map(|index| shown(heads, *index)).collect();
-            Err(Error::at(span, ErrorKind::Circular(shown(heads, start), names.join(" takes files of "))))
-        }
-        None => Ok(()),
-    })
-}
-
-/// The shortest way from a stage back to itself, and the instruction that takes the first step.
-fn circle(needs: &[BTreeMap<usize, Span>], start: usize) -> Option<(Vec<usize>, Span)> {
-    let mut seen = BTreeSet::new();
-    let mut paths: Vec<Vec<usize>> = vec![vec![start]];
-    while !paths.is_empty() {
-        let mut longer = Vec::new();
-        for path in &paths {
-            for next in path.last().and_then(|last| needs.get(*last)).into_iter().flat_map(BTreeMap::keys) {
-                let extended: Vec<usize> = path.iter().copied().chain([*next]).collect();
-                if *next == start {
-                    let span = extended.get(1).and_then(|first| needs.get(start)?.get(first)).copied();
-                    return Some((extended, span.unwrap_or_default()));
-                }
-                if seen.insert(*next) {
-                    longer.push(extended);
-                }
-            }
-        }
-        paths = longer;
-    }
-    None
-}
-
 /// The stage that the request names, by name or number; the last one where it names none.
 pub(super) fn target(target: Option<&str>, heads: &[Head<'_>]) -> Result<usize> {
     let Some(name) = target else { return Ok(heads.len().saturating_sub(1)) };
     let number = name.parse().ok().filter(|number| *number < heads.len());
     heads::by_name(heads, name, heads.len()).or(number).ok_or_else(|| {
-        let error = Error { kind: ErrorKind::UnknownTarget(name.to_owned()), span: None, hint: None };
+        let error = Error::nowhere(ErrorKind::UnknownTarget(name.to_owned()));
         error.suggesting(name, heads.iter().filter_map(|head| head.name.as_deref()))
     })
 }

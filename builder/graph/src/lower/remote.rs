@@ -97,7 +97,7 @@ fn git_url(source: &str) -> Option<Parts<'_>> {
     let (scheme, _) = source.split_once("://")?;
     match scheme.to_ascii_lowercase().as_str() {
         "git" | "ssh" => Some(parts),
-        "http" | "https" => parts.path_of_url().ends_with(".git").then_some(parts),
+        "http" | "https" => parts.path_of_url().strip_suffix(".git").is_some().then_some(parts),
         _ => None,
     }
 }

@@ -8,7 +8,9 @@ mod mode;
 mod mount;
 mod run;
 mod signal;
+mod source;
 mod trees;
+mod workdir;
 
 use super::Work;
 use super::command::{Command, Site};
@@ -21,6 +23,7 @@ use crate::lower::vertices::Inputs;
 use crate::op::Op;
 use dockerfile_parser::words::{self, Options, Quotes};
 use dockerfile_parser::{Kind, Span, Text};
+use rbuild_oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stage between two instructions, with what its instructions may look at.
@@ -67,25 +70,26 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
     fn instruction(&mut self, command: &Command<'_>) -> Result<()> {
         let text = &command.instruction.original;
         match &command.instruction.kind {
-            Kind::Add(add) => self.add(add, text),
-            Kind::Arg(items) => self.arg(items),
+            Kind::Add(add) => self.add(add, text)?,
+            Kind::Arg(items) => self.arg(items)?,
             Kind::Cmd(cmd) => self.cmd(cmd),
-            Kind::Copy(copy) => self.copy(copy, command),
+            Kind::Copy(copy) => self.copy(copy, command)?,
             Kind::Entrypoint(entrypoint) => self.entrypoint(entrypoint),
-            Kind::Env(pairs) => self.env(pairs),
-            Kind::Expose(ports) => self.expose(ports),
-            Kind::From(_) => Ok(()),
+            Kind::Env(pairs) => self.env(pairs)?,
+            Kind::Expose(ports) => self.expose(ports)?,
+            Kind::From(_) => {}
             Kind::Healthcheck(healthcheck) => self.healthcheck(healthcheck),
-            Kind::Label(pairs) => self.label(pairs),
+            Kind::Label(pairs) => self.label(pairs)?,
             Kind::Maintainer(name) => self.maintainer(name),
             Kind::Onbuild(onbuild) => self.onbuild(&onbuild.trigger),
-            Kind::Run(run) => self.run(run, command),
+            Kind::Run(run) => self.run(run, command)?,
             Kind::Shell(words) => self.shell(words),
-            Kind::StopSignal(signal) => self.stop_signal(signal),
-            Kind::User(user) => self.user(user),
-            Kind::Volume(volumes) => self.volume(volumes),
-            Kind::Workdir(path) => self.workdir(path, text),
+            Kind::StopSignal(signal) => self.stop_signal(signal)?,
+            Kind::User(user) => self.user(user)?,
+            Kind::Volume(volumes) => self.volume(volumes)?,
+            Kind::Workdir(path) => self.workdir(path, text)?,
         }
+        Ok(())
     }
 
     /// Expands a word with the variables of this moment.
@@ -136,7 +140,8 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         self.step += 1;
         let text = if self.site.triggered { format!("ONBUILD {text}") } else { text };
         let stage = self.heads.get(self.index).map(|head| head.label.clone()).unwrap_or_default();
-        Place { stage, step: self.step, steps: self.steps, ..self.aside(text) }
+        let (cross, show_platform) = (self.cross(), self.job.has_many_platforms());
+        Place { stage, step: self.step, steps: self.steps, cross, show_platform, ..self.aside(text) }
     }
 
     /// The place of what is no step of the stage.
@@ -149,8 +154,16 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
             line: self.site.line,
             span: self.site.span,
             platform: self.state.platform.clone(),
-            show_platform: self.job.has_many_platforms(),
+            cross: None,
+            show_platform: false,
         }
+    }
+
+    /// The target platform, where it is not the stage's and the stage knows of it.
+    fn cross(&self) -> Option<Platform> {
+        let knows =
+            ["TARGETPLATFORM", "TARGETOS", "TARGETARCH"].iter().any(|name| self.state.variables.get(name).is_some());
+        (knows && *self.job.platform != self.state.platform).then(|| self.job.platform.clone())
     }
 
     /// Adds a vertex on the stage's files and makes it the stage's files.
@@ -164,6 +177,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         self.state.commit(created_by, Origin::Layer(vertex), self.job.globals.epoch);
     }
 
+    /// Adds the history of an instruction whose change of the configuration is made already.
     fn commit_config(&mut self, created_by: String) {
         self.state.commit(created_by, Origin::Config, self.job.globals.epoch);
     }

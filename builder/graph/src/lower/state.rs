@@ -39,7 +39,8 @@ impl State {
     pub(super) fn on(tree: Option<VertexId>, mut config: ImageConfig, platform: &Platform) -> Self {
         config.created = None;
         let base = std::mem::take(&mut config.history);
-        let rows = base.into_iter().map(|entry| Row { entry, origin: Origin::Base }).collect();
+        let row = |entry| Row { entry, origin: Origin::Base, config: config.config.clone() };
+        let rows = base.into_iter().map(row).collect();
         Self {
             tree,
             config,
@@ -111,6 +112,6 @@ impl State {
             comment: history::COMMENT.to_owned(),
             empty_layer: !matches!(origin, Origin::Layer(_)),
         };
-        self.rows.push(Row { entry, origin });
+        self.rows.push(Row { entry, origin, config: self.config.config.clone() });
     }
 }

@@ -22,9 +22,8 @@ impl Vertices {
         if let Some(id) = self.known.get(&shape) {
             return Ok(*id);
         }
-        let span = Some(place.span);
         let next = u32::try_from(self.list.len());
-        let id = VertexId(next.map_err(|_| Error { kind: ErrorKind::TooManyVertices, span, hint: None })?);
+        let id = VertexId(next.map_err(|_| Error::at(place.span, ErrorKind::TooManyVertices))?);
         let (op, parent, inputs) = shape.clone();
         self.list.push(Vertex { op, parent, inputs, place });
         self.known.insert(shape, id);

@@ -4,8 +4,8 @@ use super::Work;
 use super::step::Fresh;
 use crate::error::Result;
 use crate::tree::Tree;
-use rbuild_store::layer::{Body, Entry, Node, View};
-use std::io::Read;
+use rbuild_store::StoreTarball;
+use rbuild_store::layer::{Archive, Body, Entry, Node, View};
 use std::sync::Arc;
 
 /// Where the data of a placed file comes from.
@@ -15,14 +15,8 @@ pub enum Data<'a> {
     Tree(&'a dyn Tree, Entry),
     /// These bytes.
     Bytes(Arc<[u8]>),
-    /// A part of a spooled archive.
-    Spool(&'a (dyn Spool + 'a), u64),
-}
-
-/// Data that was put aside, by its position.
-pub trait Spool: Sync {
-    /// The data from `position` on.
-    fn read(&self, position: u64) -> Result<Box<dyn Read + '_>>;
+    /// A file of an archive.
+    Archive(&'a Archive, Entry),
 }
 
 /// A look at one path of a stack.
@@ -40,18 +34,17 @@ pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result
                 writer.add(entry, Body::Reader(&mut *reader))?;
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
-            Some(Data::Spool(spool, position)) => {
-                let mut reader = spool.read(position)?;
-                writer.add(entry, Body::Reader(&mut *reader))?;
+            Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {
+                writer.add(entry, Body::Reader(&mut archive.body(&source)))?;
             }
             _ => writer.add(entry, Body::None)?,
         }
     }
-    land(work, writer)
+    land(work, writer.finish()?)
 }
 
-/// Ends a layer and puts it into the store.
-pub fn land(work: &Work<'_>, writer: rbuild_store::layer::StoreWriter) -> Result<Fresh> {
-    let landed = work.ctx.store.layers().land(writer)?;
+/// Puts a finished layer into the store.
+pub fn land(work: &Work<'_>, packed: StoreTarball) -> Result<Fresh> {
+    let landed = work.ctx.store.layers().land(packed)?;
     Ok(Fresh { layer: landed.layer, index: landed.index, timeless: landed.timeless })
 }

@@ -86,7 +86,7 @@ fn put(hasher: &mut Hasher, bytes: &[u8]) {
 
 fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
     put(hasher, path);
-    let device = |kind: u8, device: &rbuild_store::layer::Device| {
+    let device = |kind: u8, device: &rbuild_store::Device| {
         (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
     };
     let (kind, detail) = match &entry.node {

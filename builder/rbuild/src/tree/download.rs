@@ -42,7 +42,7 @@ impl Tree for DownloadTree {
         Ok(())
     }
 
-    fn open(&self, _: &Entry) -> Result<Box<dyn Read + '_>> {
+    fn open(&self, _: &Entry) -> Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(File::open(&self.body).map_err(Error::io("open", self.body.display()))?))
     }
 }

@@ -4,11 +4,13 @@
 
 mod context;
 mod download;
+mod empty;
 mod paths;
 mod stage;
 
 pub use context::ContextTree;
 pub use download::DownloadTree;
+pub use empty::EmptyTree;
 pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
@@ -36,7 +38,7 @@ pub trait Tree: Send + Sync {
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()>;
 
     /// The data of a regular file. Reading fails where it is no longer what `entry` says.
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + '_>>;
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>>;
 
     /// Why a path that someone expects is not in the tree, where the tree knows.
     fn why_missing(&self, path: &[u8]) -> Option<String> {
@@ -66,7 +68,7 @@ impl<T: Tree + ?Sized> Tree for &T {
         (**self).digest_all(entries)
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
         (**self).open(entry)
     }
 

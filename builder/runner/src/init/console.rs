@@ -8,8 +8,9 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::Files;
-use super::mounts::{clone_tree, move_to};
+use super::mounts::move_to;
 use crate::channel::Channel;
+use crate::tree::clone_tree;
 use crate::wire::Report;
 
 /// The first three passed files become the standard streams. Pipes are given to `owner`, who could not open

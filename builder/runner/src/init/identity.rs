@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::process::{Gid, Resource as Kernel, Rlimit, Uid, getrlimit, setrlimit, setsid};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities as held, capability_is_in_bounding_set, clear_ambient_capability_set,
+    CapabilitySet, CapabilitySets, capabilities as held, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
@@ -48,9 +48,8 @@ pub(super) fn session() -> io::Result<()> {
 pub(super) fn bounding(caps: Caps) -> io::Result<()> {
     for number in (0..64).filter(|&number| !caps.has(number)) {
         let one = CapabilitySet::from_bits_retain(1 << number);
-        match capability_is_in_bounding_set(one) {
-            Ok(true) => remove_capability_from_bounding_set(one)?,
-            Ok(false) => {}
+        match remove_capability_from_bounding_set(one) {
+            Ok(()) => {}
             Err(Errno::INVAL) => break,
             Err(errno) => return Err(errno.into()),
         }

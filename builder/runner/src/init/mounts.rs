@@ -2,42 +2,31 @@
 //! no program.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, makedev, mknodat, openat, symlinkat};
 use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags as Flags, MountPropagationFlags, MoveMountFlags,
-    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount,
-    mount_change, move_mount, open_tree, unmount,
-};
+use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount};
 
+use super::Files;
+use super::filesystem::{Fresh, attr_flags, fresh, overlay};
 use super::target::{Kind, find, find_or_make};
-use super::{Files, c_string};
 use crate::container::{Overlay, Propagation};
 use crate::plan::{BindSource, MountFlags, Otherwise};
 use crate::stub::Stub;
 use crate::sys::{self, MountAttributes};
+use crate::tree::clone_tree;
 
 /// Mounts made so far.
 #[derive(Debug)]
 pub(super) struct Mounts {
     root: Option<OwnedFd>,
     store: Option<OwnedFd>,
-    held: Vec<OwnedFd>,
+    held: Files,
     passed: Files,
     files: u32,
     stubs: Vec<Stub>,
-}
-
-/// A filesystem to make.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fresh<'a> {
-    pub(super) fs: &'a [u8],
-    pub(super) options: &'a [(Vec<u8>, Vec<u8>)],
-    pub(super) flags: MountFlags,
 }
 
 /// Who a file in memory belongs to.
@@ -75,7 +64,7 @@ impl Mounts {
     }
 
     pub(super) fn hold(&mut self, path: &[u8]) -> io::Result<()> {
-        self.held.push(clone_tree(CWD, path)?);
+        self.held.push(Some(clone_tree(CWD, path)?));
         Ok(())
     }
 
@@ -130,33 +119,23 @@ impl Mounts {
         flags: MountFlags,
         propagation: Propagation,
     ) -> io::Result<()> {
-        let cloned;
+        let take = |files: &mut Files, index: u32| files.get_mut(index as usize).and_then(Option::take);
         let mounted = match source {
-            BindSource::Path { path } => {
-                cloned = clone_tree(CWD, path)?;
-                &cloned
-            }
-            BindSource::Passed { index } => {
-                let fd = self.passed.get(*index as usize).and_then(Option::as_ref).ok_or(Errno::BADF)?;
-                cloned = clone_tree(fd, b"")?;
-                &cloned
-            }
-            BindSource::Held { index } => {
-                cloned = self.held.get(*index as usize).ok_or(Errno::BADF)?.try_clone()?;
-                &cloned
-            }
+            BindSource::Path { path } => clone_tree(CWD, path)?,
+            BindSource::Passed { index } => take(&mut self.passed, *index).ok_or(Errno::BADF)?,
+            BindSource::Held { index } => take(&mut self.held, *index).ok_or(Errno::BADF)?,
         };
         let propagation = match propagation {
             Propagation::Private => MountPropagationFlags::PRIVATE,
             Propagation::Slave => MountPropagationFlags::DOWNSTREAM,
             Propagation::Shared => MountPropagationFlags::SHARED,
         };
-        set_attributes(mounted, flags, propagation)?;
-        let kind = match FileType::from_raw_mode(fstat(mounted)?.st_mode) {
+        set_attributes(&mounted, flags, propagation)?;
+        let kind = match FileType::from_raw_mode(fstat(&mounted)?.st_mode) {
             FileType::Directory => Kind::Directory,
             _ => Kind::File,
         };
-        self.attach(mounted, target, kind)
+        self.attach(&mounted, target, kind)
     }
 
     /// A node where the kernel lets us make one that works, else the host's.
@@ -164,12 +143,7 @@ impl Mounts {
         let (parent, name) = self.parent(path)?;
         let mode = Mode::from_raw_mode(0o666);
         match mknodat(&parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
-            Ok(()) => {
-                let node = openat(&parent, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-                let link = format!("/proc/self/fd/{}", node.as_raw_fd());
-                Ok(rustix::fs::chmod(link.as_str(), mode)?)
-            }
-            Err(Errno::EXIST) => Ok(()),
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(_) => {
                 let source = BindSource::Path { path: path.to_vec() };
                 self.bind(&source, path, MountFlags::NOSUID.and(MountFlags::NOEXEC), Propagation::Private)
@@ -231,109 +205,11 @@ impl Mounts {
     }
 }
 
-/// A detached new filesystem.
-pub(super) fn fresh(what: &Fresh<'_>) -> io::Result<OwnedFd> {
-    let context = fsopen(what.fs, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "source", what.fs).or_else(|_| fsconfig_set_string(&context, "source", "none"))?;
-    for (key, value) in what.options {
-        set_option(&context, key, value)?;
-    }
-    fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attr_flags(what.flags))?)
-}
-
-fn set_option(context: &OwnedFd, key: &[u8], value: &[u8]) -> io::Result<()> {
-    if value.is_empty() { Ok(fsconfig_set_flag(context, key)?) } else { Ok(fsconfig_set_string(context, key, value)?) }
-}
-
-/// A detached overlay. Kernels before 6.5 take their layers through mount(2) only.
-fn overlay(recipe: &Overlay) -> io::Result<OwnedFd> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "source", "overlay")?;
-    let (mut keep, mut lowers) = (Vec::new(), recipe.lowers.iter());
-    if let Some(first) = lowers.next() {
-        match set_layer(&context, "lowerdir+", first, &mut keep) {
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                return overlay_before_6_5(recipe);
-            }
-            other => other?,
-        }
-    }
-    lowers.try_for_each(|lower| set_layer(&context, "lowerdir+", lower, &mut keep))?;
-    set_layer(&context, "upperdir", &recipe.upper, &mut keep)?;
-    set_layer(&context, "workdir", &recipe.work, &mut keep)?;
-    for option in overlay_options(recipe) {
-        let (key, value) = option.split_once('=').unwrap_or((option, ""));
-        set_option(&context, key.as_bytes(), value.as_bytes())?;
-    }
-    fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
-}
-
-fn overlay_options(recipe: &Overlay) -> Vec<&'static str> {
-    let mut options = vec!["redirect_dir=off", "metacopy=off", "index=off", "xino=off"];
-    options.extend(recipe.volatile.then_some("volatile"));
-    options.extend(recipe.userxattr.then_some("userxattr"));
-    options
-}
-
-/// A string of fsconfig(2) has at most 255 bytes; a longer path goes by descriptor, kept open until the mount is made.
-fn set_layer(context: &OwnedFd, key: &str, path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<()> {
-    let bytes = path.as_os_str().as_bytes();
-    if bytes.len() <= 255 {
-        return Ok(fsconfig_set_string(context, key, bytes)?);
-    }
-    let short = by_descriptor(path, keep)?;
-    Ok(fsconfig_set_string(context, key, short.as_str())?)
-}
-
-fn by_descriptor(path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<String> {
-    let fd = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let short = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    keep.push(fd);
-    Ok(short)
-}
-
-/// By mount(2), whose options fit in one page: every directory goes by descriptor, which also spares the escaping.
-fn overlay_before_6_5(recipe: &Overlay) -> io::Result<OwnedFd> {
-    let mut keep = Vec::new();
-    let mut lowers = Vec::new();
-    for lower in &recipe.lowers {
-        lowers.push(by_descriptor(lower, &mut keep)?);
-    }
-    let upper = by_descriptor(&recipe.upper, &mut keep)?;
-    let work = by_descriptor(&recipe.work, &mut keep)?;
-    let fixed = overlay_options(recipe).join(",");
-    let options =
-        c_string(format!("lowerdir={},upperdir={upper},workdir={work},{fixed}", lowers.join(":")).as_bytes())?;
-    mount("overlay", "/", "overlay", Flags::empty(), Some(options.as_c_str()))?;
-    // The new mount is the topmost on "/": found by stepping out of the root and back.
-    let top = rustix::fs::openat2(
-        CWD,
-        "/..",
-        OFlags::PATH | OFlags::CLOEXEC,
-        Mode::empty(),
-        rustix::fs::ResolveFlags::empty(),
-    )?;
-    let detached = clone_tree(&top, b"")?;
-    unmount(format!("/proc/self/fd/{}", top.as_raw_fd()).as_str(), UnmountFlags::DETACH)?;
-    Ok(detached)
-}
-
 /// Puts a detached mount on `/`. This process keeps seeing the old root, and the new one by what is returned.
 fn on_root(mounted: OwnedFd) -> io::Result<OwnedFd> {
     let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     move_to(&mounted, &root)?;
     Ok(mounted)
-}
-
-/// A detached copy of what is at `path`, with the mounts below it.
-pub(super) fn clone_tree(at: impl AsFd, path: &[u8]) -> io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    Ok(open_tree(at, path, flags)?)
 }
 
 /// Attaches a detached mount.
@@ -353,14 +229,4 @@ fn set_attributes(mounted: &OwnedFd, flags: MountFlags, propagation: MountPropag
         return Ok(());
     }
     sys::mount_setattr(mounted, MountAttributes { set, propagation, recursive: true })
-}
-
-fn attr_flags(flags: MountFlags) -> MountAttrFlags {
-    let pairs = [
-        (MountFlags::NOSUID, MountAttrFlags::MOUNT_ATTR_NOSUID),
-        (MountFlags::NODEV, MountAttrFlags::MOUNT_ATTR_NODEV),
-        (MountFlags::NOEXEC, MountAttrFlags::MOUNT_ATTR_NOEXEC),
-        (MountFlags::READ_ONLY, MountAttrFlags::MOUNT_ATTR_RDONLY),
-    ];
-    pairs.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, attr)| attr).collect()
 }

@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, FileType, fstat};
 
-use super::mounts::{Fresh, clone_tree, fresh, move_to};
+use super::filesystem::{Fresh, fresh};
+use super::mounts::move_to;
 use super::target::find;
 use crate::plan::MountFlags;
 use crate::sys::{self, MountAttributes};
+use crate::tree::clone_tree;
 
 /// Hides what is at `path`: a file reads as empty, a directory has no entries. What does not exist needs no hiding.
 pub(super) fn mask(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<()> {

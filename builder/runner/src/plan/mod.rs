@@ -152,6 +152,7 @@ fn surroundings(container: &Container) -> Vec<SetupOp> {
         soft: limit.soft,
         hard: limit.hard,
     }));
+    ops.push(SetupOp::Umask { mask: 0o022 });
     ops.push(SetupOp::Chdir { path: container.cwd.clone() });
     ops
 }

@@ -54,6 +54,8 @@ pub enum SetupOp {
     Streams { owner: u32 },
     /// A new terminal becomes the standard streams; its outer side goes to the parent.
     Console { owner: u32 },
+    /// Permission bits that new files do not get; none are withheld before this step.
+    Umask { mask: u32 },
     /// The working directory.
     Chdir { path: Vec<u8> },
     /// Set-user-id programs and file capabilities lose their effect.
@@ -80,7 +82,7 @@ pub enum SetupOp {
 pub enum BindSource {
     /// A path of the host.
     Path { path: Vec<u8> },
-    /// The n-th file passed along.
+    /// The n-th file passed along: a detached mount, as only the parent could make it of its own files.
     Passed { index: u32 },
     /// The n-th [`SetupOp::Hold`].
     Held { index: u32 },
@@ -205,6 +207,7 @@ impl fmt::Display for SetupOp {
             Self::Session {} => f.write_str("start a session"),
             Self::Streams { owner } => write!(f, "standard streams for user {owner}"),
             Self::Console { owner } => write!(f, "terminal for user {owner}"),
+            Self::Umask { mask } => write!(f, "umask {mask:04o}"),
             Self::Chdir { path } => write!(f, "change to working directory {}", text(path)),
             Self::NoNewPrivileges {} => f.write_str("no new privileges"),
             Self::Seccomp { filter } => write!(f, "seccomp filter of {} instructions", filter.len()),

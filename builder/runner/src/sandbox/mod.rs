@@ -13,11 +13,12 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::channel::Channel;
-use crate::container::{Container, Rootfs, Source, Stdio};
+use crate::container::{Container, MountSpec, Rootfs, Source, Stdio};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
 use crate::plan::{in_mount_order, plan};
 use crate::sys;
+use crate::tree::clone_tree;
 use crate::wire::encode;
 pub(crate) use child::Child;
 use pump::{Pipe, Pump};
@@ -47,16 +48,17 @@ impl Executor for Sandbox {
     fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
         check(container)?;
         cancel.check()?;
-        let plan = plan(container);
         let failed = |error: io::Error| Error::io("start", "a container", error);
-        let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
-        drop(theirs);
-        let _kill = cancel.on_cancel(child.killer());
+        let plan = plan(container);
         let mut pipes = Vec::new();
         let files = passed(container, &self.null, &mut pipes).map_err(failed)?;
+        let (bytes, borrowed) = (encode(&plan.ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+        let (ours, theirs) = Channel::pair().map_err(failed)?;
+        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
+        let _kill = cancel.on_cancel(child.killer());
+        drop(theirs);
         // A child that is gone already is found out, with its reason, by the pump.
-        let sent = ours.send_plan(&encode(&plan.ops), &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+        let sent = ours.send_plan(&bytes, &borrowed);
         drop(files);
         tolerate_gone(sent).map_err(failed)?;
         let terminal = match &container.stdio {
@@ -90,6 +92,10 @@ fn check(container: &Container) -> Result<()> {
         let cwd = String::from_utf8_lossy(&container.cwd);
         return Err(Error::Invalid(format!("working directory {cwd:?} is not absolute")));
     }
+    let over_root = |mount: &&MountSpec| mount.target.split(|&b| b == b'/').all(|part| part.is_empty() || part == b".");
+    if container.mounts.iter().any(|mount| over_root(&mount)) {
+        return Err(Error::Invalid("a mount's target cannot be the root".to_owned()));
+    }
     let strings = container.argv.iter().chain(&container.env).chain([&container.cwd]);
     match strings.into_iter().find(|string| string.contains(&0)) {
         Some(string) => Err(Error::Invalid(format!("{:?} has a NUL byte in it", String::from_utf8_lossy(string)))),
@@ -112,7 +118,8 @@ fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::R
     }
     for mount in in_mount_order(&container.mounts) {
         if let Source::Fd(fd) = &mount.source {
-            files.push(fd.try_clone()?);
+            // A child could not make this mount: the descriptor belongs to this mount namespace.
+            files.push(clone_tree(fd, b"")?);
         }
     }
     Ok(files)

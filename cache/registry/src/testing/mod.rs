@@ -5,4 +5,4 @@ mod api;
 mod registry;
 mod wire;
 
-pub use registry::{Fault, Login, Registry, Rule, Seen};
+pub use registry::{Fault, Login, Registry, Seen};

@@ -19,18 +19,7 @@ pub struct Registry {
     listener: Option<JoinHandle<()>>,
 }
 
-/// Something to go wrong with the requests whose path has `path` in it, the first `times` of them.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// A part of the path, as `/blobs/`; HEAD requests count only if [`Fault::Status`] is to be given.
-    pub path: String,
-    /// What goes wrong.
-    pub fault: Fault,
-    /// For how many requests.
-    pub times: usize,
-}
-
-/// What can go wrong.
+/// What can go wrong with an answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Another status, with these headers and a message.
@@ -74,6 +63,13 @@ pub struct Seen {
 }
 
 pub(super) type Manifest = (Descriptor, Arc<Vec<u8>>);
+
+/// A fault of the first `times` requests whose path has `path` in it.
+pub(super) struct Rule {
+    pub(super) path: String,
+    pub(super) fault: Fault,
+    pub(super) times: usize,
+}
 
 #[derive(Default)]
 pub(super) struct Held {
@@ -167,7 +163,8 @@ impl Registry {
         blob.or_else(manifest).map(|bytes| bytes.to_vec())
     }
 
-    /// Makes the next matching requests go wrong.
+    /// Makes the next `times` requests go wrong whose path has `path` in it, as `/blobs/`. Rules are tried in the order
+    /// they were made; HEAD requests only meet [`Fault::Status`] and [`Fault::Plain`].
     pub fn fail(&self, path: &str, fault: Fault, times: usize) {
         self.shared.held().rules.push(Rule { path: path.to_owned(), fault, times });
     }

@@ -1,4 +1,4 @@
-//! Instructions that change the image's configuration and no file. WORKDIR, which does both, is in `copy`.
+//! Instructions that change the image's configuration and no file. WORKDIR does both: see `workdir`.
 
 use super::{Stage, signal};
 use crate::error::{ErrorKind, Result};
@@ -11,11 +11,10 @@ use serde_json::Value;
 impl Stage<'_, '_, '_> {
     /// Values see the variables from before the instruction.
     pub(super) fn env(&mut self, pairs: &[KeyValue]) -> Result<()> {
-        let mut shown = String::from("ENV");
+        let mut shown = Vec::new();
         for (name, value) in self.pairs(pairs)? {
             let pair = format!("{name}={value}");
-            shown.push(' ');
-            shown.push_str(&pair);
+            shown.push(pair.clone());
             self.state.variables.set(&name, &value);
             let env = &mut self.state.config.config.env;
             match env.iter_mut().find(|known| known.split('=').next() == Some(&name)) {
@@ -23,15 +22,15 @@ impl Stage<'_, '_, '_> {
                 None => env.push(pair),
             }
         }
-        self.commit_config(shown);
+        self.commit_config(format!("ENV {}", shown.join(" ")));
         Ok(())
     }
 
     pub(super) fn label(&mut self, pairs: &[KeyValue]) -> Result<()> {
         let pairs = self.pairs(pairs)?;
-        let shown: String = pairs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let shown: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.state.config.config.labels.extend(pairs);
-        self.commit_config(format!("LABEL{shown}"));
+        self.commit_config(format!("LABEL {}", shown.join(" ")));
         Ok(())
     }
 
@@ -39,26 +38,26 @@ impl Stage<'_, '_, '_> {
         pairs.iter().map(|pair| Ok((self.expand(&pair.key)?, self.expand(&pair.value)?))).collect()
     }
 
-    pub(super) fn cmd(&mut self, command: &Command) -> Result<()> {
+    pub(super) fn cmd(&mut self, command: &Command) {
         let words = self.words(command);
-        self.commit_config(format!("CMD {}", history::quoted_list(&words)));
+        let created_by = format!("CMD {}", history::quoted_list(&words));
         let config = &mut self.state.config.config;
         config.cmd = Some(words).filter(|words| !words.is_empty());
         config.args_escaped = true;
         self.state.has_cmd = true;
-        Ok(())
+        self.commit_config(created_by);
     }
 
     /// An inherited CMD was meant for another entrypoint, so it goes.
-    pub(super) fn entrypoint(&mut self, command: &Command) -> Result<()> {
+    pub(super) fn entrypoint(&mut self, command: &Command) {
         let words = self.words(command);
-        self.commit_config(format!("ENTRYPOINT {}", history::quoted_list(&words)));
+        let created_by = format!("ENTRYPOINT {}", history::quoted_list(&words));
         let config = &mut self.state.config.config;
         config.entrypoint = Some(words).filter(|words| !words.is_empty());
         if !self.state.has_cmd {
             config.cmd = None;
         }
-        Ok(())
+        self.commit_config(created_by);
     }
 
     fn words(&self, command: &Command) -> Vec<String> {
@@ -71,7 +70,7 @@ impl Stage<'_, '_, '_> {
         }
     }
 
-    pub(super) fn healthcheck(&mut self, healthcheck: &Healthcheck) -> Result<()> {
+    pub(super) fn healthcheck(&mut self, healthcheck: &Healthcheck) {
         let check = match healthcheck {
             Healthcheck::None => Check { test: vec!["NONE".to_owned()], ..Check::default() },
             Healthcheck::Cmd(command, timing) => timed(test(command), timing),
@@ -84,29 +83,27 @@ impl Stage<'_, '_, '_> {
         ]
         .map(|(name, time)| format!("{name}:{}", history::duration(time)));
         let (test, times, retries) = (history::plain_list(&check.test), shown.join(" "), check.retries);
-        self.commit_config(format!("HEALTHCHECK {{Test:{test} {times} Retries:{retries}}}"));
+        let created_by = format!("HEALTHCHECK {{Test:{test} {times} Retries:{retries}}}");
         self.state.config.config.healthcheck = Some(check);
-        Ok(())
+        self.commit_config(created_by);
     }
 
-    pub(super) fn maintainer(&mut self, name: &Text) -> Result<()> {
+    pub(super) fn maintainer(&mut self, name: &Text) {
         let name = name.to_str_lossy().into_owned();
+        self.state.config.author.clone_from(&name);
         self.commit_config(format!("MAINTAINER {name}"));
-        self.state.config.author = name;
-        Ok(())
     }
 
     /// Stored as it is: it belongs to the images built on this one, and leaves no line of history.
-    pub(super) fn onbuild(&mut self, trigger: &Text) -> Result<()> {
+    pub(super) fn onbuild(&mut self, trigger: &Text) {
         self.state.config.config.on_build.push(trigger.to_str_lossy().into_owned());
-        Ok(())
     }
 
-    pub(super) fn shell(&mut self, words: &[Text]) -> Result<()> {
+    pub(super) fn shell(&mut self, words: &[Text]) {
         let words = strings(words);
-        self.commit_config(format!("SHELL {}", history::plain_list(&words)));
+        let created_by = format!("SHELL {}", history::plain_list(&words));
         self.state.config.config.shell = words;
-        Ok(())
+        self.commit_config(created_by);
     }
 
     pub(super) fn stop_signal(&mut self, signal: &Text) -> Result<()> {
@@ -114,15 +111,15 @@ impl Stage<'_, '_, '_> {
         if !signal::is_signal(&signal) {
             return Err(self.refuse(ErrorKind::Signal(signal)));
         }
+        self.state.config.config.stop_signal.clone_from(&signal);
         self.commit_config(format!("STOPSIGNAL {signal}"));
-        self.state.config.config.stop_signal = signal;
         Ok(())
     }
 
     pub(super) fn user(&mut self, user: &Text) -> Result<()> {
         let user = self.expand(user)?;
+        self.state.config.config.user.clone_from(&user);
         self.commit_config(format!("USER {user}"));
-        self.state.config.config.user = user;
         Ok(())
     }
 
@@ -131,9 +128,10 @@ impl Stage<'_, '_, '_> {
         if volumes.iter().any(String::is_empty) {
             return Err(self.refuse(ErrorKind::EmptyVolume));
         }
-        self.commit_config(format!("VOLUME {}", history::plain_list(&volumes)));
+        let created_by = format!("VOLUME {}", history::plain_list(&volumes));
         let empty = || Value::Object(serde_json::Map::new());
         self.state.config.config.volumes.extend(volumes.into_iter().map(|volume| (volume, empty())));
+        self.commit_config(created_by);
         Ok(())
     }
 }

@@ -1,14 +1,14 @@
-//! COPY, ADD and WORKDIR: instructions that place files. Knows nothing of what a pattern matches.
+//! COPY and ADD: flags, destination and history. What a source is: see `source`. Knows nothing of what a pattern matches.
 
+use super::source::Manner;
 use super::{Stage, mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Place, VertexId};
 use crate::lower::command::Command;
-use crate::lower::paths::{absolute, destination};
+use crate::lower::paths::destination;
 use crate::lower::plan;
-use crate::lower::remote::{GitAddress, Remote, remote};
 use crate::lower::vertices::Inputs;
-use crate::op::{Chmod, CopyOp, FetchOp, InlineFile, MkdirOp, Op, Source, Unpack};
+use crate::op::{Chmod, CopyOp, InlineFile, Op, Source};
 use dockerfile_parser::instruction::{Add, Copy, Paths};
 use dockerfile_parser::{Text, words};
 
@@ -23,17 +23,10 @@ struct Transfer {
     link: bool,
 }
 
-/// What only one of the two has.
-enum Manner {
-    /// COPY: from which tree (none is an empty one), and whether directories above are kept.
-    Copy { from: Option<VertexId>, parents: bool },
-    /// ADD.
-    Add { keep_git_dir: Option<bool>, checksum: Option<String>, unpack: Option<bool> },
-}
-
 impl Stage<'_, '_, '_> {
     pub(super) fn copy(&mut self, copy: &Copy, command: &Command<'_>) -> Result<()> {
         let from = match command.taken().first() {
+            _ if copy.paths.sources.is_empty() => None,
             Some(name) => {
                 let located = plan::locate(self.job, self.work, self.heads, self.index, command, name)?;
                 self.tree(&located)?
@@ -101,9 +94,10 @@ impl Stage<'_, '_, '_> {
             excludes: transfer.excludes,
         };
         let place = self.next_step(self.shown(original));
-        let vertex = match transfer.link && self.state.tree.is_some() {
-            true => self.link(op, inputs, place)?,
-            false => self.extend(Op::Copy(op), inputs, place)?,
+        let vertex = if transfer.link && self.state.tree.is_some() {
+            self.link(op, inputs, place)?
+        } else {
+            self.extend(Op::Copy(op), inputs, place)?
         };
         self.commit_layer(created_by, vertex);
         Ok(())
@@ -119,80 +113,6 @@ impl Stage<'_, '_, '_> {
     fn chmod(&self, text: Option<String>) -> Result<Option<Chmod>> {
         let Some(text) = text else { return Ok(None) };
         mode::parse(&text).map(Some).ok_or_else(|| self.refuse(ErrorKind::Chmod(text)))
-    }
-
-    fn source(&mut self, source: &str, manner: &Manner, inputs: &mut Inputs) -> Result<Source> {
-        let git_error = |reason| self.refuse(ErrorKind::Git { address: source.to_owned(), reason });
-        match (remote(source).map_err(git_error)?, manner) {
-            (Remote::Local, Manner::Add { checksum: Some(_), .. }) => Err(self.refuse(ErrorKind::ChecksumScope)),
-            (Remote::Local, Manner::Add { unpack, .. }) => {
-                let tree = self.context(None)?;
-                Ok(local(source, false, inputs.place_of(tree).into(), unpack.unwrap_or(true)))
-            }
-            (Remote::Local, Manner::Copy { from, parents }) => {
-                let input = from.map(|tree| inputs.place_of(tree));
-                Ok(local(source, *parents, input, false))
-            }
-            (_, Manner::Copy { .. }) => Err(self.refuse(ErrorKind::RemoteCopy(source.to_owned()))),
-            (Remote::Git(git), Manner::Add { keep_git_dir, checksum, .. }) => {
-                self.checkout(source, git, *keep_git_dir, checksum.clone(), inputs)
-            }
-            (Remote::Url { name }, Manner::Add { checksum, unpack, .. }) => {
-                let parsed = checksum.as_ref().map(|text| {
-                    let refuse = |source| self.refuse(ErrorKind::Checksum { text: text.clone(), source });
-                    text.parse().map_err(refuse)
-                });
-                let fetch = FetchOp { url: source.to_owned(), name: name.clone(), checksum: parsed.transpose()? };
-                let input = self.leaf(Op::Fetch(fetch), source, inputs)?;
-                Ok(Source::Download { input, name, unpack: unpacking(unpack.unwrap_or(false)) })
-            }
-        }
-    }
-
-    fn checkout(
-        &mut self,
-        address: &str,
-        git: GitAddress,
-        keep_git_dir: Option<bool>,
-        checksum: Option<String>,
-        inputs: &mut Inputs,
-    ) -> Result<Source> {
-        let clash = |what: &str| {
-            let reason = format!("its {what} and the flag of ADD do not agree");
-            self.refuse(ErrorKind::Git { address: address.to_owned(), reason })
-        };
-        if git.keep_git_dir.zip(keep_git_dir).is_some_and(|(one, other)| one != other) {
-            return Err(clash("keep-git-dir"));
-        }
-        if git.checksum.as_ref().zip(checksum.as_ref()).is_some_and(|(one, other)| one != other) {
-            return Err(clash("checksum"));
-        }
-        let checksum = git.checksum.clone().or(checksum);
-        let keep = git.keep_git_dir.or(keep_git_dir).unwrap_or(false);
-        let input = self.leaf(Op::Git(git.checkout(keep, checksum)), address, inputs)?;
-        Ok(Source::Checkout { input })
-    }
-
-    fn leaf(&mut self, op: Op, shown: &str, inputs: &mut Inputs) -> Result<crate::Input> {
-        let place = self.aside(format!("{} {shown}", op.kind()));
-        let id = self.work.vertices.add(op, None, Inputs::none(), place)?;
-        Ok(inputs.place_of(id))
-    }
-
-    pub(super) fn workdir(&mut self, path: &Text, original: &Text) -> Result<()> {
-        let path = self.expand(path)?;
-        let path = absolute(&self.state.cwd(), &path);
-        let place = self.next_step(self.shown(original));
-        self.state.config.config.working_dir.clone_from(&path);
-        let created_by = format!("WORKDIR {path}");
-        if path == "/" {
-            self.commit_config(created_by);
-            return Ok(());
-        }
-        let owner = Some(self.state.config.config.user.clone()).filter(|user| !user.is_empty());
-        let vertex = self.extend(Op::Mkdir(MkdirOp { path, mode: 0o755, owner }), Inputs::none(), place)?;
-        self.commit_layer(created_by, vertex);
-        Ok(())
     }
 }
 
@@ -210,19 +130,4 @@ impl Transfer {
         words.extend([self.dest.clone(), "# buildkit".to_owned()]);
         words.join(" ")
     }
-}
-
-/// Files by pattern. With `--parents`, `/./` marks where the kept part of the path begins.
-fn local(source: &str, parents: bool, input: Option<crate::Input>, unpack: bool) -> Source {
-    let unpack = unpacking(unpack);
-    if !parents {
-        return Source::Files { input, path: absolute("/", source), below: None, unpack };
-    }
-    let (path, below) = source.split_once("/./").unwrap_or(("/", source));
-    let below = absolute("/", below).trim_start_matches('/').to_owned();
-    Source::Files { input, path: absolute("/", path), below: Some(below), unpack }
-}
-
-const fn unpacking(unpack: bool) -> Unpack {
-    if unpack { Unpack::IfArchive } else { Unpack::Never }
 }

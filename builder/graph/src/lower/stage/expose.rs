@@ -23,9 +23,10 @@ impl Stage<'_, '_, '_> {
                 exposed.extend(found.map_err(|reason| Error::at(span, ErrorKind::Port { port: word, reason }))?);
             }
         }
-        self.commit_config(format!("EXPOSE {}", history::plain_list(&exposed)));
+        let created_by = format!("EXPOSE {}", history::plain_list(&exposed));
         let empty = || Value::Object(serde_json::Map::new());
         self.state.config.config.exposed_ports.extend(exposed.into_iter().map(|port| (port, empty())));
+        self.commit_config(created_by);
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ impl Stage<'_, '_, '_> {
         });
         resolved.map_err(|error| {
             let span = if site.triggered { site.span } else { error.span };
-            word_error.unwrap_or_else(|| Error::at(span, ErrorKind::Parse(error)))
+            word_error.unwrap_or_else(|| Error { hint: error.hint, ..Error::at(span, ErrorKind::Parse(error.kind)) })
         })
     }
 

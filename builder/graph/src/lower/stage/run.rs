@@ -34,9 +34,10 @@ impl Stage<'_, '_, '_> {
         let created_by = self.created_by(&argv);
         let mut inputs = Inputs::none();
         let mounts = self.mounts(&run.mounts, command, &mut inputs)?;
+        let env = self.environment(&mounts);
         let op = RunOp {
-            env: self.environment(&mounts),
-            env_unkeyed: self.proxies(),
+            env_unkeyed: self.proxies(&env),
+            env,
             user: self.state.config.config.user.clone(),
             cwd: self.state.cwd(),
             mounts,
@@ -75,14 +76,17 @@ impl Stage<'_, '_, '_> {
         variables.to_list()
     }
 
-    /// Proxy variables in both spellings, from whichever spelling was given.
-    fn proxies(&self) -> Vec<(String, String)> {
-        let given = &self.job.globals.build_args;
-        let value =
-            |proxy: &str| given.iter().rfind(|(name, _)| name.eq_ignore_ascii_case(proxy)).map(|(_, value)| value);
-        let set = PROXIES.iter().filter_map(|proxy| Some((*proxy, value(proxy).filter(|value| !value.is_empty())?)));
-        set.flat_map(|(proxy, value)| [proxy.to_owned(), proxy.to_ascii_lowercase()].map(|name| (name, value.clone())))
-            .collect()
+    /// Proxy variables in both spellings, from whichever spelling was given; what the environment sets already wins.
+    fn proxies(&self, env: &[(String, String)]) -> Vec<(String, String)> {
+        let mut proxies = Vec::new();
+        for proxy in PROXIES {
+            let given = self.job.globals.build_args.iter().rfind(|(name, _)| name.eq_ignore_ascii_case(proxy));
+            let Some((_, value)) = given.filter(|(_, value)| !value.is_empty()) else { continue };
+            let names = [proxy.to_owned(), proxy.to_ascii_lowercase()];
+            let free = names.into_iter().filter(|name| env.iter().all(|(set, _)| set != name));
+            proxies.extend(free.map(|name| (name, value.clone())));
+        }
+        proxies
     }
 
     fn network(&self, written: WrittenNetwork) -> Network {

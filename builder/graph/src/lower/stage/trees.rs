@@ -26,7 +26,7 @@ impl Stage<'_, '_, '_> {
                 self.state.platform.clone_from(platform);
                 let place = self.next_step(format!("FROM {name}"));
                 let tree = self.image(image, place)?;
-                let answer = plan::ask(self.work, self.heads, image, head.span()).cloned();
+                let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
                 self.warn_platform(name, platform, &answer.config.platform(), head);
                 Ok(State::on(tree, answer.config, platform))
@@ -63,7 +63,9 @@ impl Stage<'_, '_, '_> {
             Located::Scratch => Ok(None),
             Located::Stage(stage) => Ok(self.done.get(stage).and_then(|state| state.tree)),
             image @ Located::Image { name, platform, .. } => {
-                let place = Place { platform: platform.clone(), ..self.aside(format!("FROM {name}")) };
+                let show_platform = self.job.has_many_platforms();
+                let aside = self.aside(format!("FROM {name}"));
+                let place = Place { platform: platform.clone(), show_platform, ..aside };
                 self.image(image, place)
             }
             Located::Context { name, context: NamedContext::Remote(address), .. } => self.remote_context(name, address),

@@ -2,8 +2,6 @@
 
 pub mod context;
 pub mod copy;
-pub mod fetch;
-pub mod git;
 pub mod image;
 pub mod merge;
 pub mod mkdir;

@@ -9,11 +9,10 @@ use crate::solve::layer::{self, Data};
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::select::{self, Match, Wanted};
 use crate::solve::{Shown, Stack, Step, Value, Work, owner};
-use crate::tree::{StageTree, Tree};
-use archive::Unpacked;
+use crate::tree::{EmptyTree, StageTree, Tree};
 use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
 use rbuild_oci::Hasher;
-use rbuild_store::layer::{Entry, FileData, Node, View, join_path};
+use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
 
 /// Copies files onto the parent in one layer.
 pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
@@ -31,7 +30,7 @@ pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) 
     }
     step.begin()?;
     let view = work.shelf.view(parent)?;
-    let archives = archive::unpack_all(work, &picked)?;
+    let archives = archive::open_all(work, &picked)?;
     let entries = place(copy, &picked, &archives, &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
@@ -68,11 +67,13 @@ fn open<'a>(work: &Work<'a>, inputs: &[&'a Value]) -> Result<Vec<Box<dyn Tree + 
 }
 
 fn pick<'a>(copy: &'a CopyOp, source: &'a Source, trees: &'a [Box<dyn Tree + 'a>]) -> Result<Picked<'a>> {
-    let tree = |input: &Input| -> &'a dyn Tree { &*trees[input.0 as usize] };
+    let tree = |input: &Option<Input>| -> &'a dyn Tree {
+        input.map_or(&EmptyTree as &dyn Tree, |input| &*trees[input.0 as usize])
+    };
     let (input, path, below, unpack) = match source {
         Source::Files { input, path, below, unpack } => (input, path.as_str(), below.as_deref(), *unpack),
-        Source::Download { input, name, unpack } => (input, name.as_str(), None, *unpack),
-        Source::Checkout { input } => (input, "/", None, Unpack::Never),
+        Source::Download { input, name, unpack } => (&Some(*input), name.as_str(), None, *unpack),
+        Source::Checkout { input } => (&Some(*input), "/", None, Unpack::Never),
         Source::Inline(file) => return Ok(Picked::Inline(file)),
     };
     let wanted = Wanted { path, below, excludes: &copy.excludes };
@@ -94,7 +95,7 @@ fn digest(picked: &[Picked<'_>]) -> String {
 fn place<'a>(
     copy: &CopyOp,
     picked: &'a [Picked<'a>],
-    archives: &'a [Unpacked],
+    archives: &'a [Option<Archive>],
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
@@ -107,10 +108,10 @@ fn place<'a>(
     for source in picked {
         match source {
             Picked::Inline(file) => copier.inline(file)?,
-            Picked::Files { tree, matches, unpack } => {
+            Picked::Files { tree, matches, .. } => {
                 for found in matches {
                     match archives.next() {
-                        Some(Some(archive)) if *unpack == Unpack::IfArchive => copier.archive(archive)?,
+                        Some(Some(archive)) => copier.archive(archive)?,
                         _ => copier.files(*tree, found)?,
                     }
                 }
@@ -150,17 +151,19 @@ impl<'a> Copier<'_, 'a> {
         self.placement.put(entry, Some(Data::Bytes(file.content.clone().into())))
     }
 
-    fn archive(&mut self, archive: &'a archive::Archive) -> Result<()> {
+    fn archive(&mut self, archive: &'a Archive) -> Result<()> {
         let mut dest = self.copy.dest.clone().into_bytes();
         dest.push(b'/');
         let dest = self.placement.destination(&dest)?;
-        for (entry, data) in archive.entries() {
-            let mut entry = Entry { path: join_path(&dest.path, &entry.path), ..entry };
-            if let Node::HardLink { target } = &mut entry.node {
-                *target = join_path(&dest.path, target);
+        for source in archive.entries() {
+            let mut entry = Entry { path: join_path(&dest.path, &source.path), ..source.clone() };
+            match &mut entry.node {
+                Node::Directory { implied: true, .. } => continue,
+                Node::HardLink { target } => *target = join_path(&dest.path, target),
+                _ => {}
             }
             let entry = self.dressed(entry)?;
-            self.placement.extract(entry, data)?;
+            self.placement.extract(entry, Some(Data::Archive(archive, source.clone())))?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
         return Ok(found);
     }
     step.begin()?;
-    let snapshots = work.ctx.snapshots;
+    let snapshots = work.ctx.snapshots.get()?;
     let layers = work.shelf.stack_layers(parent)?;
     snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
@@ -38,12 +38,14 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     judge(run, outcome.exit, output)?;
 
     let changes = snapshots.changes(&draft, &view, work.ctx.cancel)?;
-    if changes.is_empty() {
+    for note in &changes.notes {
+        work.ctx.events.note(note);
+    }
+    if changes.entries.is_empty() {
         return step.unchanged();
     }
-    let mut writer = work.ctx.store.layers().writer(work.inputs.clamp, work.ctx.cancel)?;
-    snapshot::pack(&draft, &changes, &mut writer)?;
-    let fresh = layer::land(work, writer)?;
+    let writer = work.ctx.store.layers().writer(work.inputs.clamp, work.ctx.cancel)?;
+    let fresh = layer::land(work, snapshot::pack(&draft, changes.entries, writer)?)?;
     let index = work.shelf.keep(fresh.layer.diff_id, fresh.index.clone());
     let kept = step.keep(fresh)?;
     if let (true, Some(chain)) = (kept.fresh, kept.stack.chain()) {

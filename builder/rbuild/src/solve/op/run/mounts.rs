@@ -90,7 +90,12 @@ impl Surroundings {
         let dir = cache_dir::take(&work.ctx.store.dir(Bucket::Mounts), cache, work.ctx.cancel)?;
         if let (true, Some(input)) = (dir.fresh, cache.input) {
             let fill = stack_of(work, inputs[input.0 as usize], &cache.source)?;
-            work.ctx.store.layers().unpack_into(&fill.diff_ids(), &dir.path, work.ctx.cancel)?;
+            work.ctx.store.layers().unpack_into(
+                &fill.diff_ids(),
+                &dir.path,
+                work.ctx.snapshots.ownership(),
+                work.ctx.cancel,
+            )?;
         }
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
         self.mount(Source::Path(dir.path.clone()), &cache.target, access);
@@ -150,9 +155,9 @@ fn missing(what: &str, id: &str) -> Error {
 fn shown(work: &Work<'_>, value: &Value, source: &str) -> Result<(Draft, Option<String>)> {
     let whole = matches!(value, Value::Files(..)) && source == "/";
     let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source)? };
-    let layers = work.shelf.stack_layers(&stack)?;
-    work.ctx.snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
-    Ok((work.ctx.snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
+    let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
+    snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
+    Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
 }
 
 fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {
@@ -174,7 +179,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<S
     let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
         return Ok((Stack::default(), None));
     };
-    let data = |source: Entry, path: Vec<u8>| {
+    let data = |source: Entry, path: Vec<u8>| -> (Entry, Option<Data<'_>>) {
         let data = matches!(source.node, Node::File(_)).then(|| Data::Tree(tree, source.clone()));
         (Entry { path, ..source }, data)
     };

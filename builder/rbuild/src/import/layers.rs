@@ -1,0 +1,52 @@
+//! Brings the layers of a found image into the store. Knows no image's name.
+
+use super::blobs::{Verified, missing};
+use super::found::Found;
+use crate::error::Result;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rbuild_oci::{Cancel, Descriptor, DiffId};
+use rbuild_store::Store;
+use rbuild_store::layer::LayerRef;
+use std::io::{self, Read};
+
+/// Told how many bytes of a layer were read so far, from several threads.
+pub type Progress<'a> = dyn Fn(&Descriptor, u64) + Sync + 'a;
+
+/// The layers of an image, lowest first, all in the store with their indexes afterwards. Only those that are not there
+/// yet are read, several at once; every byte is checked against the digests of the manifest and the configuration.
+pub fn fetch_layers(found: &Found, store: &Store, cancel: &Cancel, progress: &Progress<'_>) -> Result<Vec<LayerRef>> {
+    let layers = found.manifest.layers.par_iter().zip(&found.config.rootfs.diff_ids);
+    layers.map(|(blob, diff_id)| fetch(found, store, (blob, diff_id), cancel, progress)).collect()
+}
+
+fn fetch(
+    found: &Found,
+    store: &Store,
+    (blob, diff_id): (&Descriptor, &DiffId),
+    cancel: &Cancel,
+    progress: &Progress<'_>,
+) -> Result<LayerRef> {
+    if let Some(layer) = store.layers().get(diff_id)? {
+        return Ok(layer);
+    }
+    let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
+    let reader = Told { source: Verified::new(reader, blob), blob, read: 0, progress };
+    Ok(store.layers().ingest(reader, diff_id, cancel)?)
+}
+
+/// Tells how far reading is.
+struct Told<'a, R> {
+    source: R,
+    blob: &'a Descriptor,
+    read: u64,
+    progress: &'a Progress<'a>,
+}
+
+impl<R: Read> Read for Told<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.read += count as u64;
+        (self.progress)(self.blob, self.read);
+        Ok(count)
+    }
+}

@@ -1,0 +1,29 @@
+//! Which of several manifests serves a platform. Knows no file.
+
+use rbuild_oci::{Descriptor, Platform};
+
+/// Whether a descriptor in an index stands for statements about images (provenance, software lists), not for an image.
+pub(super) fn is_attestation(descriptor: &Descriptor) -> bool {
+    let unknown = |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
+    descriptor.annotations.contains_key("vnd.docker.reference.type")
+        || descriptor.platform.as_ref().is_some_and(unknown)
+}
+
+/// The first of `offers` that serves `wanted`; an offer without a platform serves where it is the only one.
+pub(super) fn choose<'a, T>(offers: &'a [(Option<Platform>, T)], wanted: &Platform) -> Option<&'a T> {
+    let serves = |(platform, _): &&(Option<Platform>, T)| platform.as_ref().is_some_and(|own| own.serves(wanted));
+    match offers {
+        [(None, only)] => Some(only),
+        _ => offers.iter().find(serves).map(|(_, offer)| offer),
+    }
+}
+
+/// The platforms there are, for people: `linux/amd64, linux/arm64`.
+pub(super) fn list<T>(offers: &[(Option<Platform>, T)]) -> String {
+    let name = |(platform, _): &(Option<Platform>, T)| {
+        platform.as_ref().map_or_else(|| "an unnamed platform".to_owned(), ToString::to_string)
+    };
+    let mut names: Vec<String> = offers.iter().map(name).collect();
+    names.dedup();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
