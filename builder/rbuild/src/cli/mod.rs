@@ -4,6 +4,7 @@
 pub mod build;
 mod globals;
 mod graph;
+pub mod run;
 mod signals;
 
 pub use globals::Globals;

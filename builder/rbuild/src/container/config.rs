@@ -134,7 +134,11 @@ impl Config {
         let Version { version } = serde_json::from_slice(bytes).map_err(damaged)?;
         if version > VERSION {
             let reason = format!("it was made by a newer rbuild (format {version}, this one knows {VERSION})");
-            return Err(Error::Store(rbuild_store::Error::Refused { what: "container", subject: id.to_owned(), reason }));
+            return Err(Error::Store(rbuild_store::Error::Refused {
+                what: "container",
+                subject: id.to_owned(),
+                reason,
+            }));
         }
         Ok(serde_json::from_slice(bytes).map_err(damaged)?)
     }

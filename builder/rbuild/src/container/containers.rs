@@ -7,10 +7,9 @@ use super::held::{self, Held};
 use super::id::{ContainerId, random};
 use super::name;
 use super::state::State;
-use super::volumes;
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_store::volume::VolumeDriver;
+use rbuild_store::VolumeDriver;
 use rbuild_store::{Bucket, Store};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
@@ -107,11 +106,11 @@ impl<'a> Containers<'a> {
 
     /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
     /// short is still there to be removed again.
-    pub(super) fn remove(&self, held: Held, drivers: &dyn VolumeDriver) -> Result<()> {
+    pub(super) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
         for volume in held.config().anonymous_volumes() {
             let others = self.with_volume(volume)?.into_iter().any(|id| id != *held.id());
             if !others {
-                volumes::remove(drivers, volume)?;
+                volumes.remove(volume)?;
             }
         }
         let _lock = self.lock()?;
@@ -121,13 +120,13 @@ impl<'a> Containers<'a> {
     }
 
     /// Removes what containers with `--rm` left that were killed together with their rbuild.
-    pub(super) fn sweep(&self, drivers: &dyn VolumeDriver) -> Result<()> {
+    pub(super) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
         for id in self.ids()? {
             let dir = self.dir(&id);
             if held::is_auto_removed(&dir)
                 && let Some(held) = Held::take(dir, &id)?
             {
-                self.remove(held, drivers)?;
+                self.remove(held, volumes)?;
             }
         }
         Ok(())
@@ -199,7 +198,8 @@ impl<'a> Containers<'a> {
     fn lock(&self) -> Result<OwnedFd> {
         let (path, names) = (self.bucket().join(LOCK), self.bucket().join(NAMES));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-        let lock = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(Error::io("open", path.display()))?;
+        let lock =
+            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(Error::io("open", path.display()))?;
         rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
             .map_err(Error::io("lock", path.display()))?;
         fs::create_dir_all(&names).map_err(Error::io("create directory", names.display()))?;

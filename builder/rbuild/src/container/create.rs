@@ -115,7 +115,20 @@ mod tests {
             run: crate::cli::run::RunArgs,
         }
         let args = Cli::parse_from([
-            "run", "-it", "--rm", "-v", "data:/srv/data", "-v", "/anon", "-e", "A=2", "-l", "mine=1", "app:1", "serve", "-v",
+            "run",
+            "-it",
+            "--rm",
+            "-v",
+            "data:/srv/data",
+            "-v",
+            "/anon",
+            "-e",
+            "A=2",
+            "-l",
+            "mine=1",
+            "app:1",
+            "serve",
+            "-v",
         ]);
         let world = super::super::World { env: &|_| None, cwd: Path::new("/") };
         Request::resolve(&args.run, world).unwrap()

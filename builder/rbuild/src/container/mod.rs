@@ -33,13 +33,14 @@ mod mounts;
 mod name;
 mod plan;
 mod request;
-mod rootfs;
+
 mod run;
 mod signals;
 mod spec;
 mod state;
 mod stdio;
 mod user;
+mod view;
 mod volumes;
 mod words;
 

@@ -5,10 +5,10 @@ use super::held::Held;
 use super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
 use super::{etc, volumes};
 use crate::error::{Error, Result};
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Timestamp};
 use rbuild_runner::{Access, MountSpec, Source};
 use rbuild_store::RootDir;
-use rbuild_store::volume::VolumeDriver;
+use rbuild_store::VolumeDriver;
 use std::fs;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
     pub(super) held: &'a Held,
-    pub(super) drivers: &'a dyn VolumeDriver,
+    pub(super) volumes: &'a dyn VolumeDriver,
     /// The rootfs, for reading.
     pub(super) rootfs: &'a RootDir,
     pub(super) cancel: &'a Cancel,
+    pub(super) now: Timestamp,
 }
 
 impl Site<'_> {
@@ -47,28 +48,18 @@ impl Site<'_> {
     }
 
     fn volume(&self, volume: &Volume, target: &str) -> Result<Source> {
-        let mounted = volumes::take(self.drivers, volume, self.held.id())?;
+        let files = volumes::take(self.volumes, volume, self.now)?;
         if let Some(path) = &volume.subpath {
-            let top = RootDir::open(&mounted.path)?;
-            let shown = volumes::subpath(&top, volume.name.as_deref().unwrap_or_default(), path)?;
+            let name = volume.name.as_deref().unwrap_or_default();
+            let shown = volumes::subpath(&RootDir::open(&files)?, name, path)?;
             let fd = shown.as_fd().try_clone_to_owned().map_err(Error::io("open", path))?;
             return Ok(Source::Fd(Arc::new(fd)));
         }
         if !volume.no_copy {
-            copy_up(self.rootfs, target, &mounted.path, self.cancel)?;
+            copy_up(self.rootfs, target, &files, self.cancel)?;
         }
-        Ok(Source::Path(mounted.path))
+        Ok(Source::Path(files))
     }
-}
-
-/// The volumes of a container that has ended.
-pub(super) fn release(held: &Held, drivers: &dyn VolumeDriver) -> Result<()> {
-    for mount in &held.config().mounts {
-        if let MountKind::Volume(volume) = &mount.kind {
-            volumes::release(drivers, volume, held.id())?;
-        }
-    }
-    Ok(())
 }
 
 fn bind_source(bind: &Bind) -> Result<Source> {

@@ -7,39 +7,39 @@ use super::create;
 use super::held::Held;
 use super::id::ContainerId;
 use super::image::Image;
-use super::mounts::{self, Site};
+use super::mounts::Site;
 use super::plan::{self, Parts};
 use super::request::Request;
 use super::signals::Forwarder;
 use super::state::{ProcessMark, State};
-use super::{etc, rootfs, stdio, user};
+use super::{etc, stdio, user, view};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::rootfs::{Sync, rootfs};
 use rbuild_oci::Timestamp;
 use rbuild_runner::{Container, Output, Process, Stream, remove_stubs};
+use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
-use rbuild_store::volume::VolumeDriver;
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Runs the image's command, or the request's, in a new container, to its end; the exit code for the shell. Needs to be
 /// inside the namespace that work is done in. [`exit_code`] has the number of an error.
-pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, drivers: &dyn VolumeDriver) -> Result<u8> {
+pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<u8> {
     let containers = Containers::new(ctx.store);
-    containers.sweep(drivers)?;
+    containers.sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal)?;
     let held = make(ctx, &containers, request, image)?;
     let mut life = Life { ctx, held: &held, signals: &signals, started: None, failure: None, deaf: false };
-    let ended = life.live(image, drivers);
+    let ended = life.live(image, volumes);
     let (started, deaf) = (life.started, life.deaf);
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
         (Err(_), Some(code)) => Ok(code),
         (ended, _) => ended,
     };
-    mounts::release(&held, drivers)?;
     if request.auto_remove {
-        containers.remove(held, drivers)?;
+        containers.remove(held, volumes)?;
     } else {
         held.set_state(&State::Exited {
             code: ended.as_ref().map_or_else(exit_code, |code| *code),
@@ -66,8 +66,7 @@ fn make(ctx: Ctx<'_>, containers: &Containers<'_>, request: &Request, image: &Im
     if let Some(path) = &request.cidfile {
         refuse_cidfile(path)?;
     }
-    let wanted =
-        Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
+    let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
     let held = containers.create(&wanted, |identity| describe(request, image, identity))?;
     etc::write(&held)?;
     if let Some(path) = &request.cidfile {
@@ -110,12 +109,13 @@ struct Life<'a> {
 
 impl Life<'_> {
     /// Its exit code.
-    fn live(&mut self, image: &Image, drivers: &dyn VolumeDriver) -> Result<u8> {
-        let Ctx { snapshots, store, cancel, executor, .. } = self.ctx;
+    fn live(&mut self, image: &Image, volumes: &dyn VolumeDriver) -> Result<u8> {
+        let Ctx { store, cancel, executor, .. } = self.ctx;
+        let snapshots = self.ctx.snapshots.get()?;
         snapshots.ensure(&image.stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
         let draft = snapshots.prepare(&image.stack, Place::Kept(&upper), cancel)?;
-        let container = self.container(&draft, drivers)?;
+        let container = self.container(&draft, volumes)?;
         let outcome = executor.run(&container, self, cancel)?;
         remove_stubs(draft.written(), &outcome.stubs)?;
         match self.failure.take() {
@@ -124,12 +124,12 @@ impl Life<'_> {
         }
     }
 
-    fn container(&self, draft: &Draft, drivers: &dyn VolumeDriver) -> Result<Container> {
+    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver) -> Result<Container> {
         let config = self.held.config();
-        let view = rootfs::view(draft)?;
-        let site = Site { held: self.held, drivers, rootfs: &view, cancel: self.ctx.cancel };
+        let view = view::view(draft)?;
+        let site = Site { held: self.held, volumes, rootfs: &view, cancel: self.ctx.cancel, now: self.ctx.clock.now() };
         let parts = Parts {
-            rootfs: rootfs::for_runner(draft),
+            rootfs: rootfs(draft, Sync::Honoured),
             mounts: site.mounts()?,
             account: user::account(&view, &config.user)?,
             stdio: stdio::open(config)?,

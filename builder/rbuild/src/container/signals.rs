@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn masks_are_read() {
-        let status = "Name:\tsh\nSigQ:\t0/1\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000000002\n";
+        let status =
+            "Name:\tsh\nSigQ:\t0/1\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000000002\n";
         assert!(minded(status, SIGINT) && minded(status, SIGQUIT) && minded(status, 17));
         assert!(!minded(status, SIGTERM) && !minded(status, SIGHUP));
         assert!(!minded("", SIGTERM));

@@ -92,7 +92,8 @@ fn copy(from: &OwnedFd, to: &OwnedFd) {
 }
 
 fn null() -> Result<OwnedFd> {
-    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(Error::io("open", "/dev/null"))
+    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(Error::io("open", "/dev/null"))
 }
 
 fn wait(fd: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {

@@ -4,9 +4,10 @@
 pub(super) const ADJECTIVES: [&str; 64] = [
     "airy", "ample", "apt", "bold", "brave", "breezy", "bright", "brisk", "calm", "candid", "clear", "clever", "cosy",
     "crisp", "deft", "eager", "early", "exact", "fair", "fleet", "fond", "frank", "fresh", "gentle", "glad", "golden",
-    "grand", "handy", "hardy", "humble", "jolly", "keen", "kind", "lively", "loyal", "lucid", "mellow", "merry", "mild",
-    "modest", "neat", "nimble", "noble", "patient", "plain", "proud", "quick", "quiet", "ready", "robust", "silent",
-    "sleek", "smart", "snug", "sober", "solid", "spry", "steady", "sunny", "swift", "tidy", "vivid", "warm", "witty",
+    "grand", "handy", "hardy", "humble", "jolly", "keen", "kind", "lively", "loyal", "lucid", "mellow", "merry",
+    "mild", "modest", "neat", "nimble", "noble", "patient", "plain", "proud", "quick", "quiet", "ready", "robust",
+    "silent", "sleek", "smart", "snug", "sober", "solid", "spry", "steady", "sunny", "swift", "tidy", "vivid", "warm",
+    "witty",
 ];
 
 /// Second half.

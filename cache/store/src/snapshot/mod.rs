@@ -29,8 +29,8 @@ mod testing;
 mod workspace;
 
 pub use changes::Changes;
-pub use clone::clone_tree;
 pub use choose::{Chosen, Wish, choose};
+pub use clone::clone_tree;
 pub use copy::Copy;
 pub use draft::{Draft, Place, Rootfs, Stub, remove_stubs};
 pub use home::{Home, Stored};

@@ -154,7 +154,10 @@ mod tests {
             ("./host/dir:/data", "/home/me/host/dir on /data rw Private"),
             ("../x:/data", "/home/x on /data rw Private"),
             ("..:/data", "/home on /data rw Private"),
-            (".data:/a", "-v: .data is no name of a volume: it takes letters, digits, _ . and -, at least two, a letter or digit first; a path of the host begins with / or ./"),
+            (
+                ".data:/a",
+                "-v: .data is no name of a volume: it takes letters, digits, _ . and -, at least two, a letter or digit first; a path of the host begins with / or ./",
+            ),
         ] {
             assert_eq!(show(text), expected, "of {text:?}");
         }

@@ -68,29 +68,37 @@ mod tests {
 
     #[test]
     fn flags() {
-        check(|text| flag(text, &world), &[
-            ("A=b", "Set(\"A\", \"b\")"),
-            ("A=", "Set(\"A\", \"\")"),
-            ("A=b=c \"d\"", "Set(\"A\", \"b=c \\\"d\\\"\")"),
-            ("HERE", "Set(\"HERE\", \"it is\")"),
-            ("GONE", "Unset(\"GONE\")"),
-            ("a b=c", "Set(\"a b\", \"c\")"),
-            ("=x", "-e \"=x\" names no variable: write NAME=VALUE or NAME"),
-            ("", "-e \"\" names no variable: write NAME=VALUE or NAME"),
-            ("A=\0", "-e \"A=\\0\" has a NUL byte in it"),
-        ]);
+        check(
+            |text| flag(text, &world),
+            &[
+                ("A=b", "Set(\"A\", \"b\")"),
+                ("A=", "Set(\"A\", \"\")"),
+                ("A=b=c \"d\"", "Set(\"A\", \"b=c \\\"d\\\"\")"),
+                ("HERE", "Set(\"HERE\", \"it is\")"),
+                ("GONE", "Unset(\"GONE\")"),
+                ("a b=c", "Set(\"a b\", \"c\")"),
+                ("=x", "-e \"=x\" names no variable: write NAME=VALUE or NAME"),
+                ("", "-e \"\" names no variable: write NAME=VALUE or NAME"),
+                ("A=\0", "-e \"A=\\0\" has a NUL byte in it"),
+            ],
+        );
     }
 
     #[test]
     fn files() {
-        check(|text| file("f", text.as_bytes(), &world), &[
-            ("", "[]"),
-            ("\u{feff}A=1\r\n\n# note\n  B= 2 \nHERE\nGONE\nC='q' # no comment\n",
-             "[Set(\"A\", \"1\"), Set(\"B\", \" 2 \"), Set(\"HERE\", \"it is\"), Set(\"C\", \"'q' # no comment\")]"),
-            ("A=1\n=2", "env file f, line 2: no variable name before the equals sign"),
-            ("A B=1", "env file f, line 1: variable \"A B\" has white space in its name"),
-            ("A =1", "env file f, line 1: variable \"A \" has white space in its name"),
-        ]);
+        check(
+            |text| file("f", text.as_bytes(), &world),
+            &[
+                ("", "[]"),
+                (
+                    "\u{feff}A=1\r\n\n# note\n  B= 2 \nHERE\nGONE\nC='q' # no comment\n",
+                    "[Set(\"A\", \"1\"), Set(\"B\", \" 2 \"), Set(\"HERE\", \"it is\"), Set(\"C\", \"'q' # no comment\")]",
+                ),
+                ("A=1\n=2", "env file f, line 2: no variable name before the equals sign"),
+                ("A B=1", "env file f, line 1: variable \"A B\" has white space in its name"),
+                ("A =1", "env file f, line 1: variable \"A \" has white space in its name"),
+            ],
+        );
         let error = file("f", b"A=1\nB=\xff\n", &world).unwrap_err();
         assert_eq!(error.to_string(), "env file f, line 2: not UTF-8");
     }

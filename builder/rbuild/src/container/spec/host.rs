@@ -33,7 +33,9 @@ pub(in super::super) fn hostname(text: &str) -> Result<String> {
     if text.len() <= MOST && text.split('.').all(good) {
         return Ok(text.to_owned());
     }
-    Err(usage(format!("--hostname {text:?} is not valid: it takes letters, digits and -, in parts between dots, {MOST} at most")))
+    Err(usage(format!(
+        "--hostname {text:?} is not valid: it takes letters, digits and -, in parts between dots, {MOST} at most"
+    )))
 }
 
 #[cfg(test)]
@@ -43,30 +45,36 @@ mod tests {
 
     #[test]
     fn hosts() {
-        check(add, &[
-            ("db:10.0.0.5", "(\"db\", \"10.0.0.5\")"),
-            ("db=10.0.0.5", "(\"db\", \"10.0.0.5\")"),
-            ("db:::1", "(\"db\", \"::1\")"),
-            ("db=[fe80::1]", "(\"db\", \"fe80::1\")"),
-            ("host.docker.internal:host-gateway", "(\"host.docker.internal\", \"127.0.0.1\")"),
-            ("db", "--add-host \"db\" is not valid: write NAME:ADDRESS"),
-            (":10.0.0.5", "--add-host \":10.0.0.5\" is not valid: write NAME:ADDRESS"),
-            ("db:", "--add-host \"db:\": \"\" is not an IP address"),
-            ("db:10.0.0", "--add-host \"db:10.0.0\": \"10.0.0\" is not an IP address"),
-        ]);
+        check(
+            add,
+            &[
+                ("db:10.0.0.5", "(\"db\", \"10.0.0.5\")"),
+                ("db=10.0.0.5", "(\"db\", \"10.0.0.5\")"),
+                ("db:::1", "(\"db\", \"::1\")"),
+                ("db=[fe80::1]", "(\"db\", \"fe80::1\")"),
+                ("host.docker.internal:host-gateway", "(\"host.docker.internal\", \"127.0.0.1\")"),
+                ("db", "--add-host \"db\" is not valid: write NAME:ADDRESS"),
+                (":10.0.0.5", "--add-host \":10.0.0.5\" is not valid: write NAME:ADDRESS"),
+                ("db:", "--add-host \"db:\": \"\" is not an IP address"),
+                ("db:10.0.0", "--add-host \"db:10.0.0\": \"10.0.0\" is not an IP address"),
+            ],
+        );
     }
 
     #[test]
     fn hostnames() {
         let long = "a".repeat(65);
         let tail = "is not valid: it takes letters, digits and -, in parts between dots, 64 at most";
-        check(hostname, &[
-            ("box", "\"box\""),
-            ("box-1.example.org", "\"box-1.example.org\""),
-            ("", &format!("--hostname \"\" {tail}")),
-            ("-box", &format!("--hostname \"-box\" {tail}")),
-            ("a b", &format!("--hostname \"a b\" {tail}")),
-            (&long, &format!("--hostname {long:?} {tail}")),
-        ]);
+        check(
+            hostname,
+            &[
+                ("box", "\"box\""),
+                ("box-1.example.org", "\"box-1.example.org\""),
+                ("", &format!("--hostname \"\" {tail}")),
+                ("-box", &format!("--hostname \"-box\" {tail}")),
+                ("a b", &format!("--hostname \"a b\" {tail}")),
+                (&long, &format!("--hostname {long:?} {tail}")),
+            ],
+        );
     }
 }

@@ -19,11 +19,14 @@ mod tests {
 
     #[test]
     fn every_form() {
-        check(parse, &[
-            ("a=b", "(\"a\", \"b\")"),
-            ("a=b=c", "(\"a\", \"b=c\")"),
-            ("a", "(\"a\", \"\")"),
-            ("=b", "--label \"=b\" has no name: write NAME=VALUE"),
-        ]);
+        check(
+            parse,
+            &[
+                ("a=b", "(\"a\", \"b\")"),
+                ("a=b=c", "(\"a\", \"b=c\")"),
+                ("a", "(\"a\", \"\")"),
+                ("=b", "--label \"=b\" has no name: write NAME=VALUE"),
+            ],
+        );
     }
 }

@@ -235,7 +235,10 @@ mod tests {
                 r#"{"target":"/b","type":"volume","name":"vol","no_copy":true,"subpath":"x/y","driver":"local","options":{"o":"uid=1,gid=2"},"labels":{"a":"b"}}"#,
             ),
             ("type=tmpfs,target=/t", r#"{"target":"/t","type":"tmpfs","mode":1023}"#),
-            ("TYPE=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", r#"{"target":"/t","type":"tmpfs","size":1048576,"mode":448}"#),
+            (
+                "TYPE=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700",
+                r#"{"target":"/t","type":"tmpfs","size":1048576,"mode":448}"#,
+            ),
         ] {
             assert_eq!(show(text), expected, "of {text:?}");
         }
@@ -248,19 +251,46 @@ mod tests {
             ("type=bind,source=/a", "--mount: target=/path is missing"),
             ("type=bind,source=/a,target=b", "--mount: the path in the container has to be absolute, and \"b\" is not"),
             ("type=bind,source=/a,target=/b,volume-nocopy", "--mount: volume-nocopy has no meaning with type=bind"),
-            ("type=tmpfs,target=/b,bind-propagation=private", "--mount: bind-propagation has no meaning with type=tmpfs"),
+            (
+                "type=tmpfs,target=/b,bind-propagation=private",
+                "--mount: bind-propagation has no meaning with type=tmpfs",
+            ),
             ("type=volume,source=vol,target=/b,tmpfs-size=1", "--mount: tmpfs-size has no meaning with type=volume"),
             ("type=volume,source=/a,target=/b", "--mount: /a is a path: write type=bind for it"),
             ("type=volume,target=/b,volume-subpath=x", "--mount: volume-subpath needs a volume with a name"),
             ("type=tmpfs,source=x,target=/b", "--mount: type=tmpfs has no source"),
-            ("type=tmpfs,target=/b,tmpfs-mode=9", "--mount: tmpfs-mode=9 is not valid: write an octal number such as 1777"),
-            ("type=tmpfs,target=/b,tmpfs-size=x", "--mount tmpfs-size: \"x\" is not a size: write bytes, or a number with b, k, m, g, t"),
-            ("type=bind,source=/a,target=/b,readonly=maybe", "--mount: readonly=maybe is not valid: write true or false"),
-            ("type=bind,source=/a,target=/b,consistency=x", "--mount: consistency=x is not valid: write consistent, cached, delegated or default"),
-            ("type=bind,source=/a,target=/b,bind-propagation=x", "--mount: bind-propagation=x is not valid: write private, rprivate, slave, rslave, shared or rshared"),
-            ("type=bind,source=/a,target=/b,bind-recursive=disabled", "--mount: bind-recursive=disabled is not supported: mounts below the source come along, with the same access"),
-            ("type=bind,source=/a,target=/b,bind-recursive=x", "--mount: bind-recursive=x is not valid: write enabled or readonly"),
-            ("type=image,source=a,target=/b", "--mount: type=image is not supported: use a volume, or COPY --from in the Dockerfile"),
+            (
+                "type=tmpfs,target=/b,tmpfs-mode=9",
+                "--mount: tmpfs-mode=9 is not valid: write an octal number such as 1777",
+            ),
+            (
+                "type=tmpfs,target=/b,tmpfs-size=x",
+                "--mount tmpfs-size: \"x\" is not a size: write bytes, or a number with b, k, m, g, t",
+            ),
+            (
+                "type=bind,source=/a,target=/b,readonly=maybe",
+                "--mount: readonly=maybe is not valid: write true or false",
+            ),
+            (
+                "type=bind,source=/a,target=/b,consistency=x",
+                "--mount: consistency=x is not valid: write consistent, cached, delegated or default",
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-propagation=x",
+                "--mount: bind-propagation=x is not valid: write private, rprivate, slave, rslave, shared or rshared",
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-recursive=disabled",
+                "--mount: bind-recursive=disabled is not supported: mounts below the source come along, with the same access",
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-recursive=x",
+                "--mount: bind-recursive=x is not valid: write enabled or readonly",
+            ),
+            (
+                "type=image,source=a,target=/b",
+                "--mount: type=image is not supported: use a volume, or COPY --from in the Dockerfile",
+            ),
             ("type=npipe,source=a,target=/b", "--mount: type=npipe is for Windows or Swarm"),
             ("type=x,target=/b", "--mount: type=x is not valid: write bind, volume or tmpfs"),
             ("", "--mount \"\" has an empty field"),

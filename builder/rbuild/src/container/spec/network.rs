@@ -24,14 +24,19 @@ mod tests {
     fn every_form() {
         assert_eq!(parse(None).unwrap(), Network::Host);
         let refused = |name: &str| {
-            format!("--network {name} is not supported: there are host (the default: the machine's own network) and none")
+            format!(
+                "--network {name} is not supported: there are host (the default: the machine's own network) and none"
+            )
         };
-        check(|text| parse(Some(text)), &[
-            ("host", "Host"),
-            ("default", "Host"),
-            ("none", "None"),
-            ("bridge", &refused("bridge")),
-            ("container:x", &refused("container:x")),
-        ]);
+        check(
+            |text| parse(Some(text)),
+            &[
+                ("host", "Host"),
+                ("default", "Host"),
+                ("none", "None"),
+                ("bridge", &refused("bridge")),
+                ("container:x", &refused("container:x")),
+            ],
+        );
     }
 }

@@ -49,17 +49,23 @@ mod tests {
 
     #[test]
     fn targets_and_working_directories() {
-        check(|text| target("-v", text), &[
-            ("/data", "\"/data\""),
-            ("/data/", "\"/data\""),
-            ("data", "-v: the path in the container has to be absolute, and \"data\" is not"),
-            ("/", "-v: nothing can be mounted on the root itself"),
-            ("/a/..", "-v: nothing can be mounted on the root itself"),
-        ]);
-        check(working_dir, &[
-            ("/", "\"/\""),
-            ("/srv/./app/", "\"/srv/app\""),
-            ("app", "the working directory \"app\" is not absolute: write --workdir /app"),
-        ]);
+        check(
+            |text| target("-v", text),
+            &[
+                ("/data", "\"/data\""),
+                ("/data/", "\"/data\""),
+                ("data", "-v: the path in the container has to be absolute, and \"data\" is not"),
+                ("/", "-v: nothing can be mounted on the root itself"),
+                ("/a/..", "-v: nothing can be mounted on the root itself"),
+            ],
+        );
+        check(
+            working_dir,
+            &[
+                ("/", "\"/\""),
+                ("/srv/./app/", "\"/srv/app\""),
+                ("app", "the working directory \"app\" is not absolute: write --workdir /app"),
+            ],
+        );
     }
 }

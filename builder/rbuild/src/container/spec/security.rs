@@ -48,7 +48,10 @@ pub(in super::super) fn parse(texts: &[String]) -> Result<Options> {
 fn refused(text: &str, key: &str) -> crate::error::Error {
     usage(match key {
         "apparmor" | "label" => {
-            format!("--security-opt {text}: rbuild sets no {} profile or label", if key == "label" { "SELinux" } else { "AppArmor" })
+            format!(
+                "--security-opt {text}: rbuild sets no {} profile or label",
+                if key == "label" { "SELinux" } else { "AppArmor" }
+            )
         }
         _ => format!(
             "--security-opt {text:?} is not known: there are seccomp=FILE, seccomp=unconfined, no-new-privileges and \
@@ -70,7 +73,8 @@ mod tests {
                 |o| format!("{:?} {} {}", o.seccomp, o.no_new_privileges, o.open_paths),
             )
         };
-        let known = "is not known: there are seccomp=FILE, seccomp=unconfined, no-new-privileges and systempaths=unconfined";
+        let known =
+            "is not known: there are seccomp=FILE, seccomp=unconfined, no-new-privileges and systempaths=unconfined";
         for (text, expected) in [
             ("", "Docker false false"),
             ("seccomp=unconfined", "Unconfined false false"),

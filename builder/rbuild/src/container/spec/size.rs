@@ -5,7 +5,8 @@ use crate::error::Result;
 
 /// Bytes; units are powers of 1024, in any case, with or without `b` or `ib`.
 pub(super) fn bytes(flag: &str, text: &str) -> Result<u64> {
-    parse(text).ok_or_else(|| usage(format!("{flag}: {text:?} is not a size: write bytes, or a number with b, k, m, g, t")))
+    parse(text)
+        .ok_or_else(|| usage(format!("{flag}: {text:?} is not a size: write bytes, or a number with b, k, m, g, t")))
 }
 
 /// The size of /dev/shm.
@@ -53,32 +54,34 @@ mod tests {
 
     #[test]
     fn every_form() {
-        let refused = |text: &str| {
-            format!("--shm-size: {text:?} is not a size: write bytes, or a number with b, k, m, g, t")
-        };
-        check(shm, &[
-            ("0", "0"),
-            ("1024", "1024"),
-            ("10b", "10"),
-            ("64m", "67108864"),
-            ("64M", "67108864"),
-            ("64MB", "67108864"),
-            ("64 mib", "67108864"),
-            ("1k", "1024"),
-            ("2g", "2147483648"),
-            ("1t", "1099511627776"),
-            ("1p", "1125899906842624"),
-            ("1.5k", "1536"),
-            ("0.5g", "536870912"),
-            ("0.0009765625k", "0"),
-            ("", &refused("")),
-            ("m", &refused("m")),
-            ("-1", &refused("-1")),
-            ("1x", &refused("1x")),
-            ("1.", &refused("1.")),
-            (".5k", &refused(".5k")),
-            ("1.2.3k", &refused("1.2.3k")),
-            ("20000p", &refused("20000p")),
-        ]);
+        let refused =
+            |text: &str| format!("--shm-size: {text:?} is not a size: write bytes, or a number with b, k, m, g, t");
+        check(
+            shm,
+            &[
+                ("0", "0"),
+                ("1024", "1024"),
+                ("10b", "10"),
+                ("64m", "67108864"),
+                ("64M", "67108864"),
+                ("64MB", "67108864"),
+                ("64 mib", "67108864"),
+                ("1k", "1024"),
+                ("2g", "2147483648"),
+                ("1t", "1099511627776"),
+                ("1p", "1125899906842624"),
+                ("1.5k", "1536"),
+                ("0.5g", "536870912"),
+                ("0.0009765625k", "0"),
+                ("", &refused("")),
+                ("m", &refused("m")),
+                ("-1", &refused("-1")),
+                ("1x", &refused("1x")),
+                ("1.", &refused("1.")),
+                (".5k", &refused(".5k")),
+                ("1.2.3k", &refused("1.2.3k")),
+                ("20000p", &refused("20000p")),
+            ],
+        );
     }
 }

@@ -39,14 +39,17 @@ mod tests {
 
     #[test]
     fn every_form() {
-        check(|text| parse(text).map(|mount| serde_json::to_string(&mount).unwrap().replace('"', "")), &[
-            ("/run", "\"{target:/run,type:tmpfs,mode:1023}\""),
-            ("/run:rw,size=64m,mode=755", "\"{target:/run,type:tmpfs,size:67108864,mode:493}\""),
-            ("/run/:ro", "\"{target:/run,read_only:true,type:tmpfs,mode:1023}\""),
-            ("run", "--tmpfs: the path in the container has to be absolute, and \"run\" is not"),
-            ("/run:size=x", "--tmpfs size: \"x\" is not a size: write bytes, or a number with b, k, m, g, t"),
-            ("/run:mode=8", "--tmpfs: mode=8 is not valid: write an octal number such as 1777"),
-            ("/run:uid=5", "--tmpfs: option \"uid=5\" is not supported: there are rw, ro, size=, mode="),
-        ]);
+        check(
+            |text| parse(text).map(|mount| serde_json::to_string(&mount).unwrap().replace('"', "")),
+            &[
+                ("/run", "\"{target:/run,type:tmpfs,mode:1023}\""),
+                ("/run:rw,size=64m,mode=755", "\"{target:/run,type:tmpfs,size:67108864,mode:493}\""),
+                ("/run/:ro", "\"{target:/run,read_only:true,type:tmpfs,mode:1023}\""),
+                ("run", "--tmpfs: the path in the container has to be absolute, and \"run\" is not"),
+                ("/run:size=x", "--tmpfs size: \"x\" is not a size: write bytes, or a number with b, k, m, g, t"),
+                ("/run:mode=8", "--tmpfs: mode=8 is not valid: write an octal number such as 1777"),
+                ("/run:uid=5", "--tmpfs: option \"uid=5\" is not supported: there are rw, ro, size=, mode="),
+            ],
+        );
     }
 }

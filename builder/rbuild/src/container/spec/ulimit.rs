@@ -59,22 +59,25 @@ mod tests {
 
     #[test]
     fn every_form() {
-        check(parse, &[
-            ("nofile=1024", "Limit { resource: Nofile, soft: Some(1024), hard: Some(1024) }"),
-            ("nofile=1024:4096", "Limit { resource: Nofile, soft: Some(1024), hard: Some(4096) }"),
-            ("core=0:-1", "Limit { resource: Core, soft: Some(0), hard: None }"),
-            ("core=-1", "Limit { resource: Core, soft: None, hard: None }"),
-            ("nofile", "--ulimit \"nofile\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
-            ("nofile=", "--ulimit \"nofile=\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
-            ("nofile=1:2:3", "--ulimit \"nofile=1:2:3\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
-            ("nofile=-2", "--ulimit \"nofile=-2\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
-            ("nofile=5:4", "--ulimit nofile=5:4: the soft limit is above the hard limit"),
-            ("nofile=-1:4", "--ulimit nofile=-1:4: the soft limit is above the hard limit"),
-            (
-                "files=5",
-                "--ulimit: there is no limit \"files\": there are core, cpu, data, fsize, locks, memlock, msgqueue, \
+        check(
+            parse,
+            &[
+                ("nofile=1024", "Limit { resource: Nofile, soft: Some(1024), hard: Some(1024) }"),
+                ("nofile=1024:4096", "Limit { resource: Nofile, soft: Some(1024), hard: Some(4096) }"),
+                ("core=0:-1", "Limit { resource: Core, soft: Some(0), hard: None }"),
+                ("core=-1", "Limit { resource: Core, soft: None, hard: None }"),
+                ("nofile", "--ulimit \"nofile\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
+                ("nofile=", "--ulimit \"nofile=\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
+                ("nofile=1:2:3", "--ulimit \"nofile=1:2:3\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
+                ("nofile=-2", "--ulimit \"nofile=-2\" is not valid: write NAME=SOFT[:HARD], -1 for unlimited"),
+                ("nofile=5:4", "--ulimit nofile=5:4: the soft limit is above the hard limit"),
+                ("nofile=-1:4", "--ulimit nofile=-1:4: the soft limit is above the hard limit"),
+                (
+                    "files=5",
+                    "--ulimit: there is no limit \"files\": there are core, cpu, data, fsize, locks, memlock, msgqueue, \
                  nice, nofile, nproc, rss, rtprio, rttime, sigpending and stack",
-            ),
-        ]);
+                ),
+            ],
+        );
     }
 }

@@ -1,7 +1,6 @@
-//! The rootfs of a container, as the runner mounts it and as this process reads it before. Writes nothing.
+//! The rootfs of a container as this process reads it before the container starts. Writes nothing.
 
 use crate::error::{Error, Result};
-use rbuild_runner::Overlay;
 use rbuild_store::RootDir;
 use rbuild_store::snapshot::{Draft, Rootfs};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -11,20 +10,6 @@ use rustix::mount::{
 };
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-
-/// What the runner mounts. Never volatile: what a container syncs is on disk.
-pub(super) fn for_runner(draft: &Draft) -> rbuild_runner::Rootfs {
-    match draft.rootfs() {
-        Rootfs::Directory(path) => rbuild_runner::Rootfs::Bind(path.clone()),
-        Rootfs::Overlay { lowers, upper, work, userxattr } => rbuild_runner::Rootfs::Overlay(Overlay {
-            lowers: lowers.clone(),
-            upper: upper.clone(),
-            work: work.clone(),
-            volatile: false,
-            userxattr: *userxattr,
-        }),
-    }
-}
 
 /// The rootfs as it is now, for reading. An overlay is mounted where nobody sees it, and goes with what is returned.
 pub(super) fn view(draft: &Draft) -> Result<RootDir> {
