@@ -3,6 +3,7 @@
 
 mod documents;
 pub mod durable;
+mod encoded;
 mod error;
 mod files;
 mod history;
@@ -14,6 +15,7 @@ mod root_dir;
 pub mod snapshot;
 mod tmp;
 
+pub use encoded::Encoded;
 pub use error::{Error, Result};
 pub use files::FileCache;
 pub use history::Histories;
