@@ -8,6 +8,7 @@ pub mod ctx;
 pub mod driver;
 pub mod error;
 pub mod events;
+pub mod export;
 pub mod import;
 pub mod report;
 pub mod request;
