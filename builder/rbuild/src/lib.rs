@@ -10,6 +10,7 @@ pub mod driver;
 pub mod error;
 mod etc;
 pub mod events;
+pub mod export;
 pub mod import;
 pub mod report;
 pub mod request;

@@ -3,23 +3,29 @@
 
 mod documents;
 pub mod durable;
+mod encoded;
 mod error;
 mod files;
+mod gc;
 mod history;
 pub mod layer;
 mod layers;
 mod layout;
+mod lease;
 mod refs;
 mod root_dir;
 pub mod snapshot;
 mod tmp;
 mod volume;
 
+pub use encoded::Encoded;
 pub use error::{Error, Result};
 pub use files::FileCache;
+pub use gc::Freed;
 pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, Store};
+pub use lease::{Lease, Sweep};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};

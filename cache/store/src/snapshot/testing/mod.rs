@@ -121,6 +121,7 @@ fn mount(lowers: &[PathBuf], upper: &Path, work: &Path, userxattr: bool) -> Owne
     if userxattr {
         fsconfig_set_flag(&overlay, "userxattr").unwrap();
     }
+    fsconfig_set_flag(&overlay, "volatile").unwrap();
     fsconfig_create(&overlay).unwrap();
     fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap()
 }
