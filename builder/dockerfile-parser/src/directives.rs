@@ -170,7 +170,8 @@ impl Check {
     pub fn from_comments(comments: &[Text]) -> Option<Check> {
         let value = comments.iter().find_map(|comment| {
             let (key, value) = split("", &comment.bytes, 0..comment.bytes.len())?;
-            (unicode::lower(&key.bytes) == "check").then_some(value)
+            let place = value.span.start as usize..value.span.end as usize;
+            (unicode::lower(&key.bytes) == "check").then(|| comment.slice(place.start, place.end))
         })?;
         Check::parse(&value).ok()
     }

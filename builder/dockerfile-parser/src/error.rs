@@ -49,11 +49,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.kind)
+        self.kind.source()
     }
 }
 
-/// What is wrong. Numbers in brackets are rules of the language's checklist in README.md's vocabulary.
+/// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -85,7 +85,7 @@ pub enum ErrorKind {
     #[error("{0} needs a name and a value")]
     ValueMissing(String),
     /// A word of `ENV`, `LABEL` without `=`.
-    #[error("no '=' in {0:?}: must be of the form name=value")]
+    #[error("no '=' in {0:?}: write name=value")]
     EqualsMissing(String),
     /// The terminator of a heredoc never comes.
     #[error("unterminated heredoc {0:?}")]
@@ -167,7 +167,7 @@ pub enum ErrorKind {
     #[error("{0} has no fields")]
     NoFields(String),
     /// A field of `--mount` or `--device` without `=`.
-    #[error("field {0:?} must be of the form key=value")]
+    #[error("field {0:?} has no value: write key=value")]
     FieldValueMissing(String),
     /// A key that does not exist.
     #[error("unknown key {key:?} in {flag}")]

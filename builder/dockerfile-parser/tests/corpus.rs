@@ -1,4 +1,5 @@
 //! Holds the parser against BuildKit's own tables where they lie beside the repository; says so when they do not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 use dockerfile_parser::ignore::{Matcher, Patterns};
 use dockerfile_parser::{Span, Text, words};
 use serde_json::Value;

@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 pub struct Error {
     /// What is wrong.
-    pub kind: ErrorKind,
+    pub kind: Box<ErrorKind>,
     /// The instruction or word at fault; none where the request is.
     pub span: Option<Span>,
     /// What may have been meant, as in `did you mean build?`.
@@ -20,8 +20,13 @@ pub struct Error {
 
 impl Error {
     /// A refusal that points at `span`.
-    pub(crate) const fn at(span: Span, kind: ErrorKind) -> Self {
-        Self { kind, span: Some(span), hint: None }
+    pub(crate) fn at(span: Span, kind: ErrorKind) -> Self {
+        Self { kind: Box::new(kind), span: Some(span), hint: None }
+    }
+
+    /// A refusal that no place in the Dockerfile is to blame for.
+    pub(crate) fn nowhere(kind: ErrorKind) -> Self {
+        Self { kind: Box::new(kind), span: None, hint: None }
     }
 
     /// The same refusal, asking `did you mean …?` when a candidate is near to `name`.
@@ -119,8 +124,8 @@ pub enum ErrorKind {
         source: dockerfile_parser::Error,
     },
     /// A rule of the parser that applies only after expansion.
-    #[error("{0}")]
-    Parse(#[source] dockerfile_parser::Error),
+    #[error(transparent)]
+    Parse(dockerfile_parser::ErrorKind),
     /// A mode that is neither octal nor symbolic.
     #[error("invalid --chmod={0}: it is an octal number from 0 to 07777, or clauses such as u=rwX,go-w")]
     Chmod(String),

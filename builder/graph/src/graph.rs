@@ -3,7 +3,7 @@
 
 use crate::op::Op;
 use dockerfile_parser::Span;
-use rbuild_oci::{History, ImageConfig, Platform};
+use rbuild_oci::{ContainerConfig, History, ImageConfig, Platform};
 use std::fmt;
 
 /// All that a request needs built, for every platform at once.
@@ -78,16 +78,19 @@ pub struct Place {
     pub span: Span,
     /// The platform it is done for.
     pub platform: Platform,
-    /// Whether the platform is worth showing: the request has several.
+    /// The platform it is compiled for, where the stage's variables tell that it is another.
+    pub cross: Option<Platform>,
+    /// Whether the platforms are worth showing: the request has several.
     pub show_platform: bool,
 }
 
 impl fmt::Display for Place {
-    /// `[linux/arm64 builder 2/5] RUN make`, each part only where there is one.
+    /// `[linux/amd64->linux/arm64 builder 2/5] RUN make`, each part only where there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if self.show_platform {
-            parts.push(self.platform.to_string());
+            let cross = self.cross.as_ref().map(|platform| format!("->{platform}")).unwrap_or_default();
+            parts.push(format!("{}{cross}", self.platform));
         }
         if !self.stage.is_empty() {
             parts.push(self.stage.clone());
@@ -96,10 +99,10 @@ impl fmt::Display for Place {
             let width = self.steps.to_string().len();
             parts.push(format!("{:>width$}/{}", self.step, self.steps));
         }
-        match parts.is_empty() {
-            true => f.write_str(&self.text),
-            false => write!(f, "[{}] {}", parts.join(" "), self.text),
+        if parts.is_empty() {
+            return f.write_str(&self.text);
         }
+        write!(f, "[{}] {}", parts.join(" "), self.text)
     }
 }
 
@@ -120,13 +123,15 @@ pub struct Target {
 }
 
 /// One line of an image's history and where its layer comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The line. `created` is unset where the build has to tell; `empty_layer` is final only for [`Origin::Base`] and
     /// [`Origin::Config`]: a step may turn out to change nothing.
     pub entry: History,
     /// Where its layer comes from.
     pub origin: Origin,
+    /// What a container of the image that ends here starts with.
+    pub config: ContainerConfig,
 }
 
 /// Where the layer of a history row comes from.

@@ -7,13 +7,17 @@
 
 mod error;
 mod graph;
+mod lower;
 mod op;
 mod request;
+mod show;
 
 pub use error::{Error, ErrorKind, Result};
 pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId, Warning};
+pub use lower::lower;
 pub use op::{
-    BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile, Input,
-    MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
+    BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile,
+    Input, MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
 };
 pub use request::{Answer, Answers, Ask, ImageSource, NamedContext, Network, Outcome, Question, Request};
+pub use show::{to_dot, to_mermaid, to_text};

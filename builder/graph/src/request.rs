@@ -2,10 +2,10 @@
 //! images come from nor what a named context is beyond its kind.
 
 use crate::graph::BuildGraph;
-use crate::op::GitOp;
 use dockerfile_parser::Span;
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Everything besides the Dockerfile that decides what is built.
 #[derive(Clone, Debug)]
@@ -54,10 +54,8 @@ pub enum NamedContext {
     Directory,
     /// An image; the text is the caller's own and comes back in [`ImageSource::Context`].
     Image(String),
-    /// A git repository.
-    Git(GitOp),
-    /// A file to download; it is called `context`.
-    Url(String),
+    /// A git repository by its address, or the URL of a file, which is then called `context`.
+    Remote(String),
 }
 
 /// The network of a process.
@@ -99,6 +97,16 @@ pub struct Ask {
     pub image: ImageSource,
     /// The platform whose manifest is wanted.
     pub platform: Platform,
+}
+
+impl fmt::Display for Ask {
+    /// `docker.io/library/busybox:latest for linux/amd64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.image {
+            ImageSource::Registry(reference) => write!(f, "{reference} for {}", self.platform),
+            ImageSource::Context(text) => write!(f, "{text} for {}", self.platform),
+        }
+    }
 }
 
 /// Where an image is asked for.

@@ -3,9 +3,10 @@
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_records::CacheBackend;
-use rbuild_runner::Executor;
+use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
-use rbuild_store::snapshot::Snapshotter;
+use std::sync::atomic::AtomicBool;
+use crate::driver::Drivers;
 
 /// The only way to reach the world from within a build.
 #[derive(Clone, Copy)]
@@ -13,7 +14,7 @@ pub struct Ctx<'a> {
     /// Where everything is kept.
     pub store: &'a Store,
     /// The storage driver.
-    pub snapshots: &'a dyn Snapshotter,
+    pub snapshots: &'a Drivers,
     /// The build cache.
     pub cache: &'a dyn CacheBackend,
     /// What runs processes.
@@ -24,8 +25,14 @@ pub struct Ctx<'a> {
     pub cancel: &'a Cancel,
     /// What time it is.
     pub clock: &'a dyn Clock,
+    /// Whether any step was executed: a build that found all its results writes nothing.
+    pub wrote: &'a AtomicBool,
     /// What this process may do.
     pub place: Place,
+    /// The ids that files can belong to.
+    pub ids: &'a IdMap,
+    /// How faithfully steps can be done: part of the key of every RUN.
+    pub fidelity: &'a str,
 }
 
 /// Where this process stands with respect to the user namespace that work is done in.

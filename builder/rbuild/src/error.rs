@@ -94,8 +94,6 @@ pub enum Error {
         code: u8,
         /// The last lines it wrote.
         tail: Vec<String>,
-        /// Where all it wrote is kept.
-        log: Option<String>,
     },
     /// A step failed; where it stands in the Dockerfile.
     #[error("{source}")]

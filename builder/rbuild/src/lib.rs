@@ -1,1 +1,12 @@
-//! Under construction in this commit; the map is in README.md.
+//! THE SHELL. From a command line to a request, a solved graph, an image and what is written of it. Everything that
+//! reads the environment, the clock or a terminal is here; the crates below get it as input.
+
+pub mod assemble;
+pub mod cli;
+pub mod ctx;
+pub mod driver;
+pub mod error;
+pub mod events;
+pub mod request;
+pub mod solve;
+pub mod tree;

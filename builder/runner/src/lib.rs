@@ -1,3 +1,39 @@
-//! Under construction in this commit; the map is in README.md.
+//! PROCESSES. Runs one process in namespaces of its own: [`Container`] (data) → [`plan`] (pure) → a list of
+//! [`SetupOp`]s that an interpreter performs inside the new namespaces before it becomes the process.
+//!
+//! Sees neither build graph nor store: no digest, no instruction. Containers start by re-executing this program, so
+//! the program's `main` must call [`maybe_init`] before anything else; nothing but raw system calls runs between clone
+//! and exec, and no namespace is entered by a process that has threads.
 
+pub mod caps;
+mod channel;
+mod container;
+mod error;
+mod executor;
+mod filter;
+mod init;
+mod plan;
+pub mod probe;
+mod sandbox;
 pub mod seccomp;
+mod stub;
+mod sys;
+pub mod testing;
+mod tree;
+pub mod userns;
+pub mod users;
+mod wire;
+
+pub use caps::Caps;
+pub use container::{
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource, Rootfs,
+    Source, Stdio, Terminal, User,
+};
+pub use error::{Error, Result};
+pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};
+pub use filter::docker_filter;
+pub use init::maybe_init;
+pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan};
+pub use sandbox::Sandbox;
+pub use stub::{Stub, remove_stubs};
+pub use userns::IdMap;

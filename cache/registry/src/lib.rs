@@ -1,1 +1,38 @@
-//! Under construction in this commit; the map is in README.md.
+//! NETWORK. The client of the OCI distribution specification: names become manifests, digests become bytes, over HTTP
+//! with logins, mirrors, proxies and second tries. Has never heard of a Dockerfile or of a layer's format, and keeps
+//! nothing: bytes go to whoever asked.
+//!
+//! A [`Client`] belongs to one build: it is made with the build's [`rbuild_oci::Cancel`], and all its connections are
+//! shut down when that is raised. Start with [`Client::resolve`], then [`Client::manifest`], [`select`] and
+//! [`Client::blob`].
+
+mod agents;
+mod auth;
+mod challenge;
+mod client;
+mod config;
+mod credentials;
+mod error;
+mod helper;
+mod http;
+mod mirrors;
+mod proxy;
+mod push;
+mod refusal;
+mod resolve;
+mod retry;
+mod secret;
+mod similar;
+pub mod testing;
+mod transfer;
+mod url;
+mod wait;
+
+pub use client::Client;
+pub use config::{Config, Timeouts};
+pub use error::{Error, Result};
+pub use mirrors::Mirror;
+pub use proxy::Proxies;
+pub use push::{Open, Pushed};
+pub use resolve::{MANIFEST_LIMIT, select};
+pub use retry::Schedule;

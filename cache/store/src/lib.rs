@@ -1,9 +1,21 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+pub mod durable;
 mod error;
+mod files;
 pub mod layer;
+mod layers;
+mod layout;
+mod refs;
 mod root_dir;
+pub mod snapshot;
+mod tmp;
 
 pub use error::{Error, Result};
+pub use files::FileCache;
+pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
+pub use layout::{Bucket, Store};
+pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
+pub use tmp::{TmpDir, TmpFile};

@@ -1,4 +1,4 @@
-//! `ADD` with its flags.
+//! `ADD` with its flags. Knows nothing of URLs and archives.
 use super::{Kind, Paths};
 use crate::error::Error;
 use crate::flags::{Flags, Type};

@@ -1,4 +1,4 @@
-//! `ARG name[=default] …`.
+//! `ARG name[=default] …`. Knows nothing of the values given to a build.
 use super::{Kind, some_arguments};
 use crate::error::{Error, ErrorKind};
 use crate::span::Text;

@@ -1,4 +1,5 @@
 //! `CMD` and `ENTRYPOINT`, and what `RUN` and `HEALTHCHECK` share with them: exec form and shell form.
+//! Knows nothing of shells.
 use super::{Kind, missing, no_flags};
 use crate::error::Error;
 use crate::span::Text;

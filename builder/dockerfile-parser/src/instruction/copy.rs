@@ -1,4 +1,4 @@
-//! `COPY` with its flags.
+//! `COPY` with its flags. Knows nothing of where sources come from.
 use super::{Kind, Paths};
 use crate::error::Error;
 use crate::flags::{Flags, Type};

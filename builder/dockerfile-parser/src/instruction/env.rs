@@ -1,4 +1,4 @@
-//! `ENV name=value …`.
+//! `ENV name=value …`: names and values as written. Knows nothing of the environment they end up in.
 use super::{Kind, named_pairs};
 use crate::error::Error;
 use crate::tree::Node;

@@ -1,4 +1,4 @@
-//! `EXPOSE port …`.
+//! `EXPOSE port …`: words as written. Knows nothing of ports and protocols.
 use super::{Kind, no_flags, some_arguments};
 use crate::error::Error;
 use crate::tree::Node;

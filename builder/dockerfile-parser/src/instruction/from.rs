@@ -1,4 +1,4 @@
-//! `FROM [--platform=P] image [AS name]`.
+//! `FROM [--platform=P] image [AS name]`. Knows nothing of other stages.
 use super::{Kind, missing};
 use crate::error::{Error, ErrorKind};
 use crate::flags::{Flags, Type};

@@ -1,4 +1,4 @@
-//! `HEALTHCHECK NONE` and `HEALTHCHECK [flags] CMD …`.
+//! `HEALTHCHECK NONE` and `HEALTHCHECK [flags] CMD …`. Knows nothing of engines' defaults.
 use super::{Command, Kind, missing, some_arguments};
 use crate::error::{Error, ErrorKind};
 use crate::flags::{self, Flags, Type};

@@ -1,4 +1,4 @@
-//! `LABEL name=value …`.
+//! `LABEL name=value …`: names and values as written. Knows nothing of the image they end up on.
 use super::{Kind, named_pairs};
 use crate::error::Error;
 use crate::tree::Node;

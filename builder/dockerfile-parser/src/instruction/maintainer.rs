@@ -1,4 +1,4 @@
-//! `MAINTAINER name`, deprecated.
+//! `MAINTAINER name`, deprecated. Knows nothing of what replaced it.
 use super::{Kind, no_flags, one_argument};
 use crate::error::Error;
 use crate::tree::Node;

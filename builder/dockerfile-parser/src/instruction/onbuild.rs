@@ -1,4 +1,4 @@
-//! `ONBUILD trigger`.
+//! `ONBUILD trigger`. Knows nothing of the builds that trigger it.
 use super::{Instruction, Kind, missing, no_flags, shown};
 use crate::error::{Error, ErrorKind};
 use crate::span::Text;

@@ -1,4 +1,4 @@
-//! What `COPY` and `ADD` share: sources, files written inline, a destination.
+//! What `COPY` and `ADD` share: sources, files written inline, a destination. Knows nothing of either's flags.
 use super::{missing, shown};
 use crate::error::{Error, ErrorKind};
 use crate::heredoc;

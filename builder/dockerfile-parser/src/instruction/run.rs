@@ -1,4 +1,4 @@
-//! `RUN` with its flags.
+//! `RUN` with its flags. Knows nothing of the shell that runs it.
 use super::{Command, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::flags::{self, Flags, Type};

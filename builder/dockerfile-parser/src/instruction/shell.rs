@@ -1,4 +1,4 @@
-//! `SHELL ["program", "argument"]`.
+//! `SHELL ["program", "argument"]`. Knows nothing of the commands it runs.
 use super::{Kind, missing, no_flags, shown};
 use crate::error::{Error, ErrorKind};
 use crate::tree::{Args, Node};

@@ -1,4 +1,4 @@
-//! `STOPSIGNAL signal`.
+//! `STOPSIGNAL signal`: the rest of the line. Knows nothing of signals.
 use super::{Kind, one_argument};
 use crate::error::Error;
 use crate::tree::Node;

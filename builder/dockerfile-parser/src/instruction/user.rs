@@ -1,4 +1,4 @@
-//! `USER user[:group]`.
+//! `USER user[:group]`: the rest of the line. Knows nothing of accounts.
 use super::{Kind, no_flags, one_argument};
 use crate::error::Error;
 use crate::tree::Node;

@@ -1,4 +1,4 @@
-//! `VOLUME path …`.
+//! `VOLUME path …`. Knows nothing of what is mounted there.
 use super::{Kind, no_flags, some_arguments};
 use crate::error::{Error, ErrorKind};
 use crate::span::Text;

@@ -1,4 +1,4 @@
-//! `WORKDIR path`.
+//! `WORKDIR path`: the rest of the line. Knows nothing of the path it is relative to.
 use super::{Kind, no_flags, one_argument};
 use crate::error::Error;
 use crate::tree::Node;

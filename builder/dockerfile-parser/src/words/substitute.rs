@@ -24,7 +24,8 @@ impl Lexer<'_> {
             }
             Some(c @ ('+' | '-' | '?' | '#' | '%')) => self.modified(&name, false, c),
             Some('/') => self.replaced(&name),
-            other => Err(WordError::Modifier(other.map(String::from).unwrap_or_default())),
+            Some(other) => Err(WordError::Modifier(other.to_string())),
+            None => Err(WordError::Missing('}')),
         }
     }
 
@@ -70,7 +71,7 @@ impl Lexer<'_> {
 }
 
 fn required(name: &str, word: &str, set: bool) -> WordError {
-    let usual = if set { "is not allowed to be empty" } else { "is not allowed to be unset" };
+    let usual = if set { "is empty" } else { "is not set" };
     let message = if word.is_empty() { usual } else { word };
     WordError::Required { name: name.to_owned(), message: message.to_owned() }
 }

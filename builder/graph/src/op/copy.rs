@@ -23,8 +23,8 @@ pub enum Source {
     /// Files of an input by pattern. Symbolic links in the path are followed inside the input; of a directory the
     /// contents are copied; a pattern with wildcards may match nothing.
     Files {
-        /// The tree.
-        input: Input,
+        /// The tree; none is an empty one.
+        input: Option<Input>,
         /// An absolute, clean path that may hold wildcards of Go's `filepath.Match`.
         path: String,
         /// `--parents`: what is matched below `path`, with `**` for any depth; its directories are kept.

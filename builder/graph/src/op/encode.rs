@@ -116,8 +116,7 @@ impl Encoder<'_> {
         match source {
             Source::Files { input, path, below, unpack } => self
                 .tag(1)
-                .input(*input)
-                .text(path)
+                .tree(*input, path)
                 .option(below.as_deref(), |to, below| {
                     to.text(below);
                 })
@@ -176,7 +175,9 @@ impl Encoder<'_> {
         match mount {
             Mount::Bind(mount) => self.tag(1).bind(mount),
             Mount::Cache(mount) => self.tag(2).cache(mount),
-            Mount::Tmpfs(TmpfsMount { target, size, read_only }) => self.tag(3).text(target).number(*size).flag(*read_only),
+            Mount::Tmpfs(TmpfsMount { target, size, read_only }) => {
+                self.tag(3).text(target).number(*size).flag(*read_only)
+            }
             Mount::Secret(mount) => self.tag(4).secret(mount),
             Mount::Ssh(mount) => self.tag(5).ssh(mount),
         };

@@ -1,6 +1,8 @@
 //! Walks a graph: every vertex, inputs first, is keyed, looked up and, on a miss, executed. Knows no Dockerfile and no
 //! output.
 
+pub mod layer;
+pub mod owner;
 pub mod place;
 pub mod schedule;
 pub mod select;
@@ -147,8 +149,7 @@ fn dispatch(work: &Work<'_>, parent: &Stack, inputs: &[&Value]) -> Result<(Value
     match &work.vertex.op {
         Op::Image(image) => op::image::solve(work, image),
         Op::Context(context) => op::context::solve(work, context),
-        Op::Fetch(fetch) => op::fetch::solve(work, fetch),
-        Op::Git(git) => op::git::solve(work, git),
+        Op::Fetch(_) | Op::Git(_) => Err(Error::Step("in progress on another branch".into())),
         Op::Copy(copy) => op::copy::solve(work, copy, parent, inputs),
         Op::Run(run) => op::run::solve(work, run, parent, inputs),
         Op::Mkdir(mkdir) => op::mkdir::solve(work, mkdir, parent),

@@ -29,8 +29,6 @@ pub struct Wanted<'a> {
     pub below: Option<&'a str>,
     /// `--exclude`.
     pub excludes: &'a [String],
-    /// How the tree is called, for messages.
-    pub place: &'a str,
 }
 
 /// Everything a source names, digests of files read. A pattern may name nothing; a plain path must be there.
@@ -88,7 +86,7 @@ fn put(hasher: &mut Hasher, bytes: &[u8]) {
 
 fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
     put(hasher, path);
-    let device = |kind: u8, device: &rbuild_store::layer::Device| {
+    let device = |kind: u8, device: &rbuild_store::Device| {
         (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
     };
     let (kind, detail) = match &entry.node {
@@ -177,7 +175,7 @@ fn missing(tree: &dyn Tree, wanted: &Wanted<'_>) -> Error {
         Some(below) => format!("{}/{below}", wanted.path.trim_end_matches('/')),
         None => wanted.path.to_owned(),
     };
-    Error::NotFound { hint: tree.why_missing(path.as_bytes()), path, place: wanted.place.to_owned() }
+    Error::NotFound { hint: tree.why_missing(path.as_bytes()), path, place: tree.name().to_owned() }
 }
 
 fn matcher(patterns: &[String]) -> Result<Matcher> {

@@ -49,6 +49,11 @@ impl Stack {
         self.chain().map_or_else(|| "scratch".to_owned(), |chain| chain.to_string())
     }
 
+    /// The ids of the layers, lowest first.
+    pub fn diff_ids(&self) -> Vec<DiffId> {
+        self.storeys.iter().map(|storey| storey.layer.diff_id).collect()
+    }
+
     /// The layers, lowest first.
     pub fn storeys(&self) -> &[Storey] {
         &self.storeys

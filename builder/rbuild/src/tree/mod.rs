@@ -3,14 +3,14 @@
 //! Paths are bytes from the tree's root, without leading or trailing slash; the root is the empty path.
 
 mod context;
-mod disk;
 mod download;
+mod empty;
 mod paths;
 mod stage;
 
 pub use context::ContextTree;
-pub use disk::DiskTree;
 pub use download::DownloadTree;
+pub use empty::EmptyTree;
 pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
@@ -20,6 +20,9 @@ use std::io::Read;
 
 /// A tree of files, read-only and safe from links that lead out of it.
 pub trait Tree: Send + Sync {
+    /// How the tree is called in messages, as in "the build context".
+    fn name(&self) -> &str;
+
     /// What is at a path, links not followed; nothing where nothing is, or where it is left out of the tree. The digest
     /// of a file may be unread.
     fn lookup(&self, path: &[u8]) -> Result<Option<Entry>>;
@@ -35,11 +38,41 @@ pub trait Tree: Send + Sync {
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()>;
 
     /// The data of a regular file. Reading fails where it is no longer what `entry` says.
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + '_>>;
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>>;
 
     /// Why a path that someone expects is not in the tree, where the tree knows.
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let _ = path;
         None
+    }
+}
+
+impl<T: Tree + ?Sized> Tree for &T {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
+        (**self).lookup(path)
+    }
+
+    fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
+        (**self).list(directory)
+    }
+
+    fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
+        (**self).walk(directory)
+    }
+
+    fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
+        (**self).digest_all(entries)
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+        (**self).open(entry)
+    }
+
+    fn why_missing(&self, path: &[u8]) -> Option<String> {
+        (**self).why_missing(path)
     }
 }

@@ -4,17 +4,31 @@
 //! `entry`, `index`, `view` answer questions about layers with no file system; `pack` writes a tarball from entries;
 //! `read` understands anybody's tarball; `unpack`, `ingest` and `archive` are the three uses of that.
 
+mod archive;
+mod codec;
+mod draft;
 mod encode;
 mod entry;
+mod extract;
 mod index;
 mod pack;
+mod read;
+mod reference;
+mod scan;
 mod unpack;
 mod view;
 mod whiteout;
+mod xattr;
 
+pub use archive::{Archive, ArchiveBody, is_archive};
+pub use codec::{Codec, Compression, Format, compress, decompress};
 pub use entry::{Entry, FileData, Node, compare_paths, is_below, join_path, show_path, split_path};
+pub use extract::extract;
 pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};
 pub use pack::{Body, LayerWriter, Packed};
-pub use unpack::{Limits, OpaqueXattr, Ownership, Style, UnpackOptions, Unpacked, index_tar, recorded_owner, unpack};
+pub use read::Limits;
+pub use reference::{Encoding, LayerRef, Location};
+pub use unpack::{OpaqueXattr, Ownership, Recorded, Style, UnpackOptions, Unpacked, index_tar, unpack};
 pub use view::{Follow, Found, Resolved, View};
 pub use whiteout::is_reserved;
+pub use xattr::{is_internal as is_internal_xattr, portable as portable_xattr};

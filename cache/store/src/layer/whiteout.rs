@@ -8,7 +8,7 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What the name of a tar entry says beside naming a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Marker {
+pub(super) enum Marker {
     /// This path is deleted.
     Deleted(Vec<u8>),
     /// This directory is opaque.
@@ -18,7 +18,7 @@ pub enum Marker {
 }
 
 /// The marker that the tar path is, if it is one.
-pub fn marker(path: &[u8]) -> Option<Marker> {
+pub(super) fn marker(path: &[u8]) -> Option<Marker> {
     let (parent, name) = split_path(path);
     if name == OPAQUE {
         return Some(Marker::Opaque(parent.to_vec()));
@@ -31,13 +31,13 @@ pub fn marker(path: &[u8]) -> Option<Marker> {
 }
 
 /// The tar path that deletes `path`.
-pub fn deletion_of(path: &[u8]) -> Vec<u8> {
+pub(super) fn deletion_of(path: &[u8]) -> Vec<u8> {
     let (parent, name) = split_path(path);
     join_path(parent, &[PREFIX, name].concat())
 }
 
 /// The tar path that makes `directory` opaque.
-pub fn opaque_of(directory: &[u8]) -> Vec<u8> {
+pub(super) fn opaque_of(directory: &[u8]) -> Vec<u8> {
     join_path(directory, OPAQUE)
 }
 

@@ -1,0 +1,71 @@
+//! From a parsed Dockerfile to a graph: one pass for each platform over the stages that its target needs, all of them into
+//! one list of vertices. Knows no instruction (see `stage`).
+
+mod circles;
+mod command;
+mod contexts;
+mod globals;
+mod heads;
+mod history;
+mod outline;
+mod pass;
+mod paths;
+mod plan;
+mod remote;
+mod stage;
+mod state;
+mod variables;
+mod vertices;
+
+use crate::error::Result;
+use crate::graph::{BuildGraph, Warning};
+use crate::request::{Answers, Ask, Outcome, Question, Request};
+use contexts::Contexts;
+use dockerfile_parser::Dockerfile;
+use outline::Outline;
+use std::collections::{BTreeMap, BTreeSet};
+use vertices::Vertices;
+
+/// Turns a Dockerfile into what has to be done for `request`, or into questions about the images it starts from.
+///
+/// Ask–answer–lower repeats, because an image's ONBUILD triggers may name further images; every round answers at least one
+/// question that is new, so it ends. The same arguments always give the same outcome.
+///
+/// # Errors
+/// Everything that makes the Dockerfile unbuildable whatever the files are: see [`crate::ErrorKind`].
+pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers) -> Result<Outcome> {
+    let outline = Outline::of(file)?;
+    let contexts = Contexts::of(request);
+    let mut work = Work::new(answers);
+    let platforms = match request.platforms.as_slice() {
+        [] => std::slice::from_ref(&request.build_platform),
+        some => some,
+    };
+    let mut targets = Vec::new();
+    let mut source_date_epoch = None;
+    for platform in platforms {
+        let globals = globals::globals(&outline, request, platform)?;
+        source_date_epoch = globals.epoch;
+        let job = pass::Job { outline: &outline, request, contexts: &contexts, globals: &globals, platform };
+        targets.extend(pass::run(&job, &mut work)?);
+    }
+    if !work.questions.is_empty() {
+        return Ok(Outcome::Need(work.questions.into_values().collect()));
+    }
+    let (vertices, warnings) = (work.vertices.into_list(), work.warnings.into_iter().collect());
+    Ok(Outcome::Done(Box::new(BuildGraph { vertices, targets, warnings, source_date_epoch })))
+}
+
+/// What all passes write to.
+struct Work<'a> {
+    answers: &'a Answers,
+    questions: BTreeMap<Ask, Question>,
+    vertices: Vertices,
+    warnings: BTreeSet<Warning>,
+}
+
+impl<'a> Work<'a> {
+    fn new(answers: &'a Answers) -> Self {
+        Self { answers, questions: BTreeMap::new(), vertices: Vertices::default(), warnings: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,82 @@
+//! What is known before the first FROM: platform variables, global ARGs, the build arguments and SOURCE_DATE_EPOCH.
+//! Knows no stage.
+
+use super::outline::Outline;
+use super::variables::Variables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Request;
+use rbuild_oci::Platform;
+use std::collections::BTreeMap;
+
+/// The outermost scope.
+pub(super) struct Globals {
+    /// Platform variables and global ARGs.
+    pub(super) variables: Variables,
+    /// Build arguments, SOURCE_DATE_EPOCH of the request among them.
+    pub(super) build_args: BTreeMap<String, String>,
+    /// Seconds since 1970 that stand in for now.
+    pub(super) epoch: Option<i64>,
+}
+
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// The outermost scope of a build for `platform`.
+pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Globals> {
+    let mut build_args = request.build_args.clone();
+    if let Some(seconds) = request.source_date_epoch {
+        build_args.entry(EPOCH.to_owned()).or_insert_with(|| seconds.to_string());
+    }
+    let mut variables = platform_variables(outline, request, platform, &build_args);
+    for (instruction, items) in &outline.globals {
+        for item in *items {
+            let name = item.name.to_str_lossy().into_owned();
+            let value = match (build_args.get(&name), &item.default) {
+                (Some(given), _) => given.clone(),
+                (None, Some(default)) => variables.expand(default, outline.escape, instruction.span)?.value,
+                (None, None) => continue,
+            };
+            variables.set(&name, &value);
+        }
+    }
+    let epoch = epoch(&mut build_args, &mut variables)?;
+    Ok(Globals { variables, build_args, epoch })
+}
+
+fn platform_variables(
+    outline: &Outline<'_>,
+    request: &Request,
+    platform: &Platform,
+    build_args: &BTreeMap<String, String>,
+) -> Variables {
+    let mut variables = Variables::default();
+    let mut set = |name: &str, value: &str| {
+        variables.set(name, build_args.get(name).map_or(value, String::as_str));
+    };
+    for (side, platform) in [("BUILD", &request.build_platform), ("TARGET", platform)] {
+        set(&format!("{side}PLATFORM"), &platform.to_string());
+        set(&format!("{side}OS"), &platform.os);
+        set(&format!("{side}OSVERSION"), platform.os_version.as_deref().unwrap_or_default());
+        set(&format!("{side}ARCH"), &platform.architecture);
+        set(&format!("{side}VARIANT"), platform.variant.as_deref().unwrap_or_default());
+    }
+    let stage = request.target.clone().or_else(|| outline.last_name());
+    set("TARGETSTAGE", stage.as_deref().unwrap_or("default"));
+    variables
+}
+
+/// Takes the time from the build arguments or a global ARG. The word `context` stands for the time of a context that
+/// has one; a directory has none.
+fn epoch(build_args: &mut BTreeMap<String, String>, variables: &mut Variables) -> Result<Option<i64>> {
+    let Some(text) = build_args.get(EPOCH).map(String::as_str).or_else(|| variables.get(EPOCH)) else {
+        return Ok(None);
+    };
+    if text.is_empty() || text == "context" {
+        build_args.remove(EPOCH);
+        variables.remove(EPOCH);
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(seconds) => Ok(Some(seconds)),
+        Err(_) => Err(Error::nowhere(ErrorKind::SourceDateEpoch(text.to_owned()))),
+    }
+}

@@ -1,0 +1,200 @@
+//! What every stage starts from, and what a name in FROM, `--from` or `from=` stands for. Knows no other instruction.
+
+use super::Work;
+use super::outline::Section;
+use super::pass::Job;
+use super::variables::Variables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Warning;
+use crate::request::{ImageSource, NamedContext};
+use dockerfile_parser::words::Expanded;
+use dockerfile_parser::{Span, Text};
+use rbuild_oci::{Platform, Reference};
+use std::collections::BTreeSet;
+
+/// Something with files.
+#[derive(Clone, Debug)]
+pub(super) enum Located<'a> {
+    /// Nothing at all.
+    Scratch,
+    /// A stage, by number.
+    Stage(usize),
+    /// An image.
+    Image {
+        /// Where it is asked for.
+        source: ImageSource,
+        /// Its name for people.
+        name: String,
+        /// The platform wanted.
+        platform: Platform,
+    },
+    /// A named context that is no image.
+    Context {
+        /// Its name in the request.
+        name: &'a str,
+        /// What it is.
+        context: &'a NamedContext,
+        /// The platform of an image made of it.
+        platform: Platform,
+    },
+}
+
+/// A stage's FROM, understood.
+pub(super) struct Head<'a> {
+    /// FROM and body.
+    pub(super) section: &'a Section<'a>,
+    /// Its name in lower case.
+    pub(super) name: Option<String>,
+    /// Its name for people; empty for the only stage.
+    pub(super) label: String,
+    /// What it starts from.
+    pub(super) base: Located<'a>,
+    /// Whether a named context stands in for it: then `base` is all there is.
+    pub(super) replaced: bool,
+}
+
+impl Head<'_> {
+    /// The bytes of the FROM.
+    pub(super) fn span(&self) -> Span {
+        self.section.head.span
+    }
+}
+
+/// All stages of the file, used or not.
+pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'a>>> {
+    let mut heads: Vec<Head<'a>> = Vec::new();
+    let sections = &job.outline.sections;
+    for (index, section) in sections.iter().enumerate() {
+        let name = section.from.name.as_ref().map(|name| name.to_str_lossy().to_ascii_lowercase());
+        let label = match &name {
+            _ if sections.len() == 1 => String::new(),
+            Some(name) => name.clone(),
+            None => format!("stage-{index}"),
+        };
+        let image = base_name(job, work, section)?;
+        let suggest = |error: Error| suggesting(error, &image, job);
+        let platform = platform(job, work, section)?.unwrap_or_else(|| job.platform.clone());
+        let stand_in = name.as_ref().and_then(|name| job.contexts.find(name));
+        let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
+            (Some((name, context)), _) => from_context(name, context, platform),
+            (None, Some(stage)) => base_of_stage(&heads, stage),
+            (None, None) => external(job, work, &image.value, platform, section.from.image.span).map_err(suggest)?,
+        };
+        heads.push(Head { section, name, label, base, replaced: stand_in.is_some() });
+    }
+    Ok(heads)
+}
+
+/// The stage of that name: the latest before `limit`, else the first after it.
+pub(super) fn by_name(heads: &[Head<'_>], name: &str, limit: usize) -> Option<usize> {
+    let is = |head: &Head<'_>| head.name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name));
+    let before = heads.iter().take(limit).rposition(is);
+    before.or_else(|| heads.iter().skip(limit).position(is).map(|at| at + limit))
+}
+
+/// What a name stands for that is no stage.
+pub(super) fn external<'a>(
+    job: &Job<'a>,
+    work: &mut Work<'_>,
+    name: &str,
+    platform: Platform,
+    span: Span,
+) -> Result<Located<'a>> {
+    if name == "scratch" {
+        return Ok(Located::Scratch);
+    }
+    if let Some((name, context)) = job.contexts.find(name) {
+        return Ok(from_context(name, context, platform));
+    }
+    let reference = reference(name, span, work)?;
+    Ok(Located::Image { name: reference.to_string(), source: ImageSource::Registry(reference), platform })
+}
+
+/// A stage that a context stands in for is that context.
+fn base_of_stage<'a>(heads: &[Head<'a>], stage: usize) -> Located<'a> {
+    match heads.get(stage) {
+        Some(head) if head.replaced => head.base.clone(),
+        _ => Located::Stage(stage),
+    }
+}
+
+fn from_context<'a>(name: &'a str, context: &'a NamedContext, platform: Platform) -> Located<'a> {
+    match context {
+        NamedContext::Image(text) => {
+            Located::Image { source: ImageSource::Context(text.clone()), name: name.to_owned(), platform }
+        }
+        NamedContext::Directory | NamedContext::Remote(_) => Located::Context { name, context, platform },
+    }
+}
+
+/// Reads a reference. One that is wrong only for its upper-case letters is taken in lower case, with a warning.
+fn reference(name: &str, span: Span, work: &mut Work<'_>) -> Result<Reference> {
+    name.parse().or_else(|source| {
+        let lower = lower_case_name(name);
+        match lower.parse() {
+            Ok(reference) => {
+                let message = format!("the image name {name:?} has upper-case letters: {lower:?} is used");
+                work.warnings.insert(Warning { span, rule: "ImageNameCasing", message });
+                Ok(reference)
+            }
+            Err(_) => Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source })),
+        }
+    })
+}
+
+/// The name in lower case, its tag and digest as they are.
+fn lower_case_name(name: &str) -> String {
+    let (rest, digest) = name.find('@').map_or((name, ""), |at| name.split_at(at));
+    let colon = rest.rfind(':').filter(|at| !rest[*at..].contains('/'));
+    let (repository, tag) = colon.map_or((rest, ""), |at| rest.split_at(at));
+    format!("{}{tag}{digest}", repository.to_ascii_lowercase())
+}
+
+fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Expanded> {
+    let word = &section.from.image;
+    let name = expand(job, work, word)?;
+    if name.value.is_empty() {
+        let error = Error::at(word.span, ErrorKind::BlankBase(word.to_str_lossy().into_owned()));
+        return Err(suggesting(error, &name, job));
+    }
+    Ok(name)
+}
+
+/// Names the variable that may have been meant where one is not set.
+fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
+    match expanded.unmatched.first() {
+        Some(name) => error.suggesting(name, job.globals.variables.names()),
+        None => error,
+    }
+}
+
+fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Option<Platform>> {
+    let Some(word) = &section.from.platform else { return Ok(None) };
+    let expanded = expand(job, work, word)?;
+    let written = word.to_str_lossy().into_owned();
+    let suggest = |error: Error| suggesting(error, &expanded, job);
+    if expanded.value.is_empty() {
+        return Err(suggest(Error::at(word.span, ErrorKind::EmptyPlatform(written))));
+    }
+    let platform = expanded.value.parse();
+    platform.map(Some).map_err(|source| suggest(Error::at(word.span, ErrorKind::Platform { written, source })))
+}
+
+fn expand(job: &Job<'_>, work: &mut Work<'_>, word: &Text) -> Result<Expanded> {
+    let variables: &Variables = &job.globals.variables;
+    let expanded = variables.expand(word, job.outline.escape, word.span)?;
+    let declared = declared(job);
+    for name in expanded.unmatched.iter().filter(|name| !declared.contains(name.as_str())) {
+        let hint = dockerfile_parser::did_you_mean(name, variables.names());
+        let hint = hint.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
+        let message = format!("FROM uses ${name}, which no ARG before the first FROM declares{hint}");
+        work.warnings.insert(Warning { span: word.span, rule: "UndefinedArgInFrom", message });
+    }
+    Ok(expanded)
+}
+
+/// Global ARGs by name, those without a value too.
+fn declared(job: &Job<'_>) -> BTreeSet<String> {
+    let items = job.outline.globals.iter().flat_map(|(_, items)| items.iter());
+    items.map(|item| item.name.to_str_lossy().into_owned()).collect()
+}

@@ -1,0 +1,87 @@
+//! One platform: from the stages of the file to a target. Knows no instruction.
+
+use super::Work;
+use super::contexts::Contexts;
+use super::globals::Globals;
+use super::heads::{self, Head};
+use super::outline::Outline;
+use super::plan::{self, Plan};
+use super::stage::Stage;
+use super::state::State;
+use crate::error::Result;
+use crate::graph::Target;
+use crate::request::Request;
+use rbuild_oci::Platform;
+use std::collections::BTreeMap;
+
+/// What a pass reads.
+pub(super) struct Job<'a> {
+    /// The file.
+    pub(super) outline: &'a Outline<'a>,
+    /// The request.
+    pub(super) request: &'a Request,
+    /// Its named contexts.
+    pub(super) contexts: &'a Contexts<'a>,
+    /// The outermost scope.
+    pub(super) globals: &'a Globals,
+    /// The platform to build for.
+    pub(super) platform: &'a Platform,
+}
+
+impl Job<'_> {
+    /// Whether the platform is worth showing at each step.
+    pub(super) fn has_many_platforms(&self) -> bool {
+        self.request.platforms.len() > 1
+    }
+}
+
+/// Makes the target of one platform; none while there are open questions.
+pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<Target>> {
+    let heads = heads::heads(job, work)?;
+    let target = plan::target(job.request.target.as_deref(), &heads)?;
+    let plan = plan::plan(job, work, &heads, target)?;
+    if !work.questions.is_empty() {
+        return Ok(None);
+    }
+    let states = stages(job, work, &heads, &plan)?;
+    Ok(states.into_iter().find(|(index, _)| *index == target).map(|(index, state)| {
+        let stage = plan::shown(&heads, index);
+        finish(job, stage, state)
+    }))
+}
+
+fn stages<'a>(
+    job: &Job<'a>,
+    work: &mut Work<'_>,
+    heads: &[Head<'a>],
+    plan: &Plan<'a>,
+) -> Result<BTreeMap<usize, State>> {
+    let mut done = BTreeMap::new();
+    for (index, commands) in plan {
+        let state = Stage::lower(job, work, heads, &done, *index, commands)?;
+        done.insert(*index, state);
+    }
+    Ok(done)
+}
+
+/// Adds what the request says of the finished image: labels, and the platform where it names one.
+fn finish(job: &Job<'_>, stage: String, state: State) -> Target {
+    let mut config = state.config;
+    config.config.labels.extend(job.request.labels.clone());
+    if !job.request.platforms.is_empty() {
+        let wanted = job.platform;
+        let same = wanted.os == config.os && wanted.architecture == config.architecture;
+        config.os.clone_from(&wanted.os);
+        config.architecture.clone_from(&wanted.architecture);
+        if wanted.variant.is_some() || !same {
+            config.variant.clone_from(&wanted.variant);
+        }
+        if wanted.os_version.is_some() || !same {
+            config.os_version.clone_from(&wanted.os_version);
+        }
+        if !wanted.os_features.is_empty() {
+            config.os_features.clone_from(&wanted.os_features);
+        }
+    }
+    Target { platform: job.platform.clone(), stage, result: state.tree, config, history: state.rows }
+}

@@ -1,0 +1,118 @@
+//! RUN: a process with all it sees. Knows nothing of how it is confined.
+
+use super::Stage;
+use crate::error::{ErrorKind, Result};
+use crate::lower::command::Command;
+use crate::lower::vertices::Inputs;
+use crate::op::{Device, InlineFile, Mount, Op, RunOp, Security};
+use crate::request::Network;
+use dockerfile_parser::Text;
+use dockerfile_parser::instruction::Security as WrittenSecurity;
+use dockerfile_parser::instruction::{Device as WrittenDevice, Network as WrittenNetwork, Run, Script};
+
+/// The build argument that names the host, and the name without it.
+const HOSTNAME: (&str, &str) = ("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox");
+/// The build arguments that reach every RUN undeclared and change no key.
+const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+impl Stage<'_, '_, '_> {
+    pub(super) fn run(&mut self, run: &Run, command: &Command<'_>) -> Result<()> {
+        let mut scripts = Vec::new();
+        let argv = match run.script() {
+            Script::Exec(words) => words.iter().map(|word| word.bytes.clone()).collect(),
+            Script::Shell(text) => self.state.in_shell(&text),
+            Script::File { name, body } => {
+                let name = name.to_str_lossy().into_owned();
+                let path = format!("/dev/pipes/{name}");
+                scripts.push(InlineFile { name, content: body });
+                self.state.in_shell(path.as_bytes())
+            }
+        };
+        if argv.is_empty() {
+            return Err(self.refuse(ErrorKind::NoCommand));
+        }
+        let created_by = self.created_by(&argv);
+        let mut inputs = Inputs::none();
+        let mounts = self.mounts(&run.mounts, command, &mut inputs)?;
+        let env = self.environment(&mounts);
+        let op = RunOp {
+            env_unkeyed: self.proxies(&env),
+            env,
+            user: self.state.config.config.user.clone(),
+            cwd: self.state.cwd(),
+            mounts,
+            scripts,
+            network: self.network(run.network),
+            security: match run.security {
+                WrittenSecurity::Sandbox => Security::Sandbox,
+                WrittenSecurity::Insecure => Security::Insecure,
+            },
+            hostname: self.hostname(),
+            add_hosts: self.job.request.add_hosts.clone(),
+            devices: run.devices.iter().map(device).collect(),
+            platform: self.state.platform.clone(),
+            argv,
+        };
+        let place = self.next_step(self.shown_with_script(run, &command.instruction.original));
+        let vertex = self.extend(Op::Run(op), inputs, place)?;
+        self.commit_layer(created_by, vertex);
+        Ok(())
+    }
+
+    fn created_by(&self, argv: &[Vec<u8>]) -> String {
+        let command = String::from_utf8_lossy(&argv.join(&b' ')).into_owned();
+        format!("RUN {}{command} # buildkit", self.state.args_in_history())
+    }
+
+    fn environment(&self, mounts: &[Mount]) -> Vec<(String, String)> {
+        let mut variables = self.state.variables.clone();
+        let agent = mounts.iter().find_map(|mount| match mount {
+            Mount::Ssh(ssh) => Some(&ssh.target),
+            _ => None,
+        });
+        if let Some(socket) = agent.filter(|_| variables.get("SSH_AUTH_SOCK").is_none()) {
+            variables.set("SSH_AUTH_SOCK", socket);
+        }
+        variables.to_list()
+    }
+
+    /// Proxy variables in both spellings, from whichever spelling was given; what the environment sets already wins.
+    fn proxies(&self, env: &[(String, String)]) -> Vec<(String, String)> {
+        let mut proxies = Vec::new();
+        for proxy in PROXIES {
+            let given = self.job.globals.build_args.iter().rfind(|(name, _)| name.eq_ignore_ascii_case(proxy));
+            let Some((_, value)) = given.filter(|(_, value)| !value.is_empty()) else { continue };
+            let names = [proxy.to_owned(), proxy.to_ascii_lowercase()];
+            let free = names.into_iter().filter(|name| env.iter().all(|(set, _)| set != name));
+            proxies.extend(free.map(|name| (name, value.clone())));
+        }
+        proxies
+    }
+
+    fn network(&self, written: WrittenNetwork) -> Network {
+        match written {
+            WrittenNetwork::Default => self.job.request.network,
+            WrittenNetwork::None => Network::None,
+            WrittenNetwork::Host => Network::Host,
+        }
+    }
+
+    fn hostname(&self) -> String {
+        self.job.globals.build_args.get(HOSTNAME.0).map_or(HOSTNAME.1, String::as_str).to_owned()
+    }
+
+    /// The instruction, with the first line of a heredoc that is all there is to run.
+    fn shown_with_script(&self, run: &Run, original: &Text) -> String {
+        let shown = self.shown(original);
+        let Some(heredoc) = run.heredocs.first() else { return shown };
+        let body = String::from_utf8_lossy(&heredoc.content.bytes).trim().to_owned();
+        match body.split_once('\n') {
+            Some((first, _)) => format!("{shown} ({}...)", first.trim_end()),
+            None => format!("{shown} ({body})"),
+        }
+    }
+}
+
+fn device(written: &WrittenDevice) -> Device {
+    Device { name: written.name.to_str_lossy().into_owned(), required: written.required }
+}

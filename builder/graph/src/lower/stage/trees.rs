@@ -1,0 +1,118 @@
+//! What a stage starts from, and the trees that its instructions take files from. Knows no instruction but FROM.
+
+use super::Stage;
+use crate::error::{ErrorKind, Result};
+use crate::graph::{Place, VertexId, Warning};
+use crate::lower::heads::{Head, Located};
+use crate::lower::plan;
+use crate::lower::remote::{Remote, remote};
+use crate::lower::state::State;
+use crate::lower::vertices::Inputs;
+use crate::op::{ContextOp, CopyOp, FetchOp, ImageOp, Op, Source, Unpack};
+use crate::request::NamedContext;
+use rbuild_oci::Platform;
+
+impl Stage<'_, '_, '_> {
+    /// The state that the stage's FROM gives.
+    pub(super) fn start(&mut self, head: &Head<'_>) -> Result<State> {
+        match &head.base {
+            Located::Scratch => Ok(State::empty(None, self.job.platform)),
+            Located::Stage(base) => {
+                let empty = || State::empty(None, self.job.platform);
+                Ok(self.done.get(base).cloned().unwrap_or_else(empty))
+            }
+            image @ Located::Image { platform, name, .. } => {
+                self.steps += 1;
+                self.state.platform.clone_from(platform);
+                let place = self.next_step(format!("FROM {name}"));
+                let tree = self.image(image, place)?;
+                let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
+                let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
+                self.warn_platform(name, platform, &answer.config.platform(), head);
+                Ok(State::on(tree, answer.config, platform))
+            }
+            Located::Context { name, platform, .. } => self.start_on_context(&head.base, name, platform),
+        }
+    }
+
+    /// The whole of a named context as the lowest layer of a stage.
+    fn start_on_context(&mut self, located: &Located<'_>, name: &str, platform: &Platform) -> Result<State> {
+        self.steps += 1;
+        self.state.platform.clone_from(platform);
+        let place = self.next_step(format!("FROM {name}"));
+        let tree = self.tree(located)?;
+        let (inputs, input) = match tree {
+            Some(tree) => {
+                let (inputs, input) = Inputs::one(tree);
+                (inputs, Some(input))
+            }
+            None => (Inputs::none(), None),
+        };
+        let source = Source::Files { input, path: "/".to_owned(), below: None, unpack: Unpack::Never };
+        let copy =
+            CopyOp { sources: vec![source], dest: "/".to_owned(), chown: None, chmod: None, excludes: Vec::new() };
+        let id = self.work.vertices.add(Op::Copy(copy), None, inputs, place)?;
+        let mut state = State::empty(Some(id), platform);
+        state.commit(format!("FROM {name}"), crate::Origin::Layer(id), self.job.globals.epoch);
+        Ok(state)
+    }
+
+    /// The tree that files are taken from; none is an empty one.
+    pub(super) fn tree(&mut self, located: &Located<'_>) -> Result<Option<VertexId>> {
+        match located {
+            Located::Scratch => Ok(None),
+            Located::Stage(stage) => Ok(self.done.get(stage).and_then(|state| state.tree)),
+            image @ Located::Image { name, platform, .. } => {
+                let show_platform = self.job.has_many_platforms();
+                let aside = self.aside(format!("FROM {name}"));
+                let place = Place { platform: platform.clone(), show_platform, ..aside };
+                self.image(image, place)
+            }
+            Located::Context { name, context: NamedContext::Remote(address), .. } => self.remote_context(name, address),
+            Located::Context { name, .. } => self.context(Some(name)).map(Some),
+        }
+    }
+
+    /// The main context, or a directory by the name of its context.
+    pub(super) fn context(&mut self, name: Option<&str>) -> Result<VertexId> {
+        let place = self.aside(name.map_or_else(|| "context".to_owned(), |name| format!("context {name}")));
+        let op = Op::Context(ContextOp { name: name.map(str::to_owned) });
+        self.work.vertices.add(op, None, Inputs::none(), place)
+    }
+
+    fn remote_context(&mut self, name: &str, address: &str) -> Result<Option<VertexId>> {
+        let refuse = |reason| self.refuse(ErrorKind::Git { address: address.to_owned(), reason });
+        let op = match remote(address).map_err(refuse)? {
+            Remote::Git(git) => {
+                let (keep, checksum) = (git.keep_git_dir.unwrap_or(false), git.checksum.clone());
+                Op::Git(git.checkout(keep, checksum))
+            }
+            Remote::Url { .. } => {
+                Op::Fetch(FetchOp { url: address.to_owned(), name: "context".to_owned(), checksum: None })
+            }
+            Remote::Local => return Err(refuse("it is neither a repository nor a URL".to_owned())),
+        };
+        let place = self.aside(format!("context {name}: {address}"));
+        self.work.vertices.add(op, None, Inputs::none(), place).map(Some)
+    }
+
+    /// An image; one without layers is the empty tree.
+    fn image(&mut self, located: &Located<'_>, place: Place) -> Result<Option<VertexId>> {
+        let Located::Image { name, platform, .. } = located else { return Ok(None) };
+        let Some(answer) = plan::ask(self.work, self.heads, located, self.site.span) else { return Ok(None) };
+        if answer.config.rootfs.diff_ids.is_empty() {
+            return Ok(None);
+        }
+        let op = ImageOp { reference: name.clone(), digest: answer.manifest, platform: platform.clone() };
+        self.work.vertices.add(Op::Image(op), None, Inputs::none(), place).map(Some)
+    }
+
+    fn warn_platform(&mut self, name: &str, wanted: &Platform, found: &Platform, head: &Head<'_>) {
+        if wanted.os == found.os && wanted.architecture == found.architecture {
+            return;
+        }
+        let message = format!("the image {name} was asked for {wanted} and is for {found}");
+        let span = head.section.from.image.span;
+        self.work.warnings.insert(Warning { span, rule: "InvalidBaseImagePlatform", message });
+    }
+}

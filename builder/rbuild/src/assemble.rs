@@ -1,0 +1,195 @@
+//! PURE. A solved graph's layers and a target's configuration made into an image: configuration, manifest, and the id of
+//! the image that ends at each line of history.
+
+use crate::error::Result;
+use crate::solve::{Made, Storey};
+use rbuild_graph::{Origin, Row, Target, VertexId};
+use rbuild_oci::{
+    Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp, to_canonical_json,
+};
+
+/// An image for one platform, with its bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// Its id: the digest of the configuration.
+    pub id: ImageId,
+    /// The manifest's descriptor, its platform included.
+    pub manifest: Descriptor,
+    /// The manifest.
+    pub manifest_bytes: Vec<u8>,
+    /// The configuration.
+    pub config: ImageConfig,
+    /// The configuration's bytes.
+    pub config_bytes: Vec<u8>,
+    /// The images that end at each line of history but the last, oldest first.
+    pub rows: Vec<Earlier>,
+}
+
+/// An image that ends at an earlier line of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its id.
+    pub id: ImageId,
+    /// Its configuration's bytes.
+    pub config_bytes: Vec<u8>,
+}
+
+/// What became of a vertex, by its id.
+pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
+
+/// The image of a target whose files are `storeys`. Lines of history whose time nothing tells get `time`.
+pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
+    let lines = lines(target, storeys.len(), outcomes, time);
+    let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
+    let config = |last: usize, container| {
+        let line = &lines[last];
+        ImageConfig {
+            created: lines[..=last].iter().filter_map(|line| line.entry.created).max(),
+            config: container,
+            rootfs: RootFs { diff_ids: diff_ids[..line.layers.min(diff_ids.len())].to_vec(), ..RootFs::default() },
+            history: lines[..=last].iter().map(|line| line.entry.clone()).collect(),
+            ..target.config.clone()
+        }
+    };
+    let mut rows = Vec::new();
+    for (number, line) in lines.iter().enumerate().take(lines.len().saturating_sub(1)) {
+        let config_bytes = to_canonical_json(&config(number, line.container.clone()))?;
+        rows.push(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes });
+    }
+    let config = match lines.len() {
+        0 => ImageConfig { created: Some(time), ..target.config.clone() },
+        count => config(count - 1, target.config.config.clone()),
+    };
+    let config_bytes = to_canonical_json(&config)?;
+    let (manifest, manifest_bytes) = manifest(&config_bytes, storeys)?;
+    let manifest = Descriptor { platform: Some(target.platform.clone()), ..manifest };
+    Ok(Image { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config, config_bytes, rows })
+}
+
+/// The manifest of a configuration on uncompressed layers.
+pub fn manifest(config_bytes: &[u8], storeys: &[Storey]) -> Result<(Descriptor, Vec<u8>)> {
+    let layer = |storey: &Storey| {
+        Descriptor::new(MediaType::OCI_LAYER, storey.layer.diff_id.0, storey.layer.size.unwrap_or_default())
+    };
+    let config = Descriptor::of(MediaType::OCI_CONFIG, config_bytes);
+    let bytes = to_canonical_json(&Manifest::oci(config, storeys.iter().map(layer).collect()))?;
+    Ok((Descriptor::of(MediaType::OCI_MANIFEST, &bytes), bytes))
+}
+
+/// One line of the finished history.
+struct Line {
+    entry: History,
+    /// How many layers the image that ends here has.
+    layers: usize,
+    container: rbuild_oci::ContainerConfig,
+}
+
+fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestamp) -> Vec<Line> {
+    let made = |row: &Row| match row.origin {
+        Origin::Layer(vertex) => outcomes(vertex),
+        Origin::Base | Origin::Config => None,
+    };
+    let own: usize = target.history.iter().filter_map(|row| made(row)).map(|made| made.layers).sum();
+    let mut lines = base_lines(target, layers.saturating_sub(own));
+    let mut so_far = layers.saturating_sub(own);
+    let mut latest = None;
+    for row in target.history.iter().filter(|row| row.origin != Origin::Base) {
+        let made = made(row);
+        so_far += made.as_ref().map_or(0, |made| made.layers);
+        latest = made.as_ref().and_then(|made| made.created).or(latest);
+        let entry = History {
+            created: row.entry.created.or(latest).or(Some(time)),
+            empty_layer: made.is_none_or(|made| made.layers == 0),
+            ..row.entry.clone()
+        };
+        lines.push(Line { entry, layers: so_far, container: row.config.clone() });
+    }
+    lines
+}
+
+/// The history of the base as it is; where it does not account for the base's layers, a line for each of those.
+fn base_lines(target: &Target, layers: usize) -> Vec<Line> {
+    let rows: Vec<&Row> = target.history.iter().filter(|row| row.origin == Origin::Base).collect();
+    let told = rows.iter().filter(|row| !row.entry.empty_layer).count();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut so_far = 0;
+    for row in &rows {
+        so_far += usize::from(!row.entry.empty_layer && so_far < layers);
+        let entry = History { empty_layer: row.entry.empty_layer || told > layers, ..row.entry.clone() };
+        lines.push(Line { entry, layers: so_far, container: row.config.clone() });
+    }
+    if told > layers {
+        lines.clear();
+    }
+    let missing = layers - lines.last().map_or(0, |line| line.layers);
+    let container = rows.last().map_or_else(|| target.config.config.clone(), |row| row.config.clone());
+    for number in layers - missing..layers {
+        let entry = History { comment: "layer without a history".to_owned(), ..History::default() };
+        lines.push(Line { entry, layers: number + 1, container: container.clone() });
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_oci::{ContainerConfig, Platform};
+    use rbuild_store::layer::LayerRef;
+
+    fn storey(name: &str) -> Storey {
+        let diff_id = DiffId(Digest::of(name.as_bytes()));
+        let layer = LayerRef::stored(diff_id, 10);
+        Storey { layer, chain: rbuild_oci::ChainId(diff_id.0) }
+    }
+
+    fn row(created_by: &str, origin: Origin) -> Row {
+        let entry = History { created_by: created_by.to_owned(), ..History::default() };
+        Row { entry, origin, config: ContainerConfig::default() }
+    }
+
+    fn target(history: Vec<Row>) -> Target {
+        let platform = Platform::new("linux", "amd64");
+        Target { config: ImageConfig::scratch(&platform), platform, stage: String::new(), result: None, history }
+    }
+
+    const TIME: Timestamp = Timestamp::from_seconds(1000);
+
+    #[test]
+    fn steps_that_change_nothing_have_no_layer_and_times_carry_on() {
+        let rows = vec![
+            row("base", Origin::Base),
+            row("ENV", Origin::Config),
+            row("RUN a", Origin::Layer(VertexId(1))),
+            row("CMD", Origin::Config),
+            row("RUN b", Origin::Layer(VertexId(2))),
+        ];
+        let outcomes = |id: VertexId| {
+            let layers = usize::from(id.0 == 1);
+            Some(Made { layers, created: Some(Timestamp::from_seconds(2000 + i64::from(id.0))) })
+        };
+        let image = assemble(&target(rows), &[storey("base"), storey("a")], &outcomes, TIME).unwrap();
+        let seen: Vec<(bool, i64)> = image.config.history[1..]
+            .iter()
+            .map(|line| (line.empty_layer, line.created.unwrap().seconds))
+            .collect();
+        assert_eq!(seen, [(true, 1000), (false, 2001), (true, 2001), (true, 2002)]);
+        assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
+        assert_eq!(image.rows.len(), 4);
+        let after_run = ImageConfig::from_json(&image.rows[2].config_bytes).unwrap();
+        assert_eq!((after_run.rootfs.diff_ids.len(), after_run.history.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_base_without_history_gets_a_line_for_each_layer() {
+        let rows = vec![row("CMD", Origin::Config)];
+        let image = assemble(&target(rows), &[storey("a"), storey("b")], &|_| None, TIME).unwrap();
+        let with_layer = image.config.history.iter().filter(|line| !line.empty_layer).count();
+        assert_eq!((image.config.history.len(), with_layer), (3, 2));
+    }
+
+    #[test]
+    fn equal_input_gives_equal_bytes() {
+        let make = || assemble(&target(vec![row("CMD", Origin::Config)]), &[storey("a")], &|_| None, TIME).unwrap();
+        assert_eq!(make(), make());
+    }
+}

@@ -1,0 +1,198 @@
+//! COPY and ADD: selects files, keys them by their content, and packs them straight into a layer. No file system is
+//! mounted or unpacked for it.
+
+mod archive;
+mod chmod;
+
+use crate::error::Result;
+use crate::solve::layer::{self, Data};
+use crate::solve::place::{Destination, Made, Placement};
+use crate::solve::select::{self, Match, Wanted};
+use crate::solve::{Shown, Stack, Step, Value, Work, owner};
+use crate::tree::{EmptyTree, StageTree, Tree};
+use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
+use rbuild_oci::Hasher;
+use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
+
+/// Copies files onto the parent in one layer.
+pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    let mut step = Step::new(work, parent);
+    if let Some(names) = stack_names(inputs) {
+        let recipe = names.into_iter().fold(step.recipe(parent), |recipe, name| recipe.with("from", name));
+        if let Some(found) = step.look_up(recipe)? {
+            return Ok(found);
+        }
+    }
+    let trees = open(work, inputs)?;
+    let picked = copy.sources.iter().map(|source| pick(copy, source, &trees)).collect::<Result<Vec<_>>>()?;
+    if let Some(found) = step.look_up(step.recipe(parent).with("files", digest(&picked)))? {
+        return Ok(found);
+    }
+    step.begin()?;
+    let view = work.shelf.view(parent)?;
+    let archives = archive::open_all(work, &picked)?;
+    let entries = place(copy, &picked, &archives, &view, step.now().seconds)?;
+    if entries.is_empty() {
+        return step.unchanged();
+    }
+    Ok(step.keep(layer::write(work, entries)?)?.value)
+}
+
+/// What a source names, before it is placed.
+enum Picked<'a> {
+    /// Files of a tree.
+    Files { tree: &'a dyn Tree, matches: Vec<Match>, unpack: Unpack },
+    /// A heredoc.
+    Inline(&'a InlineFile),
+}
+
+/// The identities of all inputs, where every one is a stack.
+fn stack_names(inputs: &[&Value]) -> Option<Vec<String>> {
+    let name = |value: &&Value| match value {
+        Value::Files(stack, _) => Some(stack.name()),
+        Value::Tree(_) => None,
+    };
+    inputs.iter().map(name).collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())
+}
+
+/// The inputs as trees.
+fn open<'a>(work: &Work<'a>, inputs: &[&'a Value]) -> Result<Vec<Box<dyn Tree + 'a>>> {
+    let tree = |value: &&'a Value| -> Result<Box<dyn Tree + 'a>> {
+        match value {
+            Value::Files(stack, _) => Ok(Box::new(StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack))),
+            Value::Tree(tree) => Ok(Box::new(&**tree)),
+        }
+    };
+    inputs.iter().map(tree).collect()
+}
+
+fn pick<'a>(copy: &'a CopyOp, source: &'a Source, trees: &'a [Box<dyn Tree + 'a>]) -> Result<Picked<'a>> {
+    let tree = |input: &Option<Input>| -> &'a dyn Tree {
+        input.map_or(&EmptyTree as &dyn Tree, |input| &*trees[input.0 as usize])
+    };
+    let (input, path, below, unpack) = match source {
+        Source::Files { input, path, below, unpack } => (input, path.as_str(), below.as_deref(), *unpack),
+        Source::Download { input, name, unpack } => (&Some(*input), name.as_str(), None, *unpack),
+        Source::Checkout { input } => (&Some(*input), "/", None, Unpack::Never),
+        Source::Inline(file) => return Ok(Picked::Inline(file)),
+    };
+    let wanted = Wanted { path, below, excludes: &copy.excludes };
+    Ok(Picked::Files { tree: tree(input), matches: select::select(tree(input), &wanted)?, unpack })
+}
+
+/// The digest of all that is copied; heredocs stand in the definition.
+fn digest(picked: &[Picked<'_>]) -> String {
+    let mut hasher = Hasher::new();
+    for source in picked {
+        if let Picked::Files { matches, .. } = source {
+            hasher.update(select::digest(matches).as_bytes());
+        }
+    }
+    hasher.finish().to_string()
+}
+
+/// Everything placed where it belongs, as the entries of a layer.
+fn place<'a>(
+    copy: &CopyOp,
+    picked: &'a [Picked<'a>],
+    archives: &'a [Option<Archive>],
+    view: &View,
+    now: i64,
+) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
+    let owner = owner::resolve(copy.chown.as_deref(), view)?;
+    let (uid, gid) = owner.unwrap_or_default();
+    let lookup = layer::lookup(view);
+    let placement = Placement::new(&lookup, Made { uid, gid, mode: 0o755, mtime: now });
+    let mut copier = Copier { copy, owner, placement, now };
+    let mut archives = archives.iter();
+    for source in picked {
+        match source {
+            Picked::Inline(file) => copier.inline(file)?,
+            Picked::Files { tree, matches, .. } => {
+                for found in matches {
+                    match archives.next() {
+                        Some(Some(archive)) => copier.archive(archive)?,
+                        _ => copier.files(*tree, found)?,
+                    }
+                }
+            }
+        }
+    }
+    copier.placement.finish()
+}
+
+struct Copier<'p, 'a> {
+    copy: &'p CopyOp,
+    owner: Option<(u32, u32)>,
+    placement: Placement<'p, Data<'a>>,
+    now: i64,
+}
+
+impl<'a> Copier<'_, 'a> {
+    fn files(&mut self, tree: &'a dyn Tree, found: &Match) -> Result<()> {
+        let dest = self.placement.destination(self.copy.dest.as_bytes())?;
+        if !found.entry.node.is_directory() {
+            let path = self.file_path(&dest, &found.name)?;
+            return self.put(tree, &found.entry, path);
+        }
+        self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
+        for entry in &found.below {
+            let path = join_path(&dest.path, select::relative(&entry.path, &found.entry.path));
+            self.put(tree, entry, path)?;
+        }
+        Ok(())
+    }
+
+    fn inline(&mut self, file: &InlineFile) -> Result<()> {
+        let dest = self.placement.destination(self.copy.dest.as_bytes())?;
+        let path = self.file_path(&dest, file.name.as_bytes())?;
+        let node = Node::File(FileData::unread(file.content.len() as u64));
+        let entry = self.dressed(Entry { mtime: self.now, ..Entry::new(path, node, 0o644) })?;
+        self.placement.put(entry, Some(Data::Bytes(file.content.clone().into())))
+    }
+
+    fn archive(&mut self, archive: &'a Archive) -> Result<()> {
+        let mut dest = self.copy.dest.clone().into_bytes();
+        dest.push(b'/');
+        let dest = self.placement.destination(&dest)?;
+        for source in archive.entries() {
+            let mut entry = Entry { path: join_path(&dest.path, &source.path), ..source.clone() };
+            match &mut entry.node {
+                Node::Directory { implied: true, .. } => continue,
+                Node::HardLink { target } => *target = join_path(&dest.path, target),
+                _ => {}
+            }
+            let entry = self.dressed(entry)?;
+            self.placement.extract(entry, Some(Data::Archive(archive, source.clone())))?;
+        }
+        Ok(())
+    }
+
+    /// Where a single file goes: into a directory under its own name, else to the destination itself.
+    fn file_path(&self, dest: &Destination, name: &[u8]) -> Result<Vec<u8>> {
+        let is_directory = self.placement.lookup(&dest.path)?.is_some_and(|there| there.node.is_directory());
+        Ok(if dest.directory || is_directory { join_path(&dest.path, name) } else { dest.path.clone() })
+    }
+
+    fn put(&mut self, tree: &'a dyn Tree, source: &Entry, path: Vec<u8>) -> Result<()> {
+        let entry = self.dressed(Entry { path, ..source.clone() })?;
+        self.placement.put(entry, Some(Data::Tree(tree, source.clone())))
+    }
+
+    /// The entry with the owner and mode that the instruction asks for.
+    fn dressed(&self, mut entry: Entry) -> Result<Entry> {
+        if let Some((uid, gid)) = self.owner {
+            (entry.uid, entry.gid) = (uid, gid);
+        }
+        if let Some(mode) = &self.copy.chmod
+            && !matches!(entry.node, Node::Symlink { .. })
+        {
+            entry.mode = chmod::apply(mode, entry.mode, entry.node.is_directory())?;
+        }
+        Ok(entry)
+    }
+}
+
+fn not_a_directory(dest: &Destination) -> crate::error::Error {
+    crate::error::Error::DirectoryOverFile { path: rbuild_store::layer::show_path(&dest.path) }
+}

@@ -1,0 +1,80 @@
+//! A RUN as a container: who runs what, in which environment, confined how. Starts nothing.
+
+use super::mounts::Surroundings;
+use super::surroundings::{etc, file};
+use crate::error::Result;
+use crate::solve::Work;
+use crate::solve::owner::Accounts;
+use rbuild_graph::{Network, RunOp, Security};
+use rbuild_runner::{Access, Confinement, Container, InjectedFile, Stdio, docker_filter, users};
+use rbuild_store::layer::View;
+use rbuild_store::snapshot::Draft;
+
+/// Docker's size of /dev/shm.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// The container of a RUN on `draft`.
+pub(super) fn plan(
+    work: &Work<'_>,
+    run: &RunOp,
+    draft: &Draft,
+    view: &View,
+    surroundings: &Surroundings,
+) -> Result<Container> {
+    let accounts = Accounts::of(view);
+    let account = users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group)?;
+    Ok(Container {
+        rootfs: super::mounts::rootfs(draft, super::mounts::Sync::Ignored),
+        root_access: Access::ReadWrite,
+        mounts: surroundings.mounts.clone(),
+        files: files(run, surroundings)?,
+        argv: run.argv.clone(),
+        env: environment(run, &account.home, &surroundings.env),
+        cwd: run.cwd.clone().into_bytes(),
+        user: account.user,
+        hostname: run.hostname.clone().into_bytes(),
+        network: match run.network {
+            Network::None => rbuild_runner::Network::None,
+            Network::Default | Network::Host => rbuild_runner::Network::Host,
+        },
+        confinement: confinement(run)?,
+        stdio: Stdio::Captured,
+        shm_size: SHM_SIZE,
+        limits: Vec::new(),
+        init: false,
+        ids: work.ctx.ids.clone(),
+    })
+}
+
+fn confinement(run: &RunOp) -> Result<Confinement> {
+    match run.security {
+        Security::Insecure => Ok(Confinement::insecure()),
+        Security::Sandbox => {
+            let confinement = Confinement::docker();
+            let filter = docker_filter(confinement.caps)?;
+            Ok(Confinement { seccomp: Some(filter), ..confinement })
+        }
+    }
+}
+
+fn files(run: &RunOp, surroundings: &Surroundings) -> Result<Vec<InjectedFile>> {
+    let mut files = etc(&run.hostname, &run.add_hosts)?;
+    let scripts = run.scripts.iter();
+    files.extend(scripts.map(|script| file(&format!("/dev/pipes/{}", script.name), script.content.clone(), 0o755)));
+    files.extend(surroundings.files.iter().cloned());
+    Ok(files)
+}
+
+/// The process's environment: HOME of its user where nothing sets one, the proxies, secrets that are variables.
+fn environment(run: &RunOp, home: &[u8], secrets: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let has = |name: &str| run.env.iter().any(|(known, _)| known == name);
+    let line = |name: &str, value: &[u8]| [name.as_bytes(), b"=", value].concat();
+    let mut env: Vec<Vec<u8>> = run.env.iter().map(|(name, value)| line(name, value.as_bytes())).collect();
+    if !has("HOME") {
+        env.push(line("HOME", home));
+    }
+    let proxies = run.env_unkeyed.iter().filter(|(name, _)| !has(name));
+    env.extend(proxies.map(|(name, value)| line(name, value.as_bytes())));
+    env.extend(secrets.iter().map(|(name, value)| line(name, value)));
+    env
+}

@@ -1,0 +1,71 @@
+//! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
+
+mod cache_dir;
+mod container;
+mod key;
+mod mounts;
+mod output;
+mod surroundings;
+
+use crate::error::{Error, Result};
+use crate::solve::layer;
+use crate::solve::{Shown, Stack, Step, Value, Work};
+use output::StepOutput;
+use rbuild_graph::RunOp;
+use rbuild_runner::{Exit, remove_stubs};
+use rbuild_store::snapshot::{self, Place};
+
+/// Runs the process, or finds what it left the last time.
+pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    let mut step = Step::new(work, parent);
+    let recipe = key::recipe(work, &step, run, parent, inputs)?;
+    if let Some(found) = step.look_up(recipe)? {
+        return Ok(found);
+    }
+    step.begin()?;
+    let snapshots = work.ctx.snapshots.get()?;
+    let layers = work.shelf.stack_layers(parent)?;
+    snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
+    let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
+    let view = work.shelf.view(parent)?;
+
+    let surroundings = mounts::prepare(work, run, inputs, &view)?;
+    let container = container::plan(work, run, &draft, &view, &surroundings)?;
+    let mut output = StepOutput::new(work);
+    let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel)?;
+    remove_stubs(draft.written(), &outcome.stubs)?;
+    drop(surroundings);
+    judge(run, outcome.exit, output)?;
+
+    let changes = snapshots.changes(&draft, &view, work.ctx.cancel)?;
+    for note in &changes.notes {
+        work.ctx.events.note(note);
+    }
+    if changes.entries.is_empty() {
+        return step.unchanged();
+    }
+    let writer = work.ctx.store.layers().writer(work.inputs.clamp, work.ctx.cancel)?;
+    let fresh = layer::land(work, snapshot::pack(&draft, changes.entries, writer)?)?;
+    let index = work.shelf.keep(fresh.layer.diff_id, fresh.index.clone());
+    let kept = step.keep(fresh)?;
+    if let (true, Some(chain)) = (kept.fresh, kept.stack.chain()) {
+        snapshots.commit(draft, &chain, &index)?;
+    }
+    Ok(kept.value)
+}
+
+fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>) -> Result<()> {
+    if exit.is_success() {
+        return Ok(());
+    }
+    let words = run.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned());
+    Err(Error::Command {
+        command: words.collect::<Vec<_>>().join(" "),
+        outcome: match exit {
+            Exit::Code(code) => format!("exit code: {code}"),
+            Exit::Signal(signal) => format!("killed by signal {signal} (exit code: {})", exit.code()),
+        },
+        code: exit.code(),
+        tail: output.into_tail(),
+    })
+}

@@ -1,0 +1,194 @@
+//! What a RUN mounts: binds of contexts and stages, cache directories, memory, secrets, ssh agents. Mounts nothing; says
+//! what to mount, and holds what must last as long as the process.
+
+use super::cache_dir::{self, CacheDir};
+use crate::error::{Error, Result};
+use crate::solve::layer::{self, Data};
+use crate::solve::select::{self, Match, Wanted};
+use crate::solve::{Stack, Value, Work};
+use crate::tree::{StageTree, Tree};
+use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
+use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
+use rbuild_store::Bucket;
+use rbuild_store::layer::{Entry, Node, View};
+use rbuild_store::snapshot::{self, Draft, Place};
+
+/// The mounts of one process, and what they need to exist.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// What is mounted.
+    pub(super) mounts: Vec<MountSpec>,
+    /// What exists in memory only.
+    pub(super) files: Vec<InjectedFile>,
+    /// Secrets that are variables.
+    pub(super) env: Vec<(String, Vec<u8>)>,
+    drafts: Vec<Draft>,
+    caches: Vec<CacheDir>,
+}
+
+/// Whether what is written has to survive a crash of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// It does not: rbuild itself decides when a build is durable.
+    Ignored,
+    /// It does.
+    Honoured,
+}
+
+/// A draft as what the runner mounts.
+pub(crate) fn rootfs(draft: &Draft, sync: Sync) -> Rootfs {
+    match draft.rootfs() {
+        snapshot::Rootfs::Directory(path) => Rootfs::Bind(path.clone()),
+        snapshot::Rootfs::Overlay { lowers, upper, work, userxattr } => Rootfs::Overlay(Overlay {
+            lowers: lowers.clone(),
+            upper: upper.clone(),
+            work: work.clone(),
+            volatile: sync == Sync::Ignored,
+            userxattr: *userxattr,
+        }),
+    }
+}
+
+/// Makes ready what the mounts of a RUN show.
+pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], _: &View) -> Result<Surroundings> {
+    let mut surroundings = Surroundings::default();
+    for mount in &run.mounts {
+        match mount {
+            Mount::Bind(bind) => surroundings.bind(work, bind, inputs)?,
+            Mount::Cache(cache) => surroundings.cache(work, cache, inputs)?,
+            Mount::Tmpfs(tmpfs) => surroundings.tmpfs(tmpfs),
+            Mount::Secret(secret) => surroundings.secret(work, secret)?,
+            Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
+        }
+    }
+    Ok(surroundings)
+}
+
+impl Surroundings {
+    fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value]) -> Result<()> {
+        let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
+        let Some(input) = bind.input else {
+            self.mount(Source::Tmpfs { size: None, mode: 0o755 }, &bind.target, access);
+            return Ok(());
+        };
+        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source)?;
+        let source = match (rootfs(&draft, Sync::Ignored), file) {
+            (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
+            (Rootfs::Overlay(Overlay { lowers, .. }), Some(name)) => {
+                let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
+                Source::Path(top.join(name))
+            }
+            (Rootfs::Bind(path), None) => Source::Path(path),
+            (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
+        };
+        self.mount(source, &bind.target, access);
+        self.drafts.push(draft);
+        Ok(())
+    }
+
+    fn cache(&mut self, work: &Work<'_>, cache: &CacheMount, inputs: &[&Value]) -> Result<()> {
+        let dir = cache_dir::take(&work.ctx.store.dir(Bucket::Mounts), cache, work.ctx.cancel)?;
+        if let (true, Some(input)) = (dir.fresh, cache.input) {
+            let fill = stack_of(work, inputs[input.0 as usize], &cache.source)?;
+            work.ctx.store.layers().unpack_into(&fill.diff_ids(), &dir.path, work.ctx.snapshots.ownership(), work.ctx.cancel)?;
+        }
+        let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
+        self.mount(Source::Path(dir.path.clone()), &cache.target, access);
+        self.caches.push(dir);
+        Ok(())
+    }
+
+    fn tmpfs(&mut self, tmpfs: &TmpfsMount) {
+        let access = if tmpfs.read_only { Access::ReadOnly } else { Access::ReadWrite };
+        let size = (tmpfs.size > 0).then_some(tmpfs.size);
+        self.mount(Source::Tmpfs { size, mode: 0o1777 }, &tmpfs.target, access);
+    }
+
+    fn secret(&mut self, work: &Work<'_>, secret: &SecretMount) -> Result<()> {
+        let Some(content) = (work.inputs.secret)(&secret.id)? else {
+            if secret.required {
+                return Err(missing("secret", &secret.id));
+            }
+            return Ok(());
+        };
+        if let Some(name) = &secret.env {
+            self.env.push((name.clone(), content.clone()));
+        }
+        if let Some(target) = &secret.target {
+            self.files.push(InjectedFile {
+                path: target.clone().into_bytes(),
+                content,
+                mode: secret.mode,
+                uid: secret.uid,
+                gid: secret.gid,
+                access: Access::ReadOnly,
+            });
+        }
+        Ok(())
+    }
+
+    fn ssh(&mut self, work: &Work<'_>, ssh: &SshMount) -> Result<()> {
+        match (work.inputs.ssh)(&ssh.id) {
+            Some(socket) => self.mount(Source::Path(socket), &ssh.target, Access::ReadWrite),
+            None if ssh.required => return Err(missing("ssh", &ssh.id)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn mount(&mut self, source: Source, target: &str, access: Access) {
+        let target = target.as_bytes().to_vec();
+        self.mounts.push(MountSpec { source, target, access, propagation: Propagation::Private });
+    }
+}
+
+fn missing(what: &str, id: &str) -> Error {
+    Error::Step(format!("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…"))
+}
+
+/// A place that shows `source` of an input, and the name of the file in it where it is a single file.
+fn shown(work: &Work<'_>, value: &Value, source: &str) -> Result<(Draft, Option<String>)> {
+    let whole = matches!(value, Value::Files(..)) && source == "/";
+    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source)? };
+    let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
+    snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
+    Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
+}
+
+fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {
+    pick(work, value, source).map(|(stack, _)| stack)
+}
+
+/// What lies at `source` of an input as a stack of its own: the contents of a directory, or a file called `file`.
+fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<String>)> {
+    const FILE: &str = "file";
+    let stage;
+    let tree: &dyn Tree = match value {
+        Value::Files(stack, _) => {
+            stage = StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack);
+            &stage
+        }
+        Value::Tree(tree) => &**tree,
+    };
+    let matches = select::select(tree, &Wanted { path: source, below: None, excludes: &[] })?;
+    let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
+        return Ok((Stack::default(), None));
+    };
+    let data = |source: Entry, path: Vec<u8>| -> (Entry, Option<Data<'_>>) {
+        let data = matches!(source.node, Node::File(_)).then(|| Data::Tree(tree, source.clone()));
+        (Entry { path, ..source }, data)
+    };
+    let (entries, file) = if entry.node.is_directory() {
+        let base = entry.path.clone();
+        let inside = below.into_iter().map(|found| {
+            let path = select::relative(&found.path, &base).to_vec();
+            data(found, path)
+        });
+        (std::iter::once((Entry { path: Vec::new(), ..entry }, None)).chain(inside).collect(), None)
+    } else {
+        (vec![data(entry, FILE.into())], Some(FILE.to_owned()))
+    };
+    let fresh = layer::write(work, entries)?;
+    work.shelf.keep(fresh.layer.diff_id, fresh.index);
+    Ok((Stack::default().with(fresh.layer), file))
+}

@@ -1,0 +1,212 @@
+//! A directory of this machine as a tree: what `.dockerignore` leaves out is not there, everything belongs to root, and
+//! extended attributes stay behind. Knows no destination.
+
+use super::Tree;
+use crate::error::Result;
+use dockerfile_parser::ignore::{Carry, Matcher};
+use rayon::prelude::*;
+use rbuild_oci::{Cancel, Digest, Hasher};
+use rbuild_store::layer::{Entry, FileData, Node, is_below, split_path};
+use rbuild_store::{FileCache, FileKind, Meta, RootDir, WalkEntry};
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+
+/// A context, or any directory that is read like one.
+pub struct ContextTree {
+    name: String,
+    root: RootDir,
+    ignore: Matcher,
+    ignore_name: String,
+    remembered: Mutex<FileCache>,
+    cancel: Cancel,
+}
+
+impl ContextTree {
+    /// The directory `root`, called `name` in messages; `ignore` comes from the file `ignore_name`, and `remembered`
+    /// knows digests of files from before.
+    pub fn new(
+        name: impl Into<String>,
+        root: RootDir,
+        (ignore_name, ignore): (String, Matcher),
+        remembered: FileCache,
+        cancel: Cancel,
+    ) -> Self {
+        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel }
+    }
+
+    /// Writes down the digests that were read, for the next build.
+    pub fn remember(&self) -> Result<()> {
+        Ok(self.remembered.lock().unwrap_or_else(PoisonError::into_inner).save()?)
+    }
+
+    fn carry_of(&self, directory: &[u8]) -> Carry {
+        let ends = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let ends = ends.chain((!directory.is_empty()).then_some(directory.len()));
+        ends.fold(Carry::default(), |carry, end| self.ignore.enter(&carry, &directory[..end]).1)
+    }
+
+    fn entry(&self, path: &[u8], meta: &Meta, link: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Entry>> {
+        let node = match meta.kind {
+            FileKind::Directory => Node::DIRECTORY,
+            FileKind::File => Node::File(FileData {
+                digest: self.known(path, meta).unwrap_or(FileData::UNREAD),
+                ..FileData::unread(meta.size)
+            }),
+            FileKind::Symlink => Node::Symlink { target: link()? },
+            FileKind::Fifo => Node::Fifo,
+            FileKind::CharDevice => Node::CharDevice(meta.rdev.into()),
+            FileKind::BlockDevice => Node::BlockDevice(meta.rdev.into()),
+            FileKind::Socket => return Ok(None),
+        };
+        Ok(Some(Entry { mtime: meta.mtime.seconds, ..Entry::new(path, node, meta.mode) }))
+    }
+
+    fn known(&self, path: &[u8], meta: &Meta) -> Option<Digest> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(path, meta)
+    }
+
+    fn read_digest(&self, path: &[u8]) -> Result<(Meta, Digest)> {
+        let before = self.root.stat(path)?;
+        let mut file = self.root.open_file(path)?;
+        let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
+        loop {
+            self.cancel.check()?;
+            let read = file.read(&mut buffer).map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
+            if read == 0 {
+                return Ok((before, hasher.finish()));
+            }
+            hasher.update(&buffer[..read]);
+        }
+    }
+}
+
+impl Tree for ContextTree {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
+        let meta = match self.root.stat(path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        let ignored = !path.is_empty() && self.ignore.matches(path).is_some_and(|verdict| verdict.ignored);
+        if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
+            return Ok(None);
+        }
+        self.entry(path, &meta, || Ok(self.root.readlink(path)?))
+    }
+
+    fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let mut names = Vec::new();
+        for entry in self.root.list(directory)? {
+            if self.lookup(&rbuild_store::layer::join_path(directory, &entry.name))?.is_some() {
+                names.push(entry.name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
+        let mut walk = Scan::new(self, directory);
+        let mut raw = self.root.walk(directory)?;
+        while let Some(found) = raw.next() {
+            self.cancel.check()?;
+            if walk.take(&found?)? == Below::Skip {
+                raw.skip_dir();
+            }
+        }
+        Ok(walk.entries)
+    }
+
+    fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
+        let unread: Vec<(usize, Vec<u8>)> = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| matches!(&entry.node, Node::File(data) if data.digest == FileData::UNREAD))
+            .map(|(at, entry)| (at, entry.path.clone()))
+            .collect();
+        let read: Vec<_> =
+            unread.par_iter().map(|(at, path)| Ok((*at, self.read_digest(path)?))).collect::<Result<_>>()?;
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, (meta, digest)) in read {
+            let entry = &mut entries[at];
+            remembered.put(&entry.path, &meta, digest);
+            entry.node = Node::File(FileData { digest, ..FileData::unread(meta.size) });
+        }
+        Ok(())
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(self.root.open_file(&entry.path)?))
+    }
+
+    fn why_missing(&self, path: &[u8]) -> Option<String> {
+        let path = super::clean(path);
+        let verdict = self.ignore.matches(&path).filter(|verdict| verdict.ignored)?;
+        self.root.stat(&path).is_ok().then(|| format!("it is left out by {} line {}", self.ignore_name, verdict.line))
+    }
+}
+
+/// Whether a walk goes into a directory.
+#[derive(PartialEq, Eq)]
+enum Below {
+    Enter,
+    Skip,
+}
+
+/// One walk: which directories it is in, and what it found.
+struct Scan<'a> {
+    tree: &'a ContextTree,
+    base: &'a [u8],
+    open: Vec<Open>,
+    entries: Vec<Entry>,
+}
+
+/// A directory the walk is in.
+struct Open {
+    path: Vec<u8>,
+    carry: Carry,
+    /// The directory itself, while it is ignored and nothing in it has been found that is not.
+    pending: Option<Entry>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(tree: &'a ContextTree, base: &'a [u8]) -> Self {
+        let top = Open { path: base.to_vec(), carry: tree.carry_of(base), pending: None };
+        Self { tree, base, open: vec![top], entries: Vec::new() }
+    }
+
+    fn take(&mut self, found: &WalkEntry) -> Result<Below> {
+        let path = if self.base.is_empty() { found.path.clone() } else { [self.base, b"/", &found.path].concat() };
+        while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
+            self.open.pop();
+        }
+        let entry = self.tree.entry(&path, &found.meta, || Ok(found.dir().readlink(split_path(&path).1)?))?;
+        let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
+        if !entry.node.is_directory() {
+            let verdict = self.tree.ignore.entry(&above.carry, &path);
+            if !verdict.is_some_and(|verdict| verdict.ignored) {
+                self.keep(entry);
+            }
+            return Ok(Below::Enter);
+        }
+        let (verdict, carry) = self.tree.ignore.enter(&above.carry, &path);
+        let ignored = verdict.is_some_and(|verdict| verdict.ignored);
+        if ignored && !self.tree.ignore.could_reinclude_below(&path, &carry) {
+            return Ok(Below::Skip);
+        }
+        if ignored {
+            self.open.push(Open { path, carry, pending: Some(entry) });
+        } else {
+            self.keep(entry);
+            self.open.push(Open { path, carry, pending: None });
+        }
+        Ok(Below::Enter)
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        self.entries.extend(self.open.iter_mut().filter_map(|open| open.pending.take()));
+        self.entries.push(entry);
+    }
+}

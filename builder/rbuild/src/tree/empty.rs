@@ -1,0 +1,36 @@
+//! A tree without files: what is copied from `scratch`.
+
+use super::Tree;
+use crate::error::{Error, Result};
+use rbuild_store::layer::{Entry, show_path};
+use std::io::Read;
+
+/// No files.
+#[derive(Clone, Copy, Debug)]
+pub struct EmptyTree;
+
+impl Tree for EmptyTree {
+    fn name(&self) -> &'static str {
+        "scratch"
+    }
+
+    fn lookup(&self, _: &[u8]) -> Result<Option<Entry>> {
+        Ok(None)
+    }
+
+    fn list(&self, _: &[u8]) -> Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+
+    fn walk(&self, _: &[u8]) -> Result<Vec<Entry>> {
+        Ok(Vec::new())
+    }
+
+    fn digest_all(&self, _: &mut [Entry]) -> Result<()> {
+        Ok(())
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+        Err(Error::NotFound { path: show_path(&entry.path), place: self.name().to_owned(), hint: None })
+    }
+}

@@ -1,0 +1,279 @@
+//! What to run and in what surroundings, as plain data. Knows no system call and no build step.
+//!
+//! Paths inside the container are bytes, absolute from its root; paths of the host are `PathBuf`s.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::caps::Caps;
+use crate::seccomp::SockFilter;
+use crate::userns::IdMap;
+
+/// One process and everything around it.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// What `/` is.
+    pub rootfs: Rootfs,
+    /// Whether `/` itself is read-only (mounts below it keep their own access).
+    pub root_access: Access,
+    /// Mounts over the rootfs, mounted parents first; of two with one target the later one is seen.
+    pub mounts: Vec<MountSpec>,
+    /// Files that exist in memory only, mounted over their paths.
+    pub files: Vec<InjectedFile>,
+    /// The program and its arguments; a program without `/` is looked up in the container's `PATH`.
+    pub argv: Vec<Vec<u8>>,
+    /// `KEY=value`; the whole environment, nothing is added.
+    pub env: Vec<Vec<u8>>,
+    /// Working directory inside the container; must exist.
+    pub cwd: Vec<u8>,
+    /// Who runs it.
+    pub user: User,
+    /// Host name in its own UTS namespace.
+    pub hostname: Vec<u8>,
+    /// Which network it sees.
+    pub network: Network,
+    /// What it may do.
+    pub confinement: Confinement,
+    /// Where its input comes from and its output goes.
+    pub stdio: Stdio,
+    /// Size of `/dev/shm` in bytes.
+    pub shm_size: u64,
+    /// Resource limits; a value above the hard limit this process already has is lowered to it, never raised.
+    pub limits: Vec<Limit>,
+    /// Whether pid 1 is a small reaper that forwards signals, with the program as its child.
+    pub init: bool,
+    /// The user namespace this program runs in; see [`IdMap::current`].
+    pub ids: IdMap,
+}
+
+/// What the container sees as `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rootfs {
+    /// Layers below a writable directory.
+    Overlay(Overlay),
+    /// A directory of the host as it is, with the mounts below it.
+    Bind(PathBuf),
+}
+
+/// An overlay mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    /// Read-only directories, **topmost first** (the order of overlayfs's `lowerdir=`); none makes `upper` a plain
+    /// bind. The kernel takes at most 500.
+    pub lowers: Vec<PathBuf>,
+    /// What is written.
+    pub upper: PathBuf,
+    /// An empty directory on the same filesystem as `upper`, fresh for every run.
+    pub work: PathBuf,
+    /// Whether fsync may be ignored; upper and work are then good for this one mount.
+    pub volatile: bool,
+    /// Whether overlay's marks are kept in `user.overlay.*` instead of `trusted.overlay.*`.
+    pub userxattr: bool,
+}
+
+/// Whether a mount may be written through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads and writes.
+    ReadWrite,
+    /// Reads only; applies to mounts below too.
+    ReadOnly,
+}
+
+/// One mount over the rootfs.
+#[derive(Clone, Debug)]
+pub struct MountSpec {
+    /// What is mounted.
+    pub source: Source,
+    /// Where, from the container's root; symlinks are followed inside the rootfs and never out of it. Created when
+    /// missing, and then reported as a [`crate::Stub`].
+    pub target: Vec<u8>,
+    /// Whether it may be written.
+    pub access: Access,
+    /// How later mounts travel between it and its source.
+    pub propagation: Propagation,
+}
+
+/// What a mount shows.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file or directory of the host, with the mounts below it.
+    Path(PathBuf),
+    /// A file or directory of the host, opened by the caller.
+    Fd(Arc<OwnedFd>),
+    /// Memory.
+    Tmpfs {
+        /// Most bytes it may hold; the kernel's default (half of memory) when `None`.
+        size: Option<u64>,
+        /// Permission bits of its root.
+        mode: u32,
+    },
+    /// An overlay of its own: a writable view whose writes land in its upper directory.
+    Overlay(Overlay),
+}
+
+/// Mount propagation (`mount_namespaces(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Propagation {
+    /// Nothing travels.
+    Private,
+    /// Mounts made at the source later appear in the container.
+    Slave,
+    /// Both ways.
+    Shared,
+}
+
+/// A file in memory, mounted over `path`. Its content never touches a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InjectedFile {
+    /// Where, from the container's root.
+    pub path: Vec<u8>,
+    /// The whole content.
+    pub content: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner inside the container.
+    pub uid: u32,
+    /// Group inside the container.
+    pub gid: u32,
+    /// Whether it may be written (the writes are lost with the container).
+    pub access: Access,
+}
+
+/// Numeric identity of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// User id inside the container.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// Supplementary group ids, sorted; need not name `gid`.
+    pub groups: Vec<u32>,
+}
+
+/// Which network a container sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// The network of this process.
+    Host,
+    /// A namespace of its own with nothing but `lo`, up.
+    None,
+}
+
+/// What a process may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confinement {
+    /// Bounding set, and what user 0 holds; less where this program itself holds less.
+    pub caps: Caps,
+    /// A compiled seccomp filter; none lets every call through.
+    pub seccomp: Option<Vec<SockFilter>>,
+    /// Whether set-user-id programs and file capabilities are without effect.
+    pub no_new_privileges: bool,
+    /// Paths that read as empty.
+    pub masked: Vec<Vec<u8>>,
+    /// Paths that cannot be written.
+    pub read_only: Vec<Vec<u8>>,
+    /// Access of `/sys` and its control groups.
+    pub sys: Access,
+}
+
+/// Standard streams of the process.
+#[derive(Clone, Debug)]
+pub enum Stdio {
+    /// Empty input; output through pipes into [`crate::Output`].
+    Captured,
+    /// Input from this file; output through pipes into [`crate::Output`].
+    Input(Arc<OwnedFd>),
+    /// These files as they are, in the order stdin, stdout, stderr.
+    Inherited([Arc<OwnedFd>; 3]),
+    /// A terminal of the container's own.
+    Terminal(Terminal),
+}
+
+/// The outer side of a container's terminal; what the terminal prints goes to [`crate::Output`] as stdout.
+#[derive(Clone, Debug)]
+pub struct Terminal {
+    /// Where keystrokes come from: put into raw mode while the container runs when it is a terminal.
+    pub input: Arc<OwnedFd>,
+    /// Readable when the size of `input` has changed (e.g. the pipe of a SIGWINCH handler); drained by the runner.
+    pub resized: Option<Arc<OwnedFd>>,
+}
+
+/// A resource limit (`getrlimit(2)`); `None` is unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Which resource.
+    pub resource: Resource,
+    /// What is enforced.
+    pub soft: Option<u64>,
+    /// How far the process may raise the soft value itself.
+    pub hard: Option<u64>,
+}
+
+/// Resources that can be limited, named as `docker run --ulimit` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Resource {
+    Core,
+    Cpu,
+    Data,
+    Fsize,
+    Locks,
+    Memlock,
+    Msgqueue,
+    Nice,
+    Nofile,
+    Nproc,
+    Rss,
+    Rtprio,
+    Rttime,
+    Sigpending,
+    Stack,
+}
+
+impl Confinement {
+    /// Docker's defaults as a build uses them: 14 capabilities, set-user-id programs work (sudo in a RUN), `/proc` and
+    /// `/sys` masked. The seccomp filter is the caller's to add.
+    pub fn docker() -> Self {
+        Self {
+            caps: Caps::docker_default(),
+            seccomp: None,
+            no_new_privileges: false,
+            masked: MASKED.iter().map(|path| path.as_bytes().to_vec()).collect(),
+            read_only: READ_ONLY.iter().map(|path| path.as_bytes().to_vec()).collect(),
+            sys: Access::ReadOnly,
+        }
+    }
+
+    /// Nothing withheld that this program holds itself: `RUN --security=insecure`.
+    pub fn insecure() -> Self {
+        Self {
+            caps: Caps::ALL,
+            seccomp: None,
+            no_new_privileges: false,
+            masked: Vec::new(),
+            read_only: Vec::new(),
+            sys: Access::ReadWrite,
+        }
+    }
+}
+
+/// What Docker hides.
+const MASKED: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
+/// What Docker protects from writes.
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];

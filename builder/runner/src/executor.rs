@@ -1,0 +1,101 @@
+//! The one way to run a process: [`Executor`], and what goes in and comes out of a run. Knows no namespace.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rbuild_oci::Cancel;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::container::Container;
+use crate::error::Result;
+use crate::stub::Stub;
+
+/// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
+pub trait Executor: Send + Sync {
+    /// Runs the container to its end and streams what it prints. A process that ends badly is an [`Outcome`], not an
+    /// error; errors are what kept it from starting ([`crate::Error::exit_code`] has the shell's number for them),
+    /// what `output` refused, or [`crate::Error::Canceled`] within a second of `cancel` being raised. Nothing of the
+    /// container runs or stays mounted when this returns.
+    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome>;
+}
+
+/// Where a container's output goes, live.
+pub trait Output {
+    /// Some bytes of one stream, cut anywhere; an error ends the container.
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()>;
+
+    /// The process is about to exec; called once, before any output.
+    fn started(&mut self, process: &Process) {
+        let _ = process;
+    }
+}
+
+/// Which stream of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// File descriptor 1, and all that a terminal shows.
+    Stdout,
+    /// File descriptor 2.
+    Stderr,
+}
+
+/// Pid 1 of a running container; clones name the same process and stay harmless after its end.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pid: u32,
+    pidfd: Arc<OwnedFd>,
+}
+
+/// What is left of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How the process ended.
+    pub exit: Exit,
+    /// Mount points that were made in the rootfs, in the order of creation; see [`crate::remove_stubs`].
+    pub stubs: Vec<Stub>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(u8),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// The shell's number: the code, or 128 + the signal.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Whether it exited with 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl Process {
+    /// A process by its number and its pidfd.
+    pub(crate) fn new(pid: u32, pidfd: Arc<OwnedFd>) -> Self {
+        Self { pid, pidfd }
+    }
+
+    /// Its number in this program's pid namespace.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Sends it a signal; a process that has ended is no error.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        match pidfd_send_signal(self.pidfd.as_fd(), signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

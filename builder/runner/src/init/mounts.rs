@@ -1,0 +1,340 @@
+//! Steps that mount something: the rootfs, fresh filesystems, binds, devices and files in memory. Knows no user and
+//! no program.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, makedev, mknodat, openat, symlinkat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags as Flags, MountPropagationFlags, MoveMountFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, mount_change,
+    move_mount, unmount,
+};
+
+use super::target::{Kind, find, find_or_make};
+use super::{Files, c_string};
+use crate::container::{Overlay, Propagation};
+use crate::plan::{BindSource, MountFlags, Otherwise};
+use crate::stub::Stub;
+use crate::sys::{self, MountAttributes};
+use crate::tree::clone_tree;
+
+/// Mounts made so far.
+#[derive(Debug)]
+pub(super) struct Mounts {
+    root: Option<OwnedFd>,
+    store: Option<OwnedFd>,
+    held: Files,
+    passed: Files,
+    files: u32,
+    stubs: Vec<Stub>,
+}
+
+/// A filesystem to make.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh<'a> {
+    pub(super) fs: &'a [u8],
+    pub(super) options: &'a [(Vec<u8>, Vec<u8>)],
+    pub(super) flags: MountFlags,
+}
+
+/// Who a file in memory belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner {
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// Cuts this mount namespace off from the host's.
+pub(super) fn make_private() -> io::Result<()> {
+    Ok(mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?)
+}
+
+impl Mounts {
+    pub(super) fn new(files: Vec<OwnedFd>) -> Self {
+        let passed = files.into_iter().map(Some).collect();
+        Self { root: None, store: None, held: Vec::new(), passed, files: 0, stubs: Vec::new() }
+    }
+
+    /// The rootfs; before it is mounted, the host's.
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_ref().map_or(CWD, AsFd::as_fd)
+    }
+
+    /// Files passed with the plan.
+    pub(super) fn passed(&mut self) -> &mut Files {
+        &mut self.passed
+    }
+
+    /// Mount points made so far, given away.
+    pub(super) fn take_stubs(&mut self) -> Vec<Stub> {
+        std::mem::take(&mut self.stubs)
+    }
+
+    pub(super) fn hold(&mut self, path: &[u8]) -> io::Result<()> {
+        self.held.push(Some(clone_tree(CWD, path)?));
+        Ok(())
+    }
+
+    /// Lies under the rootfs on `/`, so that the container never sees it and it goes with the host's mounts.
+    pub(super) fn file_store(&mut self) -> io::Result<()> {
+        let options = [(b"mode".to_vec(), b"700".to_vec())];
+        let flags = MountFlags::NOSUID.and(MountFlags::NODEV).and(MountFlags::NOEXEC);
+        self.store = Some(on_root(fresh(&Fresh { fs: b"tmpfs", options: &options, flags })?)?);
+        Ok(())
+    }
+
+    pub(super) fn overlay_root(&mut self, recipe: &Overlay) -> io::Result<()> {
+        self.root = Some(on_root(overlay(recipe)?)?);
+        Ok(())
+    }
+
+    pub(super) fn bind_root(&mut self, path: &[u8]) -> io::Result<()> {
+        self.root = Some(on_root(clone_tree(CWD, path)?)?);
+        Ok(())
+    }
+
+    /// A fresh filesystem at `target`, or what is to be done where the kernel refuses one.
+    pub(super) fn mount(&mut self, what: &Fresh<'_>, target: &[u8], otherwise: &Otherwise) -> io::Result<()> {
+        if *otherwise == Otherwise::Skip && target.starts_with(b"/sys/") && find(self.root(), target)?.is_none() {
+            return Ok(());
+        }
+        match (fresh(what), otherwise) {
+            (Ok(mounted), _) => self.attach(&mounted, target, Kind::Directory),
+            (Err(_), Otherwise::Skip) => Ok(()),
+            (Err(_), Otherwise::Bind { path }) => {
+                let source = BindSource::Path { path: path.clone() };
+                self.bind(&source, target, what.flags, Propagation::Private)
+            }
+            (Err(error), Otherwise::Fail) => Err(error),
+        }
+    }
+
+    pub(super) fn overlay(&mut self, recipe: &Overlay, target: &[u8], flags: MountFlags) -> io::Result<()> {
+        let mounted = if recipe.lowers.is_empty() {
+            clone_tree(CWD, recipe.upper.as_os_str().as_bytes())?
+        } else {
+            overlay(recipe)?
+        };
+        set_flags(&mounted, flags)?;
+        self.attach(&mounted, target, Kind::Directory)
+    }
+
+    pub(super) fn bind(
+        &mut self,
+        source: &BindSource,
+        target: &[u8],
+        flags: MountFlags,
+        propagation: Propagation,
+    ) -> io::Result<()> {
+        let take = |files: &mut Files, index: u32| files.get_mut(index as usize).and_then(Option::take);
+        let mounted = match source {
+            BindSource::Path { path } => clone_tree(CWD, path)?,
+            BindSource::Passed { index } => take(&mut self.passed, *index).ok_or(Errno::BADF)?,
+            BindSource::Held { index } => take(&mut self.held, *index).ok_or(Errno::BADF)?,
+        };
+        let propagation = match propagation {
+            Propagation::Private => MountPropagationFlags::PRIVATE,
+            Propagation::Slave => MountPropagationFlags::DOWNSTREAM,
+            Propagation::Shared => MountPropagationFlags::SHARED,
+        };
+        set_attributes(&mounted, flags, propagation)?;
+        let kind = match FileType::from_raw_mode(fstat(&mounted)?.st_mode) {
+            FileType::Directory => Kind::Directory,
+            _ => Kind::File,
+        };
+        self.attach(&mounted, target, kind)
+    }
+
+    /// A node where the kernel lets us make one that works, else the host's.
+    pub(super) fn device(&mut self, path: &[u8], major: u32, minor: u32) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        let mode = Mode::from_raw_mode(0o666);
+        match mknodat(&parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(_) => {
+                let source = BindSource::Path { path: path.to_vec() };
+                self.bind(&source, path, MountFlags::NOSUID.and(MountFlags::NOEXEC), Propagation::Private)
+            }
+        }
+    }
+
+    pub(super) fn link(&mut self, path: &[u8], to: &[u8]) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        match symlinkat(to, &parent, name) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    pub(super) fn file(&mut self, path: &[u8], content: &[u8], owner: &Owner, flags: MountFlags) -> io::Result<()> {
+        let store = self.store.as_ref().ok_or(Errno::BADF)?;
+        self.files += 1;
+        let name = self.files.to_string();
+        let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let mut file = std::fs::File::from(openat(store, name.as_str(), create, Mode::from_raw_mode(0o600))?);
+        io::Write::write_all(&mut file, content)?;
+        fchown(&file, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))?;
+        fchmod(&file, Mode::from_raw_mode(owner.mode))?;
+        let mounted = clone_tree(store, name.as_bytes())?;
+        set_flags(&mounted, flags)?;
+        self.attach(&mounted, path, Kind::File)
+    }
+
+    /// Makes the rootfs `/` and lets go of everything else.
+    pub(super) fn pivot(&mut self) -> io::Result<()> {
+        let root = self.root.as_ref().ok_or(Errno::BADF)?;
+        rustix::process::fchdir(root)?;
+        rustix::process::pivot_root(".", ".")?;
+        unmount(".", UnmountFlags::DETACH)?;
+        rustix::process::chdir("/")?;
+        self.held.clear();
+        self.store = None;
+        Ok(())
+    }
+
+    /// The directory of a path in `/dev` and the name in it.
+    fn parent<'p>(&mut self, path: &'p [u8]) -> io::Result<(OwnedFd, &'p [u8])> {
+        let cut = path.iter().rposition(|&b| b == b'/').ok_or(Errno::INVAL)?;
+        let place = find_or_make(self.root(), &path[..cut], Kind::Directory)?;
+        self.stubs.extend(place.stubs);
+        Ok((place.fd, &path[cut + 1..]))
+    }
+
+    fn attach(&mut self, mounted: &OwnedFd, target: &[u8], kind: Kind) -> io::Result<()> {
+        let place = find_or_make(self.root(), target, kind)?;
+        self.stubs.extend(place.stubs);
+        move_to(mounted, &place.fd)
+    }
+}
+
+/// A detached new filesystem.
+pub(super) fn fresh(what: &Fresh<'_>) -> io::Result<OwnedFd> {
+    let context = fsopen(what.fs, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", what.fs).or_else(|_| fsconfig_set_string(&context, "source", "none"))?;
+    for (key, value) in what.options {
+        set_option(&context, key, value)?;
+    }
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attr_flags(what.flags))?)
+}
+
+fn set_option(context: &OwnedFd, key: &[u8], value: &[u8]) -> io::Result<()> {
+    if value.is_empty() { Ok(fsconfig_set_flag(context, key)?) } else { Ok(fsconfig_set_string(context, key, value)?) }
+}
+
+/// A detached overlay. Kernels before 6.5 take their layers through mount(2) only.
+fn overlay(recipe: &Overlay) -> io::Result<OwnedFd> {
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", "overlay")?;
+    let (mut keep, mut lowers) = (Vec::new(), recipe.lowers.iter());
+    if let Some(first) = lowers.next() {
+        match set_layer(&context, "lowerdir+", first, &mut keep) {
+            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+                return overlay_before_6_5(recipe);
+            }
+            other => other?,
+        }
+    }
+    lowers.try_for_each(|lower| set_layer(&context, "lowerdir+", lower, &mut keep))?;
+    set_layer(&context, "upperdir", &recipe.upper, &mut keep)?;
+    set_layer(&context, "workdir", &recipe.work, &mut keep)?;
+    for option in overlay_options(recipe) {
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        set_option(&context, key.as_bytes(), value.as_bytes())?;
+    }
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+}
+
+fn overlay_options(recipe: &Overlay) -> Vec<&'static str> {
+    // With user.* marks the kernel refuses "off", which means the same to a writer.
+    let redirect = if recipe.userxattr { "redirect_dir=nofollow" } else { "redirect_dir=off" };
+    let mut options = vec![redirect, "metacopy=off", "index=off", "xino=off"];
+    options.extend(recipe.volatile.then_some("volatile"));
+    options.extend(recipe.userxattr.then_some("userxattr"));
+    options
+}
+
+/// A string of fsconfig(2) has at most 255 bytes; a longer path goes by descriptor, kept open until the mount is made.
+fn set_layer(context: &OwnedFd, key: &str, path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<()> {
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.len() <= 255 {
+        return Ok(fsconfig_set_string(context, key, bytes)?);
+    }
+    let short = by_descriptor(path, keep)?;
+    Ok(fsconfig_set_string(context, key, short.as_str())?)
+}
+
+fn by_descriptor(path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<String> {
+    let fd = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let short = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    keep.push(fd);
+    Ok(short)
+}
+
+/// By mount(2), whose options fit in one page: every directory goes by descriptor, which also spares the escaping.
+fn overlay_before_6_5(recipe: &Overlay) -> io::Result<OwnedFd> {
+    let mut keep = Vec::new();
+    let mut lowers = Vec::new();
+    for lower in &recipe.lowers {
+        lowers.push(by_descriptor(lower, &mut keep)?);
+    }
+    let upper = by_descriptor(&recipe.upper, &mut keep)?;
+    let work = by_descriptor(&recipe.work, &mut keep)?;
+    let fixed = overlay_options(recipe).join(",");
+    let options =
+        c_string(format!("lowerdir={},upperdir={upper},workdir={work},{fixed}", lowers.join(":")).as_bytes())?;
+    mount("overlay", "/", "overlay", Flags::empty(), Some(options.as_c_str()))?;
+    // The new mount is the topmost on "/": found by stepping out of the root and back.
+    let top = rustix::fs::openat2(
+        CWD,
+        "/..",
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        rustix::fs::ResolveFlags::empty(),
+    )?;
+    let detached = clone_tree(&top, b"")?;
+    unmount(format!("/proc/self/fd/{}", top.as_raw_fd()).as_str(), UnmountFlags::DETACH)?;
+    Ok(detached)
+}
+
+/// Puts a detached mount on `/`. This process keeps seeing the old root, and the new one by what is returned.
+fn on_root(mounted: OwnedFd) -> io::Result<OwnedFd> {
+    let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    move_to(&mounted, &root)?;
+    Ok(mounted)
+}
+
+/// Attaches a detached mount.
+pub(super) fn move_to(mounted: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(mounted, c"", place, c"", flags)?)
+}
+
+fn set_flags(mounted: &OwnedFd, flags: MountFlags) -> io::Result<()> {
+    set_attributes(mounted, flags, MountPropagationFlags::empty())
+}
+
+fn set_attributes(mounted: &OwnedFd, flags: MountFlags, propagation: MountPropagationFlags) -> io::Result<()> {
+    let set = u64::from(attr_flags(flags).bits());
+    let propagation = u64::from(propagation.bits());
+    if set == 0 && propagation == 0 {
+        return Ok(());
+    }
+    sys::mount_setattr(mounted, MountAttributes { set, propagation, recursive: true })
+}
+
+fn attr_flags(flags: MountFlags) -> MountAttrFlags {
+    let pairs = [
+        (MountFlags::NOSUID, MountAttrFlags::MOUNT_ATTR_NOSUID),
+        (MountFlags::NODEV, MountAttrFlags::MOUNT_ATTR_NODEV),
+        (MountFlags::NOEXEC, MountAttrFlags::MOUNT_ATTR_NOEXEC),
+        (MountFlags::READ_ONLY, MountAttrFlags::MOUNT_ATTR_RDONLY),
+    ];
+    pairs.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, attr)| attr).collect()
+}

@@ -1,0 +1,131 @@
+//! Finds, or makes, a place inside a rootfs: symlinks are followed as the container would follow them, and nothing
+//! leads out of it. Knows no mount.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxFlags, mkdirat, openat, openat2, readlinkat, statx};
+use rustix::io::Errno;
+
+use crate::stub::Stub;
+
+/// What a missing place becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Directory,
+    File,
+}
+
+/// A place that can be mounted on.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) fd: OwnedFd,
+    /// What had to be made, as far as it lies in the rootfs itself and not in a mount below it.
+    pub(super) stubs: Vec<Stub>,
+}
+
+/// As many symlinks as the kernel follows in one path.
+const MAX_LINKS: usize = 40;
+
+/// Opens `path` below `root` if it exists.
+pub(super) fn find(root: impl AsFd, path: &[u8]) -> io::Result<Option<OwnedFd>> {
+    match open(root, path, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Opens `path` below `root`, making it and its parents when missing.
+pub(super) fn find_or_make(root: impl AsFd, path: &[u8], kind: Kind) -> io::Result<Place> {
+    let root = root.as_fd();
+    match open(root, path, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS) {
+        Ok(fd) => return Ok(Place { fd, stubs: Vec::new() }),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let resolved = resolve(root, path)?;
+    let root_mount = mount_id(root)?;
+    let mut stubs = Vec::new();
+    for depth in 1..=resolved.len() {
+        let here = resolved[..depth].join(&b'/');
+        let Err(errno) = open_exact(root, &here) else { continue };
+        if errno != Errno::NOENT {
+            return Err(errno.into());
+        }
+        let parent = open_exact(root, &resolved[..depth - 1].join(&b'/'))?;
+        let before = stat(&parent)?;
+        let directory = depth < resolved.len() || kind == Kind::Directory;
+        make(&parent, &resolved[depth - 1], directory)?;
+        if before.stx_mnt_id == root_mount {
+            let (parent_before, parent_after) = (mtime(&before), mtime(&stat(&parent)?));
+            stubs.push(Stub { path: here, directory, parent_before, parent_after });
+        }
+    }
+    Ok(Place { fd: open_exact(root, &resolved.join(&b'/'))?, stubs })
+}
+
+fn make(parent: &OwnedFd, name: &[u8], directory: bool) -> io::Result<()> {
+    if directory {
+        mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
+    } else {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        openat(parent, name, flags, Mode::from_raw_mode(0o644))?;
+    }
+    Ok(())
+}
+
+/// The components `path` really has below `root`: no symlink, no `..`; the tail may be missing.
+fn resolve(root: impl AsFd, path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    let root = root.as_fd();
+    let (mut done, mut links) = (Vec::<Vec<u8>>::new(), 0);
+    let mut todo: VecDeque<Vec<u8>> = split(path).collect();
+    while let Some(name) = todo.pop_front() {
+        if name == b".." {
+            done.pop();
+            continue;
+        }
+        match open_exact(root, &done.join(&b'/')).and_then(|dir| readlinkat(dir, name.as_slice(), Vec::new())) {
+            Ok(link) => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Errno::LOOP.into());
+                }
+                if link.as_bytes().starts_with(b"/") {
+                    done.clear();
+                }
+                split(link.as_bytes()).rev().for_each(|part| todo.push_front(part));
+            }
+            Err(Errno::INVAL | Errno::NOENT) => done.push(name),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(done)
+}
+
+fn split(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
+    path.split(|&b| b == b'/').filter(|part| !part.is_empty() && *part != b".").map(<[u8]>::to_vec)
+}
+
+/// Opens a path that was resolved; a symlink that appeared since is refused.
+fn open_exact(root: impl AsFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    open(root, path, ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS)
+}
+
+fn open(root: impl AsFd, path: &[u8], resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    let path = if path.is_empty() { b"." } else { path };
+    openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+fn stat(fd: &OwnedFd) -> io::Result<Statx> {
+    Ok(statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::MTIME | StatxFlags::MNT_ID)?)
+}
+
+fn mtime(stat: &Statx) -> (i64, u32) {
+    (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)
+}
+
+fn mount_id(fd: impl AsFd) -> io::Result<u64> {
+    Ok(statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?.stx_mnt_id)
+}

@@ -1,0 +1,224 @@
+//! PURE. A container becomes the ordered list of steps that set it up. Opens nothing, asks nothing of the machine:
+//! where a kernel may refuse, the step itself says what to do instead.
+
+mod op;
+mod system;
+
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+pub use op::{BindSource, MountFlags, Otherwise, SetupOp};
+
+use crate::container::{Access, Container, MountSpec, Network, Propagation, Rootfs, Source, Stdio};
+use crate::userns::IdMap;
+
+/// What the parent must create and what its child must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Namespaces of the child, from its first moment.
+    pub namespaces: Namespaces,
+    /// Steps, in order; the last one is the program.
+    pub ops: Vec<SetupOp>,
+}
+
+/// Namespaces besides mount, pid, ipc, uts and cgroup, which every container has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespaces {
+    /// A network of its own.
+    pub network: bool,
+}
+
+/// Where programs are looked up when the container's environment has no `PATH`; Docker's default.
+const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Turns a container into its steps.
+pub fn plan(container: &Container) -> Plan {
+    let mut ops = held(container);
+    ops.push(SetupOp::PrivateMounts {});
+    if !container.files.is_empty() {
+        ops.push(SetupOp::FileStore {});
+    }
+    ops.push(root(&container.rootfs));
+    ops.extend(system::mounts(container));
+    ops.extend(mounts(container));
+    ops.extend(files(container));
+    ops.extend(restrictions(container));
+    ops.extend(surroundings(container));
+    ops.extend(privileges(container));
+    ops.push(exec(container));
+    Plan { namespaces: Namespaces { network: container.network == Network::None }, ops }
+}
+
+/// How many passed files come before those of the mounts: the standard streams, unless a terminal takes their place.
+pub(crate) fn stream_count(stdio: &Stdio) -> u32 {
+    if matches!(stdio, Stdio::Terminal(_)) { 0 } else { 3 }
+}
+
+/// Mounts in the order they are made: parents first, otherwise as given.
+pub(crate) fn in_mount_order(mounts: &[MountSpec]) -> Vec<&MountSpec> {
+    let mut sorted: Vec<&MountSpec> = mounts.iter().collect();
+    sorted.sort_by_key(|mount| components(&mount.target).map(<[u8]>::to_vec).collect::<Vec<_>>());
+    sorted
+}
+
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&b| b == b'/').filter(|part| !part.is_empty() && *part != b".")
+}
+
+/// Sources whose propagation is kept must be copied while they still have it.
+fn held(container: &Container) -> Vec<SetupOp> {
+    in_mount_order(&container.mounts)
+        .into_iter()
+        .filter(|mount| mount.propagation != Propagation::Private)
+        .filter_map(|mount| match &mount.source {
+            Source::Path(path) => Some(SetupOp::Hold { path: host(path) }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn root(rootfs: &Rootfs) -> SetupOp {
+    match rootfs {
+        Rootfs::Overlay(overlay) if overlay.lowers.is_empty() => SetupOp::BindRoot { path: host(&overlay.upper) },
+        Rootfs::Overlay(overlay) => SetupOp::OverlayRoot { overlay: overlay.clone() },
+        Rootfs::Bind(path) => SetupOp::BindRoot { path: host(path) },
+    }
+}
+
+fn mounts(container: &Container) -> Vec<SetupOp> {
+    let (mut passed, mut held) = (stream_count(&container.stdio), 0);
+    let mut ops = Vec::new();
+    for mount in in_mount_order(&container.mounts) {
+        let target = mount.target.clone();
+        let flags = access(mount.access);
+        let propagation = mount.propagation;
+        ops.push(match &mount.source {
+            Source::Path(path) => {
+                let source = if propagation == Propagation::Private {
+                    BindSource::Path { path: host(path) }
+                } else {
+                    held += 1;
+                    BindSource::Held { index: held - 1 }
+                };
+                SetupOp::Bind { source, target, flags, propagation }
+            }
+            Source::Fd(_) => {
+                passed += 1;
+                SetupOp::Bind { source: BindSource::Passed { index: passed - 1 }, target, flags, propagation }
+            }
+            Source::Tmpfs { size, mode } => system::tmpfs(target, *size, *mode, flags),
+            Source::Overlay(overlay) => SetupOp::Overlay { overlay: overlay.clone(), target, flags },
+        });
+    }
+    ops
+}
+
+fn files(container: &Container) -> impl Iterator<Item = SetupOp> {
+    container.files.iter().map(|file| SetupOp::File {
+        path: file.path.clone(),
+        content: file.content.clone(),
+        mode: file.mode,
+        uid: file.uid,
+        gid: file.gid,
+        flags: access(file.access).and(MountFlags::NOSUID).and(MountFlags::NODEV).and(MountFlags::NOEXEC),
+    })
+}
+
+fn restrictions(container: &Container) -> Vec<SetupOp> {
+    let confinement = &container.confinement;
+    let mut ops: Vec<SetupOp> = confinement.masked.iter().map(|path| SetupOp::Mask { path: path.clone() }).collect();
+    ops.extend(confinement.read_only.iter().map(|path| SetupOp::ReadOnly { path: path.clone() }));
+    if container.root_access == Access::ReadOnly {
+        ops.push(SetupOp::ReadOnlyRoot {});
+    }
+    ops
+}
+
+fn surroundings(container: &Container) -> Vec<SetupOp> {
+    let owner = if container.ids == IdMap::Single { 0 } else { container.user.uid };
+    let mut ops = vec![SetupOp::Pivot {}, SetupOp::Session {}];
+    ops.push(match container.stdio {
+        Stdio::Terminal(_) => SetupOp::Console { owner },
+        _ => SetupOp::Streams { owner },
+    });
+    ops.push(SetupOp::Hostname { name: container.hostname.clone() });
+    if container.network == Network::None {
+        ops.push(SetupOp::Loopback {});
+    }
+    ops.extend(container.limits.iter().map(|limit| SetupOp::Limit {
+        resource: limit.resource,
+        soft: limit.soft,
+        hard: limit.hard,
+    }));
+    ops.push(SetupOp::Umask { mask: 0o022 });
+    ops.push(SetupOp::Chdir { path: container.cwd.clone() });
+    ops
+}
+
+/// The filter comes before the privileges it needs are dropped; Docker's profile allows all that follows it. With one
+/// id only there is no other user to become.
+fn privileges(container: &Container) -> Vec<SetupOp> {
+    let confinement = &container.confinement;
+    let mut ops = Vec::new();
+    if confinement.no_new_privileges {
+        ops.push(SetupOp::NoNewPrivileges {});
+    }
+    if let Some(filter) = &confinement.seccomp {
+        ops.push(SetupOp::Seccomp { filter: filter.clone() });
+    }
+    ops.push(SetupOp::Bounding { caps: confinement.caps });
+    let mut user = container.user.clone();
+    if container.ids == IdMap::Single {
+        user.uid = 0;
+    } else {
+        user.groups.push(user.gid);
+        user.groups.sort_unstable();
+        user.groups.dedup();
+        ops.push(SetupOp::Groups { gids: user.groups });
+        ops.push(SetupOp::Identity { uid: user.uid, gid: user.gid });
+    }
+    if user.uid == 0 {
+        ops.push(SetupOp::Capabilities { caps: confinement.caps });
+    }
+    if container.init {
+        ops.push(SetupOp::Reaper {});
+    }
+    ops
+}
+
+fn exec(container: &Container) -> SetupOp {
+    let program = container.argv.first().cloned().unwrap_or_default();
+    let candidates = if program.contains(&b'/') || program.is_empty() {
+        vec![program]
+    } else {
+        let path = container.env.iter().rev().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
+        path.split(|&b| b == b':')
+            .map(|dir| if dir.is_empty() { b"." } else { dir })
+            .map(|dir| join(dir, &program))
+            .collect()
+    };
+    SetupOp::Exec { argv: container.argv.clone(), env: container.env.clone(), candidates }
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    [dir, b"/", name].concat()
+}
+
+fn access(access: Access) -> MountFlags {
+    match access {
+        Access::ReadWrite => MountFlags::default(),
+        Access::ReadOnly => MountFlags::READ_ONLY,
+    }
+}
+
+fn host(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "namespaces mount pid ipc uts cgroup{}", if self.namespaces.network { " net" } else { "" })?;
+        self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
+    }
+}

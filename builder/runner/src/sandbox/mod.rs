@@ -1,0 +1,139 @@
+//! The real executor: starts a copy of this program in new namespaces, hands it the plan, and attends to it until it
+//! ends. Knows no step of the plan.
+
+mod child;
+mod pump;
+mod terminal;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rbuild_oci::Cancel;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::channel::Channel;
+use crate::container::{Container, Rootfs, Source, Stdio};
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Outcome, Output, Stream};
+use crate::plan::{in_mount_order, plan};
+use crate::sys;
+use crate::tree::clone_tree;
+use crate::wire::encode;
+pub(crate) use child::Child;
+use pump::{Pipe, Pump};
+
+/// Runs containers in namespaces. Make one per program and share it.
+#[derive(Debug)]
+pub struct Sandbox {
+    exe: OwnedFd,
+    null: OwnedFd,
+}
+
+/// Most layers that one overlay takes (the kernel's `OVL_MAX_STACK`).
+const MAX_LOWERS: usize = 500;
+
+impl Sandbox {
+    /// Opens what every container needs. The program's `main` must begin with [`crate::maybe_init`].
+    pub fn new() -> Result<Self> {
+        let open = |path: &str, flags| {
+            openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Error::io("open", path, errno))
+        };
+        let exe = sys::read_only_self().or_else(|_| open("/proc/self/exe", OFlags::PATH))?;
+        Ok(Self { exe, null: open("/dev/null", OFlags::RDONLY)? })
+    }
+}
+
+impl Executor for Sandbox {
+    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
+        check(container)?;
+        cancel.check()?;
+        let failed = |error: io::Error| Error::io("start", "a container", error);
+        let plan = plan(container);
+        let mut pipes = Vec::new();
+        let files = passed(container, &self.null, &mut pipes).map_err(failed)?;
+        let (bytes, borrowed) = (encode(&plan.ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+        let (ours, theirs) = Channel::pair().map_err(failed)?;
+        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
+        let _kill = cancel.on_cancel(child.killer());
+        drop(theirs);
+        // A child that is gone already is found out, with its reason, by the pump.
+        let sent = ours.send_plan(&bytes, &borrowed);
+        drop(files);
+        tolerate_gone(sent).map_err(failed)?;
+        let terminal = match &container.stdio {
+            Stdio::Terminal(terminal) => Some(terminal),
+            _ => None,
+        };
+        let ended = Pump::new(ours, pipes, terminal).run(&mut child, output)?;
+        cancel.check()?;
+        ended.into_outcome()
+    }
+}
+
+/// What the kernel or the format would refuse later and less clearly.
+fn check(container: &Container) -> Result<()> {
+    let overlays = container.mounts.iter().filter_map(|mount| match &mount.source {
+        Source::Overlay(overlay) => Some(overlay),
+        _ => None,
+    });
+    let root = match &container.rootfs {
+        Rootfs::Overlay(overlay) => Some(overlay),
+        Rootfs::Bind(_) => None,
+    };
+    if let Some(overlay) = overlays.chain(root).find(|overlay| overlay.lowers.len() > MAX_LOWERS) {
+        let count = overlay.lowers.len();
+        return Err(Error::Invalid(format!("{count} layers are more than the {MAX_LOWERS} that overlayfs can stack")));
+    }
+    if container.argv.first().is_none_or(Vec::is_empty) {
+        return Err(Error::Invalid("no program to run: the command is empty".to_owned()));
+    }
+    if !container.cwd.starts_with(b"/") {
+        let cwd = String::from_utf8_lossy(&container.cwd);
+        return Err(Error::Invalid(format!("working directory {cwd:?} is not absolute")));
+    }
+    let strings = container.argv.iter().chain(&container.env).chain([&container.cwd]);
+    match strings.into_iter().find(|string| string.contains(&0)) {
+        Some(string) => Err(Error::Invalid(format!("{:?} has a NUL byte in it", String::from_utf8_lossy(string)))),
+        None => Ok(()),
+    }
+}
+
+/// The files that travel with the plan: standard streams, then sources of mounts in mount order.
+fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::Result<Vec<OwnedFd>> {
+    let mut files = Vec::new();
+    match &container.stdio {
+        Stdio::Terminal(_) => {}
+        Stdio::Inherited(streams) => {
+            for stream in streams {
+                files.push(stream.try_clone()?);
+            }
+        }
+        Stdio::Captured => captured(null.as_fd(), &mut files, pipes)?,
+        Stdio::Input(input) => captured(input.as_fd(), &mut files, pipes)?,
+    }
+    for mount in in_mount_order(&container.mounts) {
+        if let Source::Fd(fd) = &mount.source {
+            // A child could not make this mount: the descriptor belongs to this mount namespace.
+            files.push(clone_tree(fd, b"")?);
+        }
+    }
+    Ok(files)
+}
+
+fn captured(stdin: BorrowedFd<'_>, files: &mut Vec<OwnedFd>, pipes: &mut Vec<Pipe>) -> io::Result<()> {
+    files.push(stdin.try_clone_to_owned()?);
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+        pipes.push(Pipe::new(stream, ours)?);
+        files.push(theirs);
+    }
+    Ok(())
+}
+
+fn tolerate_gone(sent: io::Result<()>) -> io::Result<()> {
+    match sent {
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+        other => other,
+    }
+}

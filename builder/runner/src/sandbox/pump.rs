@@ -1,0 +1,197 @@
+//! Attends to a running container: moves its output to the caller, takes its reports, and notices its end. Knows no
+//! step of a plan.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, read};
+
+use super::child::Child;
+use super::terminal::Relay;
+use crate::channel::Channel;
+use crate::container::Terminal;
+use crate::error::{Error, Result};
+use crate::executor::{Exit, Outcome, Output, Stream};
+use crate::stub::Stub;
+use crate::wire::Report;
+
+/// Bytes per read, the size of a pipe.
+const CHUNK: usize = 64 << 10;
+
+/// The reading end of a stream.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    stream: Stream,
+    fd: OwnedFd,
+    open: bool,
+}
+
+/// All that a container is attended through.
+#[derive(Debug)]
+pub(super) struct Pump<'a> {
+    channel: Option<Channel>,
+    pipes: Vec<Pipe>,
+    terminal: Option<&'a Terminal>,
+    relay: Option<Relay<'a>>,
+    told: Told,
+    buffer: Vec<u8>,
+}
+
+/// What the child reported.
+#[derive(Debug, Default)]
+struct Told {
+    ready: bool,
+    stubs: Vec<Stub>,
+    error: Option<Error>,
+}
+
+/// A container that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    exit: Exit,
+    told: Told,
+}
+
+/// What poll watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    End,
+    Channel,
+    Pipe(usize),
+    Relay,
+}
+
+impl Pipe {
+    pub(super) fn new(stream: Stream, fd: OwnedFd) -> io::Result<Self> {
+        fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
+        Ok(Self { stream, fd, open: true })
+    }
+}
+
+impl Ended {
+    /// How it went: an error when the program never ran.
+    pub(super) fn into_outcome(self) -> Result<Outcome> {
+        match (self.told.error, self.told.ready) {
+            (Some(error), _) => Err(error),
+            (None, true) => Ok(Outcome { exit: self.exit, stubs: self.told.stubs }),
+            (None, false) => Err(Error::Lost(match self.exit {
+                Exit::Code(code) => format!("exit status {code}"),
+                Exit::Signal(signal) => format!("signal {signal}"),
+            })),
+        }
+    }
+}
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(channel: Channel, pipes: Vec<Pipe>, terminal: Option<&'a Terminal>) -> Self {
+        let buffer = vec![0; CHUNK];
+        Self { channel: Some(channel), pipes, terminal, relay: None, told: Told::default(), buffer }
+    }
+
+    /// Works until the container has ended and all it printed is delivered.
+    pub(super) fn run(mut self, child: &mut Child, output: &mut dyn Output) -> Result<Ended> {
+        let failed = |error: io::Error| Error::io("attend to", "a container", error);
+        loop {
+            let ready = self.wait(child).map_err(failed)?;
+            let ended = ready.contains(&Watched::End);
+            if ended || ready.contains(&Watched::Channel) {
+                self.take_reports(child, output, ended).map_err(failed)?;
+            }
+            for index in 0..self.pipes.len() {
+                if ended || ready.contains(&Watched::Pipe(index)) {
+                    self.deliver(index, output, ended).map_err(failed)?;
+                }
+            }
+            if let Some(relay) = self.relay.as_mut().filter(|_| ended || ready.contains(&Watched::Relay)) {
+                relay.turn(&mut self.buffer, output, ended).map_err(failed)?;
+            }
+            if ended {
+                let exit = child.wait().map_err(failed)?;
+                return Ok(Ended { exit, told: self.told });
+            }
+        }
+    }
+
+    /// Sleeps until something is to be done.
+    fn wait(&self, child: &Child) -> io::Result<Vec<Watched>> {
+        let mut watched: Vec<(Watched, BorrowedFd<'_>, PollFlags)> = vec![(Watched::End, child.pidfd(), PollFlags::IN)];
+        watched.extend(self.channel.iter().map(|channel| (Watched::Channel, channel.as_fd(), PollFlags::IN)));
+        let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open);
+        watched.extend(open.map(|(index, pipe)| (Watched::Pipe(index), pipe.fd.as_fd(), PollFlags::IN)));
+        let relayed = self.relay.iter().flat_map(Relay::watched);
+        watched.extend(relayed.map(|(fd, flags)| (Watched::Relay, fd, flags)));
+        let mut fds: Vec<PollFd<'_>> =
+            watched.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready = watched.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(ready.map(|((what, ..), _)| *what).collect())
+    }
+
+    /// Takes one report, or at the end all that are left.
+    fn take_reports(&mut self, child: &Child, output: &mut dyn Output, all: bool) -> io::Result<()> {
+        while let Some(channel) = &self.channel {
+            match channel.next_report()? {
+                None => self.channel = None,
+                Some((report, file)) => self.note(report, file, child, output)?,
+            }
+            if !all {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(
+        &mut self,
+        report: Report,
+        file: Option<OwnedFd>,
+        child: &Child,
+        output: &mut dyn Output,
+    ) -> io::Result<()> {
+        match report {
+            Report::Made { stub } => self.told.stubs.push(stub),
+            Report::Terminal {} => {
+                let (Some(terminal), Some(outer)) = (self.terminal, file) else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                self.relay = Some(Relay::new(terminal, outer)?);
+            }
+            Report::Failed { operation, errno } => {
+                let operation = String::from_utf8_lossy(&operation).into_owned();
+                self.told.error = Some(Error::Setup { operation, source: io::Error::from_raw_os_error(errno) });
+            }
+            Report::NoProgram { program, reason, code } => {
+                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+                self.told.error = Some(Error::Program { program: text(program), reason: text(reason), code });
+            }
+            Report::Ready {} => {
+                self.told.ready = true;
+                output.started(&child.process());
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what is in a pipe, once or, at the end, until it is empty.
+    fn deliver(&mut self, index: usize, output: &mut dyn Output, all: bool) -> io::Result<()> {
+        let Some(pipe) = self.pipes.get_mut(index) else { return Ok(()) };
+        while pipe.open {
+            match read(&pipe.fd, &mut self.buffer[..]) {
+                Ok(0) => pipe.open = false,
+                Ok(got) => output.write(pipe.stream, &self.buffer[..got])?,
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            }
+            if !all {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

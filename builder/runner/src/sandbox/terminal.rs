@@ -1,0 +1,133 @@
+//! The outer side of a container's terminal: keystrokes in, output out, size followed. Knows no container.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, read, write};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+
+use crate::container::Terminal;
+use crate::executor::{Output, Stream};
+
+/// Moves bytes between a user's terminal and a container's.
+#[derive(Debug)]
+pub(super) struct Relay<'a> {
+    terminal: &'a Terminal,
+    outer: OwnedFd,
+    pending: Vec<u8>,
+    input_open: bool,
+    hung_up: bool,
+    _raw: Option<Raw<'a>>,
+}
+
+/// A terminal in raw mode; dropping it restores the mode before.
+#[derive(Debug)]
+struct Raw<'a> {
+    fd: BorrowedFd<'a>,
+    before: Termios,
+}
+
+impl<'a> Raw<'a> {
+    fn enter(fd: BorrowedFd<'a>) -> io::Result<Self> {
+        let before = tcgetattr(fd)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(fd, OptionalActions::Now, &raw)?;
+        Ok(Self { fd, before })
+    }
+}
+
+impl Drop for Raw<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone has no mode to restore.
+        let _ = tcsetattr(self.fd, OptionalActions::Now, &self.before);
+    }
+}
+
+impl<'a> Relay<'a> {
+    /// Takes the user's terminal (if it is one) into raw mode and gives the container's its size.
+    pub(super) fn new(terminal: &'a Terminal, outer: OwnedFd) -> io::Result<Self> {
+        fcntl_setfl(&outer, fcntl_getfl(&outer)? | OFlags::NONBLOCK)?;
+        let input = terminal.input.as_fd();
+        let raw = if isatty(input) { Some(Raw::enter(input)?) } else { None };
+        let relay = Self { terminal, outer, pending: Vec::new(), input_open: true, hung_up: false, _raw: raw };
+        relay.follow_size();
+        Ok(relay)
+    }
+
+    /// What to poll for.
+    pub(super) fn watched(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        let mut watched = Vec::new();
+        if !self.hung_up {
+            let wanted = if self.pending.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+            watched.push((self.outer.as_fd(), wanted));
+        }
+        if self.input_open && self.pending.is_empty() {
+            watched.push((self.terminal.input.as_fd(), PollFlags::IN));
+        }
+        watched.extend(self.terminal.resized.iter().map(|fd| (fd.as_fd(), PollFlags::IN)));
+        watched
+    }
+
+    /// Moves what can be moved without waiting; `all` empties the container's side.
+    pub(super) fn turn(&mut self, buffer: &mut [u8], output: &mut dyn Output, all: bool) -> io::Result<()> {
+        if is_ready(self.terminal.resized.as_deref())? {
+            read(self.terminal.resized.as_deref().unwrap_or(&self.outer), &mut *buffer)?;
+            self.follow_size();
+        }
+        if self.input_open && self.pending.is_empty() && is_ready(Some(&*self.terminal.input))? {
+            let got = read(&*self.terminal.input, &mut *buffer)?;
+            self.input_open = got > 0;
+            self.pending.extend_from_slice(&buffer[..got]);
+        }
+        self.push_input()?;
+        self.pull_output(buffer, output, all)
+    }
+
+    fn push_input(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        match write(&self.outer, &self.pending) {
+            Ok(sent) => drop(self.pending.drain(..sent)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(Errno::IO) => self.pending.clear(),
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
+    }
+
+    fn pull_output(&mut self, buffer: &mut [u8], output: &mut dyn Output, all: bool) -> io::Result<()> {
+        loop {
+            match read(&self.outer, &mut *buffer) {
+                Ok(got) if got > 0 => output.write(Stream::Stdout, &buffer[..got])?,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => continue,
+                Ok(_) | Err(Errno::IO) => {
+                    // Nobody in the container has it open.
+                    self.hung_up = true;
+                    return Ok(());
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+            if !all {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A size that cannot be had (the input is no terminal) leaves the container's as it is.
+    fn follow_size(&self) {
+        if let Ok(size) = tcgetwinsize(&*self.terminal.input) {
+            let _ = tcsetwinsize(&self.outer, size);
+        }
+    }
+}
+
+fn is_ready(fd: Option<&OwnedFd>) -> io::Result<bool> {
+    let Some(fd) = fd else { return Ok(false) };
+    let mut polled = [PollFd::new(fd, PollFlags::IN)];
+    Ok(poll(&mut polled, Some(&Timespec::default()))? > 0)
+}

@@ -1,0 +1,249 @@
+//! The system calls that have no safe wrapper elsewhere. The only file of this crate with `unsafe`; knows no plan and
+//! no container.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use crate::seccomp::SockFilter;
+
+/// Attributes of `mount_setattr(2)`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MountAttributes {
+    /// `MOUNT_ATTR_*` bits to set.
+    pub(crate) set: u64,
+    /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`, or 0 to leave it.
+    pub(crate) propagation: u64,
+    /// Whether mounts below change too.
+    pub(crate) recursive: bool,
+}
+
+/// A new process: which program, with what.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    /// `CLONE_NEW*` bits.
+    pub(crate) namespaces: u64,
+    /// The program, opened.
+    pub(crate) exe: BorrowedFd<'a>,
+    /// Its arguments.
+    pub(crate) argv: &'a [CString],
+    /// Its environment.
+    pub(crate) env: &'a [CString],
+    /// The one file, besides the standard streams, that it inherits.
+    pub(crate) keep: Option<BorrowedFd<'a>>,
+    /// Wait for a byte here before the program starts; end of file ends the child.
+    pub(crate) gate: Option<BorrowedFd<'a>>,
+}
+
+/// A process that was spawned.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    /// Its number.
+    pub(crate) pid: i32,
+    /// Its pidfd.
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// Null-terminated array of pointers into `strings`.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Starts a program in new namespaces; it is killed when the calling thread ends.
+pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
+    let (argv, env) = (pointers(spawn.argv), pointers(spawn.env));
+    let mut pidfd: RawFd = -1;
+    // SAFETY: clone_args is plain data for which all zeroes is valid.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = spawn.namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
+    args.pidfd = ptr::from_mut(&mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: a fork-like clone (memory is copied); the child runs only `child`, which calls nothing but system calls
+    // on memory prepared above, so locks held by other threads do not matter.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => child(spawn, &argv, &env),
+        // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
+        _ => Ok(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
+    }
+}
+
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
+/// Between clone and exec: async-signal-safe calls only, no allocation, no lock, no panic.
+fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char]) -> ! {
+    // SAFETY: every call is a bare system call (or an async-signal-safe libc wrapper of one) on live memory.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        if let Some(keep) = spawn.keep {
+            libc::fcntl(keep.as_raw_fd(), libc::F_SETFD, 0);
+        }
+        if let Some(gate) = spawn.gate {
+            let mut byte = 0u8;
+            if libc::read(gate.as_raw_fd(), (&raw mut byte).cast(), 1) != 1 {
+                libc::_exit(EXIT_NOT_STARTED);
+            }
+        }
+        libc::syscall(
+            libc::SYS_execveat,
+            spawn.exe.as_raw_fd(),
+            c"".as_ptr(),
+            argv.as_ptr(),
+            env.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        );
+        libc::_exit(EXIT_NOT_STARTED)
+    }
+}
+
+/// Exit status of a child whose program did not start.
+pub(crate) const EXIT_NOT_STARTED: c_int = 254;
+
+/// A detached copy of this program's own file that cannot be written through: a container that gets hold of it as
+/// `/proc/self/exe` cannot change the program of the host.
+pub(crate) fn read_only_self() -> io::Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32;
+    // SAFETY: the path is a C string; the result is a new descriptor or -1.
+    let raw = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, c"/proc/self/exe".as_ptr(), flags) };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(raw as RawFd) };
+    mount_setattr(&fd, MountAttributes { set: libc::MOUNT_ATTR_RDONLY, ..MountAttributes::default() })?;
+    Ok(fd)
+}
+
+const OPEN_TREE_CLONE: u32 = 1;
+
+/// Changes the attributes of the mount `fd`.
+pub(crate) fn mount_setattr(fd: &impl AsRawFd, attributes: MountAttributes) -> io::Result<()> {
+    let attr =
+        libc::mount_attr { attr_set: attributes.set, attr_clr: 0, propagation: attributes.propagation, userns_fd: 0 };
+    let flags = libc::AT_EMPTY_PATH | if attributes.recursive { AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is a C string, `attr` lives through the call and its true size is passed.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    check(done)
+}
+
+const AT_RECURSIVE: c_int = 0x8000;
+
+/// Adopts a descriptor by number, as inherited from the parent.
+pub(crate) fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl only reads the descriptor table; a number that is not open is reported, not used.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) }.into())?;
+    // SAFETY: open (just checked) and named on the command line by the parent for this purpose alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Marks every descriptor from `first` on close-on-exec.
+pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: changes flags of descriptors only.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) })
+}
+
+/// Gives every signal its default action and unblocks all of them.
+pub(crate) fn default_signals() {
+    // The kernel's own structure: handler, flags, restorer and mask, all zero. The C library keeps some signals to
+    // itself and would leave them ignored.
+    let default = [0u64; 4];
+    for number in 1..=64 {
+        // SAFETY: installs no handler, `default` is as large as the structure and the mask's size is given; signals
+        // that cannot be changed are refused by the kernel.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), ptr::null::<u64>(), size_of::<u64>())
+        };
+    }
+    // SAFETY: the set is initialised by sigemptyset before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
+}
+
+/// A seccomp filter for this process and its children.
+pub(crate) fn install_filter(filter: &[SockFilter]) -> io::Result<()> {
+    let mut program: Vec<libc::sock_filter> =
+        filter.iter().map(|one| libc::sock_filter { code: one.code, jt: one.jt, jf: one.jf, k: one.k }).collect();
+    let length = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
+    let fprog = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    // SAFETY: `fprog` points to `length` instructions that live through the call.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const fprog) })
+}
+
+/// Brings the loopback interface of this network namespace up.
+pub(crate) fn loopback_up(socket: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: ifreq is plain data for which all zeroes is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: `request` is an ifreq, as SIOCSIFFLAGS expects.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) }.into())
+}
+
+/// Becomes another program; returns only on failure.
+pub(crate) fn execve(path: &CStr, argv: &[CString], env: &[CString]) -> io::Error {
+    let (argv, env) = (pointers(argv), pointers(env));
+    // SAFETY: both arrays end with null and point to C strings that live through the call.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Splits this single-threaded process; the child sees `None`.
+pub(crate) fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: the caller has no other thread, so the child's memory is consistent.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
+/// Blocks all signals, so that [`next_signal`] can wait for them.
+pub(crate) fn block_signals() {
+    // SAFETY: the set is initialised by sigfillset before it is used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut());
+    }
+}
+
+/// Waits for a blocked signal and takes it.
+pub(crate) fn next_signal() -> c_int {
+    // SAFETY: the set is initialised by sigfillset before it is used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigwaitinfo(&raw const all, ptr::null_mut())
+    }
+}
+
+/// Sends a signal to one process by number.
+pub(crate) fn kill(pid: i32, signal: c_int) {
+    // SAFETY: touches no memory.
+    unsafe { libc::kill(pid, signal) };
+}
+
+fn check(result: libc::c_long) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,111 @@
+//! Starts this program again inside a user and mount namespace of its own. Knows no container.
+
+use std::ffi::{CString, OsString};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::detect::IdMapPlan;
+use super::map::Range;
+use crate::error::{Error, Result};
+use crate::executor::{Exit, Process};
+use crate::sandbox::Child;
+use crate::sys::Spawn;
+
+/// A copy of this program inside its namespaces. It dies with the thread that started it; dropping this kills it.
+#[derive(Debug)]
+pub struct Inside(Child);
+
+impl Inside {
+    /// A handle to signal it by, from any thread.
+    pub fn process(&self) -> Process {
+        self.0.process()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Result<Exit> {
+        self.0.wait().map_err(|error| Error::io("wait for", "the user namespace", error))
+    }
+}
+
+/// Starts this program (`/proc/self/exe`) with `argv` (its own name first) and `env` in a new user and mount
+/// namespace with the tables of `plan`. It is user 0 there and holds every capability over what it makes. Standard
+/// streams, working directory and process group are those of this process.
+pub fn spawn_inside(plan: &IdMapPlan, argv: &[OsString], env: &[(OsString, OsString)]) -> Result<Inside> {
+    let failed = |error: io::Error| Error::io("start", "a user namespace", error);
+    let exe = openat(CWD, "/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| Error::io("open", "/proc/self/exe", errno))?;
+    let (wait, go) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
+    let argv = argv.iter().map(|arg| CString::new(arg.as_bytes())).collect::<std::result::Result<Vec<_>, _>>();
+    let pair = |(key, value): &(OsString, OsString)| CString::new([key.as_bytes(), b"=", value.as_bytes()].concat());
+    let env = env.iter().map(pair).collect::<std::result::Result<Vec<_>, _>>();
+    let (argv, env) = argv.and_then(|argv| Ok((argv, env?))).map_err(|error| failed(error.into()))?;
+    let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
+    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate: Some(wait.as_fd()) };
+    let child = Child::spawn(&spawn).map_err(|error| refused(&error))?;
+    write_maps(plan, child.process().pid())?;
+    std::fs::File::from(go).write_all(b"!").map_err(failed)?;
+    Ok(Inside(child))
+}
+
+/// Why a kernel gives no user namespace.
+fn refused(error: &io::Error) -> Error {
+    let hint = match rustix::io::Errno::from_io_error(error) {
+        Some(rustix::io::Errno::PERM) => {
+            "the kernel forbids it to ordinary users (sysctl kernel.unprivileged_userns_clone, \
+             kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter of an outer container)"
+        }
+        Some(rustix::io::Errno::NOSPC | rustix::io::Errno::USERS) => "sysctl user.max_user_namespaces is reached",
+        _ => "",
+    };
+    Error::UserNamespace(format!("{error}{}{hint}", if hint.is_empty() { "" } else { ": " }))
+}
+
+fn write_maps(plan: &IdMapPlan, pid: u32) -> Result<()> {
+    match plan {
+        IdMapPlan::Privileged => {
+            Err(Error::Invalid("this process needs no user namespace: it is privileged already".to_owned()))
+        }
+        IdMapPlan::Single { uid, gid, .. } => {
+            write_table(pid, "setgroups", "deny")?;
+            write_table(pid, "uid_map", &format!("0 {uid} 1"))?;
+            write_table(pid, "gid_map", &format!("0 {gid} 1"))
+        }
+        IdMapPlan::Subids { map, newuidmap, newgidmap } => {
+            let users = start(newuidmap, pid, &map.uids)?;
+            let groups = start(newgidmap, pid, &map.gids)?;
+            finish("newuidmap", users)?;
+            finish("newgidmap", groups)
+        }
+    }
+}
+
+fn write_table(pid: u32, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    std::fs::write(&path, text).map_err(|error| Error::UserNamespace(format!("write {path}: {error}")))
+}
+
+fn start(helper: &std::path::Path, pid: u32, ranges: &[Range]) -> Result<std::process::Child> {
+    let numbers = ranges.iter().flat_map(|range| [range.inside, range.outside, range.count]);
+    Command::new(helper)
+        .arg(pid.to_string())
+        .args(numbers.map(|number| number.to_string()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Error::io("run", helper.display().to_string(), error))
+}
+
+fn finish(name: &str, helper: std::process::Child) -> Result<()> {
+    let done = helper.wait_with_output().map_err(|error| Error::io("wait for", name, error))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    Err(Error::UserNamespace(format!("{name} failed: {} (is it set-user-id root?)", said.trim())))
+}

@@ -1,0 +1,192 @@
+//! The distribution API over what the registry holds, its token server, and the faults on the way out.
+
+use super::registry::{Fault, Held, Login, Seen, Shared};
+use super::wire::{Call, Reply, pairs};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rbuild_oci::{Descriptor, Digest};
+use std::sync::Arc;
+
+/// The answer to a call; none for silence.
+pub(super) fn answer(shared: &Shared, call: &Call) -> Option<Reply> {
+    if call.path == "/token" {
+        return Some(token(&shared.login, call));
+    }
+    let mut held = shared.held();
+    held.seen.push(Seen {
+        method: call.method.clone(),
+        path: call.path.clone(),
+        range: call.header("range").to_owned(),
+        authorization: call.header("authorization").to_owned(),
+    });
+    let fault = next_fault(&mut held, call);
+    if let Some(Fault::Status(status, headers)) = fault {
+        let message = r#"{"errors":[{"code":"TEST","message":"told to fail"}]}"#;
+        return Some(
+            headers.into_iter().fold(Reply::json(status, message), |reply, (name, value)| reply.with(name, value)),
+        );
+    }
+    if !let_in(shared, call) {
+        return Some(challenge(shared, call));
+    }
+    match fault {
+        Some(Fault::Silence) => None,
+        Some(Fault::Redirect(to)) => Some(Reply::status(307).with("Location", format!("{to}{}", call.path))),
+        fault => Some(spoil(route(&mut held, call, matches!(fault, Some(Fault::Plain))), fault.as_ref())),
+    }
+}
+
+fn next_fault(held: &mut Held, call: &Call) -> Option<Fault> {
+    let head = call.method == "HEAD";
+    let rule = held.rules.iter_mut().find(|rule| {
+        rule.times > 0
+            && call.path.contains(&rule.path)
+            && (!head || matches!(rule.fault, Fault::Status(..) | Fault::Plain))
+    })?;
+    rule.times -= 1;
+    Some(rule.fault.clone())
+}
+
+fn spoil(mut reply: Reply, fault: Option<&Fault>) -> Reply {
+    match fault {
+        Some(Fault::Truncate(at)) => reply.cut_at = Some(*at),
+        Some(Fault::Corrupt) => reply.body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
+        _ => {}
+    }
+    reply
+}
+
+fn let_in(shared: &Shared, call: &Call) -> bool {
+    let given = call.header("authorization");
+    match &shared.login {
+        Login::Open => true,
+        Login::Basic(user, password) => given == basic(user, password),
+        Login::Token(..) | Login::Identity(_) => {
+            let needed = scope(call);
+            let more = needed.replace(":pull", ":pull,push");
+            given
+                .strip_prefix("Bearer for ")
+                .is_some_and(|scopes| scopes.split(' ').any(|it| it == needed || it == more))
+        }
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// The scope that a call needs.
+fn scope(call: &Call) -> String {
+    let repository = repository(&call.path).map_or("", |(repository, _)| repository);
+    let pull = matches!(call.method.as_str(), "GET" | "HEAD");
+    format!("repository:{repository}:{}", if pull { "pull" } else { "pull,push" })
+}
+
+fn challenge(shared: &Shared, call: &Call) -> Reply {
+    let header = match shared.login {
+        Login::Basic(..) => "Basic realm=\"test\"".to_owned(),
+        _ => format!("Bearer realm=\"http://{}/token\",service=\"test\",scope=\"{}\"", shared.host, scope(call)),
+    };
+    let message = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
+    Reply::json(401, message).with("WWW-Authenticate", header)
+}
+
+/// The token server: tokens say what they are for.
+fn token(login: &Login, call: &Call) -> Reply {
+    let form = pairs(&String::from_utf8_lossy(&call.body));
+    let scope = call.query.get("scope").or_else(|| form.get("scope")).cloned().unwrap_or_default();
+    let known = match login {
+        Login::Token(user, password) => call.header("authorization") == basic(user, password),
+        Login::Identity(token) => call.method == "POST" && form.get("refresh_token") == Some(token),
+        _ => false,
+    };
+    let anonymous = call.header("authorization").is_empty() && call.method == "GET" && !scope.contains("push");
+    if known || anonymous && matches!(login, Login::Token(..)) {
+        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60}}"#));
+    }
+    Reply::json(401, r#"{"details":"incorrect username or password"}"#)
+}
+
+/// Repository and resource of a path.
+fn repository(path: &str) -> Option<(&str, &str)> {
+    let path = path.strip_prefix("/v2/")?;
+    let at = ["/manifests/", "/blobs/", "/tags/"].iter().find_map(|part| path.find(part))?;
+    Some((&path[..at], &path[at + 1..]))
+}
+
+fn route(held: &mut Held, call: &Call, plain: bool) -> Reply {
+    let Some((repository, resource)) = repository(&call.path) else { return Reply::status(200) };
+    let (repository, (kind, name)) = (repository.to_owned(), resource.split_once('/').unwrap_or((resource, "")));
+    match (call.method.as_str(), kind) {
+        ("GET" | "HEAD", "manifests") => manifest(held, &(repository, name.to_owned()), plain),
+        ("GET" | "HEAD", "blobs") => blob(held, repository, name, call, plain),
+        ("GET", "tags") => tags(held, &repository),
+        ("PUT", "manifests") => put_manifest(held, repository, name, call),
+        ("POST", "blobs") => begin_upload(held, repository, call),
+        ("PUT", "blobs") => put_blob(held, repository, call),
+        _ => Reply::status(405),
+    }
+}
+
+fn missing(code: &str) -> Reply {
+    Reply::json(404, format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#))
+}
+
+fn manifest(held: &Held, key: &(String, String), plain: bool) -> Reply {
+    let Some((descriptor, bytes)) = held.manifests.get(key) else { return missing("MANIFEST_UNKNOWN") };
+    let reply = Reply { body: bytes.to_vec(), ..Reply::status(200) };
+    if plain {
+        return reply.with("Content-Type", "application/json");
+    }
+    let digest = descriptor.digest.to_string();
+    reply.with("Content-Type", descriptor.media_type.as_str()).with("Docker-Content-Digest", digest)
+}
+
+fn blob(held: &Held, repository: String, name: &str, call: &Call, plain: bool) -> Reply {
+    let bytes = name.parse().ok().and_then(|digest| held.blobs.get(&(repository, digest)));
+    let Some(bytes) = bytes else { return missing("BLOB_UNKNOWN") };
+    let start = call.header("range").strip_prefix("bytes=").and_then(|range| range.strip_suffix('-')?.parse().ok());
+    match start.filter(|_| !plain) {
+        Some(start) if start < bytes.len() => {
+            let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
+            Reply { body: bytes[start..].to_vec(), ..Reply::status(206) }.with("Content-Range", range)
+        }
+        Some(_) => Reply::status(416),
+        None => Reply { body: bytes.to_vec(), ..Reply::status(200) },
+    }
+}
+
+fn tags(held: &Held, repository: &str) -> Reply {
+    let keys = held.manifests.keys().filter(|(name, tag)| name == repository && !tag.contains(':'));
+    let tags: Vec<String> = keys.map(|(_, tag)| format!("{tag:?}")).collect();
+    Reply::json(200, format!(r#"{{"name":"{repository}","tags":[{}]}}"#, tags.join(",")))
+}
+
+fn put_manifest(held: &mut Held, repository: String, name: &str, call: &Call) -> Reply {
+    let descriptor = Descriptor::of(call.header("content-type"), &call.body);
+    let digest = descriptor.digest.to_string();
+    let entry = (descriptor, Arc::new(call.body.clone()));
+    held.manifests.insert((repository.clone(), name.to_owned()), entry.clone());
+    held.manifests.insert((repository, digest.clone()), entry);
+    Reply::status(201).with("Docker-Content-Digest", digest)
+}
+
+fn begin_upload(held: &mut Held, repository: String, call: &Call) -> Reply {
+    let mount = call.query.get("mount").and_then(|text| text.parse::<Digest>().ok()).zip(call.query.get("from"));
+    if let Some((digest, from)) = mount
+        && let Some(bytes) = held.blobs.get(&(from.clone(), digest)).cloned()
+    {
+        held.blobs.insert((repository, digest), bytes);
+        return Reply::status(201);
+    }
+    Reply::status(202).with("Location", format!("/v2/{repository}/blobs/uploads/1?state=x"))
+}
+
+fn put_blob(held: &mut Held, repository: String, call: &Call) -> Reply {
+    let digest = Digest::of(&call.body);
+    if call.query.get("digest") != Some(&digest.to_string()) {
+        return Reply::json(400, r#"{"errors":[{"code":"DIGEST_INVALID","message":"digest invalid"}]}"#);
+    }
+    held.blobs.insert((repository, digest), Arc::new(call.body.clone()));
+    Reply::status(201).with("Docker-Content-Digest", digest.to_string())
+}

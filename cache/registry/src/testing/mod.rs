@@ -1,0 +1,8 @@
+//! A registry in this process, on loopback, for tests of this crate and of others: it serves and takes images over the
+//! distribution API, asks for logins, and fails on demand. Knows nothing of the client, and keeps all in memory.
+
+mod api;
+mod registry;
+mod wire;
+
+pub use registry::{Fault, Login, Registry, Seen};

@@ -1,0 +1,107 @@
+//! HTTP/1.1 as a server needs it, one message at a time. Knows no registry.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+/// A request that was read whole.
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: BTreeMap<String, String>,
+    /// By lower-case name.
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Call {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// An answer to be sent.
+#[derive(Default)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+    /// Sends so many bytes of the body, then closes the connection.
+    pub(super) cut_at: Option<usize>,
+}
+
+impl Reply {
+    pub(super) fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub(super) fn json(status: u16, text: impl Into<Vec<u8>>) -> Self {
+        Self { body: text.into(), ..Self::status(status) }.with("Content-Type", "application/json")
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// The next request of a connection; none where it ends, or is not HTTP.
+pub(super) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
+    let first = read_line(reader)?;
+    let words: Vec<&str> = first.split(' ').collect();
+    let [method, target, "HTTP/1.1"] = words[..] else { return Ok(None) };
+    let mut headers = BTreeMap::new();
+    loop {
+        let line = read_line(reader)?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Ok(Some(Call { method: method.to_owned(), path: path.to_owned(), query: pairs(query), headers, body }))
+}
+
+/// A line without its end. Bytes that are no text end the connection.
+fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = Vec::new();
+    reader.take(16 << 10).read_until(b'\n', &mut line)?;
+    let text = String::from_utf8(line).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// `a=b&c=d` with `%XX` decoded; what comes twice is joined by a space.
+pub(super) fn pairs(text: &str) -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+        let entry = found.entry(name.to_owned()).or_default();
+        entry.push_str(if entry.is_empty() { "" } else { " " });
+        entry.push_str(&decode(value));
+    }
+    found
+}
+
+fn decode(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at(part.len().min(2));
+        out.extend(u8::from_str_radix(hex, 16));
+        out.extend(rest.bytes());
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Sends `reply`; whether the connection may be used again.
+pub(super) fn write_reply(stream: &mut TcpStream, reply: &Reply, head_only: bool) -> io::Result<bool> {
+    let headers: String = reply.headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+    let head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n{headers}", reply.status, reply.body.len());
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    if head_only {
+        return Ok(true);
+    }
+    let cut = reply.cut_at.unwrap_or(reply.body.len()).min(reply.body.len());
+    stream.write_all(&reply.body[..cut])?;
+    Ok(reply.cut_at.is_none())
+}

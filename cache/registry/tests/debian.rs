@@ -1,0 +1,257 @@
+//! Against Debian's `docker-registry`, filled and read by skopeo: a server and a client that are not ours. Skipped
+//! loudly where either is missing (`apt install docker-registry skopeo openssl`).
+
+#![allow(clippy::unwrap_used)] // the helpers of tests are tests
+
+use rbuild_oci::testing::{TestImage, random_image, validate};
+use rbuild_oci::{Cancel, Descriptor, Digest, Hasher, Manifest, MediaType};
+use rbuild_registry::{Client, Config, Error, Mirror, Pushed};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A running registry with its own storage.
+struct Debian {
+    process: Child,
+    directory: TempDir,
+    host: String,
+}
+
+impl Drop for Debian {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Debian {
+    /// None, said aloud, where a program is missing. `extra` are further lines of its `http` section.
+    fn start(extra: &str) -> Option<Self> {
+        let missing = |program: &&str| Command::new(program).arg("--version").output().is_err();
+        if let Some(program) = ["docker-registry", "skopeo", "openssl"].iter().find(|program| missing(program)) {
+            eprintln!("SKIP: {program} is not installed");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let storage = directory.path().display();
+        let extra = extra.replace("DIR", &storage.to_string());
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}/data}}}}\n\
+             http:\n  addr: {host}\n  secret: test\n{extra}\n"
+        );
+        let file = directory.path().join("config.yml");
+        std::fs::write(&file, config).unwrap();
+        certificate(directory.path());
+        let mut command = Command::new("docker-registry");
+        let process = command.arg("serve").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let started = Self { process, directory, host };
+        started.wait_until_it_listens();
+        Some(started)
+    }
+
+    fn wait_until_it_listens(&self) {
+        let begin = Instant::now();
+        while TcpStream::connect(&self.host).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "docker-registry does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn reference(&self, name: &str) -> rbuild_oci::Reference {
+        format!("{}/{name}", self.host).parse().unwrap()
+    }
+
+    fn skopeo(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new("skopeo").args(arguments).current_dir(self.directory.path()).output().unwrap();
+        assert!(output.status.success(), "skopeo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+}
+
+/// A certificate for 127.0.0.1 that signs itself, as `cert.pem` and `key.pem`.
+fn certificate(directory: &Path) {
+    let arguments = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test \
+                     -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(directory).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// An OCI layout `layout` with `image` as `tag`.
+fn write_layout(directory: &Path, tag: &str, image: &TestImage) {
+    let blobs = directory.join("layout/blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    for (digest, bytes) in &image.blobs {
+        std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
+    }
+    std::fs::write(directory.join("layout/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let mut named = image.descriptor.clone();
+    named.annotations.insert("org.opencontainers.image.ref.name".into(), tag.into());
+    let index = rbuild_oci::to_canonical_json(&rbuild_oci::Index::oci(vec![named])).unwrap();
+    std::fs::write(directory.join("layout/index.json"), index).unwrap();
+}
+
+fn client() -> Client {
+    Client::new(Config::default(), &Cancel::new())
+}
+
+/// Everything behind `name`, by digest, and what `name` is.
+fn pull(client: &Client, reference: &rbuild_oci::Reference) -> (Descriptor, BTreeMap<Digest, Vec<u8>>) {
+    let descriptor = client.resolve(reference).unwrap();
+    let bytes = client.manifest(reference, &descriptor).unwrap();
+    let manifest = Manifest::from_json(&bytes).unwrap();
+    let mut all = BTreeMap::from([(descriptor.digest, bytes)]);
+    for blob in manifest.layers.iter().chain([&manifest.config]) {
+        let mut sink = Vec::new();
+        client.blob(reference, blob, &mut sink).unwrap();
+        all.insert(blob.digest, sink);
+    }
+    (descriptor, all)
+}
+
+fn push(client: &Client, reference: &rbuild_oci::Reference, image: &TestImage) {
+    for (digest, bytes) in image.blobs.iter().filter(|(digest, _)| **digest != image.descriptor.digest) {
+        let blob = Descriptor::new(MediaType::OCI_LAYER, *digest, bytes.len() as u64);
+        client.push_blob(reference, &blob, None, &|| Ok(Box::new(io::Cursor::new(bytes.clone())))).unwrap();
+    }
+    client.push_manifest(reference, MediaType::OCI_MANIFEST, &image.blobs[&image.descriptor.digest]).unwrap();
+}
+
+#[test]
+fn what_skopeo_pushes_is_pulled() {
+    let Some(registry) = Debian::start("") else { return };
+    let image = random_image(1, 3);
+    write_layout(registry.directory.path(), "v1", &image);
+    let target = format!("docker://{}/team/app:v1", registry.host);
+    registry.skopeo(&["copy", "--dest-tls-verify=false", "oci:layout:v1", &target]);
+    let (descriptor, blobs) = pull(&client(), &registry.reference("team/app:v1"));
+    assert_eq!(validate(&descriptor, &|digest| blobs.get(digest).cloned()), Vec::<String>::new());
+    let config = |manifest: &[u8]| Manifest::from_json(manifest).unwrap().config.digest;
+    assert_eq!(config(&blobs[&descriptor.digest]), config(&image.blobs[&image.descriptor.digest]));
+    let error = client().resolve(&registry.reference("team/app:v2")).unwrap_err();
+    assert!(error.to_string().ends_with("did you mean v1?"), "{error}");
+}
+
+#[test]
+fn what_is_pushed_skopeo_pulls() {
+    let Some(registry) = Debian::start("") else { return };
+    let image = random_image(2, 3);
+    let client = client();
+    push(&client, &registry.reference("team/app:v1"), &image);
+    let source = format!("docker://{}/team/app:v1", registry.host);
+    assert_eq!(
+        registry.skopeo(&["inspect", "--raw", "--tls-verify=false", &source]),
+        image.blobs[&image.descriptor.digest]
+    );
+    registry.skopeo(&["copy", "--preserve-digests", "--src-tls-verify=false", &source, "oci:copied:v1"]);
+    let blobs = registry.directory.path().join("copied/blobs/sha256");
+    let read = |digest: &Digest| std::fs::read(blobs.join(digest.hex())).ok();
+    assert_eq!(validate(&image.descriptor, &read), Vec::<String>::new());
+
+    let (digest, bytes) = image.blobs.iter().find(|(digest, _)| **digest != image.descriptor.digest).unwrap();
+    let blob = Descriptor::new(MediaType::OCI_LAYER, *digest, bytes.len() as u64);
+    let never = || Err(io::Error::other("nothing should be sent"));
+    let push = |name: &str, from| client.push_blob(&registry.reference(name), &blob, from, &never).unwrap();
+    assert_eq!(push("team/app", None), Pushed::Existed);
+    assert_eq!(push("team/other", Some("team/app")), Pushed::Mounted);
+}
+
+#[test]
+fn logins_are_taken_from_the_file() {
+    let Some(registry) = Debian::start("auth: {htpasswd: {realm: test, path: DIR/htpasswd}}") else { return };
+    // The password is "hunter2".
+    let line = "u:$2y$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\n";
+    std::fs::write(registry.directory.path().join("htpasswd"), line).unwrap();
+    let file = registry.directory.path().join("auth.json");
+    // "u:hunter2" in Base64.
+    std::fs::write(&file, format!(r#"{{"auths":{{"{}":{{"auth":"dTpodW50ZXIy"}}}}}}"#, registry.host)).unwrap();
+    let reference = registry.reference("team/app:v1");
+    let config = Config { credential_files: vec![file], ..Config::default() };
+    let knowing = Client::new(config, &Cancel::new());
+    push(&knowing, &reference, &random_image(3, 1));
+    pull(&knowing, &reference);
+    let error = client().resolve(&reference).unwrap_err();
+    assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
+}
+
+#[test]
+fn certificates_are_verified_but_on_loopback() {
+    let Some(registry) = Debian::start("  tls: {certificate: DIR/cert.pem, key: DIR/key.pem}") else { return };
+    let reference = registry.reference("team/app:v1");
+    let image = random_image(4, 1);
+    push(&client(), &reference, &image);
+
+    let mirror: Mirror = format!("https://{}", registry.host).parse().unwrap();
+    let mirrors: BTreeMap<_, _> = [("far.invalid".to_owned(), vec![mirror])].into();
+    let far = "far.invalid/team/app:v1".parse().unwrap();
+    let strict = |ca_files| Config { mirrors: mirrors.clone(), ca_files, ..Config::default() };
+    let error = Client::new(strict(Vec::new()), &Cancel::new()).resolve(&far).unwrap_err().to_string();
+    assert!(error.contains(&format!("no secure connection to {}", registry.host)), "{error}");
+    let authority = registry.directory.path().join("cert.pem");
+    let found = Client::new(strict(vec![authority]), &Cancel::new()).resolve(&far).unwrap();
+    assert_eq!(found, image.descriptor);
+    let key = registry.directory.path().join("config.yml");
+    let error = Client::new(strict(vec![key]), &Cancel::new()).resolve(&far).unwrap_err().to_string();
+    assert!(error.contains("there is no certificate in it"), "{error}");
+}
+
+#[test]
+fn a_registry_without_tls_is_told_from_one_that_is_away() {
+    let Some(registry) = Debian::start("") else { return };
+    let mirror: Mirror = format!("https://{}", registry.host).parse().unwrap();
+    let mirrors = [("far.invalid".to_owned(), vec![mirror])].into();
+    let client = Client::new(Config { mirrors, ..Config::default() }, &Cancel::new());
+    let error = client.resolve(&"far.invalid/team/app".parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains(&format!("no secure connection to {}", registry.host)), "{error}");
+}
+
+const BIG: u64 = 300 << 20;
+const PEAK_KIB: u64 = 8 << 10;
+
+/// Zeros, as many as there are to be.
+fn zeros() -> Box<dyn Read + Send> {
+    Box::new(io::repeat(0).take(BIG))
+}
+
+#[test]
+fn memory_does_not_grow_with_blobs() {
+    let Some(registry) = Debian::start("  tls: {certificate: DIR/cert.pem, key: DIR/key.pem}") else { return };
+    for way in ["up", "down"] {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--ignored", "--exact", "a_big_blob_in_a_process_of_its_own", "--nocapture"]);
+        again.env("REGISTRY_TEST_HOST", &registry.host).env("REGISTRY_TEST_WAY", way);
+        let output = again.env("REGISTRY_TEST_CA", registry.directory.path().join("cert.pem")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        let peak: u64 = text.lines().find_map(|line| line.strip_prefix("peak ")).unwrap().parse().unwrap();
+        eprintln!("{way}: 300 MiB over TLS with a peak of {peak} KiB");
+        assert!(peak <= PEAK_KIB, "{way}: {peak} KiB");
+    }
+}
+
+/// Sends it to the registry on loopback, or takes it through a mirror whose certificate is verified.
+#[test]
+#[ignore = "run by memory_does_not_grow_with_blobs"]
+fn a_big_blob_in_a_process_of_its_own() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let host = variable("REGISTRY_TEST_HOST");
+    let mut hasher = Hasher::new();
+    (0..BIG >> 14).for_each(|_| hasher.update(&[0; 1 << 14]));
+    let blob = Descriptor::new(MediaType::OCI_LAYER, hasher.finish(), BIG);
+    if variable("REGISTRY_TEST_WAY") == "up" {
+        let reference = format!("{host}/team/big").parse().unwrap();
+        assert_eq!(client().push_blob(&reference, &blob, None, &|| Ok(zeros())).unwrap(), Pushed::Uploaded);
+    } else {
+        let mirrors = [("far.invalid".to_owned(), vec![format!("https://{host}").parse().unwrap()])].into();
+        let config = Config { mirrors, ca_files: vec![variable("REGISTRY_TEST_CA").into()], ..Config::default() };
+        let reference = "far.invalid/team/big".parse().unwrap();
+        Client::new(config, &Cancel::new()).blob(&reference, &blob, &mut io::sink()).unwrap();
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    println!("\npeak {}", peak.trim().trim_end_matches(" kB"));
+}

@@ -1,0 +1,7 @@
+//! How the bytes of a tarball are compressed and decompressed. Knows codecs, no tar and no store.
+
+mod compress;
+mod decompress;
+
+pub use compress::{Codec, Format, compress};
+pub use decompress::{Compression, decompress};

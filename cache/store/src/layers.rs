@@ -1,0 +1,194 @@
+//! The layers of a store: each an uncompressed tarball among the blobs and an index beside it, both by its DiffId. Knows
+//! where layers are and how they land; what is in one is `layer`'s.
+
+use crate::error::{Error, Result};
+use crate::layer::{
+    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, extract,
+    index_tar, show_path, unpack,
+};
+use crate::layout::Store;
+use crate::root_dir::RootDir;
+use crate::snapshot::LayerSource;
+use crate::tmp::TmpFile;
+use rbuild_oci::{Cancel, DiffId, Digest};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The layers of a store.
+#[derive(Clone, Debug)]
+pub struct Layers {
+    store: Store,
+}
+
+/// Writes a layer into the store; nothing is left of one that does not land.
+pub type StoreWriter = LayerWriter<Unfinished>;
+
+/// A layer that is written and not yet in its place.
+pub type StoreTarball = Packed<Unfinished>;
+
+/// A tarball on its way into the store.
+#[derive(Debug)]
+pub struct Unfinished(TmpFile);
+
+/// A layer that landed.
+#[derive(Debug)]
+pub struct Landed {
+    /// The layer.
+    pub layer: LayerRef,
+    /// What is in it.
+    pub index: LayerIndex,
+    /// Its digest with all times left out.
+    pub timeless: Digest,
+}
+
+impl Store {
+    /// The layers of this store.
+    pub fn layers(&self) -> Layers {
+        Layers { store: self.clone() }
+    }
+}
+
+impl Layers {
+    /// Whether both the tarball and the index of a layer are here.
+    pub fn has(&self, layer: &DiffId) -> Result<bool> {
+        let here = |path: &Path| path.try_exists().map_err(Error::io("find", path.display()));
+        Ok(here(&self.store.blob_path(&layer.0))? && here(&self.store.layer_index_path(layer))?)
+    }
+
+    /// The layer, if it is here.
+    pub fn find(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
+        let path = self.store.blob_path(&layer.0);
+        match path.metadata() {
+            Ok(metadata) if self.has(layer)? => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("find", path.display())(error)),
+        }
+    }
+
+    /// The index of a layer; one that is lost or damaged is made again from the tarball.
+    pub fn index(&self, layer: &DiffId) -> Result<LayerIndex> {
+        let path = self.store.layer_index_path(layer);
+        match std::fs::read(&path) {
+            Ok(bytes) => match LayerIndex::decode(&bytes) {
+                Some(index) => return Ok(index),
+                None => std::fs::remove_file(&path).map_err(Error::io("remove", path.display()))?,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", path.display())(error)),
+        }
+        let (index, found, _) = index_tar(&mut self.file(layer)?, Limits::default(), &Cancel::new())?;
+        if found != *layer {
+            return Err(damaged(layer, &found));
+        }
+        self.keep_index(layer, &index)?;
+        Ok(index)
+    }
+
+    /// The data of a regular file of a layer, by the entry of that layer's index.
+    pub fn read_file(&self, layer: &DiffId, entry: &Entry) -> Result<Box<dyn Read + Send>> {
+        let Node::File(data) = &entry.node else {
+            return Err(Error::Missing { what: "regular file", subject: show_path(&entry.path) });
+        };
+        let mut file = self.file(layer)?;
+        match data.offset {
+            Some(offset) => {
+                file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
+                Ok(Box::new(file.take(data.size)))
+            }
+            None => {
+                let whole = self.store.tmp_file()?;
+                extract(file, &entry.path, whole.file(), &Cancel::new())?;
+                let path = whole.path().display();
+                whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
+                Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
+            }
+        }
+    }
+
+    /// A writer of a new layer. Modification times later than `clamp`, in seconds, become that.
+    pub fn writer(&self, clamp: Option<i64>, cancel: &Cancel) -> Result<StoreWriter> {
+        Ok(LayerWriter::new(Unfinished(self.store.tmp_file()?), clamp, cancel.clone()))
+    }
+
+    /// Puts a finished layer in its place, the index first: who sees the tarball finds the index.
+    pub fn land(&self, packed: StoreTarball) -> Result<Landed> {
+        self.keep_index(&packed.diff_id, &packed.index)?;
+        self.keep_blob(packed.out.0, &packed.diff_id.0)?;
+        let layer = LayerRef::stored(packed.diff_id, packed.size);
+        Ok(Landed { layer, index: packed.index, timeless: packed.timeless })
+    }
+
+    /// Puts a tarball that was written and hashed elsewhere in its place, with its index.
+    pub fn adopt(&self, tarball: TmpFile, layer: &DiffId, index: &LayerIndex) -> Result<()> {
+        self.keep_index(layer, index)?;
+        self.keep_blob(tarball, &layer.0)
+    }
+
+    /// Unpacks a stack of layers, lowest first, as plain files into a directory.
+    pub fn unpack_into(&self, layers: &[DiffId], directory: &Path, ownership: Ownership, cancel: &Cancel) -> Result<()> {
+        let target = RootDir::open(directory)?;
+        let mut below = View::default();
+        for layer in layers {
+            let options = UnpackOptions { style: Style::Plain, ownership, below: &below, limits: Limits::default() };
+            let done = unpack(&mut self.file(layer)?, &target, &options, cancel)?;
+            if done.diff_id != *layer {
+                return Err(damaged(layer, &done.diff_id));
+            }
+            below = below.with(Arc::new(done.index));
+        }
+        Ok(())
+    }
+
+    fn file(&self, layer: &DiffId) -> Result<File> {
+        let path = self.store.blob_path(&layer.0);
+        File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Missing { what: "layer", subject: layer.to_string() },
+            _ => Error::io("open", path.display())(error),
+        })
+    }
+
+    fn keep_index(&self, layer: &DiffId, index: &LayerIndex) -> Result<()> {
+        let path = self.store.layer_index_path(layer);
+        if path.exists() {
+            return Ok(());
+        }
+        let file = self.store.tmp_file()?;
+        file.file().write_all(&index.encode()).map_err(Error::io("write", path.display()))?;
+        file.persist(&path)
+    }
+
+    fn keep_blob(&self, file: TmpFile, digest: &Digest) -> Result<()> {
+        let path = self.store.blob_path(digest);
+        if path.exists() {
+            return Ok(());
+        }
+        rustix::fs::fchmod(file.file().as_fd(), rustix::fs::Mode::from_raw_mode(0o444))
+            .map_err(Error::io("change the mode of", path.display()))?;
+        file.persist(&path)
+    }
+}
+
+impl LayerSource for Layers {
+    fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.file(layer)?))
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn damaged(layer: &DiffId, found: &DiffId) -> Error {
+    let reason = format!("its tarball has the digest {found}");
+    Error::Corrupt { what: "layer", subject: layer.to_string(), reason }
+}

@@ -1,0 +1,261 @@
+//! Tags: which image a name means. Each is a small file, the truth; `index.json`, which other tools read, is written
+//! anew from all of them when one changes. Knows no image's content beyond whether its blobs are here.
+//!
+//! In `index.json` an image stands under the name a person types, `app:latest`, and where that is its whole tag also
+//! under `app`; so `skopeo inspect oci:ROOT:app:latest` and `umoci unpack --image ROOT:app` both find it.
+
+use crate::error::{Error, Result};
+use crate::layout::{Bucket, INDEX, LOCK, Store};
+use rbuild_oci::{Descriptor, Digest, Index, Manifest, Reference, Timestamp, to_canonical_json};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// A tag and what it points at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tag {
+    /// The full name, as `docker.io/library/app:latest`.
+    pub reference: String,
+    /// A manifest, or an index of several platforms.
+    pub descriptor: Descriptor,
+    /// When the tag was set.
+    pub tagged: Timestamp,
+}
+
+/// The annotation by which image layouts name their images.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The tags of a store.
+#[derive(Clone, Debug)]
+pub struct Refs {
+    store: Store,
+}
+
+impl Store {
+    /// The tags of this store.
+    pub fn refs(&self) -> Refs {
+        Refs { store: self.clone() }
+    }
+}
+
+impl Refs {
+    /// What a name points at.
+    pub fn get(&self, reference: &Reference) -> Result<Option<Tag>> {
+        let path = self.path(reference);
+        match fs::read(&path) {
+            Ok(bytes) => parse(&path, &bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", path.display())(error)),
+        }
+    }
+
+    /// All tags, sorted by name.
+    pub fn list(&self) -> Result<Vec<Tag>> {
+        let mut tags = Vec::new();
+        let mut ahead = vec![self.store.dir(Bucket::Refs)];
+        while let Some(directory) = ahead.pop() {
+            for path in entries(&directory)? {
+                let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+                if name.starts_with(b":") {
+                    match fs::read(&path) {
+                        Ok(bytes) => tags.push(parse(&path, &bytes)?),
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        Err(error) => return Err(Error::io("read", path.display())(error)),
+                    }
+                } else if !name.starts_with(b".") {
+                    ahead.push(path);
+                }
+            }
+        }
+        tags.sort_by(|a: &Tag, b: &Tag| a.reference.cmp(&b.reference));
+        Ok(tags)
+    }
+
+    /// Points names at images. What the images need must be on the disk before. Names that point there already are left
+    /// as they are; if that is all of them, nothing is written.
+    pub fn set(&self, tags: &[(Reference, Descriptor)], now: Timestamp) -> Result<()> {
+        let is_news = |(reference, descriptor): &(Reference, Descriptor)| -> Result<bool> {
+            Ok(self.get(reference)?.is_none_or(|tag| tag.descriptor != *descriptor))
+        };
+        if !tags.iter().map(is_news).collect::<Result<Vec<_>>>()?.contains(&true) {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        for (reference, descriptor) in tags {
+            let tag = Tag { reference: reference.to_string(), descriptor: descriptor.clone(), tagged: now };
+            self.write(&self.path(reference), &to_canonical_json(&tag)?)?;
+        }
+        self.write_index()
+    }
+
+    /// Forgets a name; says whether there was one.
+    pub fn remove(&self, reference: &Reference) -> Result<bool> {
+        let _lock = self.lock()?;
+        let path = self.path(reference);
+        match fs::remove_file(&path) {
+            Ok(()) => self.write_index().map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("remove", path.display())(error)),
+        }
+    }
+
+    /// `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a colon.
+    fn path(&self, reference: &Reference) -> PathBuf {
+        let name = self.store.dir(Bucket::Refs).join(reference.registry()).join(reference.repository());
+        match (reference.tag(), reference.digest()) {
+            (Some(tag), _) => name.join(format!(":{tag}")),
+            (None, Some(digest)) => name.join(format!(":@{digest}")),
+            (None, None) => name.join(":latest"),
+        }
+    }
+
+    fn lock(&self) -> Result<OwnedFd> {
+        let path = self.store.dir(Bucket::Refs).join(LOCK);
+        let lock = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(Error::io("open", path.display()))?;
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
+            .map_err(Error::io("lock", path.display()))?;
+        Ok(lock)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("create", parent.display()))?;
+        }
+        let file = self.store.tmp_file()?;
+        file.file().write_all(bytes).map_err(Error::io("write", path.display()))?;
+        file.file().sync_data().map_err(Error::io("sync", path.display()))?;
+        file.persist(path)
+    }
+
+    /// Writes `index.json` from all tags whose images are whole.
+    fn write_index(&self) -> Result<()> {
+        let mut manifests = Vec::new();
+        for tag in self.list()? {
+            let reference: Reference = tag.reference.parse()?;
+            if !self.is_whole(&tag.descriptor)? {
+                continue;
+            }
+            let mut names = vec![reference.familiar()];
+            if reference.tag() == Some("latest") {
+                names.push(reference.familiar_name());
+            }
+            for name in names {
+                let mut descriptor = tag.descriptor.clone();
+                descriptor.annotations.insert(REF_NAME.to_owned(), name);
+                manifests.push(descriptor);
+            }
+        }
+        self.write(&self.store.root().join(INDEX), &to_canonical_json(&Index::oci(manifests))?)
+    }
+
+    fn is_whole(&self, descriptor: &Descriptor) -> Result<bool> {
+        let Some(bytes) = self.read(&descriptor.digest)? else { return Ok(false) };
+        if descriptor.media_type.is_index() {
+            let index = Index::from_json(&bytes)?;
+            return index.manifests.iter().try_fold(true, |whole, next| Ok(whole && self.is_whole(next)?));
+        }
+        let manifest = Manifest::from_json(&bytes)?;
+        let here = |blob: &Descriptor| self.store.blob_path(&blob.digest).exists();
+        Ok(here(&manifest.config) && manifest.layers.iter().all(here))
+    }
+
+    fn read(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let path = self.store.blob_path(digest);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", path.display())(error)),
+        }
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Tag> {
+    serde_json::from_slice(bytes).map_err(|source| Error::Corrupt {
+        what: "tag",
+        subject: path.display().to_string(),
+        reason: source.to_string(),
+    })
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let list = || -> io::Result<Vec<PathBuf>> { fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect() };
+    match list() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(Error::io("list", directory.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_oci::testing::random_image;
+
+    fn store_with_image(seed: u64) -> (tempfile::TempDir, Store, Descriptor) {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let image = random_image(seed, 2);
+        for (digest, bytes) in &image.blobs {
+            fs::write(store.blob_path(digest), bytes).unwrap();
+        }
+        (place, store, image.descriptor)
+    }
+
+    fn names(store: &Store) -> Vec<String> {
+        let index = Index::from_json(&fs::read(store.root().join(INDEX)).unwrap()).unwrap();
+        index.manifests.iter().map(|entry| entry.annotations[REF_NAME].clone()).collect()
+    }
+
+    #[test]
+    fn tags_come_and_go_and_the_index_follows() {
+        let (_place, store, image) = store_with_image(1);
+        let (refs, now) = (store.refs(), Timestamp::from_seconds(1));
+        let tags: Vec<(Reference, Descriptor)> =
+            ["app", "localhost:5000/a/b:1.0"].iter().map(|name| (name.parse().unwrap(), image.clone())).collect();
+        refs.set(&tags, now).unwrap();
+        assert_eq!(names(&store), ["app:latest", "app", "localhost:5000/a/b:1.0"]);
+        assert_eq!(refs.get(&tags[1].0).unwrap().unwrap().descriptor, image);
+        assert_eq!(refs.list().unwrap().len(), 2);
+        assert!(refs.remove(&tags[0].0).unwrap());
+        assert!(!refs.remove(&tags[0].0).unwrap());
+        assert_eq!(names(&store), ["localhost:5000/a/b:1.0"]);
+    }
+
+    #[test]
+    fn an_incomplete_image_is_not_in_the_index() {
+        let (_place, store, image) = store_with_image(2);
+        let manifest = Manifest::from_json(&fs::read(store.blob_path(&image.digest)).unwrap()).unwrap();
+        fs::remove_file(store.blob_path(&manifest.layers[0].digest)).unwrap();
+        store.refs().set(&[("app".parse().unwrap(), image)], Timestamp::from_seconds(1)).unwrap();
+        assert_eq!(names(&store), Vec::<String>::new());
+    }
+
+    #[test]
+    fn setting_what_is_set_writes_nothing() {
+        let (_place, store, image) = store_with_image(3);
+        let tags = [("app".parse().unwrap(), image)];
+        store.refs().set(&tags, Timestamp::from_seconds(1)).unwrap();
+        let before = fs::metadata(store.root().join(INDEX)).unwrap().modified().unwrap();
+        store.refs().set(&tags, Timestamp::from_seconds(2)).unwrap();
+        assert_eq!(fs::metadata(store.root().join(INDEX)).unwrap().modified().unwrap(), before);
+        assert_eq!(store.refs().list().unwrap()[0].tagged, Timestamp::from_seconds(1));
+    }
+
+    #[test]
+    fn racing_writers_lose_no_tag() {
+        let (_place, store, image) = store_with_image(4);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (store, image) = (&store, &image);
+                scope.spawn(move || {
+                    let reference = format!("app:{number}").parse().unwrap();
+                    store.refs().set(&[(reference, image.clone())], Timestamp::from_seconds(1)).unwrap();
+                });
+            }
+        });
+        assert_eq!((store.refs().list().unwrap().len(), names(&store).len()), (8, 8));
+    }
+}

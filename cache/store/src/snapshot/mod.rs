@@ -1,0 +1,105 @@
+//! Storage drivers: layers made into directories that a step can run on, and what it changed made into a layer again.
+//!
+//! A snapshot is a cache: it is named by the ChainId of its stack, may vanish, and is then made again from the layers.
+//! **snapshot(ChainId) equals unpack(its layers) in every lstat, xattr and byte**, for every driver, whether it was
+//! unpacked or committed from a draft. A `Draft` is the writable place on top of a stack for one step; it says what to
+//! mount as data (`Rootfs`), so whoever runs the step need not know the driver. Knows no process and mounts nothing
+//! (`choose` tries a mount that nobody sees).
+//!
+//! To add a driver: one file or folder here, one line in `choose`, one test that calls `testing::conformance`.
+
+mod baseline;
+mod changes;
+mod choose;
+mod clone;
+mod compare;
+mod copy;
+mod cursor;
+mod draft;
+mod flatten;
+mod home;
+mod links;
+mod overlay;
+mod pack;
+mod probe;
+mod read;
+mod settle;
+#[cfg(test)]
+mod testing;
+
+pub use changes::Changes;
+pub use choose::{Chosen, Wish, choose};
+pub use copy::Copy;
+pub use draft::{Draft, Place, Rootfs, Stub, remove_stubs};
+pub use home::{Home, Stored};
+pub use overlay::Overlay;
+pub use pack::pack;
+
+use crate::error::{Error, Result};
+use crate::layer::{LayerIndex, UnpackOptions, View, unpack};
+use crate::root_dir::RootDir;
+use rbuild_oci::{Cancel, ChainId, DiffId};
+use std::io::Read;
+use std::sync::Arc;
+
+/// One layer of a stack.
+#[derive(Clone, Debug)]
+pub struct StackLayer {
+    /// The stack up to and with this layer.
+    pub chain: ChainId,
+    /// The layer itself.
+    pub diff: DiffId,
+    /// What is in the layer.
+    pub index: Arc<LayerIndex>,
+}
+
+/// Where the bytes of layers come from.
+pub trait LayerSource: Send + Sync {
+    /// Opens the layer's uncompressed tarball, fetching it first if it is not here yet.
+    fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>>;
+}
+
+/// A storage driver. Stacks are given lowest layer first. All methods may be called by many threads and, on the same
+/// store, by many processes at once.
+pub trait Snapshotter: Send + Sync {
+    /// Where the driver keeps its snapshots; [`Home`] lists and removes them.
+    fn home(&self) -> &Home;
+
+    /// Makes the snapshots that [`Snapshotter::prepare`] needs for this stack, where they are not there or cannot be
+    /// trusted. Idempotent. A tarball that is not the one that its DiffId names is [`crate::Error::Corrupt`].
+    fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()>;
+
+    /// A writable place on top of a stack whose snapshots are ensured.
+    fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft>;
+
+    /// What was changed in the draft, compared with the stack it was prepared on, `base`. Nothing may write to the
+    /// draft any more, and it must not be mounted.
+    fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes>;
+
+    /// Makes the draft the snapshot of `chain`, whose topmost layer is what `layer` lists: the index that packing the
+    /// draft's changes gave. Fine if that snapshot is there already. A kept draft is refused.
+    fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()>;
+}
+
+impl StackLayer {
+    /// Unpacks the layer and checks that it is the one it should be.
+    fn unpack(
+        &self,
+        target: &RootDir,
+        options: &UnpackOptions<'_>,
+        source: &dyn LayerSource,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let found = unpack(&mut *source.open(&self.diff)?, target, options, cancel)?.diff_id;
+        if found == self.diff {
+            return Ok(());
+        }
+        let (subject, reason) = (self.diff.to_string(), format!("its data has the digest {found}"));
+        Err(Error::Corrupt { what: "layer", subject, reason })
+    }
+}
+
+/// The view of a stack.
+fn view(stack: &[StackLayer]) -> View {
+    View::new(stack.iter().map(|layer| layer.index.clone()).collect())
+}

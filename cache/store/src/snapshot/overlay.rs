@@ -1,0 +1,144 @@
+//! The driver for kernels that mount overlays here: a snapshot is one layer, laid out as an upper directory, and a
+//! draft is an empty upper directory on top of those of its stack. Knows no mount call.
+
+use super::changes::{Changes, Comparison, Tree, find};
+use super::clone::copy_meta;
+use super::draft::{Draft, Place, Rootfs, Storage};
+use super::flatten::lowers;
+use super::home::{FILES, Home, make_root};
+use super::settle::Settling;
+use super::{LayerSource, Snapshotter, StackLayer, view};
+use crate::error::Result;
+use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
+use crate::root_dir::RootDir;
+use rbuild_oci::{Cancel, ChainId, Timestamp};
+use std::path::{Path, PathBuf};
+
+/// The overlay driver.
+#[derive(Debug)]
+pub struct Overlay {
+    home: Home,
+    marks: OpaqueXattr,
+    ownership: Ownership,
+}
+
+impl Overlay {
+    /// The name of the driver.
+    pub const NAME: &'static str = "overlay";
+
+    /// The driver with its home in the bucket for the id map. `marks` are those that overlayfs may set here: trusted
+    /// for the machine's root, user in a user namespace.
+    pub fn open(bucket: &Path, id_map: &str, marks: OpaqueXattr, ownership: Ownership) -> Result<Self> {
+        Ok(Self { home: Home::open(bucket, Self::NAME, id_map)?, marks, ownership })
+    }
+
+    fn unpack(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
+        let Some((layer, below)) = stack.split_last() else { return Ok(()) };
+        let workspace = self.home.workspace()?;
+        let root = RootDir::open(&workspace.files())?;
+        let (style, ownership, below) = (Style::Overlay(self.marks), self.ownership, view(below));
+        let options = UnpackOptions { style, ownership, below: &below, limits: Limits::default() };
+        layer.unpack(&root, &options, source, cancel)?;
+        drop_idle_whiteouts(&root, &layer.index, &below)?;
+        self.home.publish(workspace, &layer.chain)
+    }
+
+    /// The upper directory of a place, and a work directory that no mount has used.
+    fn scratch(&self, place: Place<'_>) -> Result<Scratch> {
+        match place {
+            Place::Temporary => {
+                let workspace = self.home.workspace()?;
+                let (upper, work) = (workspace.files(), workspace.make(WORK)?);
+                Ok(Scratch { upper, work, is_new: true, storage: Storage::Temporary(workspace) })
+            }
+            Place::Kept(path) => {
+                let root = RootDir::open(path)?;
+                let is_new = match make_root(&root, FILES) {
+                    Err(error) if error.is_taken() => false,
+                    made => made.map(|()| true)?,
+                };
+                root.remove_tree(WORK.as_bytes())?;
+                root.mkdir(WORK.as_bytes(), 0o700)?;
+                Ok(Scratch { upper: path.join(FILES), work: path.join(WORK), is_new, storage: Storage::Kept })
+            }
+        }
+    }
+}
+
+/// What a mount needs of its own.
+struct Scratch {
+    upper: PathBuf,
+    work: PathBuf,
+    is_new: bool,
+    storage: Storage,
+}
+
+const WORK: &str = "work";
+
+/// Removes whiteouts of things that the layers below do not have: overlayfs lists them in directories that only one
+/// layer has.
+fn drop_idle_whiteouts(root: &RootDir, layer: &LayerIndex, below: &View) -> Result<()> {
+    let whiteouts = layer.entries().iter().filter(|entry| entry.node == Node::Whiteout);
+    let idle = whiteouts.filter(|entry| below.lookup(&entry.path).is_none());
+    for entry in idle {
+        let (parent, name) = split_path(&entry.path);
+        let parent = root.open_dir(parent)?;
+        let before = parent.stat(b".")?.mtime;
+        parent.remove_tree(name)?;
+        parent.set_times(b".", before)?;
+    }
+    Ok(())
+}
+
+impl Snapshotter for Overlay {
+    fn home(&self) -> &Home {
+        &self.home
+    }
+
+    fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
+        for height in 1..=stack.len() {
+            if !self.home.has(&stack[height - 1].chain)? {
+                self.unpack(&stack[..height], source, cancel)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft> {
+        let lowers = lowers(&self.home, self.marks, stack, cancel)?;
+        let Scratch { upper, work, is_new, storage } = self.scratch(place)?;
+        let parent = stack.last().map(|layer| layer.chain);
+        let mut root_mtime = Timestamp::default();
+        if let Some(chain) = &parent {
+            let top = RootDir::open(&self.home.files(chain))?;
+            let below = top.top().stat(b".")?;
+            root_mtime = below.mtime;
+            if is_new {
+                copy_meta((top.top(), b".", &below), (RootDir::open(&upper)?.top(), b"."))?;
+            }
+        }
+        let userxattr = self.marks == OpaqueXattr::User;
+        let rootfs = if lowers.is_empty() {
+            Rootfs::Directory(upper)
+        } else {
+            Rootfs::Overlay { lowers, upper, work, userxattr }
+        };
+        Ok(Draft { rootfs, storage, parent, root_mtime, baseline: None })
+    }
+
+    fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
+        let tree = match draft.rootfs {
+            Rootfs::Overlay { .. } => Tree::Upper(self.marks),
+            Rootfs::Directory(_) => Tree::Whole(None),
+        };
+        find(Comparison { root: &draft.root()?, tree, ownership: self.ownership, base, cancel })
+    }
+
+    fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()> {
+        let (root, root_mtime) = (draft.root()?, draft.root_mtime);
+        let workspace = draft.into_workspace()?;
+        Settling { root: &root, ownership: self.ownership, layer, root_mtime }.upper(self.marks)?;
+        workspace.clear(WORK)?;
+        self.home.publish(workspace, chain)
+    }
+}

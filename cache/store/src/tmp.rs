@@ -1,0 +1,129 @@
+//! Files and directories that are not finished: made under a name nobody looks at, moved to their place in one step,
+//! removed when dropped before that. Knows no bucket.
+
+use crate::error::{Error, Result};
+use crate::root_dir::RootDir;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file on its way. Dropping it removes it.
+#[derive(Debug)]
+pub struct TmpFile {
+    file: File,
+    name: Name,
+}
+
+impl TmpFile {
+    /// The file, open for reading and writing. Its mode is 0644 less the umask.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it is until it is moved.
+    pub fn path(&self) -> &Path {
+        &self.name.path
+    }
+
+    /// Moves it to `place` on the same file system, replacing what is there.
+    pub fn persist(mut self, place: &Path) -> Result<()> {
+        self.name.rename(place).map_err(Error::io("rename to", place.display()))
+    }
+
+    /// Moves it to `place` unless something is there already; says whether it did.
+    pub fn persist_new(self, place: &Path) -> Result<bool> {
+        match fs::hard_link(self.path(), place) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(Error::io("link to", place.display())(error)),
+        }
+    }
+
+    pub(crate) fn new(dir: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o644);
+        let (file, name) =
+            unique(dir, |path| options.open(path)).map_err(Error::io("create a file in", dir.display()))?;
+        Ok(Self { file, name })
+    }
+
+    pub(crate) fn filled(self, bytes: &[u8]) -> Result<Self> {
+        (&self.file).write_all(bytes).map_err(Error::io("write", self.path().display()))?;
+        Ok(self)
+    }
+}
+
+/// A directory on its way. Dropping it removes it and all in it.
+#[derive(Debug)]
+pub struct TmpDir {
+    name: Name,
+}
+
+impl TmpDir {
+    /// Where it is until it is moved.
+    pub fn path(&self) -> &Path {
+        &self.name.path
+    }
+
+    /// Moves it to `place` unless something is there already, an empty directory aside; says whether it did.
+    pub fn persist_new(mut self, place: &Path) -> Result<bool> {
+        match self.name.rename(place) {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty) => {
+                Ok(false)
+            }
+            Err(error) => Err(Error::io("rename to", place.display())(error)),
+        }
+    }
+
+    pub(crate) fn new(dir: &Path) -> Result<Self> {
+        let ((), name) = unique(dir, |path| DirBuilder::new().mode(0o700).create(path))
+            .map_err(Error::io("create a directory in", dir.display()))?;
+        Ok(Self { name })
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if !self.moved {
+            drop(remove_tree(&self.path));
+        }
+    }
+}
+
+/// A name in tmp that goes with its owner.
+#[derive(Debug)]
+struct Name {
+    path: PathBuf,
+    moved: bool,
+}
+
+impl Name {
+    fn rename(&mut self, place: &Path) -> io::Result<()> {
+        fs::rename(&self.path, place)?;
+        self.moved = true;
+        Ok(())
+    }
+}
+
+/// Removes a file or tree of the store, links not followed; fine if it is not there.
+pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    RootDir::open(parent)?.remove_tree(name.as_bytes())
+}
+
+/// Makes something under a name that no process uses.
+fn unique<T>(dir: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<(T, Name)> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = dir.join(format!("{}-{number}", std::process::id()));
+        match make(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return Ok((other?, Name { path, moved: false })),
+        }
+    }
+}
