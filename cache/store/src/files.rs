@@ -114,14 +114,7 @@ fn index(bytes: &[u8]) -> Option<Vec<(usize, usize)>> {
 
 fn stamp(meta: &Meta) -> [u8; 48] {
     let mut stamp = [0; 48];
-    let numbers = [
-        meta.dev,
-        meta.ino,
-        meta.size,
-        nanos(meta.mtime),
-        nanos(meta.ctime),
-        u64::from(meta.mode),
-    ];
+    let numbers = [meta.dev, meta.ino, meta.size, nanos(meta.mtime), nanos(meta.ctime), u64::from(meta.mode)];
     for (slot, number) in stamp.chunks_exact_mut(8).zip(numbers) {
         slot.copy_from_slice(&number.to_le_bytes());
     }

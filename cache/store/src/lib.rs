@@ -1,9 +1,11 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+mod documents;
 pub mod durable;
 mod error;
 mod files;
+mod history;
 pub mod layer;
 mod layers;
 mod layout;
@@ -14,6 +16,7 @@ mod tmp;
 
 pub use error::{Error, Result};
 pub use files::FileCache;
+pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, Store};
 pub use refs::{REF_NAME, Refs, Tag};

@@ -71,7 +71,9 @@ impl ContextTree {
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
         loop {
             self.cancel.check()?;
-            let read = file.read(&mut buffer).map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
+            let read = file
+                .read(&mut buffer)
+                .map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
             if read == 0 {
                 return Ok((before, hasher.finish()));
             }
