@@ -59,7 +59,7 @@ impl StoredImage {
 
 /// A document that has to be in the store.
 fn document(store: &Store, digest: &Digest) -> Result<Vec<u8>> {
-    store.document(digest)?.ok_or_else(|| {
-        Error::Store(rbuild_store::Error::Missing { what: "document", subject: digest.to_string() })
-    })
+    store
+        .document(digest)?
+        .ok_or_else(|| Error::Store(rbuild_store::Error::Missing { what: "document", subject: digest.to_string() }))
 }

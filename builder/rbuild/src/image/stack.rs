@@ -71,7 +71,8 @@ mod tests {
     use rbuild_oci::{Digest, History, ImageId};
 
     fn image(label: &str, layers: &str) -> Stacked {
-        let diff_ids: Vec<DiffId> = layers.chars().map(|char| DiffId(Digest::of(char.to_string().as_bytes()))).collect();
+        let diff_ids: Vec<DiffId> =
+            layers.chars().map(|char| DiffId(Digest::of(char.to_string().as_bytes()))).collect();
         let row = |at: usize| Row {
             id: ImageId(Digest::of(b"")),
             history: History { created_by: layers[at..=at].to_owned(), ..History::default() },

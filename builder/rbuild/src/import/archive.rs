@@ -114,7 +114,8 @@ fn layer(files: &Files, name: &str, diff_id: &DiffId) -> Result<Descriptor> {
         Compression::Gzip => MediaType::OCI_LAYER_GZIP,
         Compression::Zstd => MediaType::OCI_LAYER_ZSTD,
         other => {
-            let (subject, reason) = (format!("{name} in {}", files.place()), format!("it is compressed with {other:?}"));
+            let (subject, reason) =
+                (format!("{name} in {}", files.place()), format!("it is compressed with {other:?}"));
             return Err(Error::Store(rbuild_store::Error::Refused { what: "layer", subject, reason }));
         }
     };
