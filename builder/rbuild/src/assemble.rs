@@ -90,7 +90,7 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
         Origin::Layer(vertex) => outcomes(vertex),
         Origin::Base | Origin::Config => None,
     };
-    let own: usize = target.history.iter().filter_map(|row| made(row)).map(|made| made.layers).sum();
+    let own: usize = target.history.iter().filter_map(&made).map(|made| made.layers).sum();
     let mut lines = base_lines(target, layers.saturating_sub(own));
     let mut so_far = layers.saturating_sub(own);
     let mut latest = None;

@@ -94,18 +94,15 @@ impl Layers {
             return Err(Error::Missing { what: "regular file", subject: show_path(&entry.path) });
         };
         let mut file = self.file(layer)?;
-        match data.offset {
-            Some(offset) => {
-                file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
-                Ok(Box::new(file.take(data.size)))
-            }
-            None => {
-                let whole = self.store.tmp_file()?;
-                extract(file, &entry.path, whole.file(), &Cancel::new())?;
-                let path = whole.path().display();
-                whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
-                Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
-            }
+        if let Some(offset) = data.offset {
+            file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
+            Ok(Box::new(file.take(data.size)))
+        } else {
+            let whole = self.store.tmp_file()?;
+            extract(file, &entry.path, whole.file(), &Cancel::new())?;
+            let path = whole.path().display();
+            whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
+            Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
         }
     }
 

@@ -88,6 +88,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
     let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let store = globals.store()?;
+    let _lease = store.lease()?;
     let standing = Standing::find()?;
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Show the build graph of a Dockerfile
 #[derive(Args, Clone, Debug)]
-pub struct GraphArgs {
+pub(super) struct GraphArgs {
     /// How to show it
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub format: GraphFormat,
@@ -25,7 +25,7 @@ pub struct GraphArgs {
 
 /// A way to show a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
+pub(super) enum GraphFormat {
     /// One line a vertex.
     Text,
     /// For Graphviz.
@@ -35,7 +35,7 @@ pub enum GraphFormat {
 }
 
 /// Prints the graph.
-pub fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
+pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
     let request = BuildRequest::resolve(&args.build, &|name| std::env::var(name).ok())?;
     let (store, cancel) = (globals.store()?, Cancel::new());
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);

@@ -13,7 +13,7 @@ pub struct Held {
 #[derive(Debug)]
 enum Kept {
     Cached(StepId, String),
-    Failed(StepId, String),
+    Failed(StepId, String, String),
     Warning(String),
     Note(String),
 }
@@ -24,7 +24,7 @@ impl Held {
         for kept in self.kept.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             match &kept {
                 Kept::Cached(step, name) => events.send(&Event::Cached { step: *step, name }),
-                Kept::Failed(step, error) => events.send(&Event::Failed { step: *step, error }),
+                Kept::Failed(step, name, error) => events.send(&Event::Failed { step: *step, name, error }),
                 Kept::Warning(text) => events.warning(text),
                 Kept::Note(text) => events.note(text),
             }
@@ -36,7 +36,7 @@ impl Sink for Arc<Held> {
     fn event(&self, event: &Event<'_>) {
         let kept = match event {
             Event::Cached { step, name } => Kept::Cached(*step, (*name).to_owned()),
-            Event::Failed { step, error } => Kept::Failed(*step, (*error).to_owned()),
+            Event::Failed { step, name, error } => Kept::Failed(*step, (*name).to_owned(), (*error).to_owned()),
             Event::Warning(text) => Kept::Warning((*text).to_owned()),
             Event::Note(text) => Kept::Note((*text).to_owned()),
             Event::Started { .. } | Event::Output { .. } | Event::Progress { .. } | Event::Done { .. } => return,

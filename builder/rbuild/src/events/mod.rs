@@ -82,6 +82,8 @@ pub enum Event<'a> {
     Failed {
         /// Which step.
         step: StepId,
+        /// Its line.
+        name: &'a str,
         /// Why, in one line.
         error: &'a str,
     },

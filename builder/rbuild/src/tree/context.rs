@@ -54,8 +54,8 @@ impl ContextTree {
             }),
             FileKind::Symlink => Node::Symlink { target: link()? },
             FileKind::Fifo => Node::Fifo,
-            FileKind::CharDevice => Node::CharDevice(meta.rdev.into()),
-            FileKind::BlockDevice => Node::BlockDevice(meta.rdev.into()),
+            FileKind::CharDevice => Node::CharDevice(meta.rdev),
+            FileKind::BlockDevice => Node::BlockDevice(meta.rdev),
             FileKind::Socket => return Ok(None),
         };
         Ok(Some(Entry { mtime: meta.mtime.seconds, ..Entry::new(path, node, meta.mode) }))

@@ -72,7 +72,7 @@ fn bits(text: &str, who: u32, mode: u32, directory: bool) -> Option<u32> {
             "g" => 3,
             _ => 0,
         };
-        return Some((mode >> shift & 7) * 0o111 & who);
+        return Some(((mode >> shift & 7) * 0o111) & who);
     }
     text.chars().try_fold(0, |bits, char| {
         Some(
