@@ -1,11 +1,18 @@
 //! What a build made, written somewhere else: one file per kind of output, and what they share. Knows neither steps
 //! nor the Dockerfile; everything comes from layers in the store and their indexes, so nothing is mounted or unpacked.
 
+mod archive;
+mod blob;
 mod cacheonly;
 mod docker;
+mod layers;
+mod layout;
 mod local;
 mod oci;
+mod place;
+mod rootfs;
 mod tar;
+mod target;
 
 use crate::assemble::Image;
 use crate::ctx::Ctx;
