@@ -9,6 +9,7 @@ mod signals;
 
 pub use globals::Globals;
 
+use crate::container;
 use crate::error::Error;
 use crate::report;
 use clap::{Parser, Subcommand};
@@ -29,23 +30,27 @@ struct Cli {
 enum Verb {
     Build(build::BuildArgs),
     Graph(graph::GraphArgs),
+    Run(Box<run::RunArgs>),
 }
 
 /// The verbs, and what else may stand first on a command line that is not a build.
-const FIRST_WORDS: [&str; 6] = ["build", "graph", "help", "--help", "--version", "-V"];
+const FIRST_WORDS: [&str; 7] = ["build", "graph", "run", "help", "--help", "--version", "-V"];
 
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(with_verb(args.into_iter().collect())) {
+    let words = with_verb(args.into_iter().collect());
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let wrong = if words.iter().any(|word| word == "run") { container::FAILED } else { 2 };
+            return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
         Verb::Build(args) => build::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
+        Verb::Run(args) => run::run(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&error))
 }
