@@ -209,7 +209,7 @@ fn a_locked_directory_is_filled_again() {
     let world = World::new();
     let layers = [vec![mode(0o500, dir("locked")), file("locked/f", "new")]];
     fs::create_dir_all(world.path("out/locked")).unwrap();
-    fs::set_permissions(world.path("out/locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path("out/locked"), fs::Permissions::from_mode(0o000)).unwrap();
     local(&world, &layers, "out");
     assert_eq!(scan(&world.path("out"))["locked"].1, 0o500);
 }

@@ -227,9 +227,10 @@ pub(super) fn manifests(files: &BTreeMap<String, Vec<u8>>) -> Vec<Descriptor> {
     let index = rbuild_oci::Index::from_json(&files["index.json"]).unwrap();
     let mut found = Vec::new();
     for descriptor in index.manifests {
-        match descriptor.media_type.is_index() {
-            true => found.extend(rbuild_oci::Index::from_json(&blob(files, &descriptor.digest)).unwrap().manifests),
-            false => found.push(descriptor),
+        if descriptor.media_type.is_index() {
+            found.extend(rbuild_oci::Index::from_json(&blob(files, &descriptor.digest)).unwrap().manifests);
+        } else {
+            found.push(descriptor);
         }
     }
     found

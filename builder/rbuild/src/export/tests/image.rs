@@ -183,13 +183,12 @@ fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut ahead = vec![root.to_owned()];
     while let Some(directory) = ahead.pop() {
         for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-            match entry.is_dir() {
-                true => ahead.push(entry),
-                false => {
-                    let name = entry.strip_prefix(root).unwrap().display().to_string();
-                    found.insert(name, std::fs::read(&entry).unwrap());
-                }
+            if entry.is_dir() {
+                ahead.push(entry);
+                continue;
             }
+            let name = entry.strip_prefix(root).unwrap().display().to_string();
+            found.insert(name, std::fs::read(&entry).unwrap());
         }
     }
     found
