@@ -3,9 +3,11 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{Bucket, Store};
-use rbuild_oci::{ImageId, to_canonical_json};
+use rbuild_oci::{Digest, ImageId, to_canonical_json};
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+const SUFFIX: &str = ".history";
 
 /// The histories of a store.
 #[derive(Clone, Debug)]
@@ -42,7 +44,20 @@ impl Histories {
         }
     }
 
+    /// The images whose lines are known, sorted.
+    pub fn list(&self) -> Result<Vec<ImageId>> {
+        let directory = self.store.dir(Bucket::Index);
+        let list = || -> io::Result<Vec<ImageId>> {
+            let entries = std::fs::read_dir(&directory)?.collect::<io::Result<Vec<_>>>()?;
+            let id = |name: &str| Digest::from_hex(name.strip_suffix(SUFFIX)?).ok().map(ImageId);
+            Ok(entries.iter().filter_map(|entry| id(entry.file_name().to_str()?)).collect())
+        };
+        let mut images = list().map_err(Error::io("list", directory.display()))?;
+        images.sort();
+        Ok(images)
+    }
+
     fn path(&self, image: &ImageId) -> PathBuf {
-        self.store.dir(Bucket::Index).join(format!("{}.history", image.hex()))
+        self.store.dir(Bucket::Index).join(format!("{}{SUFFIX}", image.hex()))
     }
 }

@@ -4,7 +4,19 @@
 pub mod build;
 mod globals;
 mod graph;
+pub mod history;
+mod image_filter;
+pub mod images;
+pub mod import;
+pub mod info;
+pub mod inspect;
+pub mod load;
+mod out;
+pub mod pull;
+pub mod rmi;
 mod signals;
+pub mod tag;
+pub mod volume;
 
 pub use globals::Globals;
 
@@ -28,10 +40,37 @@ struct Cli {
 enum Verb {
     Build(build::BuildArgs),
     Graph(graph::GraphArgs),
+    History(history::HistoryArgs),
+    Images(images::ImagesArgs),
+    Import(import::ImportArgs),
+    Info(info::InfoArgs),
+    Inspect(inspect::InspectArgs),
+    Load(load::LoadArgs),
+    Pull(pull::PullArgs),
+    Rmi(rmi::RmiArgs),
+    Tag(tag::TagArgs),
+    Volume(volume::VolumeArgs),
 }
 
 /// The verbs, and what else may stand first on a command line that is not a build.
-const FIRST_WORDS: [&str; 6] = ["build", "graph", "help", "--help", "--version", "-V"];
+const FIRST_WORDS: [&str; 16] = [
+    "build",
+    "graph",
+    "history",
+    "images",
+    "import",
+    "info",
+    "inspect",
+    "load",
+    "pull",
+    "rmi",
+    "tag",
+    "volume",
+    "help",
+    "--help",
+    "--version",
+    "-V",
+];
 
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -45,6 +84,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.verb {
         Verb::Build(args) => build::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
+        Verb::History(args) => history::run(&args, &cli.globals),
+        Verb::Images(args) => images::run(&args, &cli.globals),
+        Verb::Import(args) => import::run(&args, &cli.globals),
+        Verb::Info(args) => info::run(&args, &cli.globals),
+        Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Rmi(args) => rmi::run(&args, &cli.globals),
+        Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

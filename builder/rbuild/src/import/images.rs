@@ -1,6 +1,8 @@
 //! Base images: finds what a question of the graph means (a layout, a tag of the store, a registry), and brings the
 //! layers here when a step needs them. Knows no instruction.
 
+use super::local::Local;
+use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, layout};
 use crate::error::{Error, Result};
 use crate::request::Named;
@@ -10,7 +12,6 @@ use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
 use rbuild_registry::{Client, select};
 use rbuild_store::Store;
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The base images of one build.
@@ -60,12 +61,12 @@ impl<'a> Images<'a> {
     /// The store's own image of that name, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
         if let Some(tag) = self.store.refs().get(reference)? {
-            let blobs: Arc<dyn Blobs> = Arc::new(StoreBlobs { store: self.store.clone() });
+            let blobs: Arc<dyn Blobs> = Arc::new(Local::new(self.store));
             if let Some(descriptor) = pick(&blobs, &tag.descriptor, reference, platform)? {
                 return Found::read(&blobs, &descriptor);
             }
         }
-        let remote = Remote { client: self.client.clone(), reference: reference.clone(), store: self.store.clone() };
+        let remote = Remote::new(self.client, reference, self.store);
         let descriptor = self.client.resolve(reference)?;
         let blobs: Arc<dyn Blobs> = Arc::new(remote);
         let descriptor = pick(&blobs, &descriptor, reference, platform)?;
@@ -102,50 +103,4 @@ fn pick(
 
 fn no_platform(reference: &Reference, platform: &Platform) -> Error {
     Error::Step(format!("{} has no image for {platform}", reference.familiar()))
-}
-
-/// The blobs of the store.
-#[derive(Debug)]
-struct StoreBlobs {
-    store: Store,
-}
-
-impl Blobs for StoreBlobs {
-    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        let path = self.store.blob_path(&blob.digest);
-        match std::fs::File::open(&path) {
-            Ok(file) => Ok(Some(Box::new(file))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", path.display())(error)),
-        }
-    }
-
-    fn place(&self) -> String {
-        format!("the store {}", self.store.root().display())
-    }
-}
-
-/// The blobs of a repository of a registry.
-#[derive(Debug)]
-struct Remote {
-    client: Client,
-    reference: Reference,
-    store: Store,
-}
-
-impl Blobs for Remote {
-    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        if blob.media_type.is_manifest() || blob.media_type.is_index() {
-            return Ok(Some(Box::new(std::io::Cursor::new(self.client.manifest(&self.reference, blob)?))));
-        }
-        let file = self.store.tmp_file()?;
-        self.client.blob(&self.reference, blob, &mut file.file())?;
-        let mut copy = file.file().try_clone().map_err(Error::io("open", file.path().display()))?;
-        copy.seek(SeekFrom::Start(0)).map_err(Error::io("read", file.path().display()))?;
-        Ok(Some(Box::new(copy)))
-    }
-
-    fn place(&self) -> String {
-        self.reference.familiar_name()
-    }
 }

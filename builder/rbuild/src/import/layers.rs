@@ -1,6 +1,6 @@
 //! Brings the layers of a found image into the store. Knows no image's name.
 
-use super::blobs::{Verified, missing};
+use super::blobs::{Verified, damaged, missing};
 use super::found::Found;
 use crate::error::Result;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -31,7 +31,12 @@ fn fetch(
     }
     let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
     let reader = Told { source: Verified::new(reader, blob), blob, read: 0, progress };
-    Ok(store.layers().ingest(reader, diff_id, cancel)?)
+    store.layers().ingest(reader, diff_id, cancel).map_err(|error| match error {
+        rbuild_store::Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+            damaged(&*found.blobs, blob, source.to_string())
+        }
+        other => other.into(),
+    })
 }
 
 /// Tells how far reading is.

@@ -4,17 +4,28 @@
 //! Whatever an image comes from, it becomes a [`Found`]: its documents, verified, and a [`Blobs`] that its layers are
 //! read from. [`fetch_layers`] brings those into the store.
 
+pub mod archive;
 pub mod layout;
+pub mod rootfs;
+pub mod source;
 
 mod blobs;
 mod files;
 mod found;
 mod images;
+mod keep;
 mod layers;
+mod local;
 mod platform;
+mod pull;
+mod remote;
 
 pub use blobs::Blobs;
 pub use files::Files;
 pub use found::Found;
 pub use images::Images;
+pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers};
+pub use platform::is_attestation;
+pub use pull::{Pulled, pull};
+pub use source::Offered;

@@ -3,7 +3,7 @@
 use rbuild_oci::{Descriptor, Platform};
 
 /// Whether a descriptor in an index stands for statements about images (provenance, software lists), not for an image.
-pub(super) fn is_attestation(descriptor: &Descriptor) -> bool {
+pub fn is_attestation(descriptor: &Descriptor) -> bool {
     let unknown = |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
     descriptor.annotations.contains_key("vnd.docker.reference.type")
         || descriptor.platform.as_ref().is_some_and(unknown)

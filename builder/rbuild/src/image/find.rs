@@ -1,0 +1,164 @@
+//! Which image a name, an id or the beginning of an id means.
+
+use super::{StoredImage, document, list};
+use crate::error::{Error, Result};
+use rbuild_oci::{Descriptor, Digest, ImageId, Index, MediaType, Platform, Reference};
+use rbuild_store::Store;
+use serde_json::Value;
+
+/// The image that `text` means: a name, the id of an image or of a line of a history, the digest of a manifest or index,
+/// or an unambiguous beginning of one of these. Of several platforms it is the wanted one; where none is wanted, this
+/// machine's, else the first that is here.
+pub fn find(store: &Store, text: &str, platform: Option<&Platform>) -> Result<StoredImage> {
+    if let Ok(reference) = text.parse::<Reference>()
+        && let Some(image) = by_name(store, &reference, platform)?
+    {
+        return Ok(image);
+    }
+    let digest = find_id(store, text)?.ok_or_else(|| no_image(store, text))?;
+    by_digest(store, &digest, platform)?.ok_or_else(|| no_image(store, text))
+}
+
+/// The digest that an id or the beginning of one means, with or without `sha256:`; none if nothing here begins so.
+pub fn find_id(store: &Store, text: &str) -> Result<Option<Digest>> {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    if hex.is_empty() || hex.len() > 64 || !hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for digest in blobs(store)?.into_iter().filter(|digest| digest.hex().starts_with(hex)) {
+        if kind(store, &digest)?.is_some() {
+            found.push(digest);
+        }
+    }
+    match found[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ => {
+            let ids: Vec<String> = found.iter().map(Digest::short).collect();
+            Err(Error::Usage(format!("{text} is ambiguous: it begins {}", ids.join(", "))))
+        }
+    }
+}
+
+fn by_name(store: &Store, reference: &Reference, platform: Option<&Platform>) -> Result<Option<StoredImage>> {
+    if let Some(tag) = store.refs().get(reference)? {
+        return read(store, &tag.descriptor, platform).map(Some);
+    }
+    match reference.digest() {
+        Some(digest) if store.blob_path(digest).exists() => by_digest(store, digest, platform),
+        _ => Ok(None),
+    }
+}
+
+fn by_digest(store: &Store, digest: &Digest, platform: Option<&Platform>) -> Result<Option<StoredImage>> {
+    let Some((kind, size)) = kind(store, digest)? else { return Ok(None) };
+    match kind {
+        Kind::Index => read(store, &Descriptor::new(MediaType::OCI_INDEX, *digest, size), platform).map(Some),
+        Kind::Manifest => read(store, &Descriptor::new(MediaType::OCI_MANIFEST, *digest, size), platform).map(Some),
+        Kind::Config => {
+            let listed = list(store)?.into_iter().find(|listed| listed.image.id == ImageId(*digest));
+            match listed {
+                Some(listed) => Ok(Some(listed.image)),
+                None => StoredImage::of_config(store, &document(store, digest)?).map(Some),
+            }
+        }
+    }
+}
+
+/// The image for a platform behind a manifest or an index.
+fn read(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Result<StoredImage> {
+    if !target.media_type.is_index() {
+        return StoredImage::read(store, target, target);
+    }
+    let here = manifests(store, target)?;
+    let serves = |wanted: &Platform| {
+        here.iter().find(|manifest| manifest.platform.as_ref().is_some_and(|platform| platform.serves(wanted)))
+    };
+    let chosen = match platform {
+        Some(wanted) => serves(wanted),
+        None => serves(&Platform::native()).or(here.first()),
+    };
+    let chosen = chosen.ok_or_else(|| Error::NotFound {
+        path: platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}")),
+        place: format!("{}, whose images here are for {}", target.digest, platforms(&here)),
+        hint: None,
+    })?;
+    StoredImage::read(store, target, chosen)
+}
+
+/// The manifests of images behind an index, those that are here.
+pub(super) fn manifests(store: &Store, target: &Descriptor) -> Result<Vec<Descriptor>> {
+    if !target.media_type.is_index() {
+        return Ok(vec![target.clone()]);
+    }
+    let mut found = Vec::new();
+    for entry in Index::from_json(&document(store, &target.digest)?)?.manifests {
+        let known = entry.media_type.is_manifest() || entry.media_type.is_index();
+        if known && !crate::import::is_attestation(&entry) && store.blob_path(&entry.digest).exists() {
+            found.extend(manifests(store, &entry)?);
+        }
+    }
+    Ok(found)
+}
+
+fn platforms(manifests: &[Descriptor]) -> String {
+    let names = manifests.iter().filter_map(|manifest| manifest.platform.as_ref().map(ToString::to_string));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "no platform".to_owned() } else { names.join(", ") }
+}
+
+/// What a document is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Index,
+    Manifest,
+    Config,
+}
+
+/// The largest blob that is looked at as a document, in bytes.
+const DOCUMENT: u64 = 16 << 20;
+
+/// What kind of document a blob is, and its size; none for anything else.
+fn kind(store: &Store, digest: &Digest) -> Result<Option<(Kind, u64)>> {
+    let path = store.blob_path(digest);
+    let size = match std::fs::metadata(&path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("find", path.display())(error)),
+    };
+    if size > DOCUMENT || !begins_as_json(&path)? {
+        return Ok(None);
+    }
+    let Ok(Value::Object(map)) = serde_json::from_slice(&document(store, digest)?) else { return Ok(None) };
+    let kind = match () {
+        () if map.contains_key("manifests") => Kind::Index,
+        () if map.contains_key("layers") && map.contains_key("config") => Kind::Manifest,
+        () if map.contains_key("rootfs") => Kind::Config,
+        () => return Ok(None),
+    };
+    Ok(Some((kind, size)))
+}
+
+fn begins_as_json(path: &std::path::Path) -> Result<bool> {
+    use std::io::Read;
+    let mut first = [0];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut first));
+    Ok(read.map_err(Error::io("read", path.display()))? == 1 && first == *b"{")
+}
+
+fn blobs(store: &Store) -> Result<Vec<Digest>> {
+    let directory = store.blobs();
+    let list = || -> std::io::Result<Vec<Digest>> {
+        let entries = std::fs::read_dir(&directory)?.collect::<std::io::Result<Vec<_>>>()?;
+        Ok(entries.iter().filter_map(|entry| Digest::from_hex(entry.file_name().to_str()?).ok()).collect())
+    };
+    let mut blobs = list().map_err(Error::io("list", directory.display()))?;
+    blobs.sort();
+    Ok(blobs)
+}
+
+fn no_image(store: &Store, text: &str) -> Error {
+    let hint = Some("`rbuild images` lists what there is".to_owned());
+    Error::NotFound { path: format!("image {text}"), place: format!("the store {}", store.root().display()), hint }
+}

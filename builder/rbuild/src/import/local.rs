@@ -1,0 +1,63 @@
+//! The content of the store, also as what is nearer than another place. Knows no image.
+
+use super::Blobs;
+use crate::error::{Error, Result};
+use rbuild_oci::Descriptor;
+use rbuild_store::Store;
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+
+/// The blobs of the store.
+#[derive(Debug)]
+pub(super) struct Local {
+    store: Store,
+}
+
+impl Local {
+    /// Those of that store.
+    pub(super) fn new(store: &Store) -> Self {
+        Self { store: store.clone() }
+    }
+}
+
+impl Blobs for Local {
+    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
+        let path = self.store.blob_path(&blob.digest);
+        match std::fs::File::open(&path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("open", path.display())(error)),
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("the store {}", self.store.root().display())
+    }
+}
+
+/// Content that is taken from the store where it is there already.
+#[derive(Debug)]
+pub(super) struct Nearest {
+    local: Local,
+    far: Arc<dyn Blobs>,
+}
+
+impl Nearest {
+    /// What `far` has, or the store before it.
+    pub(super) fn new(store: &Store, far: &Arc<dyn Blobs>) -> Self {
+        Self { local: Local::new(store), far: far.clone() }
+    }
+}
+
+impl Blobs for Nearest {
+    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
+        match self.local.open(blob)? {
+            Some(reader) => Ok(Some(reader)),
+            None => self.far.open(blob),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.far.place()
+    }
+}

@@ -1,0 +1,12 @@
+//! Text for people and scripts, in docker's forms: tables, templates, sizes, times. Pure: values in, text out.
+
+pub mod human;
+mod list;
+mod table;
+mod template;
+mod tree;
+
+pub use list::{Column, Listing};
+pub use table::align;
+pub use template::{Problem, Template};
+pub use tree::Tree;
