@@ -4,9 +4,11 @@
 pub mod assemble;
 pub mod build;
 pub mod cli;
+pub mod container;
 pub mod ctx;
 pub mod driver;
 pub mod error;
+mod etc;
 pub mod events;
 pub mod export;
 pub mod image;
@@ -14,5 +16,6 @@ pub mod import;
 pub mod render;
 pub mod report;
 pub mod request;
+mod rootfs;
 pub mod solve;
 pub mod tree;
