@@ -7,6 +7,7 @@ pub mod ctx;
 pub mod driver;
 pub mod error;
 pub mod events;
+pub mod git;
 pub mod request;
 pub mod solve;
 pub mod tree;
