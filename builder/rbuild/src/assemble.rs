@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::solve::{Made, Storey};
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{
-    Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp, to_canonical_json,
+    Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp,
+    to_canonical_json,
 };
 
 /// An image for one platform, with its bytes.
@@ -89,7 +90,7 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
         Origin::Layer(vertex) => outcomes(vertex),
         Origin::Base | Origin::Config => None,
     };
-    let own: usize = target.history.iter().filter_map(|row| made(row)).map(|made| made.layers).sum();
+    let own: usize = target.history.iter().filter_map(&made).map(|made| made.layers).sum();
     let mut lines = base_lines(target, layers.saturating_sub(own));
     let mut so_far = layers.saturating_sub(own);
     let mut latest = None;
@@ -168,10 +169,8 @@ mod tests {
             Some(Made { layers, created: Some(Timestamp::from_seconds(2000 + i64::from(id.0))) })
         };
         let image = assemble(&target(rows), &[storey("base"), storey("a")], &outcomes, TIME).unwrap();
-        let seen: Vec<(bool, i64)> = image.config.history[1..]
-            .iter()
-            .map(|line| (line.empty_layer, line.created.unwrap().seconds))
-            .collect();
+        let seen: Vec<(bool, i64)> =
+            image.config.history[1..].iter().map(|line| (line.empty_layer, line.created.unwrap().seconds)).collect();
         assert_eq!(seen, [(true, 1000), (false, 2001), (true, 2001), (true, 2002)]);
         assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
         assert_eq!(image.rows.len(), 4);

@@ -1,12 +1,13 @@
 //! What a build may use of the world, gathered in one place and passed first. Knows no step.
 
+use crate::driver::Drivers;
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
-use rbuild_records::CacheBackend;
+use rbuild_records::{CacheBackend, LocalBackend};
 use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use crate::driver::Drivers;
 
 /// The only way to reach the world from within a build.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct Ctx<'a> {
     pub cancel: &'a Cancel,
     /// What time it is.
     pub clock: &'a dyn Clock,
+    /// The records written so far, which have to be on the disk before a tag.
+    pub written: &'a dyn Written,
     /// Whether any step was executed: a build that found all its results writes nothing.
     pub wrote: &'a AtomicBool,
     /// What this process may do.
@@ -42,6 +45,18 @@ pub enum Place {
     Inside,
     /// It is an ordinary user's and may only look things up.
     Outside,
+}
+
+/// Knows which files a build has written that its tags will rest on.
+pub trait Written: Send + Sync {
+    /// The files written since the last call.
+    fn take_written(&self) -> Vec<PathBuf>;
+}
+
+impl Written for LocalBackend {
+    fn take_written(&self) -> Vec<PathBuf> {
+        Self::take_written(self)
+    }
 }
 
 /// Tells the time.

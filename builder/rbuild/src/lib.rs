@@ -2,12 +2,15 @@
 //! reads the environment, the clock or a terminal is here; the crates below get it as input.
 
 pub mod assemble;
+pub mod build;
 pub mod cli;
 pub mod ctx;
 pub mod driver;
 pub mod error;
 pub mod events;
 pub mod git;
+pub mod import;
+pub mod report;
 pub mod request;
 pub mod solve;
 pub mod tree;

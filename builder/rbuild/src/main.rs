@@ -1,2 +1,8 @@
 //! The binary: hands the command line to the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rbuild_runner::maybe_init();
+    rbuild::cli::main(std::env::args_os())
+}

@@ -98,9 +98,10 @@ pub struct MountSpec {
 /// What a mount shows.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A file or directory of the host, with the mounts below it.
+    /// A file or directory of the host, with the mounts below it. Symlinks are followed as the host sees them: a path
+    /// that an image or a context has a say in must come as [`Source::Fd`].
     Path(PathBuf),
-    /// A file or directory of the host, opened by the caller.
+    /// A file or directory opened by the caller, with the mounts below it.
     Fd(Arc<OwnedFd>),
     /// Memory.
     Tmpfs {

@@ -9,12 +9,13 @@ use rbuild_oci::Cancel;
 
 use crate::container::{Container, Rootfs};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Exit, Outcome, Output, Stream};
+use crate::executor::{Executor, Exit, Outcome, Output, Process, Stream};
 
 /// What a script does in place of the program: acts on the directory that takes the container's writes.
 pub type Script = dyn Fn(&Container, &Path, &mut dyn Output) -> io::Result<Exit> + Send + Sync;
 
-/// An executor whose programs are closures, found by the arguments joined with spaces.
+/// An executor whose programs are closures, found by the arguments joined with spaces. As there is no process,
+/// [`Output::started`] is never called.
 #[derive(Default)]
 pub struct Scripted {
     scripts: BTreeMap<Vec<u8>, Box<Script>>,
@@ -91,7 +92,76 @@ impl Output for Collected {
         Ok(())
     }
 
-    fn started(&mut self, _: &crate::executor::Process) {
+    fn started(&mut self, _: &Process) {
         self.started = true;
+    }
+}
+
+/// Containers that mean the same to every executor.
+#[derive(Clone, Debug)]
+pub struct Conformance {
+    /// Prints `hello` to stdout and `oops` to stderr, each with a newline, and exits with 3.
+    pub speaks: Container,
+    /// Its program does not exist.
+    pub missing: Container,
+}
+
+/// What every executor must do.
+///
+/// # Panics
+/// When it does not.
+pub fn conformance(executor: &dyn Executor, containers: &Conformance) {
+    let mut said = Collected::default();
+    let outcome = executor.run(&containers.speaks, &mut said, &Cancel::new());
+    assert_eq!(outcome.ok().map(|outcome| outcome.exit), Some(Exit::Code(3)), "the program's own exit");
+    assert_eq!((said.stdout.as_slice(), said.stderr.as_slice()), (&b"hello\n"[..], &b"oops\n"[..]), "its streams");
+
+    let mut said = Collected::default();
+    let missing = executor.run(&containers.missing, &mut said, &Cancel::new());
+    assert!(matches!(missing, Err(Error::Program { code: 127, .. })), "a missing program: {missing:?}");
+    assert!(said.stdout.is_empty() && said.stderr.is_empty(), "nobody spoke");
+
+    let canceled = Cancel::new();
+    canceled.cancel();
+    let stopped = executor.run(&containers.speaks, &mut Collected::default(), &canceled);
+    assert!(matches!(stopped, Err(Error::Canceled(_))), "canceled before the start: {stopped:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Access, Confinement, Network, Stdio, User};
+    use crate::userns::IdMap;
+
+    fn container(program: &str) -> Container {
+        Container {
+            rootfs: Rootfs::Bind("/".into()),
+            root_access: Access::ReadOnly,
+            mounts: Vec::new(),
+            files: Vec::new(),
+            argv: vec![program.into()],
+            env: Vec::new(),
+            cwd: b"/".to_vec(),
+            user: User::default(),
+            hostname: Vec::new(),
+            network: Network::None,
+            confinement: Confinement::docker(),
+            stdio: Stdio::Captured,
+            shm_size: 0,
+            limits: Vec::new(),
+            init: false,
+            ids: IdMap::Root,
+        }
+    }
+
+    #[test]
+    fn scripts_conform() {
+        let scripted = Scripted::new().on("speak", |_, _, output| {
+            output.write(Stream::Stdout, b"hello\n")?;
+            output.write(Stream::Stderr, b"oops\n")?;
+            Ok(Exit::Code(3))
+        });
+        conformance(&scripted, &Conformance { speaks: container("speak"), missing: container("missing") });
+        assert_eq!(scripted.ran(), ["speak", "missing"]);
     }
 }

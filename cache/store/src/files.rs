@@ -49,13 +49,12 @@ impl FileCache {
 
     /// The digest of the file at `path`, if it looks the same as when it was hashed.
     pub fn get(&self, path: &[u8], meta: &Meta) -> Option<Digest> {
-        let record = match self.learnt.get(path) {
-            Some(record) => &record[..],
-            None => {
-                let at = self.records.binary_search_by(|(start, end)| self.bytes[*start..*end].cmp(path)).ok()?;
-                let end = self.records[at].1;
-                &self.bytes[end..end + RECORD]
-            }
+        let record = if let Some(record) = self.learnt.get(path) {
+            &record[..]
+        } else {
+            let at = self.records.binary_search_by(|(start, end)| self.bytes[*start..*end].cmp(path)).ok()?;
+            let end = self.records[at].1;
+            &self.bytes[end..end + RECORD]
         };
         (record[..48] == stamp(meta)).then(|| Digest::from_bytes(record[48..].try_into().unwrap_or_default()))
     }
@@ -114,14 +113,7 @@ fn index(bytes: &[u8]) -> Option<Vec<(usize, usize)>> {
 
 fn stamp(meta: &Meta) -> [u8; 48] {
     let mut stamp = [0; 48];
-    let numbers = [
-        meta.dev,
-        meta.ino,
-        meta.size,
-        nanos(meta.mtime),
-        nanos(meta.ctime),
-        u64::from(meta.mode),
-    ];
+    let numbers = [meta.dev, meta.ino, meta.size, nanos(meta.mtime), nanos(meta.ctime), u64::from(meta.mode)];
     for (slot, number) in stamp.chunks_exact_mut(8).zip(numbers) {
         slot.copy_from_slice(&number.to_le_bytes());
     }

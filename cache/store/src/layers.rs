@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::layer::{
-    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, extract,
-    index_tar, show_path, unpack,
+    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, decompress,
+    extract, index_tar, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
@@ -59,7 +59,7 @@ impl Layers {
     }
 
     /// The layer, if it is here.
-    pub fn find(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
+    pub fn get(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
         let path = self.store.blob_path(&layer.0);
         match path.metadata() {
             Ok(metadata) if self.has(layer)? => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
@@ -94,18 +94,15 @@ impl Layers {
             return Err(Error::Missing { what: "regular file", subject: show_path(&entry.path) });
         };
         let mut file = self.file(layer)?;
-        match data.offset {
-            Some(offset) => {
-                file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
-                Ok(Box::new(file.take(data.size)))
-            }
-            None => {
-                let whole = self.store.tmp_file()?;
-                extract(file, &entry.path, whole.file(), &Cancel::new())?;
-                let path = whole.path().display();
-                whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
-                Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
-            }
+        if let Some(offset) = data.offset {
+            file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
+            Ok(Box::new(file.take(data.size)))
+        } else {
+            let whole = self.store.tmp_file()?;
+            extract(file, &entry.path, whole.file(), &Cancel::new())?;
+            let path = whole.path().display();
+            whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
+            Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
         }
     }
 
@@ -128,8 +125,28 @@ impl Layers {
         self.keep_blob(tarball, &layer.0)
     }
 
+    /// Brings a layer here from its blob, compressed or not. The caller sees to it that the blob is the one that its
+    /// descriptor names; that it holds this layer is checked here.
+    pub fn ingest(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<LayerRef> {
+        let (_, plain) = decompress(blob)?;
+        let file = self.store.tmp_file()?;
+        let mut copied = Copied { source: plain, copy: file.file() };
+        let (index, found, size) = index_tar(&mut copied, Limits::default(), cancel)?;
+        if found != *layer {
+            return Err(damaged(layer, &found));
+        }
+        self.adopt(file, layer, &index)?;
+        Ok(LayerRef::stored(*layer, size))
+    }
+
     /// Unpacks a stack of layers, lowest first, as plain files into a directory.
-    pub fn unpack_into(&self, layers: &[DiffId], directory: &Path, ownership: Ownership, cancel: &Cancel) -> Result<()> {
+    pub fn unpack_into(
+        &self,
+        layers: &[DiffId],
+        directory: &Path,
+        ownership: Ownership,
+        cancel: &Cancel,
+    ) -> Result<()> {
         let target = RootDir::open(directory)?;
         let mut below = View::default();
         for layer in layers {
@@ -175,6 +192,20 @@ impl Layers {
 impl LayerSource for Layers {
     fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>> {
         Ok(Box::new(self.file(layer)?))
+    }
+}
+
+/// Writes down what is read.
+struct Copied<'a, R> {
+    source: R,
+    copy: &'a File,
+}
+
+impl<R: Read> Read for Copied<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.copy.write_all(&buffer[..count])?;
+        Ok(count)
     }
 }
 

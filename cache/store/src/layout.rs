@@ -266,7 +266,9 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 pub(crate) const LOCK: &str = ".lock";
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
-    let list = || -> std::io::Result<_> { fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect() };
+    let list = || -> std::io::Result<_> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    };
     list().map_err(|source| Error::Io { operation: "list", subject: dir.display().to_string(), source })
 }
 

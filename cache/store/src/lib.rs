@@ -1,21 +1,30 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+mod documents;
 pub mod durable;
 mod error;
 mod files;
+mod gc;
+mod history;
 pub mod layer;
 mod layers;
 mod layout;
+mod lease;
 mod refs;
 mod root_dir;
 pub mod snapshot;
 mod tmp;
+mod volume;
 
 pub use error::{Error, Result};
 pub use files::FileCache;
+pub use gc::Freed;
+pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, Store};
+pub use lease::{Lease, Sweep};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
+pub use volume::{LocalVolumes, NewVolume, Volume, VolumeDriver};

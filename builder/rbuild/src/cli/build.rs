@@ -1,7 +1,25 @@
-//! `rbuild build`: its arguments as typed. What they mean is decided in `request`.
+//! `rbuild build`: its arguments as typed, and what surrounds a build: progress, signals, the user namespace. What the
+//! arguments mean is decided in `request`.
 
+use super::globals::{Globals, Standing};
+use super::signals::cancel_on_signal;
+use crate::build::{Built, build};
+use crate::ctx::{Ctx, Place, SystemClock};
+use crate::error::{Error, Result};
+use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::report;
+use crate::request::BuildRequest;
 use clap::Args;
+use rbuild_oci::Cancel;
+use rbuild_records::LocalBackend;
+use rbuild_registry::{Client, Config};
+use rbuild_runner::Sandbox;
+use rbuild_store::{Bucket, Store};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Build an image from a Dockerfile
 #[derive(Args, Clone, Debug)]
@@ -63,4 +81,128 @@ pub struct BuildArgs {
     /// The context: a directory, or a Dockerfile whose directory is the context
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub context: String,
+}
+
+/// Builds, and starts again inside a user namespace where that is needed.
+pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
+    let progress = Progress::parse(args)?;
+    let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+    let store = globals.store()?;
+    let _lease = store.lease()?;
+    let standing = Standing::find()?;
+    let cancel = Cancel::new();
+    let watch = cancel_on_signal(&cancel)?;
+    let held = Arc::new(Held::default());
+    let events = match standing.place {
+        Place::Inside => progress.events(&store),
+        Place::Outside => Events::new(vec![Box::new(held.clone())]),
+    };
+    match attempt(&request, globals, &store, &standing, &events, &cancel) {
+        Ok(built) => {
+            held.release(&progress.events(&store));
+            finish(args, &request, &built)
+        }
+        Err(Error::NeedsNamespace) => {
+            drop(watch);
+            if let Some(note) = standing.note() {
+                eprintln!("NOTE: {note}");
+            }
+            standing.start_again(store.root(), request.standard_input())
+        }
+        Err(error) => {
+            held.release(&progress.events(&store));
+            drop(events);
+            eprint!("{}", report::with_source(&error, &request.dockerfile));
+            Ok(report::exit_code(&error))
+        }
+    }
+}
+
+fn attempt(
+    request: &BuildRequest,
+    globals: &Globals,
+    store: &Store,
+    standing: &Standing,
+    events: &Events,
+    cancel: &Cancel,
+) -> Result<Built> {
+    for note in &request.notes {
+        events.note(note);
+    }
+    let (drivers, cache) = (globals.drivers(store, standing), LocalBackend::new(store.dir(Bucket::Records)));
+    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let executor = Sandbox::new()?;
+    let ctx = Ctx {
+        store,
+        snapshots: &drivers,
+        cache: &cache,
+        executor: &executor,
+        events,
+        cancel,
+        clock: &SystemClock,
+        written: &cache,
+        wrote: &AtomicBool::new(false),
+        place: standing.place,
+        ids: &standing.ids,
+        fidelity: standing.fidelity,
+    };
+    let built = build(ctx, request, &client)?;
+    for tag in &request.tags {
+        events.note(&format!("{} is {}", tag.familiar(), built.id));
+    }
+    Ok(built)
+}
+
+fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
+    if let Some(path) = &request.iidfile {
+        std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
+    }
+    if args.quiet || args.progress == "quiet" {
+        println!("{}", built.id);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a build is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Plain,
+    Tty,
+    RawJson,
+    Quiet,
+}
+
+impl Progress {
+    fn parse(args: &BuildArgs) -> Result<Self> {
+        if args.quiet {
+            return Ok(Self::Quiet);
+        }
+        match args.progress.as_str() {
+            "auto" if io::stderr().is_terminal() => Ok(Self::Tty),
+            "auto" | "plain" => Ok(Self::Plain),
+            "tty" => Ok(Self::Tty),
+            "rawjson" => Ok(Self::RawJson),
+            "quiet" | "none" => Ok(Self::Quiet),
+            other => {
+                Err(Error::Usage(format!("--progress {other:?} is not known: use auto, plain, tty, rawjson or quiet")))
+            }
+        }
+    }
+
+    fn events(self, store: &Store) -> Events {
+        let log: Box<dyn Sink> = Box::new(LogFile::new(store.dir(Bucket::Builds).join(build_id())));
+        let shown: Option<Box<dyn Sink>> = match self {
+            Self::Plain => Some(Box::new(Plain::new(io::stderr()))),
+            Self::Tty => Some(Box::new(Tty::new())),
+            Self::RawJson => Some(Box::new(RawJson::new(io::stderr()))),
+            Self::Quiet => None,
+        };
+        Events::new(shown.into_iter().chain([log]).collect())
+    }
+}
+
+/// A name for this build's logs that no other build has.
+fn build_id() -> String {
+    let now = rbuild_oci::Timestamp::from(std::time::SystemTime::now());
+    format!("{:012x}{:08x}-{}", now.seconds, now.nanos, std::process::id())
 }

@@ -1,10 +1,12 @@
 //! One typed stream of what a build does, and the sinks that show or keep it. Knows no step's inner working.
 
+mod held;
 mod log_file;
 mod plain;
 mod rawjson;
 mod tty;
 
+pub use held::Held;
 pub use log_file::LogFile;
 pub use plain::Plain;
 pub use rawjson::RawJson;
@@ -80,6 +82,8 @@ pub enum Event<'a> {
     Failed {
         /// Which step.
         step: StepId,
+        /// Its line.
+        name: &'a str,
         /// Why, in one line.
         error: &'a str,
     },

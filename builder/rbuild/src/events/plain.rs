@@ -52,7 +52,10 @@ impl<W: Write> State<W> {
                 self.flush(*step)?;
                 writeln!(self.out, "{step} DONE {:.1}s\n", took.as_secs_f64())
             }
-            Event::Failed { step, error } => {
+            Event::Failed { step, name, error } => {
+                if !self.steps.contains_key(step) {
+                    writeln!(self.out, "{step} {name}")?;
+                }
                 self.flush(*step)?;
                 writeln!(self.out, "{step} ERROR: {error}\n")
             }

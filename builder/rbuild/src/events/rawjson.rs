@@ -32,7 +32,9 @@ impl<W: Write + Send> Sink for RawJson<W> {
             }
             Event::Cached { step, name } => json!({"event": "cached", "step": step.0, "name": name}),
             Event::Done { step, took } => json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64()}),
-            Event::Failed { step, error } => json!({"event": "failed", "step": step.0, "error": error}),
+            Event::Failed { step, name, error } => {
+                json!({"event": "failed", "step": step.0, "name": name, "error": error})
+            }
             Event::Warning(text) => json!({"event": "warning", "text": text}),
             Event::Note(text) => json!({"event": "note", "text": text}),
         };

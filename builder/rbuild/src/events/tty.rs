@@ -18,11 +18,7 @@ struct Step {
     bar: ProgressBar,
     name: String,
     lines: Lines,
-    tail: Vec<String>,
 }
-
-/// How many last lines of a failed step are shown.
-const TAIL: usize = 20;
 
 impl Tty {
     /// Draws on standard error.
@@ -42,22 +38,15 @@ impl Tty {
         }
         bar.set_prefix(format!("{step} {name}"));
         bar.enable_steady_tick(Duration::from_millis(120));
-        let fresh = Step { bar, name: name.to_owned(), lines: Lines::default(), tail: Vec::new() };
+        let fresh = Step { bar, name: name.to_owned(), lines: Lines::default() };
         self.steps().insert(step, fresh);
     }
 
     fn output(&self, step: StepId, bytes: &[u8]) {
         let mut steps = self.steps();
         let Some(state) = steps.get_mut(&step) else { return };
-        let Step { lines, tail, bar, .. } = state;
-        lines.push(bytes, |line| {
-            let text = printable(line);
-            bar.set_message(text.clone());
-            if tail.len() == TAIL {
-                tail.remove(0);
-            }
-            tail.push(text);
-        });
+        let Step { lines, bar, .. } = state;
+        lines.push(bytes, |line| bar.set_message(printable(line)));
     }
 
     fn end(&self, step: StepId, outcome: &str) {
@@ -67,15 +56,11 @@ impl Tty {
         }
     }
 
-    fn fail(&self, step: StepId, error: &str) {
+    fn fail(&self, step: StepId, name: &str, error: &str) {
         if let Some(state) = self.steps().remove(&step) {
             state.bar.finish_and_clear();
-            self.print(&format!("{step} {}", state.name));
-            for line in &state.tail {
-                self.print(&format!("   {line}"));
-            }
-            self.print(&format!("{step} ERROR: {error}"));
         }
+        self.print(&format!("{step} {name}\n{step} ERROR: {error}"));
     }
 
     fn steps(&self) -> std::sync::MutexGuard<'_, BTreeMap<StepId, Step>> {
@@ -101,7 +86,7 @@ impl Sink for Tty {
             }
             Event::Cached { step, name } => self.print(&format!("{step} CACHED {name}")),
             Event::Done { step, took } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
-            Event::Failed { step, error } => self.fail(*step, error),
+            Event::Failed { step, name, error } => self.fail(*step, name, error),
             Event::Warning(text) => self.print(&format!("WARNING: {text}")),
             Event::Note(text) => self.print(text),
         }

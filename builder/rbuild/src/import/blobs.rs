@@ -99,7 +99,7 @@ fn invalid(reason: String) -> io::Error {
 mod tests {
     use super::*;
 
-    fn read(content: &[u8], blob: &Descriptor) -> Result<Vec<u8>, String> {
+    fn read(content: &[u8], blob: &Descriptor) -> std::result::Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         Verified::new(content, blob).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         Ok(bytes)

@@ -31,7 +31,7 @@ fn fetch(
     }
     let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
     let reader = Told { source: Verified::new(reader, blob), blob, read: 0, progress };
-    Ok(store.layers().ingest(reader, blob, diff_id, cancel)?)
+    Ok(store.layers().ingest(reader, diff_id, cancel)?)
 }
 
 /// Tells how far reading is.

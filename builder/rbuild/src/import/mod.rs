@@ -9,10 +9,12 @@ pub mod layout;
 mod blobs;
 mod files;
 mod found;
+mod images;
 mod layers;
 mod platform;
 
 pub use blobs::Blobs;
 pub use files::Files;
 pub use found::Found;
+pub use images::Images;
 pub use layers::{Progress, fetch_layers};

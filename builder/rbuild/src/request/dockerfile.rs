@@ -14,14 +14,14 @@ pub struct DockerfileSource {
     /// What it says.
     pub bytes: Vec<u8>,
     /// The context.
-    pub context: Place,
+    pub context: ContextPlace,
     /// What `.dockerignore` says and how that file is called, where there is one.
     pub ignore: Option<(String, Vec<u8>)>,
 }
 
 /// Where a context lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ContextPlace {
     /// A directory of this machine.
     Directory(PathBuf),
     /// There is none.
@@ -33,9 +33,11 @@ impl DockerfileSource {
     pub(super) fn find(args: &BuildArgs, notes: &mut Vec<String>) -> Result<Self> {
         if args.context == "-" {
             if args.file.is_some() {
-                return Err(Error::Usage("the context `-` reads the Dockerfile from standard input, so -f cannot name one".into()));
+                return Err(Error::Usage(
+                    "the context `-` reads the Dockerfile from standard input, so -f cannot name one".into(),
+                ));
             }
-            return Ok(Self { name: "-".into(), bytes: standard_input()?, context: Place::Empty, ignore: None });
+            return Ok(Self { name: "-".into(), bytes: standard_input()?, context: ContextPlace::Empty, ignore: None });
         }
         let context = PathBuf::from(&args.context);
         let metadata = fs::metadata(&context).map_err(|source| missing_context(&context, source))?;
@@ -48,7 +50,10 @@ impl DockerfileSource {
 
     fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Self> {
         if args.file.is_some() {
-            return Err(Error::Usage(format!("the context {} is a file; with -f it must be a directory", file.display())));
+            return Err(Error::Usage(format!(
+                "the context {} is a file; with -f it must be a directory",
+                file.display()
+            )));
         }
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let (name, directory) = (file.display(), parent.display());
@@ -63,7 +68,7 @@ impl DockerfileSource {
             fs::read(file).map_err(|source| missing_file(file, source))?
         };
         let ignore = read_ignore(file, &context)?;
-        Ok(Self { name: file.display().to_string(), bytes, context: Place::Directory(context), ignore })
+        Ok(Self { name: file.display().to_string(), bytes, context: ContextPlace::Directory(context), ignore })
     }
 }
 

@@ -6,7 +6,7 @@ mod named;
 mod output;
 mod secret;
 
-pub use dockerfile::{DockerfileSource, Place};
+pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use named::Named;
 pub use output::{Compression, Output, OutputKind};
 pub use secret::SecretSource;
@@ -49,6 +49,11 @@ pub struct BuildRequest {
 pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl BuildRequest {
+    /// What was read from standard input, if it was read: the Dockerfile.
+    pub fn standard_input(&self) -> Option<&[u8]> {
+        (self.dockerfile.name == "-").then_some(&self.dockerfile.bytes[..])
+    }
+
     /// Resolves arguments as typed.
     pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
         let mut notes = Vec::new();

@@ -66,12 +66,29 @@ pub(super) fn parse(text: &str) -> Result<Output> {
     let mut kind = None;
     for (key, value) in fields("--output", text)? {
         match key.as_str() {
-            "type" => kind = Some(kind_of(&value).ok_or_else(|| wrong(format!("type {value:?} is not known: use oci, docker, local, tar or cacheonly")))?),
+            "type" => {
+                kind = Some(kind_of(&value).ok_or_else(|| {
+                    wrong(format!("type {value:?} is not known: use oci, docker, local, tar or cacheonly"))
+                })?);
+            }
             "dest" => output.dest = value.into(),
-            "compression" => output.compression = compression(&value).ok_or_else(|| wrong(format!("compression {value:?} is not known: use gzip, zstd or uncompressed")))?,
-            "compression-level" => output.level = Some(value.parse().map_err(|_| wrong(format!("compression-level {value:?} is not a number")))?),
-            "tar" => output.tar = boolean(&value).ok_or_else(|| wrong(format!("tar={value:?} is neither true nor false")))?,
-            "oci-mediatypes" => output.oci_media_types = boolean(&value).ok_or_else(|| wrong(format!("oci-mediatypes={value:?} is neither true nor false")))?,
+            "compression" => {
+                output.compression = compression(&value).ok_or_else(|| {
+                    wrong(format!("compression {value:?} is not known: use gzip, zstd or uncompressed"))
+                })?;
+            }
+            "compression-level" => {
+                output.level =
+                    Some(value.parse().map_err(|_| wrong(format!("compression-level {value:?} is not a number")))?);
+            }
+            "tar" => {
+                output.tar =
+                    boolean(&value).ok_or_else(|| wrong(format!("tar={value:?} is neither true nor false")))?;
+            }
+            "oci-mediatypes" => {
+                output.oci_media_types = boolean(&value)
+                    .ok_or_else(|| wrong(format!("oci-mediatypes={value:?} is neither true nor false")))?;
+            }
             "force-compression" | "name" | "unpack" | "store" => {}
             other => return Err(wrong(format!("the attribute {other:?} is not known"))),
         }

@@ -54,10 +54,13 @@ pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)>
     let found = match (source, variable) {
         (Some(path), None) => SecretSource::File(path.into()),
         (None, Some(name)) => {
-            let value = env(&name).ok_or_else(|| wrong(&format!("the variable {name:?} of secret {id:?} is not set")))?;
+            let value =
+                env(&name).ok_or_else(|| wrong(&format!("the variable {name:?} of secret {id:?} is not set")))?;
             SecretSource::Value(value.into_bytes())
         }
-        (None, None) => env(&id).map_or_else(|| SecretSource::File((&id).into()), |value| SecretSource::Value(value.into())),
+        (None, None) => {
+            env(&id).map_or_else(|| SecretSource::File((&id).into()), |value| SecretSource::Value(value.into()))
+        }
         (Some(_), Some(_)) => return Err(wrong("src and env exclude each other")),
     };
     if let SecretSource::File(path) = &found

@@ -125,12 +125,15 @@ fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
         Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
         Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
         Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace) => {}
-        Err(error) => events.send(&Event::Failed { step: work.step, error: &error.to_string() }),
+        Err(error) => {
+            let name = work.vertex.place.to_string();
+            events.send(&Event::Failed { step: work.step, name: &name, error: &error.to_string() });
+        }
     }
     result.map(|(value, _)| value)
 }
 
-fn value<'v>(values: &'v Values<Value>, id: VertexId) -> Result<&'v Value> {
+fn value(values: &Values<Value>, id: VertexId) -> Result<&Value> {
     values.get(id).ok_or_else(|| Error::Step(format!("the input {id} is not there")))
 }
 

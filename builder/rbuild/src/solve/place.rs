@@ -199,8 +199,13 @@ mod tests {
         let dest = placement.destination(b"/real/sub/new/deep/").unwrap();
         assert_eq!(dest, Destination { path: b"real/sub/new/deep".to_vec(), directory: true });
         placement.put(file("real/sub/new/deep/f"), Some(())).unwrap();
-        let expected =
-            ["real/ 700 0", "real/sub/ 700 0", "real/sub/new/ 755 7", "real/sub/new/deep/ 755 7", "real/sub/new/deep/f 644 0"];
+        let expected = [
+            "real/ 700 0",
+            "real/sub/ 700 0",
+            "real/sub/new/ 755 7",
+            "real/sub/new/deep/ 755 7",
+            "real/sub/new/deep/f 644 0",
+        ];
         assert_eq!(paths(placement), expected);
     }
 

@@ -31,7 +31,8 @@ pub fn run<T: Send + Sync>(
 ) -> Result<Values<T>> {
     let values = Values { slots: graph.vertices.iter().map(|_| OnceLock::new()).collect() };
     let plan = Plan::of(graph);
-    let shared = Shared { state: Mutex::new(State::new(&plan)), changed: Condvar::new(), plan, jobs: jobs.max(1), cancel };
+    let shared =
+        Shared { state: Mutex::new(State::new(&plan)), changed: Condvar::new(), plan, jobs: jobs.max(1), cancel };
     std::thread::scope(|scope| {
         for _ in 0..Shared::claim(&mut shared.lock(), shared.jobs) {
             scope.spawn(|| worker(scope, &shared, &values, work));

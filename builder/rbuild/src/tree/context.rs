@@ -54,8 +54,8 @@ impl ContextTree {
             }),
             FileKind::Symlink => Node::Symlink { target: link()? },
             FileKind::Fifo => Node::Fifo,
-            FileKind::CharDevice => Node::CharDevice(meta.rdev.into()),
-            FileKind::BlockDevice => Node::BlockDevice(meta.rdev.into()),
+            FileKind::CharDevice => Node::CharDevice(meta.rdev),
+            FileKind::BlockDevice => Node::BlockDevice(meta.rdev),
             FileKind::Socket => return Ok(None),
         };
         Ok(Some(Entry { mtime: meta.mtime.seconds, ..Entry::new(path, node, meta.mode) }))
@@ -71,7 +71,9 @@ impl ContextTree {
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
         loop {
             self.cancel.check()?;
-            let read = file.read(&mut buffer).map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
+            let read = file
+                .read(&mut buffer)
+                .map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
             if read == 0 {
                 return Ok((before, hasher.finish()));
             }

@@ -54,7 +54,8 @@ impl Tree for StageTree<'_> {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        let missing = || rbuild_store::Error::Missing { what: "file", subject: rbuild_store::layer::show_path(&entry.path) };
+        let missing =
+            || rbuild_store::Error::Missing { what: "file", subject: rbuild_store::layer::show_path(&entry.path) };
         let found = self.view.lookup(&entry.path).ok_or_else(missing)?;
         let file = self.view.file(found).ok_or_else(missing)?;
         Ok(self.store.layers().read_file(&self.layers[file.layer], file.entry)?)

@@ -3,6 +3,7 @@
 
 mod console;
 mod exec;
+mod filesystem;
 mod identity;
 mod mounts;
 mod reaper;
@@ -13,6 +14,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -20,6 +22,7 @@ use rustix::process::DumpableBehavior;
 
 use crate::channel::Channel;
 use crate::plan::SetupOp;
+use crate::probe::{PROBE_NAME, probe_inside};
 use crate::sys;
 use crate::wire::{Report, decode};
 use mounts::Mounts;
@@ -27,17 +30,20 @@ use mounts::Mounts;
 /// The name by which a re-executed copy of this program knows its task.
 pub(crate) const INIT_NAME: &CStr = c"rbuild-sandbox-init";
 
-/// Must be the first thing in `main`: in a copy of this program that was started to set up a container, it does so
-/// and never returns; otherwise it returns at once.
+/// Must be the first thing in `main`: in a copy of this program that was started to set up a container (or to probe
+/// the machine), it does so and never returns; otherwise it returns at once.
 pub fn maybe_init() {
     let mut args = std::env::args_os();
-    if args.next().is_none_or(|name| name.as_bytes() != INIT_NAME.to_bytes()) {
+    let name = args.next().unwrap_or_default();
+    let code = if name.as_bytes() == INIT_NAME.to_bytes() {
+        match args.next().and_then(|arg| arg.to_str()?.parse().ok()).map(sys::inherited) {
+            Some(Ok(socket)) => run(&mut Some(Channel::from_fd(socket))),
+            _ => sys::EXIT_NOT_STARTED,
+        }
+    } else if name.as_bytes() == PROBE_NAME.to_bytes() {
+        i32::from(probe_inside(Path::new(&args.next().unwrap_or_default())).is_err())
+    } else {
         return;
-    }
-    let socket = args.next().and_then(|arg| arg.to_str()?.parse().ok()).map(sys::inherited);
-    let code = match socket {
-        Some(Ok(socket)) => run(&mut Some(Channel::from_fd(socket))),
-        _ => sys::EXIT_NOT_STARTED,
     };
     std::process::exit(code)
 }
@@ -129,7 +135,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
         SetupOp::OverlayRoot { overlay } => mounts.overlay_root(overlay)?,
         SetupOp::BindRoot { path } => mounts.bind_root(path)?,
         SetupOp::Mount { fs, target, flags, options, otherwise } => {
-            mounts.mount(&mounts::Fresh { fs, options, flags: *flags }, target, otherwise)?;
+            mounts.mount(&filesystem::Fresh { fs, options, flags: *flags }, target, otherwise)?;
         }
         SetupOp::Overlay { overlay, target, flags } => mounts.overlay(overlay, target, *flags)?,
         SetupOp::Device { path, major, minor } => mounts.device(path, *major, *minor)?,

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, FileType, fstat};
 
-use super::mounts::{Fresh, fresh, move_to};
+use super::filesystem::{Fresh, fresh};
+use super::mounts::move_to;
 use super::target::find;
 use crate::plan::MountFlags;
 use crate::sys::{self, MountAttributes};

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::channel::Channel;
-use crate::container::{Container, Rootfs, Source, Stdio};
+use crate::container::{Container, MountSpec, Rootfs, Source, Stdio};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
 use crate::plan::{in_mount_order, plan};
@@ -91,6 +91,10 @@ fn check(container: &Container) -> Result<()> {
     if !container.cwd.starts_with(b"/") {
         let cwd = String::from_utf8_lossy(&container.cwd);
         return Err(Error::Invalid(format!("working directory {cwd:?} is not absolute")));
+    }
+    let over_root = |mount: &&MountSpec| mount.target.split(|&b| b == b'/').all(|part| part.is_empty() || part == b".");
+    if container.mounts.iter().any(|mount| over_root(&mount)) {
+        return Err(Error::Invalid("a mount's target cannot be the root".to_owned()));
     }
     let strings = container.argv.iter().chain(&container.env).chain([&container.cwd]);
     match strings.into_iter().find(|string| string.contains(&0)) {

@@ -104,7 +104,7 @@ fn bind_and_access(world: &World) {
     container.mounts = vec![
         bind(world.path("host"), "/src", Access::ReadOnly),
         bind(world.path("host/a"), "one", Access::ReadOnly),
-        bind(world.path("host"), "/rw", Access::ReadWrite),
+        MountSpec { propagation: Propagation::Slave, ..bind(world.path("host"), "/rw", Access::ReadWrite) },
     ];
     let ran = world.try_run(&container).unwrap();
     assert_eq!(ran.stdout, "alpha\nalpha\n");
@@ -142,6 +142,8 @@ fn target_through_symlink(world: &World) {
     assert!(listing(&outside).is_empty(), "nothing leaves the rootfs");
     remove_stubs(&world.upper(), &ran.outcome.stubs).unwrap();
     assert_eq!(listing(&world.upper()), ["tmp"], "what was in the layer is copied up, no more");
+    container.mounts = vec![bind(&outside, "/./", Access::ReadOnly)];
+    assert!(world.refusal(&container).0.contains("cannot be the root"));
     container.mounts = vec![bind(&file, "/loop/x", Access::ReadOnly)];
     assert!(world.refusal(&container).0.contains("/loop/x"));
 }

@@ -47,7 +47,7 @@ fn run_modes(filters: &[String]) -> ExitCode {
         eprintln!("SKIP: sandbox as root, and as other users: not root");
         return enter(filters);
     }
-    let mut good = run_cases(filters) == ExitCode::SUCCESS;
+    let mut good = probe() == ExitCode::SUCCESS && run_cases(filters) == ExitCode::SUCCESS;
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
     let program = dir.path().join("sandbox-test");
@@ -75,8 +75,23 @@ fn run_modes(filters: &[String]) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What `rbuild info` says of this machine: everything works for all three kinds of user.
+fn probe() -> ExitCode {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let findings = rbuild_runner::probe(dir.path(), &path).expect("a report");
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let clean = fs::read_dir(dir.path()).expect("readable").next().is_none();
+    if clean && findings.len() == 5 && findings.iter().all(|f| f.works) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// Starts this program inside a user namespace, as rbuild itself does.
 fn enter(filters: &[String]) -> ExitCode {
+    if probe() != ExitCode::SUCCESS {
+        return ExitCode::FAILURE;
+    }
     let plan = IdMapPlan::detect(&std::env::var_os("PATH").unwrap_or_default()).expect("own capabilities");
     if let IdMapPlan::Single { note, .. } = &plan {
         eprintln!("note: {note}");

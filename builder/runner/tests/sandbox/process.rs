@@ -6,6 +6,7 @@ use crate::Case;
 use crate::world::World;
 
 pub(crate) const CASES: &[Case] = &[
+    ("conformance", conformance),
     ("streams-and-exit", streams_and_exit),
     ("program-lookup", program_lookup),
     ("input-is-empty", input_is_empty),
@@ -24,6 +25,16 @@ pub(crate) const CASES: &[Case] = &[
     ("limits-are-lowered", limits_are_lowered),
     ("contradictions", contradictions),
 ];
+
+fn conformance(world: &World) {
+    rbuild_runner::testing::conformance(
+        &world.sandbox,
+        &rbuild_runner::testing::Conformance {
+            speaks: world.shell("echo hello; echo oops >&2; exit 3"),
+            missing: world.container(&["/no-such-program"]),
+        },
+    );
+}
 
 fn streams_and_exit(world: &World) {
     let ran = world.try_run(&world.shell("echo out; echo err >&2; exit 7")).unwrap();

@@ -150,12 +150,16 @@ impl<R: Read> Scan<'_, R> {
                 Piece::Data(count) => {
                     let bytes = &self.buffer[..count];
                     hasher.update(bytes);
-                    body.iter_mut().for_each(|body| body.extend_from_slice(bytes));
+                    if let Some(body) = &mut body {
+                        body.extend_from_slice(bytes);
+                    }
                     file.as_mut().map_or(Ok(()), |file| file.write_all(bytes)).map_err(failed())?;
                 }
                 Piece::Hole(count) => {
                     self.hash_zeros(&mut hasher, count)?;
-                    body.iter_mut().for_each(|body| body.resize(body.len() + count as usize, 0));
+                    if let Some(body) = &mut body {
+                        body.resize(body.len() + count as usize, 0);
+                    }
                     file.as_mut().map_or(Ok(()), |file| skip(file, count)).map_err(failed())?;
                 }
             }

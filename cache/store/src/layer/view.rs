@@ -105,7 +105,6 @@ impl View {
                         at.clear();
                     }
                     rest.extend(target.rsplit(|byte| *byte == b'/'));
-                    continue;
                 }
                 Some(node) if !node.is_directory() && !rest.is_empty() => return Err(refuse(Errno::NOTDIR)),
                 _ => at = next,

@@ -2,7 +2,7 @@
 //! not who mounts it.
 
 use super::baseline::Baseline;
-use super::home::Workspace;
+use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::layer::split_path;
 use crate::root_dir::{FileKind, RootDir};

@@ -11,20 +11,18 @@
 //! ```
 //! A snapshot of another boot that was never synced is not trusted: a crash may have torn it.
 
+use super::workspace::{self, FILES, Workspace};
 use crate::error::{Error, Result};
 use crate::root_dir::RootDir;
 use rbuild_oci::{ChainId, Digest, Timestamp};
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const TEMPORARY: &str = "tmp";
 const FLAT: &str = "flat";
-/// The root directory of a snapshot or draft, in the directory that is its own.
-pub(super) const FILES: &str = "fs";
 const BOOT: &str = "boot";
 const SYNCED: &str = "synced";
 
@@ -46,14 +44,6 @@ pub struct Stored {
     pub used: Timestamp,
 }
 
-/// A directory of this process's own below `tmp/`, removed when dropped.
-#[derive(Debug)]
-pub(super) struct Workspace {
-    path: PathBuf,
-    published: bool,
-    _lock: OwnedFd,
-}
-
 impl Home {
     /// The home of `driver` for `id_map` (a name that tells maps of ids apart, as in "root" or "subids-100000") in the
     /// bucket. Makes nothing yet.
@@ -71,14 +61,16 @@ impl Home {
 
     /// The snapshots, by name; unsound ones too.
     pub fn list(&self) -> Result<Vec<Stored>> {
+        let root = match RootDir::open(&self.path) {
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            other => other?,
+        };
         let mut found = Vec::new();
-        for name in names(&self.path)? {
-            let Ok(digest) = Digest::from_hex(&name) else { continue };
-            let path = self.path.join(name);
-            match rustix::fs::lstat(&path) {
-                Ok(stat) => found.push(Stored { chain: ChainId(digest), used: Timestamp::from_seconds(stat.st_mtime) }),
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(Error::io("stat", path.display())(errno)),
+        for entry in root.list(b"")? {
+            let Ok(digest) = Digest::from_hex(&String::from_utf8_lossy(&entry.name)) else { continue };
+            match root.stat(&entry.name) {
+                Err(error) if error.is_not_found() => {}
+                stat => found.push(Stored { chain: ChainId(digest), used: stat?.mtime }),
             }
         }
         Ok(found)
@@ -102,29 +94,15 @@ impl Home {
         if marks.is_empty() {
             return Ok(());
         }
-        rustix::fs::syncfs(open_dir(&self.path)?).map_err(Error::io("sync", self.path.display()))?;
+        rustix::fs::open(&self.path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(rustix::fs::syncfs)
+            .map_err(Error::io("sync", self.path.display()))?;
         marks.iter().try_for_each(|mark| std::fs::write(mark, []).map_err(Error::io("create", mark.display())))
     }
 
     /// Removes what killed processes left below `tmp/`.
     pub fn sweep(&self) -> Result<()> {
-        let temporary = self.path.join(TEMPORARY);
-        if !is_there(&temporary)? {
-            return Ok(());
-        }
-        let (gate, root) = (open_dir(&temporary)?, RootDir::open(&temporary)?);
-        flock(&gate, FlockOperation::LockExclusive, &temporary)?;
-        for name in names(&temporary)? {
-            let abandoned = match open_dir(&temporary.join(&name)) {
-                Ok(dir) => rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok(),
-                Err(error) if error.is_not_found() => false,
-                Err(error) => return Err(error),
-            };
-            if abandoned {
-                root.remove_tree(name.as_bytes())?;
-            }
-        }
-        Ok(())
+        workspace::sweep(&self.path.join(TEMPORARY))
     }
 
     /// The files of a snapshot.
@@ -143,23 +121,8 @@ impl Home {
         Ok(self.has_name(&name)?.then(|| self.path.join(name).join(FILES)))
     }
 
-    /// A new directory with an empty `fs` in it.
     pub(super) fn workspace(&self) -> Result<Workspace> {
-        let temporary = self.path.join(TEMPORARY);
-        let gate = match open_dir(&temporary) {
-            Err(error) if error.is_not_found() => {
-                std::fs::create_dir_all(&temporary).map_err(Error::io("create directory", temporary.display()))?;
-                open_dir(&temporary)?
-            }
-            other => other?,
-        };
-        flock(&gate, FlockOperation::LockShared, &temporary)?;
-        let path = fresh(&temporary)?;
-        let lock = open_dir(&path)?;
-        flock(&lock, FlockOperation::LockExclusive, &path)?;
-        let workspace = Workspace { path, published: false, _lock: lock };
-        make_root(&RootDir::open(&workspace.path)?, FILES)?;
-        Ok(workspace)
+        Workspace::new(&self.path.join(TEMPORARY))
     }
 
     /// Makes the workspace the snapshot of `chain`. Fine if another process was faster.
@@ -173,20 +136,15 @@ impl Home {
     }
 
     fn publish_as(&self, mut workspace: Workspace, name: String) -> Result<()> {
-        let (mark, target) = (workspace.path.join(BOOT), self.path.join(&name));
+        let (mark, target) = (workspace.path().join(BOOT), self.path.join(&name));
         std::os::unix::fs::symlink(&self.boot, &mark).map_err(Error::io("create link", mark.display()))?;
-        loop {
-            match rustix::fs::rename(&workspace.path, &target) {
-                Ok(()) => {
-                    workspace.published = true;
-                    self.trust(name);
-                    return Ok(());
-                }
-                Err(Errno::EXIST | Errno::NOTEMPTY) if self.has_name(&name)? => return Ok(()),
-                Err(Errno::EXIST | Errno::NOTEMPTY) => {}
-                Err(errno) => return Err(Error::io("rename", target.display())(errno)),
+        while !workspace.publish(&target)? {
+            if self.has_name(&name)? {
+                return Ok(());
             }
         }
+        self.trust(name);
+        Ok(())
     }
 
     fn has_name(&self, name: &str) -> Result<bool> {
@@ -202,11 +160,9 @@ impl Home {
             self.discard(name)?;
             return Ok(false);
         }
-        let now = rustix::fs::Timestamps {
-            last_access: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
-            last_modification: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
-        };
-        rustix::fs::utimensat(rustix::fs::CWD, &path, &now, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let times = Timestamps { last_access: now, last_modification: now };
+        rustix::fs::utimensat(rustix::fs::CWD, &path, &times, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Error::io("stamp", path.display()))?;
         self.trust(name.to_owned());
         Ok(true)
@@ -224,89 +180,15 @@ impl Home {
             return Ok(());
         }
         let workspace = self.workspace()?;
-        match rustix::fs::rename(&path, workspace.path.join(name)) {
+        match rustix::fs::rename(&path, workspace.path().join(name)) {
             Ok(()) | Err(Errno::NOENT) => workspace.remove(),
             Err(errno) => Err(Error::io("remove snapshot", path.display())(errno)),
         }
     }
 }
 
-impl Workspace {
-    pub(super) fn files(&self) -> PathBuf {
-        self.path.join(FILES)
-    }
-
-    /// Makes one more directory beside the files.
-    pub(super) fn make(&self, name: &str) -> Result<PathBuf> {
-        let path = self.path.join(name);
-        rustix::fs::mkdir(&path, Mode::RWXU).map_err(Error::io("create directory", path.display()))?;
-        Ok(path)
-    }
-
-    /// Removes a thing beside the files.
-    pub(super) fn clear(&self, name: &str) -> Result<()> {
-        RootDir::open(&self.path)?.remove_tree(name.as_bytes())
-    }
-
-    /// The file system's clock, as it stamps changes.
-    pub(super) fn clock(&self) -> Result<Timestamp> {
-        const TICK: &str = "tick";
-        let ctime = RootDir::open(&self.make(TICK)?)?.top().stat(b".")?.ctime;
-        self.clear(TICK).map(|()| ctime)
-    }
-
-    fn remove(mut self) -> Result<()> {
-        self.published = true;
-        remove_all(&self.path)
-    }
-}
-
-impl Drop for Workspace {
-    /// What cannot be removed now is left to [`Home::sweep`].
-    fn drop(&mut self) {
-        if !self.published {
-            remove_all(&self.path).ok();
-        }
-    }
-}
-
-/// Makes an empty root directory `name` in `place`, as it is below all layers: root's, 0755, of 1970.
-pub(super) fn make_root(place: &RootDir, name: &str) -> Result<()> {
-    let name = name.as_bytes();
-    place.mkdir(name, 0o755)?;
-    place.chmod(name, 0o755)?;
-    place.set_times(name, Timestamp::default())
-}
-
-fn names(path: &Path) -> Result<Vec<String>> {
-    match RootDir::open(path).and_then(|root| root.list(b"")) {
-        Ok(entries) => Ok(entries.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect()),
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-fn remove_all(path: &Path) -> Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    RootDir::open(parent)?.remove_tree(name.as_encoded_bytes())
-}
-
 fn flat_name(chain: &ChainId) -> String {
     format!("{}.{FLAT}", chain.hex())
-}
-
-/// A new directory with a name that nobody else has.
-fn fresh(parent: &Path) -> Result<PathBuf> {
-    loop {
-        let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-            .map_err(Error::io("draw a name in", parent.display()))?;
-        let path = parent.join(format!("{:016x}", u64::from_ne_bytes(random)));
-        match rustix::fs::mkdir(&path, Mode::RWXU) {
-            Err(Errno::EXIST) => {}
-            other => return other.map(|()| path).map_err(Error::io("create directory in", parent.display())),
-        }
-    }
 }
 
 fn is_there(path: &Path) -> Result<bool> {
@@ -315,13 +197,4 @@ fn is_there(path: &Path) -> Result<bool> {
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(Error::io("stat", path.display())(errno)),
     }
-}
-
-fn open_dir(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open directory", path.display()))
-}
-
-fn flock(fd: &OwnedFd, operation: FlockOperation, path: &Path) -> Result<()> {
-    rustix::io::retry_on_intr(|| rustix::fs::flock(fd, operation)).map_err(Error::io("lock", path.display()))
 }

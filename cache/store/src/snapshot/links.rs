@@ -40,7 +40,7 @@ fn were_one(names: &[usize], candidates: &[Candidate], base: &View) -> bool {
 }
 
 /// The layer and the first name there of the file at the path.
-pub(super) fn identity<'a>(base: &'a View, path: &[u8]) -> Option<(usize, &'a [u8])> {
+fn identity<'a>(base: &'a View, path: &[u8]) -> Option<(usize, &'a [u8])> {
     let found = base.lookup(path)?;
     let first = base.layers().get(found.layer)?.first_name(found.entry)?;
     Some((found.layer, &first.path))

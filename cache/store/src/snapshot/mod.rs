@@ -26,6 +26,7 @@ mod read;
 mod settle;
 #[cfg(test)]
 mod testing;
+mod workspace;
 
 pub use changes::Changes;
 pub use choose::{Chosen, Wish, choose};

@@ -5,8 +5,9 @@ use super::changes::{Changes, Comparison, Tree, find};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
-use super::home::{FILES, Home, make_root};
-use super::settle::Settling;
+use super::home::Home;
+use super::settle::{Settling, remove_unnoticed};
+use super::workspace::{FILES, make_root};
 use super::{LayerSource, Snapshotter, StackLayer, view};
 use crate::error::Result;
 use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
@@ -82,10 +83,7 @@ fn drop_idle_whiteouts(root: &RootDir, layer: &LayerIndex, below: &View) -> Resu
     let idle = whiteouts.filter(|entry| below.lookup(&entry.path).is_none());
     for entry in idle {
         let (parent, name) = split_path(&entry.path);
-        let parent = root.open_dir(parent)?;
-        let before = parent.stat(b".")?.mtime;
-        parent.remove_tree(name)?;
-        parent.set_times(b".", before)?;
+        remove_unnoticed(&root.open_dir(parent)?, name)?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Settling<'_> {
             let (dir, name) = (found.dir(), found.name());
             match self.layer.get(&found.path) {
                 _ if found.meta.kind == FileKind::Socket || is_whiteout(&found.meta) => {
-                    dir.remove(name)?;
+                    remove_unnoticed(dir, name)?;
                 }
                 Some(entry) => {
                     self.settle_xattrs(dir, name, entry)?;
@@ -166,6 +166,13 @@ pub(super) const fn opaque_name(marks: OpaqueXattr) -> &'static [u8] {
         OpaqueXattr::Trusted => b"trusted.overlay.opaque",
         OpaqueXattr::User => b"user.overlay.opaque",
     }
+}
+
+/// Removes `name` and leaves its directory's time as it was.
+pub(super) fn remove_unnoticed(dir: &Dir, name: &[u8]) -> Result<()> {
+    let before = dir.stat(b".")?.mtime;
+    dir.remove(name)?;
+    dir.set_times(b".", before)
 }
 
 /// Whether this is how overlayfs writes that something is deleted.

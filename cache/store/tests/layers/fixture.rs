@@ -168,7 +168,7 @@ fn random_node(dice: &mut Dice, tree: &BTreeMap<Vec<u8>, Item>) -> (Node, Vec<u8
     let length = dice.roll(3000) as usize;
     let linkable: Vec<&Item> = tree.values().filter(|(entry, _)| !entry.node.is_directory()).collect();
     let node = match dice.roll(9) {
-        0 | 1 | 2 => {
+        0..=2 => {
             let size = if dice.roll(30) == 0 { 2_500_000 } else { length };
             let body: Vec<u8> = (0..size).map(|_| dice.roll(256) as u8).collect();
             return (Node::File(FileData::unread(size as u64)), body);
@@ -216,10 +216,10 @@ fn settle_links(items: &mut [Item]) {
             items.swap(at, first);
             (items[at].0.path, items[first].0.path) = (path.clone(), further.clone());
             for (entry, _) in items.iter_mut() {
-                if let Node::HardLink { target } = &mut entry.node {
-                    if *target == further {
-                        target.clone_from(&path);
-                    }
+                if let Node::HardLink { target } = &mut entry.node
+                    && *target == further
+                {
+                    target.clone_from(&path);
                 }
             }
             items[first].0.node = Node::HardLink { target: path };

@@ -65,7 +65,7 @@ fn pax(records: &str) -> Vec<u8> {
 
 fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
-    let length = (rest..).find(|length| rest + length.to_string().len() == *length).unwrap();
+    let length = (rest..rest + 9).find(|length| rest + length.to_string().len() == *length).unwrap();
     format!("{length} {key}={value}\n")
 }
 

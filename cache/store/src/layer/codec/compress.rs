@@ -57,12 +57,12 @@ impl Codec {
     }
 
     /// The format.
-    pub const fn format(&self) -> Format {
+    pub const fn format(self) -> Format {
         self.format
     }
 
     /// The media type of a layer compressed so.
-    pub const fn media_type(&self) -> &'static str {
+    pub const fn media_type(self) -> &'static str {
         match self.format {
             Format::Gzip => MediaType::OCI_LAYER_GZIP,
             Format::Zstd => MediaType::OCI_LAYER_ZSTD,
@@ -70,7 +70,7 @@ impl Codec {
     }
 
     /// All that the compressed bytes follow from beside the input: `zstd-3-1.5.7-4m`. Has no slash in it.
-    pub fn key(&self) -> String {
+    pub fn key(self) -> String {
         let library = match self.format {
             Format::Gzip => LIBDEFLATE,
             Format::Zstd => zstd::zstd_safe::version_string(),
@@ -78,14 +78,14 @@ impl Codec {
         format!("{}-{}-{library}-{}m", self.name(), self.level, self.format.piece() >> 20)
     }
 
-    const fn name(&self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self.format {
             Format::Gzip => "gzip",
             Format::Zstd => "zstd",
         }
     }
 
-    fn worker(&self) -> Result<Worker> {
+    fn worker(self) -> Result<Worker> {
         match self.format {
             Format::Gzip => CompressionLvl::new(self.level)
                 .map(|level| Worker::Gzip(libdeflater::Compressor::new(level)))

@@ -17,10 +17,17 @@ const AHEAD: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Stream<W> {
-    chunk: Vec<u8>,
+    chunk: Chunk,
     written: u64,
     cancel: Cancel,
     stage: Stage<W>,
+}
+
+/// Room for [`CHUNK`] bytes, zeroed once and filled many times.
+#[derive(Debug)]
+struct Chunk {
+    room: Vec<u8>,
+    used: usize,
 }
 
 /// Who hashes and writes.
@@ -43,15 +50,15 @@ struct Sink<W> {
 /// The thread that hashes and writes; dropping it ends and joins it.
 #[derive(Debug)]
 struct Worker<W> {
-    full: Option<SyncSender<Vec<u8>>>,
-    empty: Receiver<Vec<u8>>,
+    full: Option<SyncSender<Chunk>>,
+    empty: Receiver<Chunk>,
     thread: Option<JoinHandle<Result<Sink<W>>>>,
 }
 
 impl<W: Write + Send + 'static> Stream<W> {
     pub(super) fn new(out: W, cancel: Cancel) -> Self {
         let stage = Stage::Waiting(Sink { out, hasher: Hasher::new() });
-        Self { chunk: Vec::new(), written: 0, cancel, stage }
+        Self { chunk: Chunk::new(), written: 0, cancel, stage }
     }
 
     /// Fails once a stop is asked for.
@@ -61,13 +68,15 @@ impl<W: Write + Send + 'static> Stream<W> {
 
     /// How many bytes came before.
     pub(super) fn position(&self) -> u64 {
-        self.written + self.chunk.len() as u64
+        self.written + self.chunk.used as u64
     }
 
     pub(super) fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.chunk.len()));
-            self.chunk.extend_from_slice(now);
+            let free = self.chunk.free();
+            let (now, later) = bytes.split_at(bytes.len().min(free.len()));
+            free[..now.len()].copy_from_slice(now);
+            self.chunk.used += now.len();
             self.pass_on_if_full()?;
             bytes = later;
         }
@@ -84,12 +93,11 @@ impl<W: Write + Send + 'static> Stream<W> {
     pub(super) fn copy(&mut self, reader: &mut dyn Read, size: u64, path: &[u8], seen: &mut Seen<'_>) -> Result<bool> {
         let mut left = size;
         while left > 0 {
-            let start = self.chunk.len();
-            let room = ((CHUNK - start) as u64).min(left) as usize;
-            self.chunk.resize(start + room, 0);
-            let read = read(reader, &mut self.chunk[start..]).map_err(Error::io("read", show_path(path)))?;
-            self.chunk.truncate(start + read);
-            seen.update(&self.chunk[start..]);
+            let free = self.chunk.free();
+            let room = (free.len() as u64).min(left) as usize;
+            let read = read(reader, &mut free[..room]).map_err(Error::io("read", show_path(path)))?;
+            seen.update(&free[..read]);
+            self.chunk.used += read;
             self.pass_on_if_full()?;
             left -= read as u64;
             if read == 0 {
@@ -101,10 +109,10 @@ impl<W: Write + Send + 'static> Stream<W> {
 
     /// Where the bytes went, their digest and how many they are.
     pub(super) fn finish(mut self) -> Result<(W, Digest, u64)> {
-        let (size, last) = (self.position(), std::mem::take(&mut self.chunk));
+        let (size, last) = (self.position(), std::mem::replace(&mut self.chunk, Chunk::none()));
         let sink = match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Waiting(mut sink) => {
-                sink.take(&last)?;
+                sink.take(last.filled())?;
                 sink
             }
             Stage::Running(mut worker) => {
@@ -119,11 +127,11 @@ impl<W: Write + Send + 'static> Stream<W> {
     }
 
     fn pass_on_if_full(&mut self) -> Result<()> {
-        if self.chunk.len() < CHUNK {
+        if self.chunk.used < CHUNK {
             return Ok(());
         }
         self.cancel.check()?;
-        self.written += self.chunk.len() as u64;
+        self.written += self.chunk.used as u64;
         let mut worker = match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Waiting(sink) => Worker::start(sink)?,
             Stage::Running(worker) => worker,
@@ -138,6 +146,24 @@ impl<W: Write + Send + 'static> Stream<W> {
     }
 }
 
+impl Chunk {
+    fn new() -> Self {
+        Self { room: vec![0; CHUNK], used: 0 }
+    }
+
+    const fn none() -> Self {
+        Self { room: Vec::new(), used: 0 }
+    }
+
+    fn filled(&self) -> &[u8] {
+        &self.room[..self.used]
+    }
+
+    fn free(&mut self) -> &mut [u8] {
+        &mut self.room[self.used..]
+    }
+}
+
 impl<W: Write> Sink<W> {
     fn take(&mut self, chunk: &[u8]) -> Result<()> {
         self.hasher.update(chunk);
@@ -147,12 +173,12 @@ impl<W: Write> Sink<W> {
 
 impl<W: Write + Send + 'static> Worker<W> {
     fn start(mut sink: Sink<W>) -> Result<Self> {
-        let (full, chunks) = sync_channel::<Vec<u8>>(AHEAD);
-        let (back, empty) = sync_channel::<Vec<u8>>(AHEAD + 2);
+        let (full, chunks) = sync_channel::<Chunk>(AHEAD);
+        let (back, empty) = sync_channel::<Chunk>(AHEAD + 2);
         let work = move || {
             for mut chunk in chunks {
-                sink.take(&chunk)?;
-                chunk.clear();
+                sink.take(chunk.filled())?;
+                chunk.used = 0;
                 // Nobody may want it back: the last chunks are not filled again.
                 drop(back.try_send(chunk));
             }
@@ -164,14 +190,14 @@ impl<W: Write + Send + 'static> Worker<W> {
     }
 
     /// False if the thread has failed.
-    fn send(&mut self, chunk: Vec<u8>) -> bool {
+    fn send(&mut self, chunk: Chunk) -> bool {
         self.full.as_ref().is_some_and(|full| full.send(chunk).is_ok())
     }
 
-    fn empty_chunk(&self) -> Vec<u8> {
+    fn empty_chunk(&self) -> Chunk {
         match self.empty.try_recv() {
             Ok(chunk) => chunk,
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Vec::with_capacity(CHUNK),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Chunk::new(),
         }
     }
 

@@ -32,8 +32,8 @@ pub(super) struct Header {
 
 impl Header {
     /// A block that is not all zeros, found at that position; its checksum must be right.
-    pub(super) fn new(block: [u8; BLOCK], position: u64) -> Result<Self> {
-        let header = Self { block, position };
+    pub(super) fn new(block: &[u8; BLOCK], position: u64) -> Result<Self> {
+        let header = Self { block: *block, position };
         let byte_at = |at: usize| if CHECKSUM.contains(&at) { b' ' } else { block[at] };
         let unsigned: i128 = (0..BLOCK).map(|at| i128::from(byte_at(at))).sum();
         let signed: i128 = (0..BLOCK).map(|at| i128::from(byte_at(at) as i8)).sum();

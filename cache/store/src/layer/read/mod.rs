@@ -254,7 +254,7 @@ impl<'a, R: Read> TarReader<'a, R> {
             }
         }
         self.position += BLOCK as u64;
-        if block == [0; BLOCK] { Ok(None) } else { Header::new(block, self.position - BLOCK as u64).map(Some) }
+        if block == [0; BLOCK] { Ok(None) } else { Header::new(&block, self.position - BLOCK as u64).map(Some) }
     }
 
     fn skip_rest(&mut self) -> Result<()> {
@@ -293,7 +293,7 @@ impl<'a, R: Read> TarReader<'a, R> {
 
 /// Whether a block is the header of a tar entry: its checksum is right.
 pub(super) fn is_header(block: &[u8]) -> bool {
-    <[u8; BLOCK]>::try_from(block).is_ok_and(|block| block != [0; BLOCK] && Header::new(block, 0).is_ok())
+    <&[u8; BLOCK]>::try_from(block).is_ok_and(|block| *block != [0; BLOCK] && Header::new(block, 0).is_ok())
 }
 
 /// The path less leading slashes, empty components and dots.

@@ -31,7 +31,7 @@ pub(in crate::layer) fn pump<T>(
     let (back, empty) = sync_channel(AHEAD + 2);
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || read_all(source, keep, cancel, &full, &empty));
-        let consumed = consume(&mut Chunks { chunks, back, now: Vec::new(), at: 0 });
+        let consumed = consume(&mut Chunks { full: chunks, back, now: Vec::new(), at: 0 });
         let gone = |_| Error::io("read", "the archive")(std::io::Error::from(ErrorKind::BrokenPipe));
         match reading.join().map_err(gone)? {
             Ok(Some(pumped)) => Ok((consumed?, pumped)),
@@ -84,7 +84,7 @@ fn fill(source: &mut dyn Read, chunk: &mut [u8]) -> Result<usize> {
 
 /// What the thread has read.
 struct Chunks {
-    chunks: Receiver<Vec<u8>>,
+    full: Receiver<Vec<u8>>,
     back: SyncSender<Vec<u8>>,
     now: Vec<u8>,
     at: usize,
@@ -93,7 +93,7 @@ struct Chunks {
 impl Read for Chunks {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         if self.at == self.now.len() {
-            let Ok(next) = self.chunks.recv() else { return Ok(0) };
+            let Ok(next) = self.full.recv() else { return Ok(0) };
             // The thread may have ended and want none back.
             drop(self.back.try_send(std::mem::replace(&mut self.now, next)));
             self.at = 0;

@@ -96,7 +96,7 @@ fn in_data(mut next_block: impl FnMut() -> Result<[u8; BLOCK]>) -> Result<Vec<u6
 }
 
 fn pairs(numbers: &[u64]) -> Result<Vec<Segment>> {
-    if numbers.len() % 2 != 0 {
+    if !numbers.len().is_multiple_of(2) {
         return Err(damaged());
     }
     Ok(numbers.chunks_exact(2).map(|pair| Segment { offset: pair[0], length: pair[1] }).collect())

@@ -1,11 +1,14 @@
 //! The suite for each driver, and the drivers against each other.
 
+use super::conformance;
 use super::namespaces::{ids, is_machine_root, is_root};
-use super::{Build, EPOCH, Layers, World, conformance, words};
-use crate::layer::{Entry, Node, OpaqueXattr, Ownership};
-use crate::snapshot::{Copy, Overlay, Snapshotter, Wish, choose, probe};
+use crate::layer::{OpaqueXattr, Ownership};
+use crate::snapshot::{Copy, Overlay, Snapshotter, Wish, probe};
 use rbuild_oci::DiffId;
 use std::path::Path;
+
+/// Begins a line that says what a step's layer is.
+pub(super) const LAYER: &str = "layer of ";
 
 /// What the machine allows this process.
 pub(super) fn wish(bucket: &Path) -> Wish<'_> {
@@ -33,7 +36,7 @@ pub(super) fn copy(bucket: &Path) -> Copy {
     Copy::open(bucket, "test", wish(bucket).ownership).unwrap()
 }
 
-fn overlay_layers() -> Option<Vec<(&'static str, DiffId)>> {
+pub(super) fn overlay_layers() -> Option<Vec<(&'static str, DiffId)>> {
     let (here, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     Some(conformance(&overlay(here.path())?, &overlay(fresh.path())?))
 }
@@ -51,5 +54,8 @@ fn copy_layers() -> Option<Vec<(&'static str, DiffId)>> {
 fn overlay_and_copy_conform_and_give_the_same_layers() {
     if let (Some(overlay), Some(copy)) = (overlay_layers(), copy_layers()) {
         assert_eq!(overlay, copy);
+        for (name, layer) in overlay {
+            println!("{LAYER}{name}: {layer}");
+        }
     }
 }

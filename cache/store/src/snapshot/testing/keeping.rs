@@ -1,1 +1,234 @@
-//! What becomes of snapshots and drafts: kept, removed, raced for, torn by a crash.
+//! What becomes of snapshots and drafts: kept, removed, raced for, torn by a crash. And which driver is chosen.
+
+use super::drivers::{copy, overlay, wish};
+use super::{Build, Layers, World, words};
+use crate::error::Error;
+use crate::root_dir::RootDir;
+use crate::snapshot::{Copy, Draft, Place, Snapshotter, StackLayer, Stub, Wish, choose, remove_stubs, view};
+use rbuild_oci::{Cancel, DiffId, Digest};
+use std::path::Path;
+
+/// Runs a test with each driver that works here.
+fn with_drivers(test: impl Fn(&dyn Snapshotter, &Path)) {
+    let place = tempfile::tempdir().unwrap();
+    test(&copy(place.path()), place.path());
+    let place = tempfile::tempdir().unwrap();
+    if let Some(driver) = overlay(place.path()) {
+        test(&driver, place.path());
+    }
+}
+
+/// A stack of two layers.
+fn two_layers<'a>(driver: &'a dyn Snapshotter, layers: &'a Layers) -> Vec<StackLayer> {
+    let mut build = Build::new(driver, layers, None);
+    build.step(|at| at.files(&["d/", "d/f"]));
+    build.step(|at| at.files(&["d/g"]));
+    build.stack
+}
+
+fn remove_all(driver: &dyn Snapshotter, stack: &[StackLayer]) {
+    for layer in stack {
+        driver.home().remove(&layer.chain).unwrap();
+    }
+}
+
+fn prepare(driver: &dyn Snapshotter, stack: &[StackLayer], place: Place<'_>) -> Draft {
+    driver.prepare(stack, place, &Cancel::default()).unwrap()
+}
+
+fn ensure(driver: &dyn Snapshotter, stack: &[StackLayer], layers: &Layers) -> crate::Result<()> {
+    driver.ensure(stack, layers, &Cancel::default())
+}
+
+fn changed(driver: &dyn Snapshotter, draft: &Draft, stack: &[StackLayer]) -> String {
+    words(&driver.changes(draft, &view(stack), &Cancel::default()).unwrap().entries)
+}
+
+/// The same driver as another process sees it: it trusts nothing yet.
+fn again(driver: &dyn Snapshotter, bucket: &Path) -> Box<dyn Snapshotter> {
+    let is_copy = driver.home().path().ends_with("copy/test");
+    if is_copy { Box::new(copy(bucket)) } else { Box::new(overlay(bucket).unwrap()) }
+}
+
+#[test]
+fn snapshots_are_listed_and_removed_and_made_again() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let names = |driver: &dyn Snapshotter| -> Vec<_> {
+            driver.home().list().unwrap().iter().map(|stored| stored.chain).collect()
+        };
+        let mut expected: Vec<_> = stack.iter().map(|layer| layer.chain).collect();
+        expected.sort();
+        assert_eq!(names(driver), expected);
+        for chain in &expected {
+            driver.home().remove(chain).unwrap();
+            driver.home().remove(chain).unwrap();
+        }
+        assert_eq!(names(driver), []);
+        ensure(driver, &stack, &layers).unwrap();
+        assert!(names(driver).contains(&stack[1].chain));
+    });
+}
+
+#[test]
+fn a_snapshot_of_another_boot_is_trusted_only_when_synced() {
+    with_drivers(|driver, bucket| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let snapshot = driver.home().path().join(stack[1].chain.hex());
+        let other_boot = || {
+            std::fs::remove_file(snapshot.join("boot")).unwrap();
+            std::os::unix::fs::symlink("another", snapshot.join("boot")).unwrap();
+            std::fs::write(snapshot.join("fs/torn"), "").unwrap();
+        };
+        other_boot();
+        ensure(&*again(driver, bucket), &stack, &layers).unwrap();
+        assert!(!snapshot.join("fs/torn").exists(), "unpacked again");
+        driver.home().sync(stack.iter().map(|layer| &layer.chain)).unwrap();
+        other_boot();
+        ensure(&*again(driver, bucket), &stack, &layers).unwrap();
+        assert!(snapshot.join("fs/torn").exists(), "trusted");
+    });
+}
+
+#[test]
+fn two_at_once_make_one_snapshot() {
+    with_drivers(|driver, bucket| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        remove_all(driver, &stack);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| ensure(&*again(driver, bucket), &stack, &layers).unwrap());
+            }
+        });
+        assert_eq!(std::fs::read_dir(driver.home().path().join("tmp")).unwrap().count(), 0);
+        assert!(driver.home().path().join(stack[1].chain.hex()).join("fs/d/g").exists());
+    });
+}
+
+#[test]
+fn a_layer_that_is_not_what_its_name_says_is_refused() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let mut stack = two_layers(driver, &layers);
+        remove_all(driver, &stack);
+        let other = DiffId(Digest::of(b"other"));
+        let tarball = layers.0.lock().unwrap()[&stack[1].diff].clone();
+        layers.0.lock().unwrap().insert(other, tarball);
+        stack[1].diff = other;
+        let error = ensure(driver, &stack, &layers).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(!driver.home().list().unwrap().iter().any(|stored| stored.chain == stack[1].chain));
+        assert_eq!(std::fs::read_dir(driver.home().path().join("tmp")).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn a_dropped_draft_goes_and_an_abandoned_one_is_swept() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let temporary = driver.home().path().join("tmp");
+        let count = || std::fs::read_dir(&temporary).unwrap().count();
+        let draft = prepare(driver, &stack, Place::Temporary);
+        std::fs::create_dir_all(temporary.join("left/fs/d")).unwrap();
+        assert_eq!(count(), 2);
+        driver.home().sweep().unwrap();
+        assert!(draft.written().exists());
+        assert_eq!(count(), 1);
+        drop(draft);
+        assert_eq!(count(), 0);
+    });
+}
+
+#[test]
+fn a_kept_draft_is_found_again_and_never_becomes_a_snapshot() {
+    with_drivers(|driver, _| {
+        let (layers, place) = (Layers::default(), tempfile::tempdir().unwrap());
+        let stack = two_layers(driver, &layers);
+        let draft = prepare(driver, &stack, Place::Kept(place.path()));
+        World::enter(draft.rootfs()).files(&["new"]);
+        drop(draft);
+        let draft = prepare(driver, &stack, Place::Kept(place.path()));
+        let world = World::enter(draft.rootfs());
+        world.remove("d/f");
+        assert!(world.root.stat(b"new").is_ok() && world.root.stat(b"d/g").is_ok());
+        drop(world);
+        assert_eq!(changed(driver, &draft, &stack), "d/ -d/f new");
+        let error = driver.commit(draft, &stack[0].chain, &stack[0].index).unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "{error}");
+        assert!(place.path().join("fs/new").exists());
+    });
+}
+
+#[test]
+fn stubs_leave_no_trace() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let draft = prepare(driver, &stack, Place::Temporary);
+        let mut stubs = Vec::new();
+        let world = World::enter(draft.rootfs());
+        for path in ["mnt/", "mnt/deep/", "d/stub", "d/used", "d/gone"] {
+            let parent = path.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent).as_bytes();
+            let parent_before = world.root.stat(parent).unwrap().mtime;
+            world.files(&[path]);
+            std::fs::OpenOptions::new().write(true).truncate(true).open(world.path.join(path)).ok();
+            let parent_after = world.root.stat(parent).unwrap().mtime;
+            stubs.push(Stub { path: path.trim_end_matches('/').into(), parent_before, parent_after });
+        }
+        drop(world);
+        let unchanged = driver.prepare(&stack, Place::Temporary, &Cancel::default()).unwrap();
+        remove_stubs(&draft, &stubs).unwrap();
+        assert_eq!(changed(driver, &draft, &stack), "");
+        assert_eq!(changed(driver, &unchanged, &stack), "");
+        let world = World::enter(unchanged.rootfs());
+        world.file("d/used", b"by the step");
+        drop(world);
+        remove_stubs(&unchanged, &stubs).unwrap();
+        assert_eq!(changed(driver, &unchanged, &stack), "d/ d/used");
+    });
+}
+
+/// The one difference between the drivers: what is written through one name of a file of a lower layer.
+#[test]
+fn a_write_through_one_of_several_names() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let mut build = Build::new(driver, &layers, None);
+        build.step(|at| {
+            at.files(&["a"]);
+            at.root.hardlink(b"a", b"b").unwrap();
+        });
+        let found = words(&build.step(|at| at.append("b", b"more")).entries);
+        let is_copy = driver.home().path().ends_with("copy/test");
+        assert_eq!(found, if is_copy { "a b>a" } else { "b" });
+    });
+}
+
+#[test]
+fn drivers_are_chosen_by_name_or_by_what_works() {
+    let place = tempfile::tempdir().unwrap();
+    let choose = |driver| choose(Wish { driver, ..wish(place.path()) });
+    let works = overlay(place.path()).is_some();
+    let best = choose(None).unwrap();
+    assert_eq!(best.name, if works { "overlay" } else { Copy::NAME }, "{best:?}");
+    for (asked, name) in [("vfs", "copy"), ("copy", "copy"), ("overlay", "overlay"), ("overlay2", "overlay")] {
+        match choose(Some(asked)) {
+            Ok(chosen) => assert_eq!(chosen.name, name),
+            Err(error) => assert!(name == "overlay" && !works, "{error}"),
+        }
+    }
+    for (asked, reason) in [("aufs", "gone from Docker"), ("devicemapper", "pool"), ("nonsense", "overlay2")] {
+        let error = choose(Some(asked)).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    let left = RootDir::open(place.path())
+        .unwrap()
+        .walk(b"")
+        .unwrap()
+        .filter(|found| found.as_ref().is_ok_and(|found| !found.meta.is_dir()));
+    assert_eq!(left.count(), 0);
+}

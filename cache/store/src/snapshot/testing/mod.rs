@@ -4,6 +4,7 @@
 mod deep;
 mod drivers;
 mod keeping;
+mod marks;
 mod namespaces;
 mod steps;
 mod tree;
@@ -16,7 +17,7 @@ use rbuild_oci::{Cancel, ChainId, DiffId};
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use steps::{STEPS, Step};
 
@@ -105,21 +106,22 @@ impl World {
 }
 
 /// A mount that is attached nowhere, made as a runner makes it.
-fn mount(lowers: &[PathBuf], upper: &PathBuf, work: &PathBuf, userxattr: bool) -> OwnedFd {
+fn mount(lowers: &[PathBuf], upper: &Path, work: &Path, userxattr: bool) -> OwnedFd {
     use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag};
     use rustix::mount::{fsconfig_set_string, fsmount, fsopen};
     let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
     for lower in lowers {
         fsconfig_set_string(&overlay, "lowerdir+", lower.as_path()).expect("lowerdir+ needs Linux 6.8");
     }
-    fsconfig_set_string(&overlay, "upperdir", upper.as_path()).unwrap();
-    fsconfig_set_string(&overlay, "workdir", work.as_path()).unwrap();
+    fsconfig_set_string(&overlay, "upperdir", upper).unwrap();
+    fsconfig_set_string(&overlay, "workdir", work).unwrap();
     for (option, value) in [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off")] {
         fsconfig_set_string(&overlay, option, value).unwrap();
     }
     if userxattr {
         fsconfig_set_flag(&overlay, "userxattr").unwrap();
     }
+    fsconfig_set_flag(&overlay, "volatile").unwrap();
     fsconfig_create(&overlay).unwrap();
     fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The suite again in user namespaces, in a process of its own: with a range of ids, and with a single one.
 
+use super::drivers::{LAYER, overlay_layers};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -31,15 +32,20 @@ fn drivers_conform_with_a_range_of_ids() {
     let ready = BufReader::new(holder.stdout.as_mut().unwrap()).lines().next();
     if ready.is_none() {
         eprintln!("SKIP: no user namespaces here");
+        holder.wait().unwrap();
         return;
     }
     for map in ["uid_map", "gid_map"] {
         std::fs::write(format!("/proc/{}/{map}", holder.id()), "0 100000 65536").unwrap();
     }
     let target = format!("--target={}", holder.id());
-    run(Command::new("nsenter").args(["--user", &target, "--setuid=0", "--setgid=0", "unshare", "--mount"]));
+    let text = run(Command::new("nsenter").args(["--user", &target, "--setuid=0", "--setgid=0", "unshare", "--mount"]));
     drop(holder.stdin.take());
     holder.wait().unwrap();
+    for (step, layer) in overlay_layers().unwrap_or_default() {
+        let of_devices = step.contains("device") || step == "everything removed";
+        assert!(of_devices || text.contains(&format!("{LAYER}{step}: {layer}\n")), "{step} differs from root's");
+    }
 }
 
 #[test]
@@ -59,12 +65,19 @@ fn drivers_conform_with_a_single_id() {
     }
 }
 
-/// Runs the tests of the drivers behind a command.
-fn run(command: &mut Command) {
-    const TESTS: [&str; 4] =
-        ["snapshot::testing::drivers", "snapshot::testing::deep", "--nocapture", "--test-threads=1"];
+/// Runs the tests of the drivers behind a command and gives what they print.
+fn run(command: &mut Command) -> String {
+    const TESTS: [&str; 6] = [
+        "snapshot::testing::drivers",
+        "snapshot::testing::deep",
+        "snapshot::testing::keeping",
+        "snapshot::testing::marks",
+        "--nocapture",
+        "--test-threads=1",
+    ];
     let output = command.arg(std::env::current_exe().unwrap()).args(TESTS).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
-    eprintln!("{}", String::from_utf8_lossy(&text));
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{text}");
+    eprintln!("{text}");
+    text
 }

@@ -3,6 +3,7 @@
 use super::World;
 use crate::root_dir::{Device, FileKind};
 use rbuild_oci::Timestamp;
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
@@ -81,7 +82,7 @@ pub(super) const STEPS: &[Step] = &[
     step!("odd names", odd_names),
     step!("odd names removed", |at| at.root.remove(b"d\xff/caf\xe9").unwrap(), "d\u{fffd}/ -d\u{fffd}/caf\u{fffd}"),
     step!("everything removed", |at| for entry in at.root.list(b"").unwrap() {
-        at.root.remove_tree(&entry.name).unwrap()
+        at.root.remove_tree(&entry.name).unwrap();
     }),
 ];
 
@@ -186,7 +187,7 @@ fn devices(at: &World) {
 fn deep(at: &World) {
     let mut path = String::new();
     for depth in 0..80 {
-        path += &format!("deep{depth}/");
+        write!(path, "deep{depth}/").unwrap();
         at.files(&[&path]);
     }
     at.files(&[&(path + "f")]);
@@ -217,7 +218,7 @@ impl World {
                     other => other.unwrap(),
                 },
                 None => {
-                    self.file(path, path.rsplit('/').next().unwrap().trim_end_matches(|c: char| c == '2').as_bytes())
+                    self.file(path, path.rsplit('/').next().unwrap().trim_end_matches('2').as_bytes());
                 }
             }
         }

@@ -7,10 +7,11 @@ use rbuild_graph::Chmod;
 pub(super) fn apply(change: &Chmod, mode: u32, directory: bool) -> Result<u32> {
     match change {
         Chmod::Octal(bits) => Ok(*bits),
-        Chmod::Symbolic(text) => text
-            .split(',')
-            .try_fold(mode, |mode, clause| apply_clause(clause, mode, directory))
-            .ok_or_else(|| Error::Step(format!("invalid chmod {text:?}: write an octal mode or clauses such as u=rwX,go-w"))),
+        Chmod::Symbolic(text) => {
+            text.split(',').try_fold(mode, |mode, clause| apply_clause(clause, mode, directory)).ok_or_else(|| {
+                Error::Step(format!("invalid chmod {text:?}: write an octal mode or clauses such as u=rwX,go-w"))
+            })
+        }
     }
 }
 
@@ -37,13 +38,15 @@ fn who(text: &str) -> Option<u32> {
         return Some(0o777);
     }
     text.chars().try_fold(0, |mask, char| {
-        Some(mask | match char {
-            'u' => 0o700,
-            'g' => 0o070,
-            'o' => 0o007,
-            'a' => 0o777,
-            _ => return None,
-        })
+        Some(
+            mask | match char {
+                'u' => 0o700,
+                'g' => 0o070,
+                'o' => 0o007,
+                'a' => 0o777,
+                _ => return None,
+            },
+        )
     })
 }
 
@@ -69,19 +72,21 @@ fn bits(text: &str, who: u32, mode: u32, directory: bool) -> Option<u32> {
             "g" => 3,
             _ => 0,
         };
-        return Some((mode >> shift & 7) * 0o111 & who);
+        return Some(((mode >> shift & 7) * 0o111) & who);
     }
     text.chars().try_fold(0, |bits, char| {
-        Some(bits | match char {
-            'r' => 0o444 & who,
-            'w' => 0o222 & who,
-            'x' => 0o111 & who,
-            'X' if directory || mode & 0o111 != 0 => 0o111 & who,
-            'X' => 0,
-            's' => special(who, false),
-            't' => 0o1000,
-            _ => return None,
-        })
+        Some(
+            bits | match char {
+                'r' => 0o444 & who,
+                'w' => 0o222 & who,
+                'x' => 0o111 & who,
+                'X' if directory || mode & 0o111 != 0 => 0o111 & who,
+                'X' => 0,
+                's' => special(who, false),
+                't' => 0o1000,
+                _ => return None,
+            },
+        )
     })
 }
 

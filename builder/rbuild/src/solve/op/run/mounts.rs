@@ -90,7 +90,12 @@ impl Surroundings {
         let dir = cache_dir::take(&work.ctx.store.dir(Bucket::Mounts), cache, work.ctx.cancel)?;
         if let (true, Some(input)) = (dir.fresh, cache.input) {
             let fill = stack_of(work, inputs[input.0 as usize], &cache.source)?;
-            work.ctx.store.layers().unpack_into(&fill.diff_ids(), &dir.path, work.ctx.snapshots.ownership(), work.ctx.cancel)?;
+            work.ctx.store.layers().unpack_into(
+                &fill.diff_ids(),
+                &dir.path,
+                work.ctx.snapshots.ownership(),
+                work.ctx.cancel,
+            )?;
         }
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
         self.mount(Source::Path(dir.path.clone()), &cache.target, access);

@@ -1,0 +1,256 @@
+//! A build from request to tag: the eight hops in order. Knows every room, and what each is for; does none of their work.
+
+use crate::assemble::{self, Image};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::import::Images;
+use crate::request::{BuildRequest, ContextPlace, Named, OutputKind};
+use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
+use crate::tree::{ContextTree, EmptyTree, Tree};
+use dockerfile_parser::ignore::{Matcher, Patterns};
+use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
+use rbuild_oci::{Descriptor, Digest, Index, MediaType, Timestamp, to_canonical_json};
+use rbuild_records::{Output, Recipe, Record};
+use rbuild_registry::Client;
+use rbuild_store::{FileCache, RootDir};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a build came to.
+#[derive(Debug)]
+pub struct Built {
+    /// An image a platform, in the order of the request.
+    pub images: Vec<(Image, Stack)>,
+    /// What the tags point at: the image's manifest, or an index of several.
+    pub top: Descriptor,
+    /// The id to show: of the one image, or of the index.
+    pub id: Digest,
+}
+
+/// Builds what a request asks for.
+pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
+    let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
+    let graph = plan(ctx, request, &images)?;
+    let contexts = Contexts::new(ctx, request)?;
+    let inputs = Inputs {
+        context: &|name| contexts.open(name),
+        image: &|image| images.stack(image),
+        secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
+        ssh: &|id| request.ssh.get(id).cloned(),
+        no_cache: request.no_cache,
+        clamp: graph.source_date_epoch,
+        jobs: request.jobs,
+    };
+    let shelf = Shelf::new(ctx.store);
+    let values = solve(ctx, &shelf, &graph, &inputs)?;
+    let value = |id: VertexId| values.get(id);
+    let mut images = Vec::new();
+    for target in &graph.targets {
+        let stack = match target.result {
+            Some(id) => value(id).ok_or_else(|| Error::Step("the target was not built".into()))?.stack()?.clone(),
+            None => Stack::default(),
+        };
+        images.push((image(ctx, &graph, target, &stack, &value)?, stack));
+    }
+    let built = finish(images)?;
+    keep(ctx, request, &built)?;
+    for output in request.outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
+        todo_export(output);
+    }
+    contexts.remember(ctx)?;
+    Ok(built)
+}
+
+/// Parses and lowers, answering the graph's questions until it has no more.
+pub fn plan(ctx: Ctx<'_>, request: &BuildRequest, images: &Images<'_>) -> Result<BuildGraph> {
+    let file = dockerfile_parser::parse(&request.dockerfile.bytes)?;
+    let mut answers = Answers::new();
+    loop {
+        ctx.cancel.check()?;
+        match lower(&file, &request.graph, &answers)? {
+            Outcome::Done(graph) => {
+                for warning in &graph.warnings {
+                    ctx.events.warning(&format!("{}: {}", warning.rule, warning.message));
+                }
+                return Ok(*graph);
+            }
+            Outcome::Need(questions) => {
+                for question in &questions {
+                    let answer = images.answer(question).map_err(|error| asked(question, error))?;
+                    answers.insert(question.ask.clone(), answer);
+                }
+            }
+        }
+    }
+}
+
+/// An error about an image, at the place that asks for it.
+fn asked(question: &rbuild_graph::Question, source: Error) -> Error {
+    Error::At { step: format!("FROM {}", question.ask), span: question.span, source: Box::new(source) }
+}
+
+/// The image of a target. Times that no step tells are remembered by what else is in the image, so that the same build
+/// gives the same bytes.
+fn image<'v>(
+    ctx: Ctx<'_>,
+    graph: &BuildGraph,
+    target: &Target,
+    stack: &Stack,
+    value: &dyn Fn(VertexId) -> Option<&'v Value>,
+) -> Result<Image> {
+    let outcomes = |id: VertexId| -> Option<Made> {
+        match value(id)? {
+            Value::Files(_, made) => Some(made.clone()),
+            Value::Tree(_) => None,
+        }
+    };
+    let assemble = |time| assemble::assemble(target, stack.storeys(), &outcomes, time);
+    if let Some(epoch) = graph.source_date_epoch {
+        return assemble(Timestamp::from_seconds(epoch));
+    }
+    let timeless = assemble(Timestamp::default())?;
+    let recipe = Recipe::new().with("op", "assemble").with("image", timeless.id.to_string());
+    if let Some(record) = ctx.cache.get(&recipe.key())? {
+        return assemble(record.created);
+    }
+    let image = assemble(ctx.clock.now())?;
+    if image != timeless {
+        let (parent, output, created) = (stack.chain(), Output::Unchanged, ctx.clock.now());
+        let image = assemble(created)?;
+        ctx.cache.put(&Record { recipe, parent, output, created })?;
+        return Ok(image);
+    }
+    Ok(image)
+}
+
+/// What the tags point at.
+fn finish(images: Vec<(Image, Stack)>) -> Result<Built> {
+    if let [(image, _)] = &images[..] {
+        let top = Descriptor { platform: None, ..image.manifest.clone() };
+        let id = image.id.0;
+        return Ok(Built { images, top, id });
+    }
+    let bytes = index(&images)?;
+    let top = Descriptor::of(MediaType::OCI_INDEX, &bytes);
+    Ok(Built { images, id: top.digest, top })
+}
+
+/// The index of several images.
+fn index(images: &[(Image, Stack)]) -> Result<Vec<u8>> {
+    Ok(to_canonical_json(&Index::oci(images.iter().map(|(image, _)| image.manifest.clone()).collect()))?)
+}
+
+/// Keeps the images' documents and sets the tags; what they need is on the disk before.
+fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
+    let store = ctx.store;
+    let mut needed = Vec::new();
+    for (image, stack) in &built.images {
+        let earlier = image.rows.iter().map(|row| &row.config_bytes);
+        for bytes in earlier.chain([&image.config_bytes, &image.manifest_bytes]) {
+            needed.push(store.blob_path(&store.put_document(bytes)?));
+        }
+        let rows: Vec<_> = image.rows.iter().map(|row| row.id).chain([image.id]).collect();
+        store.history().put(&image.id, &rows)?;
+        for storey in stack.storeys() {
+            needed.push(store.blob_path(&storey.layer.diff_id.0));
+            needed.push(store.layer_index_path(&storey.layer.diff_id));
+        }
+    }
+    if built.images.len() != 1 {
+        needed.push(store.blob_path(&store.put_document(&index(&built.images)?)?));
+    }
+    if request.tags.is_empty() {
+        return Ok(());
+    }
+    let tags: Vec<_> = request.tags.iter().map(|tag| (tag.clone(), built.top.clone())).collect();
+    let known = tags.iter().map(|(tag, top)| Ok(store.refs().get(tag)?.is_some_and(|tag| tag.descriptor == *top)));
+    if known.collect::<Result<Vec<_>>>()?.contains(&false) {
+        needed.extend(ctx.written.take_written());
+        rbuild_store::durable::sync_batch(&needed)?;
+        store.refs().set(&tags, ctx.clock.now())?;
+    }
+    Ok(())
+}
+
+/// The contexts of a build, each opened when a step first needs it.
+struct Contexts<'a> {
+    ctx: Ctx<'a>,
+    request: &'a BuildRequest,
+    ignore: Matcher,
+    open: Mutex<BTreeMap<Option<String>, Arc<dyn Tree>>>,
+    caches: Mutex<Vec<Arc<ContextTree>>>,
+}
+
+impl<'a> Contexts<'a> {
+    fn new(ctx: Ctx<'a>, request: &'a BuildRequest) -> Result<Self> {
+        let ignore = match &request.dockerfile.ignore {
+            Some((name, bytes)) => {
+                Patterns::read(bytes).map_err(|error| Error::Usage(format!("{name}: {error}"))).map(Matcher::new)?
+            }
+            None => Matcher::default(),
+        };
+        Ok(Self { ctx, request, ignore, open: Mutex::default(), caches: Mutex::default() })
+    }
+
+    fn open(&self, name: Option<&str>) -> Result<Arc<dyn Tree>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = open.get(&name.map(str::to_owned)) {
+            return Ok(tree.clone());
+        }
+        let tree = self.make(name)?;
+        open.insert(name.map(str::to_owned), tree.clone());
+        Ok(tree)
+    }
+
+    fn make(&self, name: Option<&str>) -> Result<Arc<dyn Tree>> {
+        let source = &self.request.dockerfile;
+        match (name, &source.context) {
+            (None, ContextPlace::Empty) => Ok(Arc::new(EmptyTree)),
+            (None, ContextPlace::Directory(path)) => {
+                let ignore = source.ignore.as_ref().map_or_else(String::new, |(name, _)| name.clone());
+                self.directory("the build context", path, (ignore, self.ignore.clone()))
+            }
+            (Some(name), _) => match self.request.named.get(name) {
+                Some(Named::Directory(path)) => {
+                    let ignore = named_ignore(path)?;
+                    self.directory(&format!("the context {name:?}"), path, ignore)
+                }
+                _ => Err(Error::Step(format!("there is no context {name:?}"))),
+            },
+        }
+    }
+
+    fn directory(&self, name: &str, path: &Path, ignore: (String, Matcher)) -> Result<Arc<dyn Tree>> {
+        let root = RootDir::open(path)?;
+        let remembered = FileCache::open(self.ctx.store, path)?;
+        let tree = Arc::new(ContextTree::new(name, root, ignore, remembered, self.ctx.cancel.clone()));
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(tree.clone());
+        Ok(tree)
+    }
+
+    /// Keeps the digests that were read, unless the build wrote nothing else.
+    fn remember(&self, ctx: Ctx<'_>) -> Result<()> {
+        if !ctx.wrote.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(|tree| tree.remember())
+    }
+}
+
+/// The `.dockerignore` of a named directory.
+fn named_ignore(path: &Path) -> Result<(String, Matcher)> {
+    let file = path.join(".dockerignore");
+    match std::fs::read(&file) {
+        Ok(bytes) => {
+            let patterns = Patterns::read(&bytes);
+            let patterns = patterns.map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+            Ok((file.display().to_string(), Matcher::new(patterns)))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((String::new(), Matcher::default())),
+        Err(error) => Err(Error::io("read", file.display())(error)),
+    }
+}
+
+fn todo_export(_: &crate::request::Output) {}

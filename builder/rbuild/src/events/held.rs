@@ -1,0 +1,46 @@
+//! Keeps events until it is known whether anybody should see them: an ordinary user's first attempt, which may have to
+//! start again elsewhere.
+
+use super::{Event, Events, Sink, StepId};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Keeps what an attempt that executes nothing can say.
+#[derive(Debug, Default)]
+pub struct Held {
+    kept: Mutex<Vec<Kept>>,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Cached(StepId, String),
+    Failed(StepId, String, String),
+    Warning(String),
+    Note(String),
+}
+
+impl Held {
+    /// Sends on everything that was kept.
+    pub fn release(&self, events: &Events) {
+        for kept in self.kept.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            match &kept {
+                Kept::Cached(step, name) => events.send(&Event::Cached { step: *step, name }),
+                Kept::Failed(step, name, error) => events.send(&Event::Failed { step: *step, name, error }),
+                Kept::Warning(text) => events.warning(text),
+                Kept::Note(text) => events.note(text),
+            }
+        }
+    }
+}
+
+impl Sink for Arc<Held> {
+    fn event(&self, event: &Event<'_>) {
+        let kept = match event {
+            Event::Cached { step, name } => Kept::Cached(*step, (*name).to_owned()),
+            Event::Failed { step, name, error } => Kept::Failed(*step, (*name).to_owned(), (*error).to_owned()),
+            Event::Warning(text) => Kept::Warning((*text).to_owned()),
+            Event::Note(text) => Kept::Note((*text).to_owned()),
+            Event::Started { .. } | Event::Output { .. } | Event::Progress { .. } | Event::Done { .. } => return,
+        };
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+    }
+}

@@ -1,0 +1,151 @@
+//! Base images: finds what a question of the graph means (a layout, a tag of the store, a registry), and brings the
+//! layers here when a step needs them. Knows no instruction.
+
+use super::{Blobs, Found, fetch_layers, layout};
+use crate::error::{Error, Result};
+use crate::request::Named;
+use crate::solve::Stack;
+use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
+use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
+use rbuild_registry::{Client, select};
+use rbuild_store::Store;
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The base images of one build.
+pub struct Images<'a> {
+    store: &'a Store,
+    named: BTreeMap<String, &'a Named>,
+    client: &'a Client,
+    cancel: &'a Cancel,
+    found: Mutex<BTreeMap<Digest, Found>>,
+}
+
+impl<'a> Images<'a> {
+    /// Images from the store, from these named contexts, and from registries.
+    pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {
+        let named = named.values().map(|named| (named.to_string(), named)).collect();
+        Self { store, named, client, cancel, found: Mutex::default() }
+    }
+
+    /// The answer to a question of the graph.
+    pub fn answer(&self, question: &Question) -> Result<Answer> {
+        let found = self.find(&question.ask)?;
+        let answer = Answer { manifest: found.descriptor.digest, config: found.config.clone() };
+        self.lock().insert(found.descriptor.digest, found);
+        Ok(answer)
+    }
+
+    /// The layers of an image that was found before; those that are not in the store yet are brought there.
+    pub fn stack(&self, image: &ImageOp) -> Result<Stack> {
+        let found = self.lock().get(&image.digest).cloned();
+        let found = found.ok_or_else(|| Error::Step(format!("the image {} was never asked for", image.reference)))?;
+        Ok(Stack::of(fetch_layers(&found, self.store, self.cancel, &|_, _| ())?))
+    }
+
+    fn find(&self, ask: &Ask) -> Result<Found> {
+        match &ask.image {
+            ImageSource::Registry(reference) => self.by_name(reference, &ask.platform),
+            ImageSource::Context(text) => match self.named.get(text) {
+                Some(Named::Layout { path, image }) => layout::resolve(path, image.as_deref(), &ask.platform),
+                Some(Named::Registry(reference)) => self.by_name(reference, &ask.platform),
+                Some(Named::Directory(_)) | None => {
+                    Err(Error::Usage(format!("the context {text} is no image: use a directory or an oci-layout://")))
+                }
+            },
+        }
+    }
+
+    /// The store's own image of that name, else the registry's.
+    fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
+        if let Some(tag) = self.store.refs().get(reference)? {
+            let blobs: Arc<dyn Blobs> = Arc::new(StoreBlobs { store: self.store.clone() });
+            if let Some(descriptor) = pick(&blobs, &tag.descriptor, reference, platform)? {
+                return Found::read(&blobs, &descriptor);
+            }
+        }
+        let remote = Remote { client: self.client.clone(), reference: reference.clone(), store: self.store.clone() };
+        let descriptor = self.client.resolve(reference)?;
+        let blobs: Arc<dyn Blobs> = Arc::new(remote);
+        let descriptor = pick(&blobs, &descriptor, reference, platform)?;
+        Found::read(&blobs, &descriptor.ok_or_else(|| no_platform(reference, platform))?)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Images<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Images({:?})", self.named.keys())
+    }
+}
+
+/// The manifest for a platform behind a descriptor; none where an index has none.
+fn pick(
+    blobs: &Arc<dyn Blobs>,
+    descriptor: &Descriptor,
+    reference: &Reference,
+    platform: &Platform,
+) -> Result<Option<Descriptor>> {
+    if !descriptor.media_type.is_index() {
+        return Ok(Some(descriptor.clone()));
+    }
+    let index = Index::from_json(&super::blobs::required_document(&**blobs, descriptor)?)?;
+    match select(reference, &index, platform) {
+        Ok(found) => Ok(Some(found.clone())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn no_platform(reference: &Reference, platform: &Platform) -> Error {
+    Error::Step(format!("{} has no image for {platform}", reference.familiar()))
+}
+
+/// The blobs of the store.
+#[derive(Debug)]
+struct StoreBlobs {
+    store: Store,
+}
+
+impl Blobs for StoreBlobs {
+    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
+        let path = self.store.blob_path(&blob.digest);
+        match std::fs::File::open(&path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("open", path.display())(error)),
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("the store {}", self.store.root().display())
+    }
+}
+
+/// The blobs of a repository of a registry.
+#[derive(Debug)]
+struct Remote {
+    client: Client,
+    reference: Reference,
+    store: Store,
+}
+
+impl Blobs for Remote {
+    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
+        if blob.media_type.is_manifest() || blob.media_type.is_index() {
+            return Ok(Some(Box::new(std::io::Cursor::new(self.client.manifest(&self.reference, blob)?))));
+        }
+        let file = self.store.tmp_file()?;
+        self.client.blob(&self.reference, blob, &mut file.file())?;
+        let mut copy = file.file().try_clone().map_err(Error::io("open", file.path().display()))?;
+        copy.seek(SeekFrom::Start(0)).map_err(Error::io("read", file.path().display()))?;
+        Ok(Some(Box::new(copy)))
+    }
+
+    fn place(&self) -> String {
+        self.reference.familiar_name()
+    }
+}

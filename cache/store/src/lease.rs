@@ -1,0 +1,68 @@
+//! Who is at work on a store. Everybody who builds or runs holds a shared lock for the life of the process; who removes
+//! content holds it alone, so nothing goes while somebody may be about to use it. Taking a lease writes nothing, and a
+//! process that dies gives its lease back.
+
+use crate::error::{Error, Result};
+use crate::layout::{Bucket, LOCK, Store};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+
+/// The right to rely on content of the store, until it is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    _lock: OwnedFd,
+}
+
+/// The right to remove content of the store, until it is dropped.
+#[derive(Debug)]
+pub struct Sweep {
+    _lock: OwnedFd,
+}
+
+impl Store {
+    /// Takes a lease, before the first look at what is in the store. Waits while somebody removes content, which is
+    /// short.
+    pub fn lease(&self) -> Result<Lease> {
+        let lock = self.open_lock()?;
+        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockShared))
+            .map_err(Error::io("lock", "the store"))?;
+        Ok(Lease { _lock: lock })
+    }
+
+    /// The right to remove content; none while anybody holds a lease.
+    pub fn sweep(&self) -> Result<Option<Sweep>> {
+        let lock = self.open_lock()?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Sweep { _lock: lock })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(Error::io("lock", "the store")(errno)),
+        }
+    }
+
+    fn open_lock(&self) -> Result<OwnedFd> {
+        let path = self.dir(Bucket::Leases).join(LOCK);
+        rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(Error::io("open", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_keep_sweeps_away() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let (one, two) = (store.lease().unwrap(), store.lease().unwrap());
+        assert!(store.sweep().unwrap().is_none());
+        drop(one);
+        assert!(store.sweep().unwrap().is_none());
+        drop(two);
+        let sweep = store.sweep().unwrap();
+        assert!(sweep.is_some() && store.sweep().unwrap().is_none());
+        drop(sweep);
+        drop(store.lease().unwrap());
+    }
+}
