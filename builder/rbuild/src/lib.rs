@@ -9,6 +9,7 @@ pub mod driver;
 pub mod error;
 pub mod events;
 pub mod git;
+pub mod export;
 pub mod import;
 pub mod report;
 pub mod request;
