@@ -29,17 +29,18 @@ pub fn checkout(git: &Git<'_>, mirror: &Mirror<'_>, store: &Store, wanted: Wante
     let draft = store.tmp_dir()?;
     let files = draft.path().join("files");
     make(&files)?;
-    let layout = Layout { git, mirror, wanted, files: &files };
+    let layout = Layout { git, mirror, wanted, files: &files, submodules: false };
     let commit = mirror.commit(&wanted.found.object)?;
     layout.begin(&commit)?;
-    if wanted.submodules && files.join(".gitmodules").exists() {
-        layout.submodules()?;
-    }
     let root = RootDir::open(&files)?;
+    let layout = Layout { submodules: wanted.submodules && root.stat(b".gitmodules").is_ok(), ..layout };
+    if layout.submodules {
+        layout.get_submodules()?;
+    }
     if wanted.git_dir {
-        layout.finish_git_dir()?
+        layout.finish_git_dir()?;
     } else {
-        layout.remove_git_dirs(&root)?
+        remove_git_dirs(&root)?;
     }
     layout.settle(&root, mirror.time(&commit)?)?;
     let top = layout.top(&root)?;
@@ -59,6 +60,8 @@ struct Layout<'a> {
     mirror: &'a Mirror<'a>,
     wanted: Wanted<'a>,
     files: &'a Path,
+    /// Whether there are submodules, and they are wanted.
+    submodules: bool,
 }
 
 impl Layout<'_> {
@@ -77,7 +80,7 @@ impl Layout<'_> {
     }
 
     /// Submodules in their places, those of submodules too; without history where their remotes can do that.
-    fn submodules(&self) -> Result<()> {
+    fn get_submodules(&self) -> Result<()> {
         self.name_origin()?;
         let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
         let shallow = self.git.run(Place::Files(self.files), &[&update[..], &["--depth=1"]].concat())?;
@@ -99,10 +102,7 @@ impl Layout<'_> {
         let alternates = self.files.join(".git/objects/info/alternates");
         fs::remove_file(&alternates).map_err(Error::io("remove", alternates.display()))?;
         self.must(purpose, &["read-tree", "HEAD"])?;
-        if !self.wanted.submodules || !self.files.join(".gitmodules").exists() {
-            self.name_origin()?;
-        }
-        Ok(())
+        if self.submodules { Ok(()) } else { self.name_origin() }
     }
 
     /// Written by hand, because arguments of processes are seen by all; the address has no credentials in it.
@@ -113,20 +113,6 @@ impl Layout<'_> {
             format!("[remote \"origin\"]\n\turl = \"{remote}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n");
         let mut file = OpenOptions::new().append(true).open(&path).map_err(Error::io("open", path.display()))?;
         file.write_all(text.as_bytes()).map_err(Error::io("write", path.display()))
-    }
-
-    /// Removes `.git` and what submodules have in its stead; no repository can hold a file of that name.
-    fn remove_git_dirs(&self, root: &RootDir) -> Result<()> {
-        let mut found = Vec::new();
-        let mut walk = root.walk(b"")?;
-        while let Some(entry) = walk.next() {
-            let entry = entry?;
-            if entry.name() == b".git" {
-                walk.skip_dir();
-                found.push(entry.path);
-            }
-        }
-        found.iter().try_for_each(|path| root.remove_tree(path)).map_err(Error::from)
     }
 
     fn settle(&self, root: &RootDir, seconds: i64) -> Result<()> {
@@ -158,6 +144,20 @@ impl Layout<'_> {
     fn must(&self, purpose: &str, arguments: &[&str]) -> Result<String> {
         self.git.must(Place::Files(self.files), purpose, arguments)
     }
+}
+
+/// Removes `.git` and what submodules have in its stead; no repository can hold a file of that name.
+fn remove_git_dirs(root: &RootDir) -> Result<()> {
+    let mut found = Vec::new();
+    let mut walk = root.walk(b"")?;
+    while let Some(entry) = walk.next() {
+        let entry = entry?;
+        if entry.name() == b".git" {
+            walk.skip_dir();
+            found.push(entry.path);
+        }
+    }
+    found.iter().try_for_each(|path| root.remove_tree(path)).map_err(Error::from)
 }
 
 fn settle(entry: &WalkEntry, time: Timestamp) -> Result<()> {

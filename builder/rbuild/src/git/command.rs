@@ -1,12 +1,12 @@
-//! Runs git: without this machine's and user's settings, hooks, helpers and questions; what it complains of goes to the
-//! build's log; a raised [`Cancel`] ends it with all its helpers. Knows no repository.
+//! Runs git: what it complains of goes to the build's log, and a raised [`Cancel`] ends it with all its helpers. Knows no
+//! repository.
 
 use super::access::Access;
+use super::settings::environment;
 use crate::error::{Error, Result};
 use crate::events::Lines;
 use rbuild_oci::Cancel;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -38,47 +38,6 @@ pub struct Outcome {
     /// The last lines it complained with.
     pub complaint: String,
 }
-
-/// The settings of every command. Submodules come from the same network that the remote comes from, never from this
-/// machine's files: the protocol `file` is for what the caller itself names.
-const SETTINGS: &[(&str, &str)] = &[
-    ("advice.detachedHead", "false"),
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", "/dev/null"),
-    ("core.logAllRefUpdates", "false"),
-    ("credential.helper", ""),
-    ("fetch.unpackLimit", "1"),
-    ("gc.auto", "0"),
-    ("http.lowSpeedLimit", "1"),
-    ("http.lowSpeedTime", "60"),
-    ("init.defaultBranch", "master"),
-    ("init.templateDir", ""),
-    ("maintenance.auto", "false"),
-    ("pack.threads", "1"),
-    ("protocol.allow", "never"),
-    ("protocol.file.allow", "user"),
-    ("protocol.git.allow", "always"),
-    ("protocol.http.allow", "always"),
-    ("protocol.https.allow", "always"),
-    ("protocol.ssh.allow", "always"),
-    ("repack.updateServerInfo", "false"),
-    ("safe.directory", "*"),
-];
-
-/// Variables of this process that git sees, and as what.
-const PASSED: &[(&str, &str)] = &[
-    ("PATH", "PATH"),
-    ("HTTP_PROXY", "HTTP_PROXY"),
-    ("HTTPS_PROXY", "HTTPS_PROXY"),
-    ("ALL_PROXY", "ALL_PROXY"),
-    ("NO_PROXY", "NO_PROXY"),
-    ("http_proxy", "http_proxy"),
-    ("https_proxy", "https_proxy"),
-    ("all_proxy", "all_proxy"),
-    ("no_proxy", "no_proxy"),
-    ("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
-    ("SSL_CERT_DIR", "GIT_SSL_CAPATH"),
-];
 
 /// Lines of complaint that are kept for the error.
 const KEPT: usize = 10;
@@ -138,23 +97,15 @@ impl<'a> Git<'a> {
     fn command(&self, place: Place<'_>) -> Command {
         let mut command = Command::new("git");
         command.env_clear().process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (ours, theirs) in PASSED {
-            command.envs(std::env::var_os(ours).map(|value| (theirs, value)));
-        }
-        command.envs([("LC_ALL", "C"), ("HOME", "/dev/null"), ("GIT_TERMINAL_PROMPT", "0")]);
-        command.envs([("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_ATTR_NOSYSTEM", "1")]);
-        command.envs(self.access.variables());
-        let mut settings: Vec<_> =
-            SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        settings.extend(self.access.setting());
+        let mut own: Vec<_> = self.access.setting().into_iter().collect();
         match place {
             Place::Files(directory) => drop(command.current_dir(directory)),
             Place::Bare(directory) => {
                 command.current_dir(directory.parent().unwrap_or(directory)).env("GIT_DIR", directory);
-                settings.push(("remote.origin.url".to_owned(), self.access.remote().to_owned()));
+                own.push(("remote.origin.url".to_owned(), self.access.remote().to_owned()));
             }
         }
-        command.envs(in_environment(settings));
+        command.envs(environment(own)).envs(self.access.variables());
         command
     }
 
@@ -190,15 +141,6 @@ impl std::fmt::Debug for Git<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Git").field("access", self.access).finish_non_exhaustive()
     }
-}
-
-/// Settings as git takes them from its environment (git-config(1), `GIT_CONFIG_COUNT`): no other process sees them.
-fn in_environment(settings: Vec<(String, String)>) -> Vec<(String, OsString)> {
-    let count = ("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into());
-    let pairs = settings.into_iter().enumerate().flat_map(|(at, (key, value))| {
-        [(format!("GIT_CONFIG_KEY_{at}"), key.into()), (format!("GIT_CONFIG_VALUE_{at}"), value.into())]
-    });
-    [count].into_iter().chain(pairs).collect()
 }
 
 fn not_started(error: std::io::Error) -> Error {

@@ -13,6 +13,7 @@ mod checkout;
 mod command;
 mod find;
 mod mirror;
+mod settings;
 
 pub use access::{Access, SecretOf};
 pub use checkout::{Wanted, checkout};
