@@ -29,13 +29,12 @@ pub fn checkout(git: &Git<'_>, mirror: &Mirror<'_>, store: &Store, wanted: Wante
     let draft = store.tmp_dir()?;
     let files = draft.path().join("files");
     make(&files)?;
-    let layout = Layout { git, mirror, wanted, files: &files, submodules: false };
+    let layout = Layout { git, mirror, wanted, files: &files };
     let commit = mirror.commit(&wanted.found.object)?;
     layout.begin(&commit)?;
     let root = RootDir::open(&files)?;
-    let layout = Layout { submodules: wanted.submodules && root.stat(b".gitmodules").is_ok(), ..layout };
-    if layout.submodules {
-        layout.get_submodules()?;
+    if wanted.submodules && root.stat(b".gitmodules").is_ok() {
+        layout.submodules()?;
     }
     if wanted.git_dir {
         layout.finish_git_dir()?;
@@ -60,8 +59,6 @@ struct Layout<'a> {
     mirror: &'a Mirror<'a>,
     wanted: Wanted<'a>,
     files: &'a Path,
-    /// Whether there are submodules, and they are wanted.
-    submodules: bool,
 }
 
 impl Layout<'_> {
@@ -76,12 +73,12 @@ impl Layout<'_> {
         if shallow.exists() {
             fs::copy(&shallow, own.join("shallow")).map_err(Error::io("copy", shallow.display()))?;
         }
+        self.name_origin()?;
         self.must("check out", &["checkout", "--quiet", "--force", "--detach", commit]).map(drop)
     }
 
     /// Submodules in their places, those of submodules too; without history where their remotes can do that.
-    fn get_submodules(&self) -> Result<()> {
-        self.name_origin()?;
+    fn submodules(&self) -> Result<()> {
         let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
         let shallow = self.git.run(Place::Files(self.files), &[&update[..], &["--depth=1"]].concat())?;
         let no_depth = ["shallow", "--depth", "unadvertised object", "not our ref"];
@@ -101,8 +98,7 @@ impl Layout<'_> {
         self.must(purpose, &["repack", "--quiet", "-a", "-d"])?;
         let alternates = self.files.join(".git/objects/info/alternates");
         fs::remove_file(&alternates).map_err(Error::io("remove", alternates.display()))?;
-        self.must(purpose, &["read-tree", "HEAD"])?;
-        if self.submodules { Ok(()) } else { self.name_origin() }
+        self.must(purpose, &["read-tree", "HEAD"]).map(drop)
     }
 
     /// Written by hand, because arguments of processes are seen by all; the address has no credentials in it.
