@@ -91,7 +91,7 @@ impl Download<'_> {
         match (fresh.map_err(failure)?, known) {
             (None, Some(body)) => Ok(body),
             (None, None) => Err(Error::Step(format!("{} answers that nothing changed, unasked", self.address))),
-            (Some(arrived), _) => self.keep(arrived),
+            (Some(arrived), known) => self.keep(arrived, known),
         }
     }
 
@@ -110,7 +110,11 @@ impl Download<'_> {
     }
 
     fn receive(&self, answer: &mut Answer<'_>) -> rbuild_registry::Result<Arrived> {
-        let file = self.work.ctx.store.tmp_file().map_err(|error| self.not_kept(io::Error::other(error)))?;
+        let file = self.work.ctx.store.tmp_file().map_err(|error| rbuild_registry::Error::Local {
+            operation: "keep",
+            subject: self.address.to_string(),
+            source: io::Error::other(error),
+        })?;
         let (mut hasher, mut progress) = (Hasher::new(), Progress::new(self.work, self.address, answer.size()));
         let mtime = answer.date("last-modified").map_or(0, |time| time.seconds);
         let validators = Validators::of(answer);
@@ -119,14 +123,18 @@ impl Download<'_> {
             progress.moved(bytes.len());
             file.file().write_all(bytes)
         })?;
-        // It is read again by later builds, which verify nothing but its size.
-        file.file().sync_data().map_err(|source| self.not_kept(source))?;
         Ok(Arrived { file, body: Body { digest: hasher.finish(), size: progress.done(), mtime, validators } })
     }
 
-    fn keep(&self, Arrived { file, body }: Arrived) -> Result<Body> {
+    /// The same answer as before leaves no trace: a build that finds nothing new writes nothing.
+    fn keep(&self, Arrived { file, body }: Arrived, known: Option<Body>) -> Result<Body> {
+        if known.is_some_and(|known| known == body) {
+            return Ok(body);
+        }
         self.work.ctx.wrote.store(true, Ordering::Relaxed);
         if !self.has(&body) {
+            // Later builds, which verify nothing but its size, must find it whole even after a crash of the machine.
+            file.file().sync_data().map_err(Error::io("sync", self.address))?;
             file.persist(&self.work.ctx.store.blob_path(&body.digest))?;
         }
         let output = Output::Pinned { digest: body.digest, details: body.details() };
@@ -139,10 +147,6 @@ impl Download<'_> {
         let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
         let path = self.work.ctx.store.blob_path(&body.digest);
         Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, path)))
-    }
-
-    fn not_kept(&self, source: io::Error) -> rbuild_registry::Error {
-        rbuild_registry::Error::Local { operation: "keep", subject: self.address.to_string(), source }
     }
 }
 
