@@ -61,10 +61,13 @@ impl Value {
     }
 }
 
+/// Opens a context by its name; none is the main one.
+pub type OpenContext<'a> = dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync + 'a;
+
 /// What a build is given besides its graph.
 pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
-    pub context: &'a (dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync),
+    pub context: &'a OpenContext<'a>,
     /// Gets the layers of an image here.
     pub image: &'a (dyn Fn(&rbuild_graph::ImageOp) -> Result<Stack> + Sync),
     /// Reads a secret by its id; none where it was not given.
