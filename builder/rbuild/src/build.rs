@@ -3,8 +3,9 @@
 use crate::assemble::{self, Image};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::export::{self, Product, exporter};
 use crate::import::Images;
-use crate::request::{BuildRequest, ContextPlace, Named, OutputKind};
+use crate::request::{BuildRequest, ContextPlace, Named};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
 use dockerfile_parser::ignore::{Matcher, Patterns};
@@ -56,8 +57,10 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
     }
     let built = finish(images)?;
     keep(ctx, request, &built)?;
-    for output in request.outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
-        todo_export(output);
+    let made: Vec<_> = built.images.iter().map(|(image, stack)| export::Built { image, stack }).collect();
+    let product = Product { images: &made, tags: &request.tags };
+    for output in &request.outputs {
+        exporter(output).export(&ctx, &shelf, &product)?;
     }
     contexts.remember(ctx)?;
     Ok(built)
@@ -252,5 +255,3 @@ fn named_ignore(path: &Path) -> Result<(String, Matcher)> {
         Err(error) => Err(Error::io("read", file.display())(error)),
     }
 }
-
-fn todo_export(_: &crate::request::Output) {}

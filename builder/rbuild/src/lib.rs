@@ -4,14 +4,18 @@
 pub mod assemble;
 pub mod build;
 pub mod cli;
+pub mod container;
 pub mod ctx;
 pub mod driver;
 pub mod error;
+mod etc;
 pub mod events;
+pub mod export;
 pub mod image;
 pub mod import;
 pub mod render;
 pub mod report;
 pub mod request;
+mod rootfs;
 pub mod solve;
 pub mod tree;

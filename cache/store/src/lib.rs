@@ -3,6 +3,7 @@
 
 mod documents;
 pub mod durable;
+mod encoded;
 mod error;
 mod files;
 mod gc;
@@ -17,6 +18,7 @@ pub mod snapshot;
 mod tmp;
 mod volume;
 
+pub use encoded::Encoded;
 pub use error::{Error, Result};
 pub use files::FileCache;
 pub use gc::Freed;

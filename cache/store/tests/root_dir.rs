@@ -1,5 +1,7 @@
 //! `RootDir` against real files: nothing leaves the root, nothing blocks, nothing is too deep.
 
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use rbuild_oci::Timestamp;
 use rbuild_store::{Device, FileKind, RootDir};

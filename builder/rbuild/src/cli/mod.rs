@@ -14,6 +14,7 @@ pub mod load;
 mod out;
 pub mod pull;
 pub mod rmi;
+pub mod run;
 mod signals;
 pub mod tag;
 pub mod volume;
@@ -22,7 +23,7 @@ pub use globals::Globals;
 
 use crate::error::Error;
 use crate::report;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -51,26 +52,6 @@ enum Verb {
     Tag(tag::TagArgs),
     Volume(volume::VolumeArgs),
 }
-
-/// The verbs, and what else may stand first on a command line that is not a build.
-const FIRST_WORDS: [&str; 16] = [
-    "build",
-    "graph",
-    "history",
-    "images",
-    "import",
-    "info",
-    "inspect",
-    "load",
-    "pull",
-    "rmi",
-    "tag",
-    "volume",
-    "help",
-    "--help",
-    "--version",
-    "-V",
-];
 
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -105,7 +86,11 @@ fn fail(error: &Error) -> ExitCode {
 
 /// `rbuild -f Dockerfile -t name .` is a build without saying so.
 fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
-    let is_verb = |arg: &OsString| arg.to_str().is_some_and(|arg| FIRST_WORDS.contains(&arg) || arg == "-h");
+    let cli = Cli::command();
+    let is_verb = |arg: &OsString| {
+        let word = arg.to_str().unwrap_or_default();
+        ["help", "--help", "-h", "--version", "-V"].contains(&word) || cli.find_subcommand(word).is_some()
+    };
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
@@ -146,7 +131,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -71,7 +71,7 @@ impl Mounts {
     /// Lies under the rootfs on `/`, so that the container never sees it and it goes with the host's mounts.
     pub(super) fn file_store(&mut self) -> io::Result<()> {
         let options = [(b"mode".to_vec(), b"700".to_vec())];
-        let flags = MountFlags::NOSUID.and(MountFlags::NODEV).and(MountFlags::NOEXEC);
+        let flags = MountFlags::NOSUID.and(MountFlags::NODEV);
         self.store = Some(on_root(fresh(&Fresh { fs: b"tmpfs", options: &options, flags })?)?);
         Ok(())
     }
@@ -171,6 +171,11 @@ impl Mounts {
         let mounted = clone_tree(store, name.as_bytes())?;
         set_flags(&mounted, flags)?;
         self.attach(&mounted, path, Kind::File)
+    }
+
+    /// Makes a directory where there is none, in the rootfs or in what is mounted there; it is no stub.
+    pub(super) fn directory(&mut self, path: &[u8]) -> io::Result<()> {
+        find_or_make(self.root(), path, Kind::Directory).map(drop)
     }
 
     /// Makes the rootfs `/` and lets go of everything else.

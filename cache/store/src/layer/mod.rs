@@ -22,7 +22,7 @@ mod whiteout;
 mod xattr;
 
 pub use archive::{Archive, ArchiveBody, is_archive};
-pub use codec::{Codec, Compression, Format, compress, decompress};
+pub use codec::{Codec, Compression, Format, compress, compress_layer, decompress};
 pub use entry::{Entry, FileData, Node, compare_paths, is_below, join_path, show_path, split_path};
 pub use extract::extract;
 pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};

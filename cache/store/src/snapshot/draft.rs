@@ -4,8 +4,7 @@
 use super::baseline::Baseline;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
-use crate::layer::split_path;
-use crate::root_dir::{FileKind, RootDir};
+use crate::root_dir::RootDir;
 use rbuild_oci::{ChainId, Timestamp};
 use std::path::{Path, PathBuf};
 
@@ -95,43 +94,4 @@ impl Draft {
             }),
         }
     }
-}
-
-/// An empty file or directory that was made in a draft only to mount something on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stub {
-    /// Its path in the root directory, without a leading slash.
-    pub path: Vec<u8>,
-    /// The modification time of its parent right before it was made.
-    pub parent_before: Timestamp,
-    /// The modification time of its parent right after it was made.
-    pub parent_after: Timestamp,
-}
-
-/// Removes stubs from an unmounted draft, last first, so they are given in the order in which they were made. A stub
-/// that got content meanwhile, or that is gone, is left alone. Where nothing but the stub changed its parent, the
-/// parent's time is put back.
-pub fn remove_stubs(draft: &Draft, stubs: &[Stub]) -> Result<()> {
-    let root = draft.root()?;
-    stubs.iter().rev().try_for_each(|stub| remove_stub(&root, stub))
-}
-
-fn remove_stub(root: &RootDir, stub: &Stub) -> Result<()> {
-    let parent = split_path(&stub.path).0;
-    let found = match root.stat(&stub.path) {
-        Err(error) if error.is_not_found() => return Ok(()),
-        other => other?,
-    };
-    let parent_mtime = root.stat(parent)?.mtime;
-    let removed = match found.kind {
-        FileKind::Directory => root.remove_dir(&stub.path),
-        FileKind::File if found.size == 0 => root.remove(&stub.path),
-        _ => return Ok(()),
-    };
-    match removed {
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::DirectoryNotEmpty => return Ok(()),
-        other => other?,
-    }
-    let by_stub = parent_mtime == stub.parent_after;
-    root.set_times(parent, if by_stub { stub.parent_before } else { parent_mtime })
 }

@@ -30,8 +30,9 @@ mod workspace;
 
 pub use changes::Changes;
 pub use choose::{Chosen, Wish, choose};
+pub use clone::clone_tree;
 pub use copy::Copy;
-pub use draft::{Draft, Place, Rootfs, Stub, remove_stubs};
+pub use draft::{Draft, Place, Rootfs};
 pub use home::{Home, Stored};
 pub use overlay::Overlay;
 pub use pack::pack;

@@ -3,9 +3,10 @@
 //! three pieces per processor.
 
 use crate::error::{Error, Result};
+use crate::layer::read::pump;
 use libdeflater::CompressionLvl;
 use rayon::prelude::*;
-use rbuild_oci::{Cancel, Descriptor, Hasher, MediaType};
+use rbuild_oci::{Cancel, Descriptor, DiffId, Hasher, MediaType};
 use std::io::{ErrorKind, Read, Write};
 
 /// A way to compress layers.
@@ -127,6 +128,23 @@ pub fn compress(source: &mut dyn Read, codec: Codec, out: &mut dyn Write, cancel
         }
         first = false;
     }
+}
+
+/// Compresses the uncompressed tarball of that layer, verifying it on the way.
+pub fn compress_layer(
+    tarball: &mut (dyn Read + Send),
+    layer: &DiffId,
+    codec: Codec,
+    out: &mut dyn Write,
+    cancel: &Cancel,
+) -> Result<Descriptor> {
+    let consume = |tarball: &mut dyn Read| compress(tarball, codec, out, cancel);
+    let (descriptor, pumped) = pump(tarball, &mut |_| Ok(()), cancel, consume)?;
+    if pumped.digest == layer.0 {
+        return Ok(descriptor);
+    }
+    let reason = format!("its tarball has the digest {}", pumped.digest);
+    Err(Error::Corrupt { what: "layer", subject: layer.to_string(), reason })
 }
 
 enum Worker {

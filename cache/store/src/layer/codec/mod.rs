@@ -3,5 +3,5 @@
 mod compress;
 mod decompress;
 
-pub use compress::{Codec, Format, compress};
+pub use compress::{Codec, Format, compress, compress_layer};
 pub use decompress::{Compression, decompress};

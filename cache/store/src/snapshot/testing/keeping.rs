@@ -4,7 +4,7 @@ use super::drivers::{copy, overlay, wish};
 use super::{Build, Layers, World, words};
 use crate::error::Error;
 use crate::root_dir::RootDir;
-use crate::snapshot::{Copy, Draft, Place, Snapshotter, StackLayer, Stub, Wish, choose, remove_stubs, view};
+use crate::snapshot::{Copy, Draft, Place, Snapshotter, StackLayer, Wish, choose, view};
 use rbuild_oci::{Cancel, DiffId, Digest};
 use std::path::Path;
 
@@ -160,35 +160,6 @@ fn a_kept_draft_is_found_again_and_never_becomes_a_snapshot() {
         let error = driver.commit(draft, &stack[0].chain, &stack[0].index).unwrap_err();
         assert!(matches!(error, Error::Refused { .. }), "{error}");
         assert!(place.path().join("fs/new").exists());
-    });
-}
-
-#[test]
-fn stubs_leave_no_trace() {
-    with_drivers(|driver, _| {
-        let layers = Layers::default();
-        let stack = two_layers(driver, &layers);
-        let draft = prepare(driver, &stack, Place::Temporary);
-        let mut stubs = Vec::new();
-        let world = World::enter(draft.rootfs());
-        for path in ["mnt/", "mnt/deep/", "d/stub", "d/used", "d/gone"] {
-            let parent = path.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent).as_bytes();
-            let parent_before = world.root.stat(parent).unwrap().mtime;
-            world.files(&[path]);
-            std::fs::OpenOptions::new().write(true).truncate(true).open(world.path.join(path)).ok();
-            let parent_after = world.root.stat(parent).unwrap().mtime;
-            stubs.push(Stub { path: path.trim_end_matches('/').into(), parent_before, parent_after });
-        }
-        drop(world);
-        let unchanged = driver.prepare(&stack, Place::Temporary, &Cancel::default()).unwrap();
-        remove_stubs(&draft, &stubs).unwrap();
-        assert_eq!(changed(driver, &draft, &stack), "");
-        assert_eq!(changed(driver, &unchanged, &stack), "");
-        let world = World::enter(unchanged.rootfs());
-        world.file("d/used", b"by the step");
-        drop(world);
-        remove_stubs(&unchanged, &stubs).unwrap();
-        assert_eq!(changed(driver, &unchanged, &stack), "d/ d/used");
     });
 }
 

@@ -1,0 +1,84 @@
+//! Content of an image on its way out: a document at hand or a file of the store, checked as it is copied. Knows no
+//! form of output.
+
+use crate::error::{Error, Result};
+use rbuild_oci::{Cancel, Descriptor, Digest, Hasher};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+/// Bytes that are copied at once, and how often a stop is looked for.
+const CHUNK: usize = 64 << 10;
+
+/// Content by its descriptor.
+#[derive(Clone, Debug)]
+pub(super) struct Blob {
+    /// What it is, its digest and its size.
+    pub(super) descriptor: Descriptor,
+    /// Where its bytes are.
+    pub(super) source: Source,
+}
+
+/// Where bytes are.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Here.
+    Bytes(Vec<u8>),
+    /// In a file among the store's blobs.
+    Stored(PathBuf),
+    /// In a file that can be made again: it is removed if it turns out damaged.
+    Cached(PathBuf),
+}
+
+impl Blob {
+    /// A document.
+    pub(super) fn document(media_type: &str, bytes: Vec<u8>) -> Self {
+        Self { descriptor: Descriptor::of(media_type, &bytes), source: Source::Bytes(bytes) }
+    }
+
+    /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error.
+    pub(super) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
+        let Descriptor { digest, size, .. } = self.descriptor;
+        let found = match &self.source {
+            Source::Bytes(bytes) => return out.write_all(bytes).map_err(Error::io("write", to)),
+            Source::Stored(path) | Source::Cached(path) => {
+                let mut file = File::open(path).map_err(Error::io("open", path.display()))?.take(size + 1);
+                copy(&mut file, &path.display().to_string(), out, to, cancel)?
+            }
+        };
+        if found == (digest, size) { Ok(()) } else { Err(self.damaged(&found.0)) }
+    }
+
+    fn damaged(&self, found: &Digest) -> Error {
+        let reason = match &self.source {
+            Source::Cached(path) if std::fs::remove_file(path).is_ok() => {
+                format!("its digest is {found}; it was removed and will be made again next time")
+            }
+            _ => format!("its digest is {found}"),
+        };
+        let subject = self.descriptor.digest.to_string();
+        Error::Store(rbuild_store::Error::Corrupt { what: "blob", subject, reason })
+    }
+}
+
+/// Copies all that `source` has and gives its digest and size; errors call the two sides `from` and `to`.
+pub(super) fn copy(
+    source: &mut dyn Read,
+    from: &str,
+    out: &mut dyn Write,
+    to: &str,
+    cancel: &Cancel,
+) -> Result<(Digest, u64)> {
+    let (mut buffer, mut hasher, mut size) = (vec![0; CHUNK], Hasher::new(), 0);
+    loop {
+        cancel.check()?;
+        let count = match source.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finish(), size)),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            other => other.map_err(Error::io("read", from))?,
+        };
+        hasher.update(&buffer[..count]);
+        out.write_all(&buffer[..count]).map_err(Error::io("write", to))?;
+        size += count as u64;
+    }
+}

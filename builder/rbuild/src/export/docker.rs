@@ -1,0 +1,51 @@
+//! `type=docker`: an archive for `docker load`. As BuildKit writes it, it is an image layout too; `manifest.json` says
+//! the same in Docker's words.
+
+use super::layout::Layout;
+use super::{Exporter, Product, archive};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::request::Output;
+use crate::solve::Shelf;
+use rbuild_oci::{Descriptor, Manifest, Reference, to_canonical_json};
+use serde::Serialize;
+
+/// An archive for `docker load`.
+#[derive(Debug)]
+pub(super) struct Docker(pub(super) Output);
+
+impl Exporter for Docker {
+    fn export(&self, ctx: &Ctx<'_>, _: &Shelf<'_>, product: &Product<'_>) -> Result<()> {
+        if product.images.len() > 1 {
+            let platforms = product.images.len();
+            let reason = format!("type=docker holds one platform, and there are {platforms}: use type=oci");
+            return Err(Error::Usage(reason));
+        }
+        if !self.0.tar {
+            let reason = "type=docker is an archive: use type=oci,tar=false for a directory";
+            return Err(Error::Usage(reason.to_owned()));
+        }
+        let layout = Layout::of(ctx, product, &self.0)?;
+        let images: Vec<Image> = layout.manifests.iter().map(|manifest| image(manifest, product.tags)).collect();
+        archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", to_canonical_json(&images)?)])
+    }
+}
+
+/// An entry of `manifest.json` (Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format").
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Image {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+fn image(manifest: &Manifest, tags: &[Reference]) -> Image {
+    let path = |blob: &Descriptor| format!("blobs/sha256/{}", blob.digest.hex());
+    let tag = |name: &Reference| Some(format!("{}:{}", name.familiar_name(), name.tag()?));
+    Image {
+        config: path(&manifest.config),
+        repo_tags: tags.iter().filter_map(tag).collect(),
+        layers: manifest.layers.iter().map(path).collect(),
+    }
+}

@@ -1,0 +1,165 @@
+//! What is in an OCI image layout of a product, as values: documents, blobs and their names. Writes nothing, and knows
+//! neither tar nor directories.
+//!
+//! As BuildKit and containerd do it: a descriptor in `index.json` for each name of the image, with its whole name in one
+//! annotation and its tag in another; several platforms are an index among the blobs.
+
+use super::blob::Blob;
+use super::layers::{Packing, blobs, missing};
+use super::{Built, Product};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::request::{Compression, Output};
+use rbuild_oci::{
+    Annotations, Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json,
+};
+use std::collections::BTreeMap;
+
+/// The text of the file `oci-layout`.
+pub(super) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The annotation with the whole name of an image.
+pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// The annotation with the tag of an image.
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+const CREATED: &str = "org.opencontainers.image.created";
+
+/// The content of an image layout.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// Everything below `blobs/sha256`, by the name there.
+    pub(super) blobs: BTreeMap<Digest, Blob>,
+    /// The entries of `index.json`.
+    pub(super) entries: Vec<Descriptor>,
+    /// The manifests, one for each image of the product.
+    pub(super) manifests: Vec<Manifest>,
+}
+
+impl Layout {
+    /// The layout of a product; layers are compressed where they are not yet.
+    pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
+        let storeys: Vec<_> = product.images.iter().flat_map(|built| built.stack.storeys()).collect();
+        let layers = blobs(ctx, &storeys, Packing::of(output)?)?;
+        let types = Types::of(ctx, output);
+        let mut layout = Self { blobs: BTreeMap::new(), entries: Vec::new(), manifests: Vec::new() };
+        let mut platforms = Vec::new();
+        for built in product.images {
+            platforms.push(layout.add_image(built, &layers, types)?);
+        }
+        let mut target = match <[Descriptor; 1]>::try_from(platforms) {
+            Ok([only]) => only,
+            Err(several) => layout.add_index(several, types)?,
+        };
+        target.annotations.extend(created(product).map(|time| (CREATED.to_owned(), time.to_string())));
+        layout.entries = name(&target, product.tags);
+        Ok(layout)
+    }
+
+    fn add(&mut self, blob: Blob) {
+        self.blobs.insert(blob.descriptor.digest, blob);
+    }
+
+    /// Adds an image's manifest, configuration and layers.
+    fn add_image(&mut self, built: &Built<'_>, layers: &BTreeMap<DiffId, Blob>, types: Types) -> Result<Descriptor> {
+        let config = Blob::document(types.config(), built.image.config_bytes.clone());
+        let mut manifest = Manifest::from_json(&built.image.manifest_bytes)?;
+        manifest.media_type = Some(types.manifest().into());
+        manifest.config = config.descriptor.clone();
+        manifest.layers.clear();
+        for storey in built.stack.storeys() {
+            let diff_id = storey.layer.diff_id;
+            let blob = layers.get(&diff_id).ok_or_else(|| missing(&diff_id))?;
+            let media_type = types.layer(&blob.descriptor.media_type);
+            manifest.layers.push(Descriptor { media_type, ..blob.descriptor.clone() });
+            self.add(blob.clone());
+        }
+        self.add(config);
+        let blob = Blob::document(types.manifest(), to_canonical_json(&manifest)?);
+        let descriptor = Descriptor { platform: built.image.manifest.platform.clone(), ..blob.descriptor.clone() };
+        self.add(blob);
+        self.manifests.push(manifest);
+        Ok(descriptor)
+    }
+
+    fn add_index(&mut self, platforms: Vec<Descriptor>, types: Types) -> Result<Descriptor> {
+        let index = Index { media_type: Some(types.index().into()), ..Index::oci(platforms) };
+        let blob = Blob::document(types.index(), to_canonical_json(&index)?);
+        let descriptor = blob.descriptor.clone();
+        self.add(blob);
+        Ok(descriptor)
+    }
+}
+
+/// When the product was made, in whole seconds.
+fn created(product: &Product<'_>) -> Option<Timestamp> {
+    let latest = product.images.iter().filter_map(|built| built.image.config.created).max()?;
+    Some(Timestamp::from_seconds(latest.seconds))
+}
+
+/// The descriptor under each of its names; as it is without any.
+fn name(target: &Descriptor, tags: &[Reference]) -> Vec<Descriptor> {
+    if tags.is_empty() {
+        return vec![target.clone()];
+    }
+    let named = |tag: &Reference| {
+        let mut annotations: Annotations = target.annotations.clone();
+        annotations.insert(IMAGE_NAME.to_owned(), tag.to_string());
+        let short = tag.tag().map(str::to_owned).or_else(|| tag.digest().map(Digest::to_string));
+        annotations.extend(short.map(|short| (REF_NAME.to_owned(), short)));
+        Descriptor { annotations, ..target.clone() }
+    };
+    tags.iter().map(named).collect()
+}
+
+/// Whose media types documents have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Types {
+    Oci,
+    Docker,
+}
+
+impl Types {
+    /// Docker's are not defined for zstd.
+    fn of(ctx: &Ctx<'_>, output: &Output) -> Self {
+        match (output.oci_media_types, output.compression) {
+            (true, _) => Self::Oci,
+            (false, Compression::Zstd) => {
+                ctx.events.note("zstd needs the media types of OCI: they are used in place of Docker's");
+                Self::Oci
+            }
+            (false, _) => Self::Docker,
+        }
+    }
+
+    const fn manifest(self) -> &'static str {
+        match self {
+            Self::Oci => MediaType::OCI_MANIFEST,
+            Self::Docker => MediaType::DOCKER_MANIFEST,
+        }
+    }
+
+    const fn index(self) -> &'static str {
+        match self {
+            Self::Oci => MediaType::OCI_INDEX,
+            Self::Docker => MediaType::DOCKER_INDEX,
+        }
+    }
+
+    const fn config(self) -> &'static str {
+        match self {
+            Self::Oci => MediaType::OCI_CONFIG,
+            Self::Docker => MediaType::DOCKER_CONFIG,
+        }
+    }
+
+    /// The media type of a layer that has OCI's.
+    fn layer(self, oci: &MediaType) -> MediaType {
+        match (self, oci.as_str()) {
+            (Self::Docker, MediaType::OCI_LAYER) => MediaType::DOCKER_LAYER.into(),
+            (Self::Docker, MediaType::OCI_LAYER_GZIP) => MediaType::DOCKER_LAYER_GZIP.into(),
+            _ => oci.clone(),
+        }
+    }
+}

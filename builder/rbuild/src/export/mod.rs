@@ -1,0 +1,60 @@
+//! What a build made, written somewhere else: one file per kind of output, and what they share. Knows neither steps
+//! nor the Dockerfile; everything comes from layers in the store and their indexes, so nothing is mounted or unpacked.
+
+mod archive;
+mod blob;
+mod cacheonly;
+mod docker;
+mod layers;
+mod layout;
+mod local;
+mod oci;
+mod place;
+mod rootfs;
+mod tar;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+use crate::assemble::Image;
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::request::{Output, OutputKind};
+use crate::solve::{Shelf, Stack};
+use rbuild_oci::Reference;
+
+/// What a build made.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a> {
+    /// The images, one for each platform; never empty.
+    pub images: &'a [Built<'a>],
+    /// Their names.
+    pub tags: &'a [Reference],
+}
+
+/// An image for one platform, with its files.
+#[derive(Clone, Copy, Debug)]
+pub struct Built<'a> {
+    /// Its configuration and manifest.
+    pub image: &'a Image,
+    /// Its layers.
+    pub stack: &'a Stack,
+}
+
+/// Writes what a build made in one form.
+pub trait Exporter: Send + Sync {
+    /// Writes it. Archives appear under their name once they are whole; nothing is left of one that fails.
+    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<()>;
+}
+
+/// The exporter for an output.
+pub fn exporter(output: &Output) -> Box<dyn Exporter> {
+    match output.kind {
+        OutputKind::Oci => Box::new(oci::Oci(output.clone())),
+        OutputKind::Docker => Box::new(docker::Docker(output.clone())),
+        OutputKind::Local => Box::new(local::Local { dest: output.dest.clone() }),
+        OutputKind::Tar => Box::new(tar::Tar { dest: output.dest.clone() }),
+        OutputKind::CacheOnly => Box::new(cacheonly::CacheOnly),
+    }
+}

@@ -1,0 +1,115 @@
+//! The files of an image as one tree, from the indexes and tarballs of its layers. Knows no form of output.
+
+use super::{Built, Product};
+use crate::error::Result;
+use crate::solve::Shelf;
+use rbuild_oci::DiffId;
+use rbuild_store::Store;
+use rbuild_store::layer::{Entry, Found, Node, View, join_path};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+/// The files of one image.
+#[derive(Debug)]
+pub(super) struct Rootfs<'a> {
+    store: &'a Store,
+    view: View,
+    layers: Vec<DiffId>,
+    /// The directory that all of it lies in; empty for none.
+    prefix: Vec<u8>,
+}
+
+/// A file of the tree.
+#[derive(Debug)]
+pub(super) struct Placed<'a> {
+    /// What it is. A hard link's target is a file that came before it.
+    pub(super) entry: Entry,
+    /// For regular files, where the data is.
+    data: Option<Found<'a>>,
+}
+
+impl<'a> Rootfs<'a> {
+    /// The files of all images: of several, each in a directory of its platform's name, sorted by that.
+    pub(super) fn all(store: &'a Store, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Vec<Self>> {
+        let several = product.images.len() > 1;
+        let one = |built: &Built<'_>| {
+            let platform = built.image.manifest.platform.as_ref().filter(|_| several);
+            Ok(Self {
+                store,
+                view: shelf.view(built.stack)?,
+                layers: built.stack.diff_ids(),
+                prefix: platform.map_or_else(String::new, |name| name.to_string().replace('/', "_")).into_bytes(),
+            })
+        };
+        let mut all = product.images.iter().map(one).collect::<Result<Vec<_>>>()?;
+        all.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        Ok(all)
+    }
+
+    /// Everything in it but the root, in the order of layers.
+    pub(super) fn files(&self) -> impl Iterator<Item = Placed<'_>> {
+        let prefix = (!self.prefix.is_empty()).then(|| Entry::new(self.prefix.clone(), Node::DIRECTORY, 0o755));
+        let mut names = Names::of(&self.view);
+        let files = self.view.walk(b"").map(move |found| self.placed(found, &mut names));
+        prefix.map(|entry| Placed { entry, data: None }).into_iter().chain(files)
+    }
+
+    /// The data of a regular file.
+    pub(super) fn open(&self, file: &Placed<'_>) -> Result<Option<Box<dyn Read + Send>>> {
+        let open = |data: Found<'_>| Ok(self.store.layers().read_file(&self.layers[data.layer], data.entry)?);
+        file.data.map(open).transpose()
+    }
+
+    fn placed<'v>(&self, found: Found<'v>, names: &mut Names<'v>) -> Placed<'v> {
+        let (node, data) = match names.node(found) {
+            Node::Directory { .. } => (Node::DIRECTORY, None),
+            Node::HardLink { target } => (Node::HardLink { target: join_path(&self.prefix, &target) }, None),
+            file @ Node::File(_) => (file, Some(Found { entry: names.first(found), ..found })),
+            other => (other, None),
+        };
+        let path = join_path(&self.prefix, &found.entry.path);
+        Placed { entry: Entry { path, node, ..found.entry.clone() }, data }
+    }
+}
+
+/// Which names of a file are still there: the first of them is the file, the others are links to it, whatever the layer
+/// said.
+struct Names<'v> {
+    view: &'v View,
+    /// The layer and its first name of every file with several.
+    linked: BTreeSet<(usize, &'v [u8])>,
+    /// The first name that was met of each.
+    met: BTreeMap<(usize, &'v [u8]), &'v [u8]>,
+}
+
+impl<'v> Names<'v> {
+    fn of(view: &'v View) -> Self {
+        let mut linked = BTreeSet::new();
+        for (layer, index) in view.layers().iter().enumerate() {
+            linked.extend(index.entries().iter().filter_map(|entry| match &entry.node {
+                Node::HardLink { target } => Some((layer, target.as_slice())),
+                _ => None,
+            }));
+        }
+        Self { view, linked, met: BTreeMap::new() }
+    }
+
+    /// The entry that has the data of what was found.
+    fn first(&self, found: Found<'v>) -> &'v Entry {
+        self.view.layers()[found.layer].first_name(found.entry).unwrap_or(found.entry)
+    }
+
+    /// What is at the path, links renamed to names that are there.
+    fn node(&mut self, found: Found<'v>) -> Node {
+        let first = self.first(found);
+        let file = (found.layer, first.path.as_slice());
+        if !self.linked.contains(&file) {
+            return first.node.clone();
+        }
+        if let Some(name) = self.met.get(&file) {
+            return Node::HardLink { target: name.to_vec() };
+        }
+        self.met.insert(file, &found.entry.path);
+        first.node.clone()
+    }
+}

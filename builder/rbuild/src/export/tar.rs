@@ -1,0 +1,38 @@
+//! `type=tar`: the files of the image in one archive, with no layers.
+
+use super::rootfs::Rootfs;
+use super::target::Target;
+use super::{Exporter, Product};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::solve::Shelf;
+use rbuild_store::layer::{Body, LayerWriter};
+use std::path::PathBuf;
+
+/// The files of an image in an archive.
+#[derive(Debug)]
+pub(super) struct Tar {
+    pub(super) dest: PathBuf,
+}
+
+impl Exporter for Tar {
+    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<()> {
+        let images = Rootfs::all(ctx.store, shelf, product)?;
+        let target = Target::open(&self.dest, ctx.cancel)?;
+        let written = write(ctx, &images, target);
+        written.or_else(|error| ctx.cancel.check().map_err(Error::from).and(Err(error)))?.finish()
+    }
+}
+
+fn write(ctx: &Ctx<'_>, images: &[Rootfs<'_>], target: Target) -> Result<Target> {
+    let mut tarball = LayerWriter::new(target, None, ctx.cancel.clone());
+    for rootfs in images {
+        for file in rootfs.files() {
+            match rootfs.open(&file)? {
+                Some(mut data) => tarball.add(file.entry, Body::Reader(&mut data))?,
+                None => tarball.add(file.entry, Body::None)?,
+            }
+        }
+    }
+    Ok(tarball.finish()?.out)
+}

@@ -1,0 +1,141 @@
+//! Layers as they were compressed for push or export: made once, kept by layer, codec, level and library version. Knows
+//! where they lie; how they are made is `layer`'s.
+//!
+//! Each is two entries of the bucket: the blob, and beside it, put there after the blob, its descriptor as JSON. What
+//! lacks either or has another size is made again.
+
+use crate::error::{Error, Result};
+use crate::layer::{Codec, Encoding, LayerRef, Location, compress_layer};
+use crate::layers::Layers;
+use crate::layout::Store;
+use rbuild_oci::{Cancel, Descriptor, DiffId};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+/// The compressed layers of a store.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    store: Store,
+    layers: Layers,
+}
+
+impl Store {
+    /// The compressed layers of this store.
+    pub fn encoded(&self) -> Encoded {
+        Encoded { store: self.clone(), layers: self.layers() }
+    }
+}
+
+impl Encoded {
+    /// The layer as compressed by `codec`, if that is here. Its content is not verified: who reads it does that.
+    pub fn find(&self, layer: &DiffId, codec: Codec) -> Result<Option<Descriptor>> {
+        let path = self.descriptor_path(layer, codec);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(Error::io("read", path.display()))?,
+        };
+        let Ok(descriptor) = serde_json::from_slice::<Descriptor>(&bytes) else { return Ok(None) };
+        match self.blob_path(layer, codec).metadata() {
+            Ok(metadata) if metadata.len() == descriptor.size => Ok(Some(descriptor)),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("find", path.display())(error)),
+        }
+    }
+
+    /// The layer as compressed by `codec`: found, or made from the tarball that is here and kept. The tarball is
+    /// verified while it is compressed.
+    pub fn make(&self, layer: &DiffId, codec: Codec, cancel: &Cancel) -> Result<Descriptor> {
+        if let Some(found) = self.find(layer, codec)? {
+            return Ok(found);
+        }
+        let blob = self.store.tmp_file()?;
+        let descriptor = compress_layer(&mut self.layers.open_tarball(layer)?, layer, codec, &mut blob.file(), cancel)?;
+        blob.persist(&self.blob_path(layer, codec))?;
+        let note = self.store.tmp_file()?;
+        let path = self.descriptor_path(layer, codec);
+        let text = rbuild_oci::to_canonical_json(&descriptor)?;
+        note.file().write_all(&text).map_err(Error::io("write", path.display()))?;
+        note.persist(&path)?;
+        Ok(descriptor)
+    }
+
+    /// Opens what [`Encoded::find`] or [`Encoded::make`] gave.
+    pub fn open(&self, layer: &DiffId, codec: Codec) -> Result<File> {
+        let path = self.blob_path(layer, codec);
+        File::open(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::Missing { what: "compressed layer", subject: layer.to_string() },
+            _ => Error::io("open", path.display())(error),
+        })
+    }
+
+    /// The layer with this form of it among its encodings.
+    #[must_use]
+    pub fn noted(layer: LayerRef, codec: Codec, descriptor: Descriptor) -> LayerRef {
+        layer.with(Encoding { descriptor, location: Location::Encoded(codec.key()) })
+    }
+
+    fn blob_path(&self, layer: &DiffId, codec: Codec) -> PathBuf {
+        self.store.encoded_path(layer, &codec.key())
+    }
+
+    fn descriptor_path(&self, layer: &DiffId, codec: Codec) -> PathBuf {
+        self.store.encoded_path(layer, &format!("{}.json", codec.key()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{Body, Entry, FileData, Format, Node, decompress};
+    use rbuild_oci::Digest;
+    use std::io::Read;
+
+    fn stored(store: &Store) -> LayerRef {
+        let mut writer = store.layers().writer(None, &Cancel::new()).unwrap();
+        let body = "some text ".repeat(300_000);
+        let entry = Entry::new("f", Node::File(FileData::unread(body.len() as u64)), 0o644);
+        writer.add(entry, Body::Bytes(body.as_bytes())).unwrap();
+        store.layers().land(writer.finish().unwrap()).unwrap().layer
+    }
+
+    #[test]
+    fn a_layer_is_compressed_once_and_again_when_it_was_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let (layer, encoded) = (stored(&store), store.encoded());
+        for format in [Format::Gzip, Format::Zstd] {
+            let codec = Codec::new(format, None).unwrap();
+            assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), None);
+            let made = encoded.make(&layer.diff_id, codec, &Cancel::new()).unwrap();
+            assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), Some(made.clone()));
+            let mut blob = Vec::new();
+            encoded.open(&layer.diff_id, codec).unwrap().read_to_end(&mut blob).unwrap();
+            assert_eq!(Descriptor::of(codec.media_type(), &blob), made);
+            let mut plain = Vec::new();
+            decompress(&*blob).unwrap().1.read_to_end(&mut plain).unwrap();
+            assert_eq!(Digest::of(&plain), layer.diff_id.0);
+            fs::write(encoded.blob_path(&layer.diff_id, codec), "short").unwrap();
+            assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), None);
+            assert_eq!(encoded.make(&layer.diff_id, codec, &Cancel::new()).unwrap(), made);
+        }
+        assert_eq!(fs::read_dir(store.dir(crate::Bucket::Tmp)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_tarball_is_not_passed_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let (layer, encoded) = (stored(&store), store.encoded());
+        let path = store.blob_path(&layer.diff_id.0);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[600] ^= 1;
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let codec = Codec::new(Format::Zstd, None).unwrap();
+        let said = encoded.make(&layer.diff_id, codec, &Cancel::new()).unwrap_err().to_string();
+        assert!(said.contains(&layer.diff_id.to_string()) && said.contains("is damaged"), "{said}");
+        assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), None);
+    }
+}
