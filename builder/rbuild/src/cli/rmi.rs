@@ -2,9 +2,10 @@
 
 use super::globals::{Globals, Standing};
 use super::out::{familiar, print};
+use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::image::{self, Listed, Reach, StoredImage, User};
+use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
 use rbuild_oci::{DiffId, ImageId, Reference};
@@ -58,17 +59,17 @@ pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
         !had_none && listed.tags.iter().all(|tag| tags.contains(tag))
     };
     let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
-    let users = image::users(store)?;
-    let uses = |user: &&User| orphans.iter().any(|orphan| orphan.id == user.image.id);
-    if let Some(user) = users.iter().find(uses).filter(|_| !force) {
-        return Err(refused(name, format!("container {} uses it: remove that first", user.name)));
+    let containers = Containers::new(store).all()?;
+    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
+        return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
     let mut text = String::new();
     for tag in &tags {
         store.refs().remove(&tag.reference.parse()?)?;
         text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
     }
-    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &users)?);
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers)?);
     Ok(text)
 }
 
@@ -117,7 +118,7 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
 }
 
 /// Frees what only this needed, unless somebody is at work on the store.
-fn free(store: &Store, removal: &Removal<'_>, users: &[User]) -> Result<String> {
+fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<String> {
     let Removal { tags, orphans } = removal;
     let Some(sweep) = store.sweep()? else {
         let note = "Kept: another rbuild is at work, so nothing is freed now; remove the image by its id later\n";
@@ -132,7 +133,7 @@ fn free(store: &Store, removal: &Removal<'_>, users: &[User]) -> Result<String> 
         gone.add_image(store, &orphan.id)?;
     }
     let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
-    let freed = store.remove(&gone.without(&needed(store, &ids, users)?), &sweep)?;
+    let freed = store.remove(&gone.without(&needed(store, &ids, containers)?), &sweep)?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);
     let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
     let (mut text, mut said) = (String::new(), BTreeSet::new());
@@ -145,7 +146,7 @@ fn free(store: &Store, removal: &Removal<'_>, users: &[User]) -> Result<String> 
 }
 
 /// What all images but some, and all containers, need.
-fn needed(store: &Store, except: &BTreeSet<ImageId>, users: &[User]) -> Result<Reach> {
+fn needed(store: &Store, except: &BTreeSet<ImageId>, containers: &[Entry]) -> Result<Reach> {
     let mut needed = Reach::default();
     for listed in image::list(store)?.iter().filter(|listed| !except.contains(&listed.image.id)) {
         for target in listed.tags.iter().map(|tag| &tag.descriptor) {
@@ -153,9 +154,9 @@ fn needed(store: &Store, except: &BTreeSet<ImageId>, users: &[User]) -> Result<R
         }
         needed.add_image(store, &listed.image.id)?;
     }
-    for user in users {
-        needed.add_image(store, &user.image.id)?;
-        needed.add_layers(&user.image.layers);
+    for image in containers.iter().map(|entry| &entry.config.image) {
+        needed.add_image(store, &image.id)?;
+        needed.add_layers(&image.layers);
     }
     Ok(needed)
 }
