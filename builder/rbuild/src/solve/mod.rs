@@ -152,7 +152,8 @@ fn dispatch(work: &Work<'_>, parent: &Stack, inputs: &[&Value]) -> Result<(Value
     match &work.vertex.op {
         Op::Image(image) => op::image::solve(work, image),
         Op::Context(context) => op::context::solve(work, context),
-        Op::Fetch(_) | Op::Git(_) => Err(Error::Step("in progress on another branch".into())),
+        Op::Fetch(fetch) => op::fetch::solve(work, fetch),
+        Op::Git(git) => op::git::solve(work, git),
         Op::Copy(copy) => op::copy::solve(work, copy, parent, inputs),
         Op::Run(run) => op::run::solve(work, run, parent, inputs),
         Op::Mkdir(mkdir) => op::mkdir::solve(work, mkdir, parent),
