@@ -1,6 +1,8 @@
 //! `rbuild pull` against a registry in this process, and loading what is compressed: the same image comes out, whole, as
 //! it was written.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
+
 use rbuild::cli::{load, pull};
 use rbuild::error::Result;
 use rbuild::image;

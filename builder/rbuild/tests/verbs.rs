@@ -3,6 +3,8 @@
 //! of the same images beside it: `base`, `app` and `app2` on top of it (docker's application and its variation), `multi`
 //! for two platforms, and the docker archive `saved.tar`. The time is fixed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
+
 use clap::Parser;
 use rbuild::cli::{history, images, import, inspect, load, rmi, tag, volume};
 use rbuild::error::{Error, Result};
