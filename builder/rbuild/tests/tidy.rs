@@ -21,12 +21,11 @@ const ORDER: [&str; 8] = [
 
 /// What each crate on the right of the bar in README's picture may use of our own.
 fn allowed(name: &str) -> BTreeSet<&'static str> {
-    let before = |name: &str| ORDER.iter().take_while(|other| **other != name).copied();
     match name {
         "dockerfile-parser" => BTreeSet::new(),
         "rbuild-graph" => BTreeSet::from(["rbuild-oci", "dockerfile-parser"]),
         "rbuild-runner" => BTreeSet::from(["rbuild-oci"]),
-        other => before(other).collect(),
+        other => ORDER.iter().take_while(|name| **name != other).copied().collect(),
     }
 }
 
@@ -73,8 +72,19 @@ fn fail_if_any(rule: &str, broken: &[String]) {
 #[test]
 fn the_top_level_is_what_readme_says() {
     let expected = [
-        "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md",
-        "builder", "cache", "clippy.toml", "examples", "rustfmt.toml", "testdata",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "builder",
+        "cache",
+        "clippy.toml",
+        "examples",
+        "rustfmt.toml",
+        "testdata",
     ];
     let mut found: Vec<String> = fs::read_dir(root())
         .unwrap()
