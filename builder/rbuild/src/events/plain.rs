@@ -115,7 +115,7 @@ mod tests {
             output(one, b"half"),
             output(two, b"whole\n"),
             output(one, b" done"),
-            Event::Done { step: one, took: Duration::from_millis(50) },
+            Event::Done { step: one, took: Duration::from_millis(60) },
             Event::Cached { step: StepId(3), name: "COPY a b" },
         ] {
             sink.event(&event);
@@ -124,6 +124,6 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
         assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");
-        assert_eq!(lines[4..], ["#1 DONE 0.1s", "", "#3 COPY a b", "#3 CACHED"]);
+        assert_eq!(lines[4..], ["#1 DONE 0.1s", "", "#3 COPY a b", "#3 CACHED", ""]);
     }
 }

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 /// Bytes that are copied at once, and how often a stop is looked for.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// Content by its descriptor.
 #[derive(Clone, Debug)]

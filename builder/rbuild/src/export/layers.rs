@@ -44,17 +44,18 @@ impl Packing {
 pub(super) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Result<BTreeMap<DiffId, Blob>> {
     let layers: BTreeMap<DiffId, &LayerRef> =
         storeys.iter().map(|storey| (storey.layer.diff_id, &storey.layer)).collect();
-    let (mut blobs, mut missing) = (BTreeMap::new(), Vec::new());
+    let (mut blobs, mut todo) = (BTreeMap::new(), Vec::new());
     for (diff_id, layer) in layers {
         match find(ctx, layer, packing)? {
             Ok(blob) => drop(blobs.insert(diff_id, blob)),
-            Err(work) => missing.push(work),
+            Err(work) => todo.push(work),
         }
     }
-    if !missing.is_empty() {
-        ctx.events.note(&format!("compressing {} layers", missing.len()));
+    if !todo.is_empty() {
+        let plural = if todo.len() == 1 { "" } else { "s" };
+        ctx.events.note(&format!("compressing {} layer{plural}", todo.len()));
     }
-    let (small, large): (Vec<Work>, Vec<Work>) = missing.into_iter().partition(|work| work.size <= SMALL);
+    let (small, large): (Vec<Work>, Vec<Work>) = todo.into_iter().partition(|work| work.size <= SMALL);
     let mut done = small.par_iter().map(|work| encode(ctx, work)).collect::<Result<Vec<_>>>()?;
     for work in &large {
         done.push(encode(ctx, work)?);
@@ -90,11 +91,14 @@ fn find(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<std::result
 fn size_of(path: &Path, layer: &LayerRef) -> Result<u64> {
     match path.metadata() {
         Ok(there) => Ok(there.len()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(rbuild_store::Error::Missing { what: "layer", subject: layer.diff_id.to_string() }.into())
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing(&layer.diff_id)),
         Err(error) => Err(Error::io("stat", path.display())(error)),
     }
+}
+
+/// The error for a layer that should be here.
+pub(super) fn missing(layer: &DiffId) -> Error {
+    rbuild_store::Error::Missing { what: "layer", subject: layer.to_string() }.into()
 }
 
 /// The blob that the layer came in, if it is here and of the codec's format.

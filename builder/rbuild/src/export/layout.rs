@@ -5,7 +5,7 @@
 //! annotation and its tag in another; several platforms are an index among the blobs.
 
 use super::blob::Blob;
-use super::layers::{Packing, blobs};
+use super::layers::{Packing, blobs, missing};
 use super::{Built, Product};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -69,7 +69,8 @@ impl Layout {
         manifest.config = config.descriptor.clone();
         manifest.layers.clear();
         for storey in built.stack.storeys() {
-            let Some(blob) = layers.get(&storey.layer.diff_id) else { continue };
+            let diff_id = storey.layer.diff_id;
+            let blob = layers.get(&diff_id).ok_or_else(|| missing(&diff_id))?;
             let media_type = types.layer(&blob.descriptor.media_type);
             manifest.layers.push(Descriptor { media_type, ..blob.descriptor.clone() });
             self.add(blob.clone());

@@ -14,6 +14,9 @@ mod rootfs;
 mod tar;
 mod target;
 
+#[cfg(test)]
+mod tests;
+
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;

@@ -6,14 +6,18 @@ use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_store::layer::{Entry, Node, show_path, split_path};
 use rbuild_store::{Device, Dir, FileKind, RootDir};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The mode of what is not finished.
 const PRIVATE: u32 = 0o700;
+
+/// What the system says to attributes that it does not allow.
+const DENIED: [Errno; 3] = [Errno::PERM, Errno::ACCESS, Errno::NOTSUP];
 
 /// A directory being filled with entries in the order of layers.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ impl<'a> Tree<'a> {
             return Ok(());
         }
         match self.place(&entry, data) {
-            Err(Error::Store(error)) if is_device(&entry.node) && is_denied(&error) => {
+            Err(Error::Store(error)) if is_device(&entry.node) && is(&error, &[Errno::PERM]) => {
                 self.left_out.devices.insert(entry.path);
                 Ok(())
             }
@@ -187,7 +191,7 @@ impl LeftOut {
     fn describe(&mut self, entry: &Entry, dir: &Dir, name: &[u8]) -> Result<()> {
         for (attribute, value) in &entry.xattrs {
             match dir.set_xattr(name, attribute, value) {
-                Err(error) if is_denied(&error) => drop(self.attributes.insert(attribute.clone())),
+                Err(error) if is(&error, &DENIED) => drop(self.attributes.insert(attribute.clone())),
                 other => other?,
             }
         }
@@ -202,9 +206,10 @@ const fn is_device(node: &Node) -> bool {
     matches!(node, Node::CharDevice(_) | Node::BlockDevice(_))
 }
 
-fn is_denied(error: &rbuild_store::Error) -> bool {
-    use ErrorKind::{PermissionDenied, Unsupported};
-    matches!(error, rbuild_store::Error::Io { source, .. } if matches!(source.kind(), PermissionDenied | Unsupported))
+/// Whether the system's answer was one of these.
+fn is(error: &rbuild_store::Error, answers: &[Errno]) -> bool {
+    let rbuild_store::Error::Io { source, .. } = error else { return false };
+    answers.iter().any(|errno| source.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Takes away what was not finished; gives the error that was the reason.

@@ -3,12 +3,14 @@
 
 mod find;
 mod list;
+mod reach;
 mod rows;
 mod sizes;
 mod stack;
 
 pub use find::{find, find_id};
 pub use list::{Listed, list, names};
+pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};
 pub use sizes::{Share, Sharing, Sizes};
 pub use stack::{Level, Stacked, compact, stacks};
@@ -54,6 +56,22 @@ impl StoredImage {
         let descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &to_canonical_json(&manifest)?);
         let id = ImageId(manifest.config.digest);
         Ok(Self { id, target: descriptor.clone(), descriptor, manifest, config })
+    }
+}
+
+impl StoredImage {
+    /// Sees to it that a tag may point at the image: its manifest is written down, and all of it is on the disk.
+    pub fn settle(&self, store: &Store) -> Result<()> {
+        if !store.blob_path(&self.descriptor.digest).exists() {
+            store.put_document(&to_canonical_json(&self.manifest)?)?;
+        }
+        let rows = rows(store, self)?;
+        let configs = rows.iter().map(|row| row.id.0).filter(|id| store.blob_path(id).exists());
+        let layers = self.config.rootfs.diff_ids.iter().filter(|layer| store.blob_path(&layer.0).exists());
+        let digests = [self.target.digest, self.descriptor.digest, self.id.0].into_iter().chain(configs);
+        let mut needed: Vec<_> = digests.map(|digest| store.blob_path(&digest)).collect();
+        needed.extend(layers.flat_map(|layer| [store.blob_path(&layer.0), store.layer_index_path(layer)]));
+        Ok(rbuild_store::durable::sync_batch(needed)?)
     }
 }
 

@@ -47,6 +47,11 @@ impl Files {
         Ok(Self { name, place: Place::Archive { file, members } })
     }
 
+    /// Whether there is a file of that name.
+    pub fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.open_file(name)?.is_some())
+    }
+
     /// Opens a file and says how large it is; nothing where there is none of that name. Names that lead elsewhere
     /// (absolute ones, `..`) name nothing.
     pub fn open_file(&self, name: &str) -> Result<Option<(u64, Box<dyn Read + Send + '_>)>> {

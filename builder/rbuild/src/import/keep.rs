@@ -17,26 +17,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// An image, or several for different platforms, as it is to be kept.
 #[derive(Clone, Debug)]
-pub struct Kept<'a> {
+pub struct Kept {
     /// What names will point at: the one image's manifest, or an index of them.
     pub target: Descriptor,
-    /// The index, where the target is one.
-    pub index_bytes: Option<Vec<u8>>,
-    /// The images, one a platform.
-    pub images: &'a [Found],
+    /// The documents between the target and the manifests: indexes.
+    pub indexes: Vec<Vec<u8>>,
+    /// Further blobs that belong to it and are kept as they are: statements about images, and what they say. They are
+    /// where the images are.
+    pub more: Vec<Descriptor>,
+    /// The images, one a platform; never none.
+    pub images: Vec<Found>,
+}
+
+impl Kept {
+    /// One image.
+    pub fn one(found: Found) -> Self {
+        Self { target: found.descriptor.clone(), indexes: Vec::new(), more: Vec::new(), images: vec![found] }
+    }
 }
 
 /// Brings images into the store so that nothing of them is missing, also as other tools read the store, and then points
 /// `names` at them. What is there already is not read again. Nothing is visible before all of it is on the disk.
 pub fn keep(
-    kept: &Kept<'_>,
+    kept: &Kept,
     names: &[Reference],
     store: &Store,
     now: Timestamp,
     (cancel, progress): (&Cancel, &Progress<'_>),
 ) -> Result<()> {
     let mut needed = Vec::new();
-    for found in kept.images {
+    for found in &kept.images {
         needed.extend(blobs_as_they_are(found, store, cancel)?);
         let near = Found { blobs: Arc::new(Nearest::new(store, &found.blobs)), ..found.clone() };
         let layers = fetch_layers(&near, store, cancel, progress)?;
@@ -44,8 +54,14 @@ pub fn keep(
         needed.extend(layers.iter().map(|layer| store.blob_path(&layer.diff_id.0)));
         needed.extend(documents(found, store)?);
     }
-    if let Some(bytes) = &kept.index_bytes {
+    for bytes in &kept.indexes {
         needed.push(store.blob_path(&store.put_document(bytes)?));
+    }
+    if let Some(found) = kept.images.first() {
+        for blob in kept.more.iter().filter(|blob| !store.blob_path(&blob.digest).exists()) {
+            copy(found, blob, store, cancel)?;
+        }
+        needed.extend(kept.more.iter().map(|blob| store.blob_path(&blob.digest)));
     }
     durable::sync_batch(&needed)?;
     let tags: Vec<_> = names.iter().map(|name| (name.clone(), kept.target.clone())).collect();

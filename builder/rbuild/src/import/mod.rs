@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod layout;
 pub mod rootfs;
+pub mod source;
 
 mod blobs;
 mod files;
@@ -16,6 +17,7 @@ mod keep;
 mod layers;
 mod local;
 mod platform;
+mod pull;
 mod remote;
 
 pub use blobs::Blobs;
@@ -25,3 +27,5 @@ pub use images::Images;
 pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers};
 pub use platform::is_attestation;
+pub use pull::{Pulled, pull};
+pub use source::Offered;

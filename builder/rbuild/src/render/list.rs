@@ -23,6 +23,8 @@ pub struct Listing<'a> {
     pub table: &'a [&'a str],
     /// Objects with those fields.
     pub rows: &'a [Value],
+    /// Whether rows also have `Label`, an object that templates ask for one key: `.Label "key"`.
+    pub labels: bool,
 }
 
 impl Listing<'_> {
@@ -38,15 +40,21 @@ impl Listing<'_> {
             Some(template) if template.starts_with([' ', '\\', '\t']) => {
                 self.aligned(unescape(template).trim_start_matches([' ', '\t']))
             }
-            _ if format == "json" => Ok(self.rows.iter().map(|row| row.to_string() + "\n").collect()),
+            _ if format == "json" => Ok(self.rows.iter().map(|row| self.json(row) + "\n").collect()),
             _ => lines(&Template::parse(&unescape(format))?, self.rows),
         }
+    }
+
+    fn json(&self, row: &Value) -> String {
+        let field = |column: &Column| Some((column.field.to_owned(), row.get(column.field)?.clone()));
+        Value::Object(self.columns.iter().filter_map(field).collect()).to_string()
     }
 
     fn aligned(&self, template: &str) -> Result<String, Problem> {
         let template = Template::parse(template)?;
         let heading = |column: &Column| (column.field.to_owned(), Value::from(column.heading));
-        let headings = Value::Object(self.columns.iter().map(heading).collect());
+        let labels = self.labels.then(|| ("Label".to_owned(), Value::from("LABEL")));
+        let headings = Value::Object(self.columns.iter().map(heading).chain(labels).collect());
         let rows: Vec<Value> = self.rows.iter().map(one_line).collect();
         let text = template.render_heading(&headings)? + "\n" + &lines(&template, &rows)?;
         Ok(align(&text))
@@ -81,16 +89,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const COLUMNS: [Column; 3] = [
-        Column { field: "ID", heading: "IMAGE ID" },
-        Column { field: "Name", heading: "NAME" },
-        Column { field: "Label", heading: "LABEL" },
-    ];
+    const COLUMNS: [Column; 2] =
+        [Column { field: "ID", heading: "IMAGE ID" }, Column { field: "Name", heading: "NAME" }];
 
     fn render(format: Option<&str>) -> String {
         let rows =
             [json!({"ID": "1", "Name": "a\tb", "Label": {"x.y": "z"}}), json!({"ID": "2", "Name": "c", "Label": {}})];
-        let listing = Listing { columns: &COLUMNS, table: &["ID", "Name"], rows: &rows };
+        let listing = Listing { columns: &COLUMNS, table: &["ID", "Name"], rows: &rows, labels: true };
         listing.render(format).unwrap_or_else(|problem| problem.to_string())
     }
 
@@ -103,10 +108,7 @@ mod tests {
             (Some(r#"table {{.ID}}\t{{.Label "x.y"}}"#), "IMAGE ID   y\n1          z\n2\n"),
             (Some("{{.ID}}"), "1\n2\n"),
             (Some(r"{{.ID}}\t{{.Name}}"), "1\ta\tb\n2\tc\n"),
-            (
-                Some("json"),
-                "{\"ID\":\"1\",\"Name\":\"a\\tb\",\"Label\":{\"x.y\":\"z\"}}\n{\"ID\":\"2\",\"Name\":\"c\",\"Label\":{}}\n",
-            ),
+            (Some("json"), "{\"ID\":\"1\",\"Name\":\"a\\tb\"}\n{\"ID\":\"2\",\"Name\":\"c\"}\n"),
             (Some("{{.Nope}}"), "template:1:3: there is no field Nope; there are ID, Name, Label"),
             (Some("table {{.Nope}}"), "template:1:3: there is no field Nope; there are ID, Name, Label"),
             (Some("tables"), "tables\ntables\n"),

@@ -144,6 +144,7 @@ impl<'a, B> Placement<'a, B> {
                 self.placed.insert(path, (Entry { node, ..entry }, None));
             }
         }
+        promote_links(&mut self.placed);
         let mut all: Vec<_> = self.placed.into_values().collect();
         all.sort_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
         Ok(all)
@@ -152,6 +153,28 @@ impl<'a, B> Placement<'a, B> {
     /// Whether nothing has been placed.
     pub fn is_empty(&self) -> bool {
         self.placed.is_empty()
+    }
+}
+
+/// Makes the first name of each file, in the order of layers, the one that has the data, as a tarball needs it.
+fn promote_links<B>(placed: &mut BTreeMap<Vec<u8>, (Entry, Option<B>)>) {
+    let mut names: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+    for (path, (entry, _)) in placed.iter() {
+        if let Node::HardLink { target } = &entry.node {
+            names.entry(target.clone()).or_default().push(path.clone());
+        }
+    }
+    for (holder, links) in names {
+        let Some(first) = links.iter().min_by(|a, b| compare_paths(a, b)).cloned() else { continue };
+        if compare_paths(&first, &holder).is_gt() {
+            continue;
+        }
+        let Some((entry, data)) = placed.remove(&holder) else { continue };
+        let link = |path: Vec<u8>| Entry { path, node: Node::HardLink { target: first.clone() }, ..entry.clone() };
+        for path in links.into_iter().chain([holder]) {
+            placed.insert(path.clone(), (link(path), None));
+        }
+        placed.insert(first.clone(), (Entry { path: first.clone(), ..entry.clone() }, data));
     }
 }
 
@@ -224,6 +247,20 @@ mod tests {
         let directory = Entry::new("file", Node::DIRECTORY, 0o755);
         assert!(matches!(placement.put(directory, None), Err(Error::DirectoryOverFile { .. })));
         assert!(matches!(placement.destination(b"/file/x"), Err(Error::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn the_first_name_of_a_file_has_its_data() {
+        let mut placement = Placement::new(&parent, MADE);
+        let link = |path: &str| Entry::new(path, Node::HardLink { target: b"m".to_vec() }, 0o644);
+        placement.put(file("m"), Some(())).unwrap();
+        placement.put(link("a"), None).unwrap();
+        placement.put(link("z"), None).unwrap();
+        let placed = placement.finish().unwrap();
+        let seen: Vec<_> = placed.iter().map(|(entry, data)| (&entry.path[..], &entry.node, data.is_some())).collect();
+        let to_first = Node::HardLink { target: b"a".to_vec() };
+        let whole = Node::File(FileData::unread(0));
+        assert_eq!(seen, [(&b"a"[..], &whole, true), (&b"m"[..], &to_first, false), (&b"z"[..], &to_first, false)]);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
                 return Err(missing(tree, wanted));
             }
             found.below = except(found.below, &base, &excludes);
+            cut_links(tree, &mut found.below)?;
         } else if !excludes.is_empty() && excludes.matches(&found.name).is_some_and(|verdict| verdict.ignored) {
             continue;
         }
@@ -58,6 +59,25 @@ pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
         tree.digest_all(&mut found.below)?;
     }
     Ok(matches)
+}
+
+/// Makes files of hard links whose first name was not taken.
+fn cut_links(tree: &dyn Tree, below: &mut [Entry]) -> Result<()> {
+    let is_link = |entry: &Entry| matches!(entry.node, Node::HardLink { .. });
+    if !below.iter().any(is_link) {
+        return Ok(());
+    }
+    let taken: BTreeSet<Vec<u8>> =
+        below.iter().filter(|entry| !is_link(entry)).map(|entry| entry.path.clone()).collect();
+    for entry in below {
+        if let Node::HardLink { target } = &entry.node
+            && !taken.contains(target)
+            && let Some(file) = tree.lookup(&entry.path)?
+        {
+            *entry = file;
+        }
+    }
+    Ok(())
 }
 
 /// The digest of a selection: names, kinds, modes, owners, attributes and data, never times.

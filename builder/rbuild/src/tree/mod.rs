@@ -24,13 +24,14 @@ pub trait Tree: Send + Sync {
     fn name(&self) -> &str;
 
     /// What is at a path, links not followed; nothing where nothing is, or where it is left out of the tree. The digest
-    /// of a file may be unread.
+    /// of a file may be unread. A further name of a file is a file.
     fn lookup(&self, path: &[u8]) -> Result<Option<Entry>>;
 
     /// The sorted names in a directory.
     fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>>;
 
-    /// Everything below a directory but not the directory itself, parents before children, in the order of layers.
+    /// Everything below a directory but not the directory itself, parents before children, in the order of layers. A
+    /// further name of a file may be a hard link to the path of its first name, which may lie outside.
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>>;
 
     /// The data of regular files, in order: their digests, read or remembered. Entries that are no files are left as

@@ -22,6 +22,12 @@ impl<'a> StageTree<'a> {
         Self { store, view, layers: stack.storeys().iter().map(|storey| storey.layer.diff_id).collect() }
     }
 
+    /// Whether this is a further name of a file that still has its first name.
+    fn links(&self, found: Found<'_>) -> bool {
+        let Node::HardLink { target } = &found.entry.node else { return false };
+        self.view.lookup(target).is_some_and(|first| Some(first) == self.view.file(found))
+    }
+
     /// The entry under its own path, a further name of a file as the file it names.
     fn entry(&self, found: Found<'_>) -> Entry {
         let node = match (&found.entry.node, self.view.file(found)) {
@@ -46,7 +52,8 @@ impl Tree for StageTree<'_> {
     }
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
-        Ok(self.view.walk(directory).map(|found| self.entry(found)).collect())
+        let entry = |found: Found<'_>| if self.links(found) { found.entry.clone() } else { self.entry(found) };
+        Ok(self.view.walk(directory).map(entry).collect())
     }
 
     fn digest_all(&self, _: &mut [Entry]) -> Result<()> {

@@ -71,7 +71,7 @@ impl Mounts {
     /// Lies under the rootfs on `/`, so that the container never sees it and it goes with the host's mounts.
     pub(super) fn file_store(&mut self) -> io::Result<()> {
         let options = [(b"mode".to_vec(), b"700".to_vec())];
-        let flags = MountFlags::NOSUID.and(MountFlags::NODEV).and(MountFlags::NOEXEC);
+        let flags = MountFlags::NOSUID.and(MountFlags::NODEV);
         self.store = Some(on_root(fresh(&Fresh { fs: b"tmpfs", options: &options, flags })?)?);
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub use op::{BindSource, MountFlags, Otherwise, SetupOp};
 
-use crate::container::{Access, Container, MountSpec, Network, Propagation, Rootfs, Source, Stdio};
+use crate::container::{Access, Container, InjectedFile, MountSpec, Network, Propagation, Rootfs, Source, Stdio};
 use crate::userns::IdMap;
 
 /// What the parent must create and what its child must do.
@@ -122,8 +122,14 @@ fn files(container: &Container) -> impl Iterator<Item = SetupOp> {
         mode: file.mode,
         uid: file.uid,
         gid: file.gid,
-        flags: access(file.access).and(MountFlags::NOSUID).and(MountFlags::NODEV).and(MountFlags::NOEXEC),
+        flags: file_flags(file),
     })
+}
+
+/// A file without an execute bit cannot be run by way of its mount either.
+fn file_flags(file: &InjectedFile) -> MountFlags {
+    let flags = access(file.access).and(MountFlags::NOSUID).and(MountFlags::NODEV);
+    if file.mode & 0o111 == 0 { flags.and(MountFlags::NOEXEC) } else { flags }
 }
 
 fn restrictions(container: &Container) -> Vec<SetupOp> {

@@ -102,7 +102,8 @@ fn place<'a>(
     let owner = owner::resolve(copy.chown.as_deref(), view)?;
     let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
-    let placement = Placement::new(&lookup, Made { uid, gid, mode: 0o755, mtime: now });
+    let mode = copy.chmod.as_ref().map_or(Ok(0o755), |mode| chmod::apply(mode, 0o755, true))?;
+    let placement = Placement::new(&lookup, Made { uid, gid, mode, mtime: now });
     let mut copier = Copier { copy, owner, placement, now };
     let mut archives = archives.iter();
     for source in picked {
@@ -133,12 +134,16 @@ impl<'a> Copier<'_, 'a> {
         let dest = self.placement.destination(self.copy.dest.as_bytes())?;
         if !found.entry.node.is_directory() {
             let path = self.file_path(&dest, &found.name)?;
-            return self.put(tree, &found.entry, path);
+            return self.put(tree, (&found.entry, found.entry.clone()), path);
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
         for entry in &found.below {
-            let path = join_path(&dest.path, select::relative(&entry.path, &found.entry.path));
-            self.put(tree, entry, path)?;
+            let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
+            let mut placed = entry.clone();
+            if let Node::HardLink { target } = &mut placed.node {
+                *target = place(target);
+            }
+            self.put(tree, (entry, placed), place(&entry.path))?;
         }
         Ok(())
     }
@@ -174,8 +179,8 @@ impl<'a> Copier<'_, 'a> {
         Ok(if dest.directory || is_directory { join_path(&dest.path, name) } else { dest.path.clone() })
     }
 
-    fn put(&mut self, tree: &'a dyn Tree, source: &Entry, path: Vec<u8>) -> Result<()> {
-        let entry = self.dressed(Entry { path, ..source.clone() })?;
+    fn put(&mut self, tree: &'a dyn Tree, (source, placed): (&Entry, Entry), path: Vec<u8>) -> Result<()> {
+        let entry = self.dressed(Entry { path, ..placed })?;
         self.placement.put(entry, Some(Data::Tree(tree, source.clone())))
     }
 

@@ -1,0 +1,174 @@
+//! `rbuild inspect`: everything about an image or volume, in docker's JSON.
+
+use super::globals::Globals;
+use super::out::{familiar, format_error, print};
+use super::volume;
+use crate::error::{Error, Result};
+use crate::image::{self, Sizes, StoredImage};
+use crate::render::Template;
+use clap::Args;
+use rbuild_oci::{ChainId, ContainerConfig, Platform, Reference};
+use rbuild_store::{Bucket, Store, Tag};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Show everything about images or volumes
+#[derive(Args, Clone, Debug, Default)]
+pub struct InspectArgs {
+    /// Images, by name or id, or volumes
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// `json` or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Platform of the images, `os/arch[/variant]`
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+}
+
+/// Prints what is found, also where something else is missing.
+pub fn run(args: &InspectArgs, globals: &Globals) -> Result<ExitCode> {
+    let store = globals.store()?;
+    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
+    let (mut values, mut failed) = (Vec::new(), None);
+    for name in &args.names {
+        match image_or_volume(&store, name, platform.as_ref()) {
+            Ok(value) => values.push(value),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    print(&text(&values, args.format.as_deref())?)?;
+    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// What is called so: an image, else a volume.
+fn image_or_volume(store: &Store, name: &str, platform: Option<&Platform>) -> Result<Value> {
+    match value(store, name, platform) {
+        Err(error @ (Error::NotFound { .. } | Error::Oci(_))) => match volume::value(store, name) {
+            Ok(value) => Ok(value),
+            Err(_) => Err(error),
+        },
+        other => other,
+    }
+}
+
+/// Objects as docker's `inspect` prints them: one array, or a line each through `format`.
+pub fn text(values: &[Value], format: Option<&str>) -> Result<String> {
+    match format {
+        None => Ok(pretty(&Value::Array(values.to_vec()))? + "\n"),
+        Some("json") => Ok(values.iter().map(|value| value.to_string() + "\n").collect()),
+        Some(format) => {
+            let template = Template::parse(format).map_err(|problem| format_error(&problem))?;
+            let line = |value| Ok(template.render(value).map_err(|problem| format_error(&problem))? + "\n");
+            values.iter().map(line).collect()
+        }
+    }
+}
+
+/// Everything about an image.
+pub fn value(store: &Store, name: &str, platform: Option<&Platform>) -> Result<Value> {
+    let image = image::find(store, name, platform)?;
+    let tags = image::names(store, &image.id)?;
+    let config = &image.config;
+    let comment = config.history.last().map(|line| line.comment.as_str()).unwrap_or_default();
+    let mut value = json!({
+        "Id": image.id,
+        "RepoTags": tags.iter().map(|tag| familiar(&tag.reference)).collect::<Vec<_>>(),
+        "RepoDigests": digests(&tags)?,
+        "Comment": comment,
+        "Created": config.created,
+        "Author": config.author,
+        "Config": container(&config.config),
+        "Architecture": config.architecture,
+        "Variant": config.variant,
+        "Os": config.os,
+        "OsVersion": config.os_version,
+        "Size": Sizes::new(store).image(&image)?,
+        "GraphDriver": driver(store, &image)?,
+        "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
+        "Metadata": { "LastTagTime": tags.iter().map(|tag| tag.tagged).max() },
+        "Descriptor": image.target,
+    });
+    if let Some(map) = value.as_object_mut() {
+        for optional in ["Variant", "OsVersion"] {
+            if map.get(optional) == Some(&Value::Null) {
+                map.shift_remove(optional);
+            }
+        }
+    }
+    Ok(value)
+}
+
+/// The names with the digests that they stand for.
+fn digests(tags: &[Tag]) -> Result<BTreeSet<String>> {
+    let digest = |tag: &Tag| -> Result<String> {
+        let reference: Reference = tag.reference.parse()?;
+        Ok(format!("{}@{}", reference.familiar_name(), tag.descriptor.digest))
+    };
+    tags.iter().map(digest).collect()
+}
+
+/// A container's settings with every field that docker always prints, those that are not set as null or empty.
+fn container(config: &ContainerConfig) -> Value {
+    let set = serde_json::to_value(config).unwrap_or_default();
+    let mut all = Map::new();
+    for (field, empty) in [
+        ("User", json!("")),
+        ("ExposedPorts", Value::Null),
+        ("Env", Value::Null),
+        ("Cmd", Value::Null),
+        ("Volumes", Value::Null),
+        ("WorkingDir", json!("")),
+        ("Entrypoint", Value::Null),
+        ("OnBuild", Value::Null),
+        ("Labels", Value::Null),
+    ] {
+        all.insert(field.to_owned(), empty);
+    }
+    all.extend(set.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
+}
+
+/// Where the files of the image lie unpacked, if they do.
+fn driver(store: &Store, image: &StoredImage) -> Result<Value> {
+    let diff_ids = &image.config.rootfs.diff_ids;
+    let chains: Vec<ChainId> = (1..=diff_ids.len()).filter_map(|end| ChainId::of_layers(&diff_ids[..end])).collect();
+    let Some(top) = chains.last() else { return Ok(json!({ "Data": null, "Name": "" })) };
+    for driver in ["overlay", "copy"] {
+        for home in directories(&store.dir(Bucket::Snapshots).join(driver))? {
+            let files = |chain: &ChainId| home.join(chain.hex()).join("fs");
+            if !files(top).exists() {
+                continue;
+            }
+            let lower = chains[..chains.len() - 1].iter().rev().map(|chain| files(chain).display().to_string());
+            let data = match driver {
+                "copy" => json!({ "Dir": files(top) }),
+                _ if chains.len() == 1 => json!({ "UpperDir": files(top) }),
+                _ => json!({ "LowerDir": lower.collect::<Vec<_>>().join(":"), "UpperDir": files(top) }),
+            };
+            return Ok(json!({ "Data": data, "Name": driver }));
+        }
+    }
+    Ok(json!({ "Data": null, "Name": "" }))
+}
+
+fn directories(path: &std::path::Path) -> Result<Vec<PathBuf>> {
+    let list =
+        || -> std::io::Result<Vec<PathBuf>> { std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect() };
+    match list() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(Error::io("list", path.display())),
+    }
+}
+
+fn pretty(value: &Value) -> Result<String> {
+    let mut bytes = Vec::new();
+    let indent = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, indent);
+    let shown = value.serialize(&mut serializer).map_err(std::io::Error::from);
+    shown.map_err(Error::io("print", "the answer"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,23 @@
+//! Text for standard output. Knows no verb.
+
+use crate::error::{Error, Result};
+use std::io::{ErrorKind, Write};
+
+/// Writes to standard output; fine if nobody reads it any more, as behind `| head`.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Error::io("write to", "standard output")),
+    }
+}
+
+/// The error for a `--format` that is none.
+pub(super) fn format_error(problem: &crate::render::Problem) -> Error {
+    Error::Usage(format!("--format: {problem}"))
+}
+
+/// A full name as people write it: `app:latest`.
+pub(super) fn familiar(reference: &str) -> String {
+    reference.parse::<rbuild_oci::Reference>().map_or_else(|_| reference.to_owned(), |parsed| parsed.familiar())
+}

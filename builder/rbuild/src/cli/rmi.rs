@@ -1,0 +1,166 @@
+//! `rbuild rmi`: takes names from images, and frees what nobody needs any more.
+
+use super::globals::{Globals, Standing};
+use super::out::{familiar, print};
+use crate::container::{Containers, Entry};
+use crate::ctx::Place;
+use crate::error::{Error, Result};
+use crate::image::{self, Listed, Reach, StoredImage};
+use crate::report;
+use clap::Args;
+use rbuild_oci::{DiffId, ImageId, Reference};
+use rbuild_store::{Store, Tag};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+/// Remove images
+#[derive(Args, Clone, Debug, Default)]
+pub struct RmiArgs {
+    /// Images, by name or id; a name takes only itself away from an image that has others
+    #[arg(value_name = "IMAGE", required = true)]
+    pub names: Vec<String>,
+    /// Take all names from an image given by id, and names from images that containers use
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// Removes the images; one that cannot be removed does not keep others from it.
+pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
+    let store = globals.store()?;
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for name in &args.names {
+        match remove(&store, name, args.force) {
+            Ok(text) => print(&text)?,
+            Err(error) => {
+                eprint!("{}", report::plain(&error));
+                code = report::exit_code(&error);
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// Removes one image or one of its names, and says what went.
+pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
+    let image = image::find(store, name, None)?;
+    let all = image::list(store)?;
+    let listed = all.iter().find(|listed| listed.image.id == image.id);
+    let tags: Vec<Tag> = match (named(store, name)?, listed) {
+        (Some(tag), _) => vec![tag],
+        (None, Some(listed)) => of_id(name, listed, force)?,
+        (None, None) => return Err(line_of_another(store, &all, &image)?),
+    };
+    let nameless = |listed: &&Listed| {
+        let had_none = listed.tags.is_empty() && listed.image.id != image.id;
+        !had_none && listed.tags.iter().all(|tag| tags.contains(tag))
+    };
+    let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
+    let containers = Containers::new(store).all()?;
+    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
+        return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
+    }
+    let mut text = String::new();
+    for tag in &tags {
+        store.refs().remove(&tag.reference.parse()?)?;
+        text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
+    }
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers)?);
+    Ok(text)
+}
+
+/// What was taken away.
+struct Removal<'a> {
+    tags: &'a [Tag],
+    /// The images that have no name left: those for each platform, where a tag was of an index.
+    orphans: &'a [&'a StoredImage],
+}
+
+/// The tag that is called so.
+fn named(store: &Store, name: &str) -> Result<Option<Tag>> {
+    match name.parse::<Reference>() {
+        Ok(reference) => Ok(store.refs().get(&reference)?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// All tags of an image that is given by its id.
+fn of_id(name: &str, listed: &Listed, force: bool) -> Result<Vec<Tag>> {
+    if listed.tags.len() > 1 && !force {
+        let names: Vec<String> = listed.tags.iter().map(|tag| familiar(&tag.reference)).collect();
+        return Err(refused(
+            name,
+            format!("it has several names ({}): remove those, or use --force", names.join(", ")),
+        ));
+    }
+    Ok(listed.tags.clone())
+}
+
+/// The error for an image that is only a line of others' histories.
+fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result<Error> {
+    let mut owners = Vec::new();
+    for listed in all {
+        if image::rows(store, &listed.image)?.iter().any(|row| row.id == image.id) {
+            let name = listed.tags.first().map(|tag| familiar(&tag.reference));
+            owners.push(name.unwrap_or_else(|| listed.image.id.0.short()));
+        }
+    }
+    let reason = if owners.is_empty() {
+        "no image of this store ends there".to_owned()
+    } else {
+        format!("it is a line of the history of {}", owners.join(", "))
+    };
+    Ok(refused(&image.id.0.short(), reason))
+}
+
+/// Frees what only this needed, unless somebody is at work on the store.
+fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<String> {
+    let Removal { tags, orphans } = removal;
+    let Some(sweep) = store.sweep()? else {
+        let note = "Kept: another rbuild is at work, so nothing is freed now; remove the image by its id later\n";
+        return Ok(if orphans.is_empty() { String::new() } else { note.to_owned() });
+    };
+    let mut gone = Reach::default();
+    let targets = tags.iter().map(|tag| &tag.descriptor);
+    for target in targets.chain(orphans.iter().map(|orphan| &orphan.target)) {
+        gone.add_target(store, target)?;
+    }
+    for orphan in *orphans {
+        gone.add_image(store, &orphan.id)?;
+    }
+    let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
+    let freed = store.remove(&gone.without(&needed(store, &ids, containers)?), &sweep)?;
+    let ids = orphans.iter().map(|orphan| orphan.id.0);
+    let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
+    let (mut text, mut said) = (String::new(), BTreeSet::new());
+    for digest in ids.chain(layers.map(|DiffId(digest)| *digest)) {
+        if freed.blobs.contains(&digest) && said.insert(digest) {
+            text.extend(["Deleted: ", &digest.to_string(), "\n"]);
+        }
+    }
+    Ok(text)
+}
+
+/// What all images but some, and all containers, need.
+fn needed(store: &Store, except: &BTreeSet<ImageId>, containers: &[Entry]) -> Result<Reach> {
+    let mut needed = Reach::default();
+    for listed in image::list(store)?.iter().filter(|listed| !except.contains(&listed.image.id)) {
+        for target in listed.tags.iter().map(|tag| &tag.descriptor) {
+            needed.add_target(store, target)?;
+        }
+        needed.add_image(store, &listed.image.id)?;
+    }
+    for image in containers.iter().map(|entry| &entry.config.image) {
+        needed.add_image(store, &image.id)?;
+        needed.add_layers(&image.layers);
+    }
+    Ok(needed)
+}
+
+fn refused(name: &str, reason: String) -> Error {
+    Error::Store(rbuild_store::Error::Refused { what: "image", subject: name.to_owned(), reason })
+}

@@ -1,0 +1,195 @@
+//! What `load` is given: a layout or an archive, in a directory, a file or a stream; and the images in it as they are to
+//! be kept. Knows no command line.
+
+use super::archive;
+use super::blobs::{Blobs, document, required_document};
+use super::files::Files;
+use super::found::Found;
+use super::keep::Kept;
+use super::layout::{Layout, name};
+use super::platform::{is_attestation, list};
+use crate::error::{Error, Result};
+use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
+use rbuild_store::Store;
+use rbuild_store::layer::{Compression, decompress};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// An image as it is to be kept, with its names.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// The image.
+    pub kept: Kept,
+    /// Its names.
+    pub names: Vec<Reference>,
+}
+
+/// The files of a directory, or of a tarball of any compression; what has to be decompressed goes to a file of the store
+/// that nobody else sees.
+pub fn open(path: &Path, store: &Store, cancel: &Cancel) -> Result<Files> {
+    if path.is_dir() {
+        return Files::open(path);
+    }
+    let name = path.display().to_string();
+    let mut file = File::open(path).map_err(Error::io("open", &name))?;
+    let is_file = file.metadata().map_err(Error::io("open", &name))?.is_file();
+    if is_file && compression(&mut file).map_err(Error::io("read", &name))? == Compression::None {
+        return Files::archive(name, file);
+    }
+    open_stream(file, name, store, cancel)
+}
+
+/// The files of a tarball of any compression in a stream that people know as `name`.
+pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel: &Cancel) -> Result<Files> {
+    let (_, mut plain) = decompress(stream)?;
+    let spool = store.tmp_file()?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        cancel.check()?;
+        match plain.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => spool.file().write_all(&buffer[..count]).map_err(Error::io("keep", &name))?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", &name)(error)),
+        }
+    }
+    spool.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &name))?;
+    let file = spool.file().try_clone().map_err(Error::io("read", &name))?;
+    Files::archive(name, file)
+}
+
+/// The images in a layout or docker archive; of those for several platforms only the wanted one, if one is wanted.
+pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+    let place = files.place();
+    if files.has("index.json")? {
+        let layout = Layout::open(files)?.ok_or_else(|| nothing(&place))?;
+        let offered = of_layout(&layout, platform)?;
+        return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
+    }
+    let saved = archive::images(files)?.ok_or_else(|| nothing(&place))?;
+    let offered = |saved: archive::Saved| -> Result<Offered> {
+        let names = saved.names.iter().map(|name| Ok(name.parse()?)).collect::<Result<_>>()?;
+        Ok(Offered { kept: Kept::one(saved.found), names })
+    };
+    let wanted = |saved: &archive::Saved| {
+        platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)))
+    };
+    saved.into_iter().filter(wanted).map(offered).collect()
+}
+
+fn none_of(layout: &Layout, platform: Option<&Platform>) -> Result<Error> {
+    let entries: Vec<Descriptor> = layout.entries().cloned().collect();
+    let path = platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}"));
+    let place = format!("{}, which has {}", layout.blobs().place(), list(&layout.offers(&entries)?));
+    Ok(Error::NotFound { path, place, hint: None })
+}
+
+fn nothing(place: &str) -> Error {
+    Error::Usage(format!(
+        "{place} is neither an OCI image layout nor a docker archive: it has no index.json and no manifest.json; the \
+         tarball of a root file system is for `rbuild import`"
+    ))
+}
+
+fn compression(file: &mut File) -> io::Result<Compression> {
+    let mut first = Vec::new();
+    Read::by_ref(file).take(Compression::PREFIX as u64).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(Compression::of(&first))
+}
+
+/// The images that a layout lists, each content once.
+fn of_layout(layout: &Layout, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+    let mut entries: BTreeMap<_, (Descriptor, Vec<Reference>)> = BTreeMap::new();
+    let mut order = Vec::new();
+    for entry in layout.entries() {
+        let plain = Descriptor { annotations: Annotations::new(), ..entry.clone() };
+        let (_, names) = entries.entry(entry.digest).or_insert_with(|| {
+            order.push(entry.digest);
+            (plain, Vec::new())
+        });
+        names.extend(full_name(entry));
+    }
+    let mut offered = Vec::new();
+    for digest in order {
+        let Some((entry, mut names)) = entries.remove(&digest) else { continue };
+        names.sort();
+        names.dedup();
+        if let Some(kept) = kept(layout, &entry, platform)? {
+            offered.push(Offered { kept, names });
+        }
+    }
+    Ok(offered)
+}
+
+/// The whole name of an entry; none where it has only a tag of nothing.
+fn full_name(entry: &Descriptor) -> Option<Reference> {
+    name(entry).filter(|name| name.contains([':', '/']))?.parse().ok()
+}
+
+/// An entry as it is to be kept: an index as it is if all of it is here and wanted, else what is left of it.
+fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platform>) -> Result<Option<Kept>> {
+    let blobs = layout.blobs();
+    let offers = layout.offers(std::slice::from_ref(entry))?;
+    let wanted = offers.iter().filter(|(own, _)| match (own, platform) {
+        (Some(own), Some(wanted)) => own.serves(wanted),
+        _ => true,
+    });
+    let images = wanted.map(|(_, manifest)| Found::read(blobs, manifest)).collect::<Result<Vec<_>>>()?;
+    let mut kept = match (images.len(), entry.media_type.is_index()) {
+        (0, _) => return Ok(None),
+        (_, false) => return Ok(images.into_iter().next().map(Kept::one)),
+        (count, true) => {
+            let mut parts = Parts { whole: count == offers.len(), ..Parts::default() };
+            parts.add(&**blobs, entry)?;
+            if parts.whole {
+                Kept { target: entry.clone(), indexes: parts.indexes, more: parts.more, images }
+            } else if count == 1 {
+                return Ok(images.into_iter().next().map(Kept::one));
+            } else {
+                of_some(images)?
+            }
+        }
+    };
+    kept.target.platform = None;
+    Ok(Some(kept))
+}
+
+/// Several images under an index of our own.
+fn of_some(images: Vec<Found>) -> Result<Kept> {
+    let manifest = |found: &Found| Descriptor { platform: found.platform(), ..found.descriptor.clone() };
+    let bytes = to_canonical_json(&Index::oci(images.iter().map(manifest).collect()))?;
+    let target = Descriptor::of(MediaType::OCI_INDEX, &bytes);
+    Ok(Kept { target, indexes: vec![bytes], more: Vec::new(), images })
+}
+
+/// What an index consists of besides images.
+#[derive(Default)]
+struct Parts {
+    indexes: Vec<Vec<u8>>,
+    more: Vec<Descriptor>,
+    /// Whether nothing is missing.
+    whole: bool,
+}
+
+impl Parts {
+    fn add(&mut self, blobs: &dyn Blobs, index: &Descriptor) -> Result<()> {
+        let bytes = required_document(blobs, index)?;
+        for entry in Index::from_json(&bytes)?.manifests {
+            let Some(document) = document(blobs, &entry)? else {
+                self.whole = false;
+                continue;
+            };
+            if entry.media_type.is_index() {
+                self.add(blobs, &entry)?;
+            } else if is_attestation(&entry) {
+                let statement = Manifest::from_json(&document)?;
+                self.more.extend([entry, statement.config].into_iter().chain(statement.layers));
+            }
+        }
+        self.indexes.push(bytes);
+        Ok(())
+    }
+}
