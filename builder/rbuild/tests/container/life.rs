@@ -52,6 +52,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// A failed case leaves nothing running.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 fn state_while_it_runs(world: &World) {
     let running = world.start(&["--name", "long", "box", "sh", "-c", "echo up; sleep 300"]);
     let Status::Running(pid) = world.named("long").state.status() else { panic!("it runs") };
