@@ -119,6 +119,17 @@ fn a_cache_that_is_locked_makes_others_wait() {
 }
 
 #[test]
+fn a_step_may_mount_a_locked_cache_twice_and_two_may_name_them_in_any_order() {
+    for_everyone(|world| {
+        let mount = |target: &str, id: &str| format!("--mount=type=cache,target=/{target},id={id},sharing=locked");
+        let (a, b, again) = (mount("a", "first"), mount("b", "second"), mount("again", "first"));
+        let one = format!("{a} {b} {again} echo x > /a/x; cat /again/x; sleep 0.3");
+        let two = format!("{b} {a} touch /b/y; ls /b; sleep 0.3");
+        assert_eq!(world.build(&two_stages(&one, &two)).ok().said(), "x\ny\n", "as {:?}", world.user);
+    });
+}
+
+#[test]
 fn binds_show_files_of_the_context() {
     for_everyone(|world| {
         world.write("src/a/one", "1\n");
