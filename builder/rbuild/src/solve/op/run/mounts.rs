@@ -13,8 +13,8 @@ use rbuild_store::layer::{Entry, Node, View};
 use rbuild_store::snapshot::{self, Draft, Place};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 
 /// The mounts of one process, and what they need to exist.
 #[derive(Debug, Default)]
@@ -77,10 +77,7 @@ impl Surroundings {
         let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source)?;
         let source = match (rootfs(&draft, Sync::Ignored), file) {
             (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
-            (Rootfs::Overlay(Overlay { lowers, .. }), Some(name)) => {
-                let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
-                Source::Path(top.join(name))
-            }
+            (Rootfs::Overlay(overlay), Some(name)) => Source::Path(file_of(&overlay, &name, access)?),
             (Rootfs::Bind(path), None) => Source::Path(path),
             (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
         };
@@ -170,6 +167,19 @@ fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) ->
 
 fn missing(what: &str, id: &str) -> Error {
     Error::Step(format!("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…"))
+}
+
+/// The file of that name in the topmost layer; to be written to, a copy of it in the upper directory.
+fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
+    let top = overlay.lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
+    let (file, copy) = (top.join(name), overlay.upper.join(name));
+    if access == Access::ReadOnly {
+        return Ok(file);
+    }
+    fs::copy(&file, &copy).map_err(Error::io("copy", file.display()))?;
+    let owner = fs::metadata(&file).map_err(Error::io("stat", file.display()))?;
+    chown(&copy, Some(owner.uid()), Some(owner.gid())).map_err(Error::io("change the owner of", copy.display()))?;
+    Ok(copy)
 }
 
 /// A place that shows `source` of an input, and the name of the file in it where it is a single file.
