@@ -25,7 +25,7 @@ pub struct Container {
     pub argv: Vec<Vec<u8>>,
     /// `KEY=value`; the whole environment, nothing is added.
     pub env: Vec<Vec<u8>>,
-    /// Working directory inside the container; must exist.
+    /// Working directory inside the container; made (root's, 0755) when it is missing.
     pub cwd: Vec<u8>,
     /// Who runs it.
     pub user: User,

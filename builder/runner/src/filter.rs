@@ -1,17 +1,21 @@
-//! Docker's seccomp profile, compiled for the machine this program runs on. Installs nothing.
+//! Seccomp profiles, Docker's first of all, compiled for the machine this program runs on. Installs nothing.
 
 use crate::caps::Caps;
 use crate::error::{Error, Result};
 use crate::seccomp::{Arch, Conditions, Profile, SockFilter, compile};
 
-/// The filter for a container with this bounding set, on this kernel. Compile it once and share it; it differs only
-/// with `caps`.
+/// The filter of Docker's profile for a container with this bounding set, on this kernel. Compile it once and share it;
+/// it differs only with `caps`.
 pub fn docker_filter(caps: Caps) -> Result<Vec<SockFilter>> {
+    compile_filter(&Profile::docker(), caps)
+}
+
+/// The filter of a profile, likewise.
+pub fn compile_filter(profile: &Profile, caps: Caps) -> Result<Vec<SockFilter>> {
     let failed = |reason: String| Error::Invalid(format!("seccomp profile: {reason}"));
     let kernel = version(&rustix::system::uname().release().to_string_lossy());
     let arch = Arch::NATIVE.ok_or_else(|| failed("nothing is known of this machine's system calls".to_owned()))?;
-    compile(&Profile::docker(), &Conditions { caps: caps.bits(), arch, kernel })
-        .map_err(|error| failed(error.to_string()))
+    compile(profile, &Conditions { caps: caps.bits(), arch, kernel }).map_err(|error| failed(error.to_string()))
 }
 
 /// Version and revision of a release such as `6.1.0-18-amd64`; zero where there is no number.

@@ -8,6 +8,7 @@
 pub mod caps;
 mod channel;
 mod container;
+mod disposition;
 mod error;
 mod executor;
 mod filter;
@@ -31,7 +32,7 @@ pub use container::{
 };
 pub use error::{Error, Result};
 pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};
-pub use filter::docker_filter;
+pub use filter::{compile_filter, docker_filter};
 pub use init::maybe_init;
 pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan};
 pub use probe::{Finding, probe};

@@ -147,6 +147,7 @@ variants!(SetupOp {
     28 => Reaper {},
     29 => Exec { argv, env, candidates },
     30 => Umask { mask },
+    31 => Directory { path },
 });
 
 impl Wire for bool {

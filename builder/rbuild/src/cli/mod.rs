@@ -14,15 +14,17 @@ pub mod load;
 mod out;
 pub mod pull;
 pub mod rmi;
+pub mod run;
 mod signals;
 pub mod tag;
 pub mod volume;
 
 pub use globals::Globals;
 
+use crate::container;
 use crate::error::Error;
 use crate::report;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -48,37 +50,21 @@ enum Verb {
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
     Rmi(rmi::RmiArgs),
+    Run(Box<run::RunArgs>),
     Tag(tag::TagArgs),
     Volume(volume::VolumeArgs),
 }
 
-/// The verbs, and what else may stand first on a command line that is not a build.
-const FIRST_WORDS: [&str; 16] = [
-    "build",
-    "graph",
-    "history",
-    "images",
-    "import",
-    "info",
-    "inspect",
-    "load",
-    "pull",
-    "rmi",
-    "tag",
-    "volume",
-    "help",
-    "--help",
-    "--version",
-    "-V",
-];
-
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(with_verb(args.into_iter().collect())) {
+    let words = with_verb(args.into_iter().collect());
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let wrong = if is_run { container::FAILED } else { 2 };
+            return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
@@ -92,6 +78,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
+        Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
@@ -105,7 +92,20 @@ fn fail(error: &Error) -> ExitCode {
 
 /// `rbuild -f Dockerfile -t name .` is a build without saying so.
 fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
-    let is_verb = |arg: &OsString| arg.to_str().is_some_and(|arg| FIRST_WORDS.contains(&arg) || arg == "-h");
+    let cli = Cli::command();
+    let is_verb = |arg: &OsString| {
+        let word = arg.to_str().unwrap_or_default();
+        ["help", "--help", "-h", "--version", "-V"].contains(&word) || cli.find_subcommand(word).is_some()
+    };
+    let first = first_word(&args);
+    if args.get(first).is_some_and(|arg| !is_verb(arg)) {
+        args.insert(first, "build".into());
+    }
+    args
+}
+
+/// Where the verb stands, or would stand: behind the options of all verbs.
+fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
@@ -114,10 +114,7 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
             _ => break,
         }
     }
-    if args.get(first).is_some_and(|arg| !is_verb(arg)) {
-        args.insert(first, "build".into());
-    }
-    args
+    first
 }
 
 #[cfg(test)]
@@ -146,7 +143,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -146,7 +146,7 @@ fn seconds(text: &str) -> Result<i64> {
 }
 
 /// Splits a specification of comma-separated `key=value` fields; quotes as in CSV.
-fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     for field in split_csv(text) {
         let (key, value) = field.split_once('=').unwrap_or((&field, ""));

@@ -83,9 +83,15 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// Records that the step changed nothing.
+    /// Records that the step changed nothing; where it did not before either, it keeps the time of then.
     pub fn unchanged(&self) -> Result<(Value, Shown)> {
-        let created = self.now();
+        let mut created = self.now();
+        for recipe in &self.recipes {
+            match self.work.ctx.cache.get(&recipe.key())? {
+                Some(record) if record.output == Output::Unchanged => created = record.created,
+                _ => {}
+            }
+        }
         self.record(&Output::Unchanged, created)?;
         Ok((self.value(self.parent.clone(), created), Shown::Done))
     }

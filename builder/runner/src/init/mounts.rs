@@ -176,6 +176,11 @@ impl Mounts {
         self.attach(&mounted, path, Kind::File)
     }
 
+    /// Makes a directory where there is none, in the rootfs or in what is mounted there; it is no stub.
+    pub(super) fn directory(&mut self, path: &[u8]) -> io::Result<()> {
+        find_or_make(self.root(), path, Kind::Directory).map(drop)
+    }
+
     /// Makes the rootfs `/` and lets go of everything else.
     pub(super) fn pivot(&mut self) -> io::Result<()> {
         let root = self.root.as_ref().ok_or(Errno::BADF)?;

@@ -43,6 +43,7 @@ pub fn plan(container: &Container) -> Plan {
     ops.extend(system::mounts(container));
     ops.extend(mounts(container));
     ops.extend(files(container));
+    ops.push(SetupOp::Directory { path: container.cwd.clone() });
     ops.extend(restrictions(container));
     ops.extend(surroundings(container));
     ops.extend(privileges(container));

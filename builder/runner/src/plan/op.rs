@@ -32,6 +32,8 @@ pub enum SetupOp {
     Bind { source: BindSource, target: Vec<u8>, flags: MountFlags, propagation: Propagation },
     /// A file in memory.
     File { path: Vec<u8>, content: Vec<u8>, mode: u32, uid: u32, gid: u32, flags: MountFlags },
+    /// A directory that is made, to stay, when it is missing.
+    Directory { path: Vec<u8> },
     /// Hide what is at `path`, if anything.
     Mask { path: Vec<u8> },
     /// Refuse writes at `path`, if it exists.
@@ -191,6 +193,7 @@ impl fmt::Display for SetupOp {
             Self::File { path, content, mode, uid, gid, flags } => {
                 write!(f, "file {} ({} bytes, {mode:04o} {uid}:{gid}, {flags})", text(path), content.len())
             }
+            Self::Directory { path } => write!(f, "have directory {}", text(path)),
             Self::Mask { path } => write!(f, "mask {}", text(path)),
             Self::ReadOnly { path } => write!(f, "make {} read-only", text(path)),
             Self::ReadOnlyRoot {} => f.write_str("make the root read-only"),

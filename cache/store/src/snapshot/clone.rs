@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 
-/// Copies all of `from` into the empty directory `to`, the root's own metadata included. Hard links stay links.
-pub(super) fn clone_tree(from: &RootDir, to: &RootDir, cancel: &Cancel) -> Result<()> {
+/// Copies all of `from` into the empty directory `to`, owners, modes, times, attributes and the root's own metadata
+/// included. Hard links stay links; marks of overlayfs are left out.
+pub fn clone_tree(from: &RootDir, to: &RootDir, cancel: &Cancel) -> Result<()> {
     let mut cloner = Cloner { cancel, shares_data: true };
     let mut first_names: BTreeMap<(u64, u64), Vec<u8>> = BTreeMap::new();
     let (mut directories, mut targets) = (Vec::new(), Cursor::new(to));

@@ -30,6 +30,7 @@ mod workspace;
 
 pub use changes::Changes;
 pub use choose::{Chosen, Wish, choose};
+pub use clone::clone_tree;
 pub use copy::Copy;
 pub use draft::{Draft, Place, Rootfs};
 pub use home::{Home, Stored};

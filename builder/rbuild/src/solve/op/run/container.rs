@@ -1,8 +1,9 @@
 //! A RUN as a container: who runs what, in which environment, confined how. Starts nothing.
 
 use super::mounts::Surroundings;
-use super::surroundings::{etc, file};
 use crate::error::Result;
+use crate::etc::{etc, file};
+use crate::rootfs::{Sync, rootfs};
 use crate::solve::Work;
 use crate::solve::owner::Accounts;
 use rbuild_graph::{Network, RunOp, Security};
@@ -24,7 +25,7 @@ pub(super) fn plan(
     let accounts = Accounts::of(view);
     let account = users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group)?;
     Ok(Container {
-        rootfs: super::mounts::rootfs(draft, super::mounts::Sync::Ignored),
+        rootfs: rootfs(draft, Sync::Ignored),
         root_access: Access::ReadWrite,
         mounts: surroundings.mounts.clone(),
         files: files(run, surroundings)?,

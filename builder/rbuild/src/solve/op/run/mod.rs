@@ -5,7 +5,6 @@ mod container;
 mod key;
 mod mounts;
 mod output;
-mod surroundings;
 
 use crate::error::{Error, Result};
 use crate::solve::layer;

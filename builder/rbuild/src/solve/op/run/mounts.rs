@@ -3,6 +3,7 @@
 
 use super::cache_dir::{self, CacheDir};
 use crate::error::{Error, Result};
+use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
 use crate::solve::select::{self, Match, Wanted};
 use crate::solve::{Stack, Value, Work};
@@ -10,7 +11,7 @@ use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
 use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
 use rbuild_store::layer::{Entry, Node, View};
-use rbuild_store::snapshot::{self, Draft, Place};
+use rbuild_store::snapshot::{Draft, Place};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -27,29 +28,6 @@ pub(super) struct Surroundings {
     pub(super) env: Vec<(String, Vec<u8>)>,
     drafts: Vec<Draft>,
     caches: BTreeMap<String, CacheDir>,
-}
-
-/// Whether what is written has to survive a crash of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// It does not: rbuild itself decides when a build is durable.
-    Ignored,
-    /// It does.
-    Honoured,
-}
-
-/// A draft as what the runner mounts.
-pub(crate) fn rootfs(draft: &Draft, sync: Sync) -> Rootfs {
-    match draft.rootfs() {
-        snapshot::Rootfs::Directory(path) => Rootfs::Bind(path.clone()),
-        snapshot::Rootfs::Overlay { lowers, upper, work, userxattr } => Rootfs::Overlay(Overlay {
-            lowers: lowers.clone(),
-            upper: upper.clone(),
-            work: work.clone(),
-            volatile: sync == Sync::Ignored,
-            userxattr: *userxattr,
-        }),
-    }
 }
 
 /// Makes ready what the mounts of a RUN show.

@@ -1,0 +1,224 @@
+//! All containers of a store: made, named, found, removed. A container appears and disappears by one rename, so there
+//! is never half of one. Knows nothing of what is in them.
+
+use super::config::Config;
+use super::create::Identity;
+use super::held::{self, Held};
+use super::id::{ContainerId, random};
+use super::name;
+use super::state::State;
+use crate::error::{Error, Result};
+use rbuild_oci::Timestamp;
+use rbuild_store::VolumeDriver;
+use rbuild_store::{Bucket, Store};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// The containers of a store.
+#[derive(Clone, Debug)]
+pub struct Containers {
+    store: Store,
+}
+
+/// A container as anybody may look at it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it is.
+    pub config: Config,
+    /// What was last written down of its life.
+    pub state: State,
+}
+
+/// What is asked of a new container beside its configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) auto_remove: bool,
+    pub(super) created: Timestamp,
+}
+
+const NAMES: &str = "names";
+const LOCK: &str = ".lock";
+
+impl Containers {
+    /// Those of this store. Makes nothing yet.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone() }
+    }
+
+    /// The ids of all, sorted.
+    pub fn ids(&self) -> Result<Vec<ContainerId>> {
+        let bucket = self.bucket();
+        let failed = || Error::io("list", bucket.display());
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&bucket).map_err(failed())? {
+            let name = entry.map_err(failed())?.file_name();
+            ids.extend(name.to_str().and_then(ContainerId::parse));
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// One of them; none if it is gone.
+    pub fn read(&self, id: &ContainerId) -> Result<Option<Entry>> {
+        let dir = self.dir(id);
+        let read = || Ok(Entry { config: held::read_config(&dir, id)?, state: held::read_state(&dir, id)? });
+        match read() {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            entry => entry.map(Some),
+        }
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> Result<Vec<Entry>> {
+        let entries = self.ids()?.into_iter().map(|id| self.read(&id));
+        Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// The containers that mount a volume: it cannot be removed.
+    pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
+        let mut users = Vec::new();
+        for id in self.ids()? {
+            if self.read(&id)?.is_some_and(|entry| entry.config.uses_volume(volume)) {
+                users.push(id);
+            }
+        }
+        Ok(users)
+    }
+
+    /// Makes a container of what `describe` says, locked by this process from its first moment.
+    pub(super) fn create(
+        &self,
+        wanted: &Wanted<'_>,
+        describe: impl FnOnce(Identity) -> Result<Config>,
+    ) -> Result<Held> {
+        let _lock = self.lock()?;
+        let name = match wanted.name {
+            Some(name) => self.refuse_taken(name).map(|()| name.to_owned())?,
+            None => self.invent_name()?,
+        };
+        let id = ContainerId::draw()?;
+        let config = describe(Identity { id: id.clone(), name: name.clone(), created: wanted.created })?;
+        let draft = self.store.tmp_dir()?;
+        let held = Held::make(draft.path(), self.dir(&id), config, wanted.auto_remove)?;
+        self.link_name(&name, &id)?;
+        if !draft.persist_new(&self.dir(&id))? {
+            return Err(in_use(id.hex(), &id));
+        }
+        Ok(held)
+    }
+
+    /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
+    /// short is still there to be removed again.
+    pub(super) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        for volume in held.config().anonymous_volumes() {
+            let others = self.with_volume(volume)?.into_iter().any(|id| id != *held.id());
+            if !others {
+                volumes.remove(volume)?;
+            }
+        }
+        let _lock = self.lock()?;
+        let (trash, dir) = (self.store.tmp_dir()?, held.dir());
+        fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
+        self.unlink_name(&held.config().name, held.id())?;
+        drop(held);
+        Ok(())
+    }
+
+    /// Removes what containers with `--rm` left that were killed together with their rbuild.
+    pub(super) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
+        for id in self.ids()? {
+            let dir = self.dir(&id);
+            if held::is_auto_removed(&dir)
+                && let Some(held) = Held::take(dir, &id)?
+            {
+                self.remove(held, volumes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bucket(&self) -> PathBuf {
+        self.store.dir(Bucket::Containers)
+    }
+
+    fn dir(&self, id: &ContainerId) -> PathBuf {
+        self.bucket().join(id.hex())
+    }
+
+    fn name_path(&self, name: &str) -> PathBuf {
+        self.bucket().join(NAMES).join(name)
+    }
+
+    /// Who has a name. A link to a container that is gone, or never came to be, counts for nothing.
+    fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
+        let path = self.name_path(name);
+        match fs::read_link(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read link", path.display())(error)),
+            Ok(target) => {
+                let id = target.to_str().and_then(ContainerId::parse);
+                Ok(id.filter(|id| self.dir(id).exists()))
+            }
+        }
+    }
+
+    fn refuse_taken(&self, name: &str) -> Result<()> {
+        match self.owner(name)? {
+            Some(id) => Err(in_use(name, &id)),
+            None => Ok(()),
+        }
+    }
+
+    fn invent_name(&self) -> Result<String> {
+        let mut attempt = 0;
+        loop {
+            let name = name::random(random()?, attempt);
+            if self.owner(&name)?.is_none() {
+                return Ok(name);
+            }
+            attempt += 1;
+        }
+    }
+
+    fn link_name(&self, name: &str, id: &ContainerId) -> Result<()> {
+        let path = self.name_path(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", path.display())(error));
+            }
+            _ => {}
+        }
+        std::os::unix::fs::symlink(id.hex(), &path).map_err(Error::io("create link", path.display()))
+    }
+
+    fn unlink_name(&self, name: &str, id: &ContainerId) -> Result<()> {
+        let path = self.name_path(name);
+        if fs::read_link(&path).is_ok_and(|target| target == Path::new(id.hex())) {
+            fs::remove_file(&path).map_err(Error::io("remove", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The lock of the bucket, and the directory of names made.
+    fn lock(&self) -> Result<OwnedFd> {
+        let (path, names) = (self.bucket().join(LOCK), self.bucket().join(NAMES));
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        let lock =
+            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(Error::io("open", path.display()))?;
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
+            .map_err(Error::io("lock", path.display()))?;
+        fs::create_dir_all(&names).map_err(Error::io("create directory", names.display()))?;
+        Ok(lock)
+    }
+}
+
+fn in_use(name: &str, id: &ContainerId) -> Error {
+    Error::Store(rbuild_store::Error::Refused {
+        what: "container name",
+        subject: name.to_owned(),
+        reason: format!("container {} has it: remove that one or choose another name", id.short()),
+    })
+}

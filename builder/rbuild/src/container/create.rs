@@ -1,0 +1,169 @@
+//! PURE. A request and an image become a container's configuration.
+
+use super::command::argv;
+use super::config::{Config, ImageSource, VERSION};
+use super::environment::{Sources, environment};
+use super::id::ContainerId;
+use super::image::Image;
+use super::mount::{Mount, MountKind};
+use super::request::Request;
+use super::spec::bind::anonymous;
+use super::spec::path::{clean, working_dir};
+use crate::error::Result;
+use rbuild_oci::Timestamp;
+
+/// What only the moment knows.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) id: ContainerId,
+    pub(super) name: String,
+    pub(super) created: Timestamp,
+}
+
+/// The configuration. Anonymous volumes do not have their names yet.
+pub(super) fn config(request: &Request, image: &Image, identity: Identity) -> Result<Config> {
+    let of_image = &image.config.config;
+    let Identity { id, name, created } = identity;
+    let hostname = request.hostname.clone().unwrap_or_else(|| id.short().to_owned());
+    let env = environment(Sources {
+        image: &of_image.env,
+        changes: &request.env,
+        hostname: &hostname,
+        terminal: request.terminal,
+    });
+    let mut labels = of_image.labels.clone();
+    labels.extend(request.labels.clone());
+    Ok(Config {
+        version: VERSION,
+        id,
+        name,
+        created,
+        image: ImageSource {
+            reference: image.reference.clone(),
+            id: image.id,
+            manifest: image.manifest,
+            layers: image.stack.iter().map(|layer| layer.diff).collect(),
+        },
+        argv: argv(of_image, request.entrypoint.as_deref(), &request.command)?,
+        env,
+        cwd: cwd(request, &of_image.working_dir)?,
+        user: request.user.clone().filter(|user| !user.is_empty()).unwrap_or_else(|| of_image.user.clone()),
+        hostname,
+        hosts: request.hosts.clone(),
+        network: request.network,
+        mounts: mounts(request, image),
+        read_only: request.read_only,
+        interactive: request.interactive,
+        terminal: request.terminal,
+        init: request.init,
+        cap_add: request.cap_add.clone(),
+        cap_drop: request.cap_drop.clone(),
+        seccomp: request.seccomp.clone(),
+        no_new_privileges: request.no_new_privileges,
+        open_paths: request.open_paths,
+        shm_size: request.shm_size,
+        ulimits: request.ulimits.clone(),
+        labels,
+        stop_signal: of_image.stop_signal.clone(),
+    })
+}
+
+fn cwd(request: &Request, of_image: &str) -> Result<String> {
+    match (&request.cwd, of_image) {
+        (Some(cwd), _) => Ok(cwd.clone()),
+        (None, "") => Ok("/".to_owned()),
+        (None, cwd) => working_dir(cwd),
+    }
+}
+
+/// The request's mounts, and an anonymous volume for each VOLUME of the image that it does not mount itself.
+fn mounts(request: &Request, image: &Image) -> Vec<Mount> {
+    let mut mounts = request.mounts.clone();
+    for path in image.config.config.volumes.keys().map(|path| clean(path)).filter(|path| path != "/") {
+        if !mounts.iter().any(|mount| mount.target == path) {
+            mounts.push(Mount { target: path, read_only: false, kind: anonymous() });
+        }
+    }
+    mounts.sort_by(|a, b| a.target.cmp(&b.target));
+    mounts
+}
+
+/// Gives each anonymous volume the name that `draw` makes.
+pub(super) fn name_volumes(config: &mut Config, draw: impl Fn() -> Result<ContainerId>) -> Result<()> {
+    for mount in &mut config.mounts {
+        if let MountKind::Volume(volume) = &mut mount.kind
+            && volume.name.is_none()
+        {
+            volume.name = Some(draw()?.hex().to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{Network, Seccomp};
+    use super::*;
+    use rbuild_oci::{Digest, ImageConfig, ImageId};
+    use std::path::Path;
+
+    fn request() -> Request {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Cli {
+            #[command(flatten)]
+            run: crate::cli::run::RunArgs,
+        }
+        let args = Cli::parse_from([
+            "run",
+            "-it",
+            "--rm",
+            "-v",
+            "data:/srv/data",
+            "-v",
+            "/anon",
+            "-e",
+            "A=2",
+            "-l",
+            "mine=1",
+            "app:1",
+            "serve",
+            "-v",
+        ]);
+        let world = super::super::World { env: &|_| None, cwd: Path::new("/") };
+        Request::resolve(&args.run, world).unwrap()
+    }
+
+    #[test]
+    fn image_and_request_are_joined() {
+        let json = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{
+            "Env":["PATH=/bin","A=1"],"Entrypoint":["app"],"Cmd":["x"],"WorkingDir":"/srv/","User":"app",
+            "Volumes":{"/srv/data":{},"/cache/":{},"/":{}},"Labels":{"theirs":"1","mine":"0"},"StopSignal":"SIGINT"}}"#;
+        let image = Image {
+            reference: "app:1".into(),
+            id: ImageId(Digest::of(b"config")),
+            manifest: Digest::of(b"manifest"),
+            config: ImageConfig::from_json(json.as_bytes()).unwrap(),
+            stack: Vec::new(),
+        };
+        let id = ContainerId::parse(&"ab".repeat(32)).unwrap();
+        let identity = Identity { id, name: "box".into(), created: Timestamp::default() };
+        let mut config = config(&request(), &image, identity).unwrap();
+        assert_eq!(config.argv, ["app", "serve", "-v"]);
+        assert_eq!(config.env, ["PATH=/bin", "HOSTNAME=abababababab", "TERM=xterm", "A=2"]);
+        assert_eq!((config.cwd.as_str(), config.user.as_str()), ("/srv", "app"));
+        assert_eq!(config.hostname, "abababababab");
+        assert_eq!((config.network, &config.seccomp), (Network::Host, &Seccomp::Docker));
+        assert_eq!(config.stop_signal, "SIGINT");
+        let labels: Vec<_> = config.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(labels, ["mine=1", "theirs=1"]);
+        let targets: Vec<_> = config.mounts.iter().map(|mount| mount.target.as_str()).collect();
+        assert_eq!(targets, ["/anon", "/cache", "/srv/data"]);
+        assert_eq!(config.anonymous_volumes().count(), 0);
+        name_volumes(&mut config, ContainerId::draw).unwrap();
+        assert_eq!(config.anonymous_volumes().count(), 2);
+        assert!(config.uses_volume("data") && !config.uses_volume("other"));
+        let text = serde_json::to_vec(&config).unwrap();
+        assert_eq!(Config::from_json("x", &text).unwrap(), config);
+    }
+}

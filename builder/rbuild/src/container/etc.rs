@@ -1,0 +1,37 @@
+//! A container's own hosts, hostname and resolv.conf: files in its directory, mounted over those of the image. What a
+//! process writes into them lasts as long as the container and shows in no layer, as with Docker.
+
+use super::held::Held;
+use crate::error::{Error, Result};
+use crate::etc::etc;
+use rbuild_runner::{Access, MountSpec, Propagation, Source};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+/// Writes the files of a new container.
+pub(super) fn write(held: &Held) -> Result<()> {
+    let config = held.config();
+    for file in etc(&config.hostname, &config.hosts)? {
+        let path = held.etc().join(name(&file.path));
+        fs::write(&path, &file.content).map_err(Error::io("write", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))
+            .map_err(Error::io("change the mode of", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Their mounts.
+pub(super) fn mounts(held: &Held) -> Vec<MountSpec> {
+    let mount = |path: &str| MountSpec {
+        source: Source::Path(held.etc().join(name(path.as_bytes()))),
+        target: path.as_bytes().to_vec(),
+        access: if held.config().read_only { Access::ReadOnly } else { Access::ReadWrite },
+        propagation: Propagation::Private,
+    };
+    ["/etc/resolv.conf", "/etc/hosts", "/etc/hostname"].map(mount).into()
+}
+
+fn name(path: &[u8]) -> String {
+    let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    String::from_utf8_lossy(&path[start..]).into_owned()
+}

@@ -1,0 +1,144 @@
+//! One container's directory, locked by this process: nobody else runs or removes it meanwhile. Knows no other
+//! container.
+
+use super::config::Config;
+use super::id::ContainerId;
+use super::state::State;
+use crate::error::{Error, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "config.json";
+const STATE: &str = "state.json";
+const LOCK: &str = "lock";
+const AUTO_REMOVE: &str = "auto-remove";
+const UPPER: &str = "upper";
+const ETC: &str = "etc";
+
+/// A locked container. The lock goes with this value, or with the process.
+#[derive(Debug)]
+pub struct Held {
+    dir: PathBuf,
+    config: Config,
+    _lock: OwnedFd,
+}
+
+impl Held {
+    /// What it is.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ContainerId {
+        &self.config.id
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the storage driver keeps its writable layer.
+    pub fn upper(&self) -> PathBuf {
+        self.dir.join(UPPER)
+    }
+
+    /// Where its own files of /etc are.
+    pub fn etc(&self) -> PathBuf {
+        self.dir.join(ETC)
+    }
+
+    /// Whether it is to be removed when it ends.
+    pub fn is_auto_removed(&self) -> bool {
+        self.dir.join(AUTO_REMOVE).exists()
+    }
+
+    /// Writes down where it is in its life, all at once.
+    pub fn set_state(&self, state: &State) -> Result<()> {
+        write(&self.dir, STATE, &to_json(state)?)
+    }
+
+    /// Fills a new directory, which becomes the container when it is moved to `place`.
+    pub(super) fn make(draft: &Path, place: PathBuf, config: Config, auto_remove: bool) -> Result<Self> {
+        for name in [UPPER, ETC] {
+            let path = draft.join(name);
+            fs::create_dir(&path).map_err(Error::io("create directory", path.display()))?;
+        }
+        write(draft, CONFIG, &to_json(&config)?)?;
+        if auto_remove {
+            write(draft, AUTO_REMOVE, b"")?;
+        }
+        let lock = open_lock(draft, OFlags::CREATE)?;
+        let locked = lock_now(&lock).map_err(Error::io("lock", draft.display()))?;
+        debug_assert!(locked, "nobody knows the directory yet");
+        Ok(Self { dir: place, config, _lock: lock })
+    }
+
+    /// Locks the container in `dir`; none while another process has it, or if it is gone.
+    pub(super) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
+        let lock = match open_lock(&dir, OFlags::empty()) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? || !dir.join(LOCK).exists() {
+            return Ok(None);
+        }
+        let config = read_config(&dir, id)?;
+        Ok(Some(Self { dir, config, _lock: lock }))
+    }
+}
+
+/// The configuration of the container in `dir`.
+pub(super) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
+    let path = dir.join(CONFIG);
+    let bytes = fs::read(&path).map_err(Error::io("read", path.display()))?;
+    Config::from_json(id.short(), &bytes)
+}
+
+/// The state of the container in `dir`.
+pub(super) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
+    let path = dir.join(STATE);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(State::Created),
+        bytes => bytes.map_err(Error::io("read", path.display()))?,
+    };
+    let damaged = |error: serde_json::Error| rbuild_store::Error::Corrupt {
+        what: "container",
+        subject: id.short().to_owned(),
+        reason: format!("its state.json: {error}"),
+    };
+    Ok(serde_json::from_slice(&bytes).map_err(damaged)?)
+}
+
+/// Whether the container in `dir` is one that is removed when it ends.
+pub(super) fn is_auto_removed(dir: &Path) -> bool {
+    dir.join(AUTO_REMOVE).exists()
+}
+
+fn open_lock(dir: &Path, flags: OFlags) -> Result<OwnedFd> {
+    let path = dir.join(LOCK);
+    rustix::fs::open(&path, flags | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))
+        .map_err(Error::io("open", path.display()))
+}
+
+fn lock_now(lock: &OwnedFd) -> rustix::io::Result<bool> {
+    match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::io("write", "a container's JSON")(std::io::Error::other(error)))
+}
+
+/// Replaces a file; who reads it sees the old or the new one whole.
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let (new, path) = (dir.join(format!("{name}.new")), dir.join(name));
+    fs::write(&new, bytes).map_err(Error::io("write", new.display()))?;
+    fs::rename(&new, &path).map_err(Error::io("write", path.display()))
+}

@@ -1,0 +1,89 @@
+//! What is mounted over a container's rootfs: sources found or made, volumes filled. Mounts nothing itself.
+
+use super::copy_up::copy_up;
+use super::held::Held;
+use super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+use super::{etc, volumes};
+use crate::error::{Error, Result};
+use rbuild_oci::{Cancel, Timestamp};
+use rbuild_runner::{Access, MountSpec, Source};
+use rbuild_store::RootDir;
+use rbuild_store::VolumeDriver;
+use std::fs;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// What making mounts ready takes.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) held: &'a Held,
+    pub(super) volumes: &'a dyn VolumeDriver,
+    /// The rootfs, for reading.
+    pub(super) rootfs: &'a RootDir,
+    pub(super) cancel: &'a Cancel,
+    pub(super) now: Timestamp,
+}
+
+impl Site<'_> {
+    /// All mounts; those asked for hide those that every container has.
+    pub(super) fn mounts(&self) -> Result<Vec<MountSpec>> {
+        let mut specs = etc::mounts(self.held);
+        for mount in &self.held.config().mounts {
+            specs.push(MountSpec {
+                source: self.source(mount)?,
+                target: mount.target.as_bytes().to_vec(),
+                access: if mount.read_only { Access::ReadOnly } else { Access::ReadWrite },
+                propagation: propagation(&mount.kind),
+            });
+        }
+        Ok(specs)
+    }
+
+    fn source(&self, mount: &Mount) -> Result<Source> {
+        match &mount.kind {
+            MountKind::Bind(bind) => bind_source(bind),
+            MountKind::Volume(volume) => self.volume(volume, &mount.target),
+            MountKind::Tmpfs(Tmpfs { size, mode }) => Ok(Source::Tmpfs { size: *size, mode: *mode }),
+        }
+    }
+
+    fn volume(&self, volume: &Volume, target: &str) -> Result<Source> {
+        let files = volumes::take(self.volumes, volume, self.now)?;
+        if let Some(path) = &volume.subpath {
+            let name = volume.name.as_deref().unwrap_or_default();
+            let shown = volumes::subpath(&RootDir::open(&files)?, name, path)?;
+            let fd = shown.as_fd().try_clone_to_owned().map_err(Error::io("open", path))?;
+            return Ok(Source::Fd(Arc::new(fd)));
+        }
+        if !volume.no_copy {
+            copy_up(self.rootfs, target, &files, self.cancel)?;
+        }
+        Ok(Source::Path(files))
+    }
+}
+
+fn bind_source(bind: &Bind) -> Result<Source> {
+    let path = &bind.source;
+    match fs::metadata(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && bind.create => {
+            fs::create_dir_all(path).map_err(Error::io("create directory", path.display()))?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::Usage(format!(
+                "--mount: there is no {} to bind: make it, or add bind-create-src",
+                path.display()
+            )));
+        }
+        Err(error) => return Err(Error::io("bind", path.display())(error)),
+    }
+    Ok(Source::Path(path.clone()))
+}
+
+fn propagation(kind: &MountKind) -> rbuild_runner::Propagation {
+    match kind {
+        MountKind::Bind(Bind { propagation: Propagation::Slave, .. }) => rbuild_runner::Propagation::Slave,
+        MountKind::Bind(Bind { propagation: Propagation::Shared, .. }) => rbuild_runner::Propagation::Shared,
+        _ => rbuild_runner::Propagation::Private,
+    }
+}

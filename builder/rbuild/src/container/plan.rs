@@ -1,0 +1,79 @@
+//! A container's configuration as what the runner takes. Starts nothing.
+
+use super::config::{Config, Network, Seccomp};
+use super::spec::{caps, ulimit};
+use crate::error::{Error, Result};
+use rbuild_runner::seccomp::{Profile, SockFilter};
+use rbuild_runner::users::Account;
+use rbuild_runner::{Access, Caps, Confinement, Container, IdMap, MountSpec, Rootfs, Stdio, compile_filter};
+
+/// What the configuration does not say.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) rootfs: Rootfs,
+    pub(super) mounts: Vec<MountSpec>,
+    pub(super) account: Account,
+    pub(super) stdio: Stdio,
+    pub(super) ids: &'a IdMap,
+}
+
+/// The container.
+pub(super) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> {
+    let ulimits = config.ulimits.iter().map(|text| ulimit::parse(text));
+    Ok(Container {
+        rootfs: parts.rootfs,
+        root_access: if config.read_only { Access::ReadOnly } else { Access::ReadWrite },
+        mounts: parts.mounts,
+        files: Vec::new(),
+        argv: config.argv.iter().map(|word| word.clone().into_bytes()).collect(),
+        env: environment(config, &parts.account.home),
+        cwd: config.cwd.clone().into_bytes(),
+        user: parts.account.user,
+        hostname: config.hostname.clone().into_bytes(),
+        network: match config.network {
+            Network::Host => rbuild_runner::Network::Host,
+            Network::None => rbuild_runner::Network::None,
+        },
+        confinement: confinement(config)?,
+        stdio: parts.stdio,
+        shm_size: config.shm_size,
+        limits: ulimits.collect::<Result<_>>()?,
+        init: config.init,
+        ids: parts.ids.clone(),
+    })
+}
+
+/// HOME is the user's, unless it has a value already.
+fn environment(config: &Config, home: &[u8]) -> Vec<Vec<u8>> {
+    let mut env: Vec<Vec<u8>> = config.env.iter().map(|pair| pair.clone().into_bytes()).collect();
+    env.retain(|pair| pair != b"HOME=");
+    if !env.iter().any(|pair| pair.starts_with(b"HOME=")) {
+        env.push([b"HOME=", home].concat());
+    }
+    env
+}
+
+fn confinement(config: &Config) -> Result<Confinement> {
+    let mut confinement = Confinement::docker();
+    confinement.caps = caps::parse(&config.cap_add, &config.cap_drop)?;
+    confinement.no_new_privileges = config.no_new_privileges;
+    confinement.seccomp = seccomp(&config.seccomp, confinement.caps)?;
+    if config.open_paths {
+        confinement.masked.clear();
+        confinement.read_only.clear();
+    }
+    Ok(confinement)
+}
+
+fn seccomp(seccomp: &Seccomp, caps: Caps) -> Result<Option<Vec<SockFilter>>> {
+    let profile = match seccomp {
+        Seccomp::Unconfined => return Ok(None),
+        Seccomp::Docker => Profile::docker(),
+        Seccomp::Profile(json) => {
+            let damaged = |error: String| Error::Usage(format!("the container's seccomp profile: {error}"));
+            let text = serde_json::to_vec(json).map_err(|error| damaged(error.to_string()))?;
+            Profile::from_json(&text, Caps::number).map_err(|error| damaged(error.to_string()))?
+        }
+    };
+    Ok(Some(compile_filter(&profile, caps)?))
+}

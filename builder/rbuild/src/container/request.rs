@@ -1,0 +1,159 @@
+//! The command line of `rbuild run`, resolved: every flag parsed, every file it names read, every variable taken. Knows
+//! no image.
+
+use super::config::{Network, Seccomp};
+use super::mount::Mount;
+use super::name;
+use super::spec::env::Change;
+use super::spec::security::{self, Filter};
+use super::spec::{bind, caps, env, host, label, mount, network, path, size, tmpfs, ulimit};
+use crate::cli::run::RunArgs;
+use crate::error::{Error, Result};
+use crate::request::Env;
+use rbuild_runner::Caps;
+use rbuild_runner::seccomp::Profile;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is read of the world around a command line.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The environment.
+    pub env: &'a Env<'a>,
+    /// The working directory.
+    pub cwd: &'a Path,
+}
+
+/// A container as the command line asks for it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(super) name: Option<String>,
+    pub(super) command: Vec<String>,
+    pub(super) entrypoint: Option<String>,
+    pub(super) env: Vec<Change>,
+    pub(super) cwd: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) hostname: Option<String>,
+    pub(super) hosts: Vec<(String, String)>,
+    pub(super) network: Network,
+    pub(super) mounts: Vec<Mount>,
+    pub(super) read_only: bool,
+    pub(super) interactive: bool,
+    pub(super) terminal: bool,
+    pub(super) init: bool,
+    pub(super) cap_add: Vec<String>,
+    pub(super) cap_drop: Vec<String>,
+    pub(super) seccomp: Seccomp,
+    pub(super) no_new_privileges: bool,
+    pub(super) open_paths: bool,
+    pub(super) shm_size: u64,
+    pub(super) ulimits: Vec<String>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) auto_remove: bool,
+    pub(super) cidfile: Option<PathBuf>,
+}
+
+/// Docker's size of /dev/shm.
+const SHM_SIZE: u64 = 64 << 20;
+
+impl Request {
+    /// Resolves arguments as typed.
+    pub fn resolve(args: &RunArgs, world: World<'_>) -> Result<Self> {
+        refuse_detached(args)?;
+        let security = security::parse(&args.security_opts)?;
+        caps::parse(&args.cap_add, &args.cap_drop)?;
+        args.ulimits.iter().try_for_each(|text| ulimit::parse(text).map(drop))?;
+        Ok(Self {
+            name: args.name.as_deref().map(name::parse).transpose()?,
+            command: args.command().to_vec(),
+            entrypoint: args.entrypoint.clone(),
+            env: environment(args, world)?,
+            cwd: args.workdir.as_deref().map(path::working_dir).transpose()?,
+            user: args.user.clone(),
+            hostname: args.hostname.as_deref().map(host::hostname).transpose()?,
+            hosts: args.add_hosts.iter().map(|text| host::add(text)).collect::<Result<_>>()?,
+            network: network::parse(args.network.as_deref())?,
+            mounts: mounts(args, world)?,
+            read_only: args.read_only,
+            interactive: args.interactive,
+            terminal: args.tty,
+            init: args.init,
+            cap_add: args.cap_add.clone(),
+            cap_drop: args.cap_drop.clone(),
+            seccomp: seccomp(&security.seccomp, world)?,
+            no_new_privileges: security.no_new_privileges,
+            open_paths: security.open_paths,
+            shm_size: args.shm_size.as_deref().map(size::shm).transpose()?.unwrap_or(SHM_SIZE),
+            ulimits: args.ulimits.clone(),
+            labels: args.labels.iter().map(|text| label::parse(text)).collect::<Result<_>>()?,
+            auto_remove: args.rm,
+            cidfile: args.cidfile.as_ref().map(|path| world.cwd.join(path)),
+        })
+    }
+}
+
+fn refuse_detached(args: &RunArgs) -> Result<()> {
+    if args.detach {
+        return Err(Error::Usage(
+            "rbuild run cannot leave a container in the background (-d) yet: run it in the foreground, perhaps with & \
+             or under systemd-run"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Files first, in order, then flags.
+fn environment(args: &RunArgs, world: World<'_>) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for file in &args.env_files {
+        changes.extend(env::file(&file.display().to_string(), &read(world, file)?, world.env)?);
+    }
+    for text in &args.env {
+        changes.push(env::flag(text, world.env)?);
+    }
+    Ok(changes)
+}
+
+/// All mounts in the order of their kinds; of a target asked for twice nobody can say which is meant.
+fn mounts(args: &RunArgs, world: World<'_>) -> Result<Vec<Mount>> {
+    let mut all = Vec::new();
+    for text in &args.volumes {
+        all.push(bind::parse(text, world.cwd)?);
+    }
+    for text in &args.mounts {
+        all.push(mount::parse(text, world.cwd)?);
+    }
+    for text in &args.tmpfs {
+        all.push(tmpfs::parse(text)?);
+    }
+    all.sort_by(|a, b| a.target.cmp(&b.target));
+    match all.windows(2).find(|pair| pair[0].target == pair[1].target) {
+        Some(pair) => Err(Error::Usage(format!("two mounts on {}: remove one of them", pair[0].target))),
+        None => Ok(all),
+    }
+}
+
+/// A profile is read, and checked, at once: its file may be gone when the container starts.
+fn seccomp(filter: &Filter, world: World<'_>) -> Result<Seccomp> {
+    let file = match filter {
+        Filter::Docker => return Ok(Seccomp::Docker),
+        Filter::Unconfined => return Ok(Seccomp::Unconfined),
+        Filter::File(file) => file,
+    };
+    let bad = |reason: String| Error::Usage(format!("--security-opt seccomp={file}: {reason}"));
+    let text = read(world, Path::new(file))?;
+    Profile::from_json(&text, Caps::number).map_err(|error| bad(chain(&error)))?;
+    serde_json::from_slice(&text).map(Seccomp::Profile).map_err(|error| bad(error.to_string()))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
+
+fn read(world: World<'_>, path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(world.cwd.join(path)).map_err(Error::io("read", path.display()))
+}

@@ -1,0 +1,131 @@
+//! Signals of this process, handed on to the container's. Knows no terminal: what is typed at one arrives there as
+//! bytes.
+//!
+//! The first process of a pid namespace ignores every signal that it does not handle, so `sleep` would outlive Ctrl-C.
+//! What would have ended it anywhere else ends it here too.
+
+use crate::error::{Error, Result};
+use rbuild_oci::Cancel;
+use rbuild_runner::{Exit, Process};
+use rustix::process::Signal;
+use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::{Handle, Signals};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Hands signals on until it is dropped.
+#[derive(Debug)]
+pub(super) struct Forwarder {
+    target: Arc<Mutex<Target>>,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Whom signals are for.
+#[derive(Debug)]
+struct Target {
+    /// Stops the work before there is a process.
+    cancel: Cancel,
+    process: Option<Process>,
+    /// How many signals asked for an end.
+    asked: u32,
+    /// The last signal.
+    last: Option<(i32, Instant)>,
+    /// The signal in whose name the process, or the work before it, was ended.
+    ended_by: Option<i32>,
+}
+
+const FORWARDED: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT];
+
+impl Forwarder {
+    /// Begins to listen; until a process is there, a signal that asks for an end raises `cancel`. With a terminal of
+    /// its own a container learns its size another way.
+    pub(super) fn start(cancel: &Cancel, terminal: bool) -> Result<Self> {
+        let failed = || Error::io("listen to", "signals");
+        let target = Target { cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
+        let target = Arc::new(Mutex::new(target));
+        let window = (!terminal).then_some(SIGWINCH);
+        let mut signals = Signals::new(FORWARDED.into_iter().chain(window)).map_err(failed())?;
+        let (handle, shared) = (signals.handle(), target.clone());
+        let thread = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || signals.forever().for_each(|signal| lock(&shared).take(signal)))
+            .map_err(failed())?;
+        Ok(Self { target, handle, thread: Some(thread) })
+    }
+
+    /// From now on they go to `process`.
+    pub(super) fn attach(&self, process: &Process) {
+        lock(&self.target).process = Some(process.clone());
+    }
+
+    /// The shell's number for the end of the process: a signal that ended it counts as the process's own death by it.
+    pub(super) fn code(&self, exit: Exit) -> u8 {
+        match (exit, lock(&self.target).ended_by) {
+            (Exit::Signal(_), Some(signal)) => Exit::Signal(signal).code(),
+            _ => exit.code(),
+        }
+    }
+
+    /// The shell's number for work that ended before there was a process, if a signal ended it.
+    pub(super) fn canceled_by(&self) -> Option<u8> {
+        let target = lock(&self.target);
+        target.ended_by.filter(|_| target.process.is_none()).map(|signal| Exit::Signal(signal).code())
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Target {
+    fn take(&mut self, signal: i32) {
+        if self.is_echo(signal) {
+            return;
+        }
+        let asks_for_end = matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM);
+        self.asked += u32::from(asks_for_end && signal != SIGHUP);
+        let Some(process) = &self.process else {
+            if asks_for_end {
+                self.ended_by = Some(signal);
+                self.cancel.cancel();
+            }
+            return;
+        };
+        const PATIENCE: u32 = 3;
+        let Some(named) = Signal::from_named_raw(signal) else { return };
+        let ends = self.asked >= PATIENCE || (ends_by_default(signal) && !process.minds(named));
+        if ends {
+            self.ended_by = Some(signal);
+        }
+        // The process may be gone already.
+        drop(process.signal(if ends { Signal::KILL } else { named }));
+    }
+
+    /// Signals that pile up are one to a process anyway (signal(7)).
+    fn is_echo(&mut self, signal: i32) -> bool {
+        let now = Instant::now();
+        let last = self.last.replace((signal, now));
+        last.is_some_and(|(before, then)| before == signal && now.duration_since(then) < ECHO)
+    }
+}
+
+/// Within this, one signal is the terminal's to the whole process group and the other its copy by way of the rbuild
+/// outside of the user namespace.
+const ECHO: Duration = Duration::from_millis(20);
+
+/// What a process does that says nothing of the signal (signal(7)).
+fn ends_by_default(signal: i32) -> bool {
+    !matches!(signal, SIGCONT | SIGWINCH)
+}
+
+fn lock(target: &Mutex<Target>) -> MutexGuard<'_, Target> {
+    target.lock().unwrap_or_else(PoisonError::into_inner)
+}

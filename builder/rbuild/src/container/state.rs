@@ -1,0 +1,144 @@
+//! Where a container is in its life, as `state.json` keeps it, and what that means now: a process is named by its
+//! number, its start time and the boot, so one that died unnoticed is never taken for alive. Signals nobody.
+
+use crate::error::{Error, Result};
+use rbuild_oci::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What was last written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum State {
+    /// It never ran.
+    Created,
+    /// It runs, if that process still does.
+    Running {
+        /// Its first process.
+        process: ProcessMark,
+        /// Since when.
+        started: Timestamp,
+    },
+    /// It ended.
+    Exited {
+        /// The shell's number for how.
+        code: u8,
+        /// When it began; none if its process could not be started.
+        started: Option<Timestamp>,
+        /// When it ended.
+        finished: Timestamp,
+        /// What kept it from starting.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+}
+
+/// A process that no later one can be taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessMark {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, in clock ticks since the boot (proc_pid_stat(5), field 22).
+    pub ticks: u64,
+    /// The boot's id.
+    pub boot: String,
+}
+
+/// What a state means now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It never ran.
+    Created,
+    /// It runs; its first process.
+    Running(u32),
+    /// It ended with this number.
+    Exited(u8),
+    /// It ran, and is gone without a word: rbuild or the machine was killed.
+    Lost,
+}
+
+impl State {
+    /// What this means now.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Created => Status::Created,
+            Self::Exited { code, .. } => Status::Exited(*code),
+            Self::Running { process, .. } if process.is_alive() => Status::Running(process.pid),
+            Self::Running { .. } => Status::Lost,
+        }
+    }
+}
+
+impl ProcessMark {
+    /// That of a process which is there, even if it has ended and waits to be collected.
+    pub(super) fn of(pid: u32) -> Result<Self> {
+        const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+        let boot = std::fs::read_to_string(BOOT).map_err(Error::io("read", BOOT))?;
+        let path = format!("/proc/{pid}/stat");
+        let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
+        Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
+    }
+
+    fn is_alive(&self) -> bool {
+        let stat = std::fs::read(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        Stat::parse(&stat).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
+    }
+}
+
+/// What is needed of `/proc/PID/stat`.
+struct Stat {
+    /// Field 22.
+    ticks: u64,
+    /// Whether field 3 says so.
+    ended: bool,
+}
+
+impl Stat {
+    /// The name, field 2, may hold anything, so the fields are counted from its last parenthesis.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        let fields: Vec<&str> = std::str::from_utf8(&text[end + 1..]).ok()?.split_ascii_whitespace().collect();
+        let ended = matches!(fields.first(), Some(&("Z" | "X")));
+        Some(Self { ticks: fields.get(19)?.parse().ok()?, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_times_are_found_behind_any_name() {
+        let rest = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        let show = |text: &str| Stat::parse(text.as_bytes()).map(|stat| (stat.ticks, stat.ended));
+        for name in ["sh", "a b", ") S 1 (", "x) Z"] {
+            assert_eq!(show(&format!("7 ({name}) S {rest}")), Some((4711, false)), "{name:?}");
+            assert_eq!(show(&format!("7 ({name}) Z {rest}")), Some((4711, true)), "{name:?}");
+        }
+        assert_eq!(show("nonsense"), None);
+        assert_eq!(show("7 (sh) S 1"), None);
+    }
+
+    #[test]
+    fn only_the_same_process_runs() {
+        let running = |process| State::Running { process, started: Timestamp::default() }.status();
+        let own = ProcessMark::of(std::process::id()).unwrap();
+        assert_eq!(running(own.clone()), Status::Running(std::process::id()));
+        assert_eq!(running(ProcessMark { ticks: own.ticks + 1, ..own.clone() }), Status::Lost);
+        assert_eq!(running(ProcessMark { boot: "another".into(), ..own.clone() }), Status::Lost);
+        assert_eq!(running(ProcessMark { pid: 4_194_304, ..own }), Status::Lost);
+    }
+
+    #[test]
+    fn states_survive_the_disk() {
+        let finished = Timestamp::default();
+        for state in [
+            State::Created,
+            State::Running { process: ProcessMark { pid: 1, ticks: 2, boot: "b".into() }, started: finished },
+            State::Exited { code: 127, started: None, finished, error: Some("no".into()) },
+        ] {
+            let text = serde_json::to_string(&state).unwrap();
+            assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state, "{text}");
+        }
+    }
+}

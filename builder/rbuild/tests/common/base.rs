@@ -1,0 +1,103 @@
+//! Base images as OCI layouts, written with the tar crate: a busybox that every RUN can use, and one of given files.
+
+use rbuild_oci::{
+    Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, MediaType, Platform, RootFs, to_canonical_json,
+};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The static busybox that the tests make their base image of.
+const BUSYBOX: &str = "/bin/busybox";
+
+/// What a base image is made of.
+pub(crate) struct Content {
+    tar: tar::Builder<Vec<u8>>,
+}
+
+impl Content {
+    /// Nothing.
+    pub(crate) fn new() -> Self {
+        Self { tar: tar::Builder::new(Vec::new()) }
+    }
+
+    fn put(mut self, kind: tar::EntryType, name: &str, mode: u32, body: &[u8], link: Option<&str>) -> Self {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1_500_000_000);
+        header.set_size(body.len() as u64);
+        match link {
+            Some(target) => self.tar.append_link(&mut header, name, target).unwrap(),
+            None => self.tar.append_data(&mut header, name, body).unwrap(),
+        }
+        self
+    }
+
+    /// With a directory.
+    pub(crate) fn dir(self, name: &str, mode: u32) -> Self {
+        self.put(tar::EntryType::Directory, name, mode, b"", None)
+    }
+
+    /// With a file.
+    pub(crate) fn file(self, name: &str, mode: u32, body: &[u8]) -> Self {
+        self.put(tar::EntryType::Regular, name, mode, body, None)
+    }
+
+    /// With a symbolic link.
+    pub(crate) fn link(self, name: &str, target: &str) -> Self {
+        self.put(tar::EntryType::Symlink, name, 0o777, b"", Some(target))
+    }
+
+    /// As the only image of an OCI layout in `directory`; gives the argument that names it for `FROM name`.
+    pub(crate) fn layout(self, name: &str, directory: &Path) -> String {
+        let tarball = self.tar.into_inner().unwrap();
+        let blobs = directory.join("blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        let put = |bytes: &[u8], kind: &str| {
+            fs::write(blobs.join(Digest::of(bytes).hex()), bytes).unwrap();
+            Descriptor::of(kind, bytes)
+        };
+        let layer = put(&tarball, MediaType::OCI_LAYER);
+        let mut config = ImageConfig {
+            rootfs: RootFs { diff_ids: vec![DiffId(layer.digest)], ..RootFs::default() },
+            ..ImageConfig::scratch(&Platform::native())
+        };
+        config.config.env = vec!["PATH=/usr/local/bin:/bin".to_owned()];
+        let config = put(&to_canonical_json(&config).unwrap(), MediaType::OCI_CONFIG);
+        let manifest = put(&to_canonical_json(&Manifest::oci(config, vec![layer])).unwrap(), MediaType::OCI_MANIFEST);
+        fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        fs::write(directory.join("index.json"), to_canonical_json(&Index::oci(vec![manifest])).unwrap()).unwrap();
+        format!("{name}=oci-layout://{}", directory.display())
+    }
+}
+
+/// A root file system around busybox: the applets, a few accounts, and room to work in. None, loudly, where the machine
+/// has no static busybox.
+pub(crate) fn busybox() -> Option<Content> {
+    let Ok(program) = fs::read(BUSYBOX) else {
+        eprintln!("SKIP: no {BUSYBOX}; install it (Debian, Ubuntu: apt-get install busybox-static)");
+        return None;
+    };
+    let listed = std::process::Command::new(BUSYBOX).arg("--list").output().unwrap();
+    let mut content = Content::new()
+        .dir("bin", 0o755)
+        .file("bin/busybox", 0o755, &program)
+        .dir("etc", 0o755)
+        .file("etc/passwd", 0o644, b"root:x:0:0::/root:/bin/sh\nbuilder:x:1234:1235::/home:/bin/sh\n")
+        .file("etc/group", 0o644, b"root:x:0:\nbuilders:x:1235:\n")
+        .dir("home", 0o755)
+        .dir("root", 0o700)
+        .dir("tmp", 0o1777);
+    for applet in String::from_utf8(listed.stdout).unwrap().lines().filter(|name| *name != "busybox") {
+        content = content.link(&format!("bin/{applet}"), "busybox");
+    }
+    Some(content)
+}
+
+/// The busybox base in `directory`, as an argument for `--build-context`.
+pub(crate) fn busybox_layout(directory: &Path) -> Option<String> {
+    let path: PathBuf = directory.join("busybox-layout");
+    Some(busybox()?.layout("busybox", &path))
+}

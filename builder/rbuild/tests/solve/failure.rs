@@ -1,0 +1,158 @@
+//! Failures: the first one counts, siblings stop, nothing half-done stays, and a stop that is asked for comes at once.
+
+use crate::common::context;
+use crate::world::{World, Writes, shell};
+use rbuild::error::Error;
+use rbuild_oci::Cancel;
+use rbuild_records::testing::FailingBackend;
+use rbuild_records::{CacheBackend, CacheKey, Record};
+use rbuild_runner::Exit;
+use rbuild_runner::testing::Scripted;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const NONE: Vec<PathBuf> = Vec::new();
+
+/// A program that waits until it is asked to stop.
+fn waits(
+    cancel: &Cancel,
+) -> impl Fn(&rbuild_runner::Container, &std::path::Path, &mut dyn rbuild_runner::Output) -> std::io::Result<Exit> + use<>
+{
+    let cancel = cancel.clone();
+    move |_, _, _| {
+        let began = Instant::now();
+        while !cancel.is_canceled() {
+            assert!(began.elapsed() < Duration::from_secs(20), "nobody stopped it");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Exit::Code(0))
+    }
+}
+
+#[test]
+fn the_first_failure_stops_its_siblings_and_is_what_is_told() {
+    let dockerfile = "FROM scratch AS a\nRUN wait\nFROM scratch AS b\nRUN boom\nRUN after\nFROM scratch\n\
+                      COPY --from=a /x /a\nCOPY --from=b /x /b\n";
+    let context = context(&[("Dockerfile", dockerfile)]);
+    let world = World::new();
+    let executor = Scripted::new().on(&shell("wait"), waits(&world.cancel)).fails("boom").writes("after", "x", "x");
+    let (error, told) = world.attempt(&context, &executor, &[]).unwrap_err();
+    let Error::At { step, span, source } = &error else { panic!("{error:?}") };
+    assert!(step.ends_with("RUN boom"), "{step}");
+    assert_eq!(&dockerfile[span.start as usize..span.end as usize], "RUN boom");
+    let Error::Command { code: 7, tail, .. } = &**source else { panic!("{source:?}") };
+    assert_eq!(tail, &["it went wrong"]);
+    assert!(!told.started.contains(&"RUN after".to_owned()));
+    assert_eq!((world.leftovers(), world.blob_count()), (NONE, 0));
+}
+
+#[test]
+fn what_was_done_before_a_failure_is_kept() {
+    let context = context(&[("Dockerfile", "FROM scratch\nRUN make\nRUN boom\n")]);
+    let mut world = World::new();
+    world.attempt(&context, &Scripted::new().writes("make", "made", "m").fails("boom"), &["-t", "x"]).unwrap_err();
+    assert!(world.store.refs().list().unwrap().is_empty(), "a failed build sets no tag");
+    world.cancel = Cancel::new();
+    let mended = Scripted::new().writes("boom", "boom", "b");
+    let report = world.build(&context, &mended, &["-t", "x"]);
+    assert_eq!((report.told.cached, report.told.started), (vec!["RUN make".to_owned()], vec!["RUN boom".to_owned()]));
+}
+
+#[test]
+fn a_program_that_stops_on_request_ends_the_build_as_stopped() {
+    let context = context(&[("Dockerfile", "FROM scratch\nRUN wait\n")]);
+    let world = World::new();
+    let executor = Scripted::new().on(&shell("wait"), waits(&world.cancel));
+    let cancel = world.cancel.clone();
+    let (error, took) = std::thread::scope(|scope| {
+        let stop = scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = Instant::now();
+            cancel.cancel();
+            now
+        });
+        let (error, _) = world.attempt(&context, &executor, &[]).unwrap_err();
+        (error, stop.join().unwrap().elapsed())
+    });
+    assert!(error.is_canceled(), "{error:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!((world.leftovers(), world.blob_count()), (NONE, 0));
+}
+
+/// A build that reads, hashes, packs, unpacks and compares gigabytes that take no room, stopped at many moments: whatever
+/// it was doing, it ends within a second and leaves nothing half-done.
+#[test]
+fn every_phase_ends_within_a_second() {
+    const SIZE: u64 = 3 << 30;
+    let context = context(&[("Dockerfile", "FROM scratch\nCOPY . /\nRUN big\n"), ("small/file", "x")]);
+    for number in 0..20_000 {
+        fs::write(context.path().join(format!("small/{number}")), "").unwrap();
+    }
+    fs::File::create(context.path().join("big")).unwrap().set_len(SIZE).unwrap();
+    let program = |_: &_, root: &std::path::Path, _: &mut dyn rbuild_runner::Output| {
+        fs::File::create(root.join("bigger"))?.set_len(SIZE)?;
+        Ok(Exit::Code(0))
+    };
+    let mut slowest = Duration::ZERO;
+    for delay in [1, 5, 20, 50, 100, 200, 400, 800, 1500, 2500, 4000, 6000, 8000] {
+        let world = World::new();
+        let executor = Scripted::new().on(&shell("big"), program);
+        let cancel = world.cancel.clone();
+        let (result, took, told) = std::thread::scope(|scope| {
+            let stop = scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(delay));
+                let now = Instant::now();
+                cancel.cancel();
+                now
+            });
+            let result = world.attempt(&context, &executor, &[]);
+            let ended = Instant::now();
+            let stopped = stop.join().unwrap();
+            let told = result.as_ref().map_or_else(|(_, told)| told.clone(), |report| report.told.clone());
+            (result.map_err(|(error, _)| error), ended.saturating_duration_since(stopped), told)
+        });
+        println!("stopped after {delay} ms: {took:?}, {told:?}");
+        match result {
+            Err(error) => assert!(error.is_canceled(), "{error:?}"),
+            Ok(_) => println!("it was done by then"),
+        }
+        assert!(took < Duration::from_secs(1), "after {delay} ms it took {took:?}");
+        assert_eq!(world.leftovers(), NONE);
+        slowest = slowest.max(took);
+    }
+    println!("slowest: {slowest:?}");
+}
+
+#[test]
+fn records_that_cannot_be_kept_are_a_clear_error() {
+    let context = context(&[("Dockerfile", "FROM scratch\nRUN make\n")]);
+    let (mut world, executor) = (World::new(), Scripted::new().writes("make", "made", "m"));
+    let mut failing = |cache: &dyn CacheBackend| {
+        world.cancel = Cancel::new();
+        let (error, _) = world.attempt_with(context.path(), &executor, &[], cache).unwrap_err();
+        rbuild::report::with_source(&error, &crate::world::request(context.path(), &[]).dockerfile)
+    };
+    let text = failing(&FailingBackend);
+    assert!(text.contains("RUN make") && text.contains("failing") && text.contains("read"), "{text}");
+    let text = failing(&ReadOnly);
+    assert!(text.contains("RUN make") && text.contains("write"), "{text}");
+    assert_eq!(world.leftovers(), NONE);
+}
+
+/// Has nothing and takes nothing.
+struct ReadOnly;
+
+impl CacheBackend for ReadOnly {
+    fn name(&self) -> &'static str {
+        "read-only"
+    }
+
+    fn get(&self, _: &CacheKey) -> rbuild_records::Result<Option<Record>> {
+        Ok(None)
+    }
+
+    fn put(&self, record: &Record) -> rbuild_records::Result<()> {
+        FailingBackend.put(record)
+    }
+}

@@ -1,0 +1,15 @@
+//! The solver inside one process: a real store, the copy driver, programs that are closures, a clock that stands still.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cutoff;
+mod damage;
+mod editing;
+mod failure;
+mod hits;
+mod order;
+mod proofs;
+mod world;
