@@ -12,6 +12,8 @@ mod source;
 mod trees;
 mod workdir;
 
+pub(super) use run::PROXIES;
+
 use super::Work;
 use super::command::{Command, Site};
 use super::heads::Head;
@@ -114,7 +116,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
             let near = dockerfile_parser::did_you_mean(name, self.state.variables.names());
             let hint = near.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
             let message = format!("variable ${name} is not defined here{hint}");
-            self.work.warnings.insert(Warning { span, rule: "UndefinedVar", message });
+            self.work.warnings.insert(Warning { span: Some(span), rule: "UndefinedVar", message });
         }
     }
 

@@ -113,6 +113,6 @@ impl Stage<'_, '_, '_> {
         }
         let message = format!("the image {name} was asked for {wanted} and is for {found}");
         let span = head.section.from.image.span;
-        self.work.warnings.insert(Warning { span, rule: "InvalidBaseImagePlatform", message });
+        self.work.warnings.insert(Warning { span: Some(span), rule: "InvalidBaseImagePlatform", message });
     }
 }
