@@ -82,11 +82,23 @@ fn signals_are_handed_on(world: &World) {
 
 fn signals_end_what_minds_none(world: &World) {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::USR1, 138)] {
-        let running = world.start(&["--rm", "box", "sh", "-c", "echo up; exec sleep 300"]);
+        let running = world.start(&["--rm", "--name", "deaf", "box", "sh", "-c", "echo up; exec sleep 300"]);
+        until_it_is(world, "deaf", "sleep");
         running.signal(signal);
         assert_eq!(running.end().0, code, "{signal:?}");
     }
     assert!(world.containers().is_empty());
+}
+
+/// Waits for a shell, which catches INT, to have become another program.
+fn until_it_is(world: &World, name: &str, program: &str) {
+    let Status::Running(pid) = world.named(name).state.status() else { panic!("it runs") };
+    let comm = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let start = Instant::now();
+    while comm().trim_end() != program {
+        assert!(start.elapsed() < Duration::from_secs(5), "it is {}", comm());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn three_times(world: &World) {
