@@ -3,7 +3,7 @@
 use crate::driver::Drivers;
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
-use rbuild_records::{CacheBackend, LocalBackend};
+use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend};
 use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
 use std::path::PathBuf;
@@ -56,6 +56,13 @@ pub trait Written: Send + Sync {
 impl Written for LocalBackend {
     fn take_written(&self) -> Vec<PathBuf> {
         Self::take_written(self)
+    }
+}
+
+/// Records that are in memory rest on no file.
+impl Written for MemoryBackend {
+    fn take_written(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 }
 

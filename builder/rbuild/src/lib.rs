@@ -11,6 +11,7 @@ pub mod error;
 mod etc;
 pub mod events;
 pub mod export;
+pub mod git;
 pub mod image;
 pub mod import;
 pub mod render;

@@ -191,7 +191,6 @@ pub struct History {
     pub empty_layer: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
 const fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -4,6 +4,7 @@ use crate::key::{CacheKey, Recipe};
 use rbuild_oci::{ChainId, Digest, Timestamp};
 use rbuild_store::layer::LayerRef;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The result of a step, found by the key of its recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub enum Output {
     Pinned {
         /// The digest of what was found.
         digest: Digest,
+        /// What else was said of it, by name: sizes, times, and how to ask whether the answer still holds.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        details: BTreeMap<String, String>,
     },
 }
 

@@ -4,7 +4,7 @@
 //!
 //! A [`Client`] belongs to one build: it is made with the build's [`rbuild_oci::Cancel`], and all its connections are
 //! shut down when that is raised. Start with [`Client::resolve`], then [`Client::manifest`], [`select`] and
-//! [`Client::blob`].
+//! [`Client::blob`]. [`Web`] reaches what is no registry in the same way.
 
 mod agents;
 mod auth;
@@ -27,6 +27,7 @@ pub mod testing;
 mod transfer;
 mod url;
 mod wait;
+mod web;
 
 pub use client::Client;
 pub use config::{Config, Timeouts};
@@ -36,3 +37,4 @@ pub use proxy::Proxies;
 pub use push::{Open, Pushed};
 pub use resolve::{MANIFEST_LIMIT, select};
 pub use retry::Schedule;
+pub use web::{Address, Answer, Get, Web};

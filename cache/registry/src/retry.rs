@@ -71,7 +71,7 @@ pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110, IMF-fixdate).
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [_, day, month, year, clock, "GMT"] = words[..] else { return None };

@@ -71,12 +71,12 @@ pub fn text(args: &HistoryArgs, store: &Store, now: Timestamp) -> Result<String>
 
 const fn columns(human: bool) -> [Column; 6] {
     [
-        Column { field: "ID", heading: "IMAGE" },
-        Column { field: "CreatedSince", heading: if human { "CREATED" } else { "CREATED AT" } },
+        Column { field: "Comment", heading: "COMMENT" },
         Column { field: "CreatedAt", heading: "CREATED AT" },
         Column { field: "CreatedBy", heading: "CREATED BY" },
+        Column { field: "CreatedSince", heading: if human { "CREATED" } else { "CREATED AT" } },
+        Column { field: "ID", heading: "IMAGE" },
         Column { field: "Size", heading: "SIZE" },
-        Column { field: "Comment", heading: "COMMENT" },
     ]
 }
 

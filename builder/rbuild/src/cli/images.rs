@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::image::{self, Level, Listed, Sharing, Sizes, Stacked, StoredImage};
 use crate::render::{Column, Listing, Tree, align, human};
 use clap::Args;
-use rbuild_oci::{Reference, Timestamp};
+use rbuild_oci::{ImageId, Platform, Reference, Timestamp};
 use rbuild_store::Store;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 /// List images
@@ -62,6 +62,7 @@ pub fn text(args: &ImagesArgs, store: &Store, now: Timestamp) -> Result<String> 
         let intermediate = intermediate(store, &listed)?;
         listed.extend(intermediate.into_iter().filter_map(|listed| filters.keep(listed)));
     }
+    one_row_a_tag(&mut listed);
     if args.quiet {
         let ids = listed.iter().map(|listed| human::id(&listed.image.id.0, args.no_trunc) + "\n");
         return Ok(ids.collect());
@@ -124,6 +125,25 @@ fn fields(args: &ImagesArgs, listed: &Listed, now: Timestamp, sizes: (&Sizes<'_>
     listed.tags.iter().map(named).collect()
 }
 
+/// A tag of several platforms stands for this machine's image, else for the first: the others lose it, and their row.
+fn one_row_a_tag(listed: &mut Vec<Listed>) {
+    let native = Platform::native();
+    let mut shown: BTreeMap<String, ImageId> = BTreeMap::new();
+    for Listed { image, tags } in listed.iter() {
+        for tag in tags {
+            let place = shown.entry(tag.reference.clone()).or_insert(image.id);
+            if image.config.platform().serves(&native) {
+                *place = image.id;
+            }
+        }
+    }
+    listed.retain_mut(|Listed { image, tags }| {
+        let nameless = tags.is_empty();
+        tags.retain(|tag| shown.get(&tag.reference) == Some(&image.id));
+        nameless || !tags.is_empty()
+    });
+}
+
 /// The images that end at earlier lines of these images' histories, without those that are listed already.
 fn intermediate(store: &Store, listed: &[Listed]) -> Result<Vec<Listed>> {
     let mut seen: BTreeSet<_> = listed.iter().map(|listed| listed.image.id).collect();
@@ -143,7 +163,10 @@ fn intermediate(store: &Store, listed: &[Listed]) -> Result<Vec<Listed>> {
 fn tree(args: &ImagesArgs, store: &Store, listed: &[Listed], sizes: (&Sizes<'_>, &Sharing)) -> Result<String> {
     let stacked = |listed: &Listed| -> Result<Stacked> {
         let names: Vec<String> = listed.tags.iter().map(|tag| familiar(&tag.reference)).collect();
-        let name = if names.is_empty() { "<untagged>".to_owned() } else { names.join(", ") };
+        let mut name = if names.is_empty() { "<untagged>".to_owned() } else { names.join(", ") };
+        if listed.image.target.media_type.is_index() {
+            name.extend([" (", &listed.image.config.platform().to_string(), ")"]);
+        }
         let share = sizes.1.share(&listed.image, sizes.0)?;
         let numbers = [sizes.0.image(&listed.image)?, share.shared, share.unique].map(human::size).join("\t");
         let label = format!("{name}\t{}\t{numbers}", human::id(&listed.image.id.0, args.no_trunc));

@@ -54,7 +54,7 @@ pub fn import(args: &ImportArgs, store: &Store, cancel: &Cancel, now: Timestamp)
     let platform = args.platform.as_deref().map_or_else(|| Ok(Platform::native()), str::parse)?;
     let config = changed(&args.changes, &platform)?;
     let layer = layer(args, store, cancel)?;
-    let comment = args.message.clone().unwrap_or_else(|| format!("Imported from {}", args.file));
+    let comment = args.message.clone().unwrap_or_else(|| "Imported from -".to_owned());
     let config = ImageConfig {
         created: Some(now),
         config,

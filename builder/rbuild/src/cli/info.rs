@@ -2,6 +2,7 @@
 
 use super::globals::{Globals, Standing};
 use super::out::{format_error, print};
+use crate::container::{Containers, Entry, Status};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::image;
@@ -53,12 +54,14 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
     let drivers = globals.drivers(store, standing);
     let chosen = drivers.chosen()?;
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
-    let containers = image::users(store)?.len();
+    let containers = Containers::new(store).all()?;
+    let is_running = |entry: &&Entry| matches!(entry.state.status(), Status::Running(_));
+    let running = containers.iter().filter(is_running).count();
     Ok(json!({
-        "Containers": containers,
-        "ContainersRunning": 0,
+        "Containers": containers.len(),
+        "ContainersRunning": running,
         "ContainersPaused": 0,
-        "ContainersStopped": containers,
+        "ContainersStopped": containers.len() - running,
         "Images": image::list(store)?.len(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,

@@ -39,9 +39,9 @@ pub fn run(args: &LoadArgs, globals: &Globals) -> Result<ExitCode> {
 pub fn load(args: &LoadArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> Result<String> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
     let images = source::offers(files(args, store, cancel)?, platform.as_ref())?;
-    let wanted = platform.map_or_else(String::new, |platform| format!(" for {platform}"));
     if images.is_empty() {
-        return Err(Error::NotFound { path: format!("an image{wanted}"), place: place(args), hint: None });
+        let path = platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}"));
+        return Err(Error::NotFound { path, place: place(args), hint: None });
     }
     let mut text = String::new();
     for offered in images {

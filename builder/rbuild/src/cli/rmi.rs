@@ -2,12 +2,15 @@
 
 use super::globals::{Globals, Standing};
 use super::out::{familiar, print};
+use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::image::{self, Listed, Reach, StoredImage, User};
+use crate::image::{self, Listed, Reach, StoredImage};
+use crate::report;
 use clap::Args;
-use rbuild_oci::{DiffId, Reference};
-use rbuild_store::Store;
+use rbuild_oci::{DiffId, ImageId, Reference};
+use rbuild_store::{Store, Tag};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Remove images
@@ -28,14 +31,17 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let mut failed = None;
+    let mut code = ExitCode::SUCCESS;
     for name in &args.names {
         match remove(&store, name, args.force) {
             Ok(text) => print(&text)?,
-            Err(error) => failed = failed.or(Some(error)),
+            Err(error) => {
+                eprint!("{}", report::plain(&error));
+                code = report::exit_code(&error);
+            }
         }
     }
-    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+    Ok(code)
 }
 
 /// Removes one image or one of its names, and says what went.
@@ -43,37 +49,47 @@ pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
     let image = image::find(store, name, None)?;
     let all = image::list(store)?;
     let listed = all.iter().find(|listed| listed.image.id == image.id);
-    let names: Vec<Reference> = match (named(store, name)?, listed) {
-        (Some(reference), _) => vec![reference],
+    let tags: Vec<Tag> = match (named(store, name)?, listed) {
+        (Some(tag), _) => vec![tag],
         (None, Some(listed)) => of_id(name, listed, force)?,
         (None, None) => return Err(line_of_another(store, &all, &image)?),
     };
-    let last = listed.is_none_or(|listed| listed.tags.len() <= names.len());
-    let users = image::users(store)?;
-    if let Some(user) = users.iter().find(|user| last && !force && user.image.id == image.id) {
-        let reason =
-            format!("container {} ({}) uses it: remove that first", user.name, &user.id[..12.min(user.id.len())]);
-        return Err(refused(name, reason));
+    let nameless = |listed: &&Listed| {
+        let had_none = listed.tags.is_empty() && listed.image.id != image.id;
+        !had_none && listed.tags.iter().all(|tag| tags.contains(tag))
+    };
+    let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
+    let containers = Containers::new(store).all()?;
+    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
+        return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
     let mut text = String::new();
-    for reference in &names {
-        store.refs().remove(reference)?;
-        text.extend(["Untagged: ", &reference.familiar(), "\n"]);
+    for tag in &tags {
+        store.refs().remove(&tag.reference.parse()?)?;
+        text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
     }
-    if last {
-        text.push_str(&free(store, &image, &users)?);
-    }
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers)?);
     Ok(text)
 }
 
-/// The tag that is called so.
-fn named(store: &Store, name: &str) -> Result<Option<Reference>> {
-    let Ok(reference) = name.parse::<Reference>() else { return Ok(None) };
-    Ok(store.refs().get(&reference)?.map(|_| reference))
+/// What was taken away.
+struct Removal<'a> {
+    tags: &'a [Tag],
+    /// The images that have no name left: those for each platform, where a tag was of an index.
+    orphans: &'a [&'a StoredImage],
 }
 
-/// All names of an image that is given by its id.
-fn of_id(name: &str, listed: &Listed, force: bool) -> Result<Vec<Reference>> {
+/// The tag that is called so.
+fn named(store: &Store, name: &str) -> Result<Option<Tag>> {
+    match name.parse::<Reference>() {
+        Ok(reference) => Ok(store.refs().get(&reference)?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// All tags of an image that is given by its id.
+fn of_id(name: &str, listed: &Listed, force: bool) -> Result<Vec<Tag>> {
     if listed.tags.len() > 1 && !force {
         let names: Vec<String> = listed.tags.iter().map(|tag| familiar(&tag.reference)).collect();
         return Err(refused(
@@ -81,7 +97,7 @@ fn of_id(name: &str, listed: &Listed, force: bool) -> Result<Vec<Reference>> {
             format!("it has several names ({}): remove those, or use --force", names.join(", ")),
         ));
     }
-    listed.tags.iter().map(|tag| Ok(tag.reference.parse()?)).collect()
+    Ok(listed.tags.clone())
 }
 
 /// The error for an image that is only a line of others' histories.
@@ -101,30 +117,48 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
     Ok(refused(&image.id.0.short(), reason))
 }
 
-/// Frees what only this image needed, unless somebody is at work on the store.
-fn free(store: &Store, image: &StoredImage, users: &[User]) -> Result<String> {
+/// Frees what only this needed, unless somebody is at work on the store.
+fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<String> {
+    let Removal { tags, orphans } = removal;
     let Some(sweep) = store.sweep()? else {
-        return Ok(
-            "Kept: another rbuild is at work, so nothing is freed now; remove the image again by its id later\n"
-                .to_owned(),
-        );
+        let note = "Kept: another rbuild is at work, so nothing is freed now; remove the image by its id later\n";
+        return Ok(if orphans.is_empty() { String::new() } else { note.to_owned() });
     };
     let mut gone = Reach::default();
-    gone.add_target(store, &image.target)?;
-    gone.add_image(store, &image.id)?;
+    let targets = tags.iter().map(|tag| &tag.descriptor);
+    for target in targets.chain(orphans.iter().map(|orphan| &orphan.target)) {
+        gone.add_target(store, target)?;
+    }
+    for orphan in *orphans {
+        gone.add_image(store, &orphan.id)?;
+    }
+    let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
+    let freed = store.remove(&gone.without(&needed(store, &ids, containers)?), &sweep)?;
+    let ids = orphans.iter().map(|orphan| orphan.id.0);
+    let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
+    let (mut text, mut said) = (String::new(), BTreeSet::new());
+    for digest in ids.chain(layers.map(|DiffId(digest)| *digest)) {
+        if freed.blobs.contains(&digest) && said.insert(digest) {
+            text.extend(["Deleted: ", &digest.to_string(), "\n"]);
+        }
+    }
+    Ok(text)
+}
+
+/// What all images but some, and all containers, need.
+fn needed(store: &Store, except: &BTreeSet<ImageId>, containers: &[Entry]) -> Result<Reach> {
     let mut needed = Reach::default();
-    for listed in image::list(store)?.iter().filter(|listed| listed.image.id != image.id) {
-        needed.add_target(store, &listed.image.target)?;
+    for listed in image::list(store)?.iter().filter(|listed| !except.contains(&listed.image.id)) {
+        for target in listed.tags.iter().map(|tag| &tag.descriptor) {
+            needed.add_target(store, target)?;
+        }
         needed.add_image(store, &listed.image.id)?;
     }
-    for user in users {
-        needed.add_image(store, &user.image.id)?;
-        needed.add_layers(&user.image.layers);
+    for image in containers.iter().map(|entry| &entry.config.image) {
+        needed.add_image(store, &image.id)?;
+        needed.add_layers(&image.layers);
     }
-    let freed = store.remove(&gone.without(&needed), &sweep)?;
-    let layers = image.config.rootfs.diff_ids.iter().rev().map(|DiffId(digest)| digest);
-    let went = [&image.id.0].into_iter().chain(layers).filter(|digest| freed.blobs.contains(digest));
-    Ok(went.map(|digest| format!("Deleted: {digest}\n")).collect::<Vec<_>>().concat())
+    Ok(needed)
 }
 
 fn refused(name: &str, reason: String) -> Error {

@@ -3,9 +3,9 @@
 use super::globals::{Globals, Standing};
 use super::inspect;
 use super::out::{format_error, print};
+use crate::container::Containers;
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::image;
 use crate::render::{Column, Listing};
 use clap::{Args, Subcommand};
 use rbuild_oci::Timestamp;
@@ -130,14 +130,14 @@ pub fn create(args: &CreateArgs, store: &Store, now: Timestamp) -> Result<String
 
 /// The volumes as text.
 pub fn list(args: &LsArgs, store: &Store) -> Result<String> {
-    let users = image::users(store)?;
+    let containers = Containers::new(store).all()?;
     let mut volumes = store.volumes().list()?;
     for text in &args.filters {
         let wrong = || Error::Usage(format!("--filter {text:?}: known are dangling=BOOL, driver=, label= and name="));
         let (key, wanted) = text.split_once('=').ok_or_else(wrong)?;
         match (key, wanted) {
             ("dangling", "true" | "1" | "false" | "0") => volumes.retain(|volume| {
-                let used = users.iter().any(|user| user.mounts_volume(&volume.name));
+                let used = containers.iter().any(|entry| entry.config.uses_volume(&volume.name));
                 used != matches!(wanted, "true" | "1")
             }),
             ("driver", _) => volumes.retain(|volume| volume.driver == wanted),
@@ -162,8 +162,8 @@ pub fn value(store: &Store, name: &str) -> Result<Value> {
 
 /// Removes a volume that no container mounts and gives the line that says so.
 pub fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<String> {
-    if let Some(user) = image::users(store)?.iter().find(|user| user.mounts_volume(name)) {
-        let reason = format!("container {} mounts it: remove that first", user.name);
+    if let Some(user) = Containers::new(store).with_volume(name)?.first() {
+        let reason = format!("container {} mounts it: remove that first", user.short());
         return Err(Error::Store(rbuild_store::Error::Refused { what: "volume", subject: name.to_owned(), reason }));
     }
     if !store.volumes().remove(name)? && !args.force {

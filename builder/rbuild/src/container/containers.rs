@@ -71,6 +71,12 @@ impl<'a> Containers<'a> {
         }
     }
 
+    /// All of them, by id.
+    pub fn all(&self) -> Result<Vec<Entry>> {
+        let entries = self.ids()?.into_iter().map(|id| self.read(&id));
+        Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     /// The containers that mount a volume: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();

@@ -12,7 +12,8 @@ pub fn layer(tarball: impl Read + Send, name: &str, store: &Store, cancel: &Canc
     let (_, plain) = decompress(tarball)?;
     let file = store.tmp_file()?;
     let mut copy = Copied { source: plain, copy: BufWriter::with_capacity(1 << 20, file.file()) };
-    let (index, diff_id, size) = index_tar(&mut copy, Limits::default(), cancel)?;
+    let read = index_tar(&mut copy, Limits::default(), cancel);
+    let (index, diff_id, size) = read.map_err(|error| unreadable(name, error))?;
     copy.copy.flush().map_err(Error::io("write", file.path().display()))?;
     drop(copy);
     if index.entries().len() <= 1 {
@@ -20,6 +21,17 @@ pub fn layer(tarball: impl Read + Send, name: &str, store: &Store, cancel: &Canc
     }
     store.layers().adopt(file, &diff_id, &index)?;
     Ok(LayerRef::stored(diff_id, size))
+}
+
+/// The error with the name of the tarball.
+fn unreadable(name: &str, error: rbuild_store::Error) -> Error {
+    use rbuild_store::Error as Cause;
+    match error {
+        Cause::Corrupt { .. } | Cause::Refused { .. } => {
+            Cause::Corrupt { what: "tarball", subject: name.to_owned(), reason: error.to_string() }.into()
+        }
+        other => other.into(),
+    }
 }
 
 /// Writes down what is read.

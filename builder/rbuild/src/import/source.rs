@@ -7,7 +7,7 @@ use super::files::Files;
 use super::found::Found;
 use super::keep::Kept;
 use super::layout::{Layout, name};
-use super::platform::is_attestation;
+use super::platform::{is_attestation, list};
 use crate::error::{Error, Result};
 use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
 use rbuild_store::Store;
@@ -64,10 +64,9 @@ pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel
 pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
     let place = files.place();
     if files.has("index.json")? {
-        return match Layout::open(files)? {
-            Some(layout) => of_layout(&layout, platform),
-            None => Err(nothing(&place)),
-        };
+        let layout = Layout::open(files)?.ok_or_else(|| nothing(&place))?;
+        let offered = of_layout(&layout, platform)?;
+        return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
     }
     let saved = archive::images(files)?.ok_or_else(|| nothing(&place))?;
     let offered = |saved: archive::Saved| -> Result<Offered> {
@@ -78,6 +77,13 @@ pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>>
         platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)))
     };
     saved.into_iter().filter(wanted).map(offered).collect()
+}
+
+fn none_of(layout: &Layout, platform: Option<&Platform>) -> Result<Error> {
+    let entries: Vec<Descriptor> = layout.entries().cloned().collect();
+    let path = platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}"));
+    let place = format!("{}, which has {}", layout.blobs().place(), list(&layout.offers(&entries)?));
+    Ok(Error::NotFound { path, place, hint: None })
 }
 
 fn nothing(place: &str) -> Error {

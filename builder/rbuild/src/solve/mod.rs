@@ -62,10 +62,13 @@ impl Value {
     }
 }
 
+/// Opens a context by its name; none is the main one.
+pub type OpenContext<'a> = dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync + 'a;
+
 /// What a build is given besides its graph.
 pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
-    pub context: &'a (dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync),
+    pub context: &'a OpenContext<'a>,
     /// Gets the layers of an image here.
     pub image: &'a (dyn Fn(&rbuild_graph::ImageOp) -> Result<Stack> + Sync),
     /// Reads a secret by its id; none where it was not given.
@@ -153,7 +156,8 @@ fn dispatch(work: &Work<'_>, parent: &Stack, inputs: &[&Value]) -> Result<(Value
     match &work.vertex.op {
         Op::Image(image) => op::image::solve(work, image),
         Op::Context(context) => op::context::solve(work, context),
-        Op::Fetch(_) | Op::Git(_) => Err(Error::Step("in progress on another branch".into())),
+        Op::Fetch(fetch) => op::fetch::solve(work, fetch),
+        Op::Git(git) => op::git::solve(work, git),
         Op::Copy(copy) => op::copy::solve(work, copy, parent, inputs),
         Op::Run(run) => op::run::solve(work, run, parent, inputs),
         Op::Mkdir(mkdir) => op::mkdir::solve(work, mkdir, parent),

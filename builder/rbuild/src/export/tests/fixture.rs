@@ -87,6 +87,7 @@ impl World {
             events: &self.events,
             cancel: &self.cancel,
             clock: &self.clock,
+            written: &self.cache,
             wrote: &self.wrote,
             place: Place::Inside,
             ids: &IdMap::Root,

@@ -2,6 +2,8 @@
 
 pub mod context;
 pub mod copy;
+pub mod fetch;
+pub mod git;
 pub mod image;
 pub mod merge;
 pub mod mkdir;
