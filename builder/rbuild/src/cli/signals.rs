@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use rbuild_runner::Process;
 use rustix::process::Signal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -23,7 +23,7 @@ impl Drop for Watch {
 /// Raises `cancel` at the first INT, TERM or HUP; a second one ends the process at once.
 pub(crate) fn cancel_on_signal(cancel: &Cancel) -> Result<Watch> {
     let cancel = cancel.clone();
-    watch(move |signal| {
+    watch(&[SIGINT, SIGTERM, SIGHUP], move |signal| {
         if cancel.is_canceled() {
             std::process::exit(128 + signal);
         }
@@ -31,9 +31,11 @@ pub(crate) fn cancel_on_signal(cancel: &Cancel) -> Result<Watch> {
     })
 }
 
-/// Hands INT, TERM and HUP on. A terminal sends them to the whole process group by itself; twice does no harm there.
+/// Hands on what may be meant for the work. A terminal sends its own to the whole process group by itself; twice does
+/// no harm there.
 pub(crate) fn forward(process: Process) -> Result<Watch> {
-    watch(move |signal| {
+    let all = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM];
+    watch(&all, move |signal| {
         if let Some(signal) = Signal::from_named_raw(signal) {
             // The process may be gone already.
             drop(process.signal(signal));
@@ -41,8 +43,8 @@ pub(crate) fn forward(process: Process) -> Result<Watch> {
     })
 }
 
-fn watch(mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::io("watch", "signals"))?;
+fn watch(wanted: &[i32], mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
+    let mut signals = Signals::new(wanted).map_err(Error::io("watch", "signals"))?;
     let handle = signals.handle();
     std::thread::spawn(move || {
         for signal in signals.forever() {
