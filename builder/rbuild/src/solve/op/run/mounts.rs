@@ -14,6 +14,8 @@ use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootf
 use rbuild_store::Bucket;
 use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
 
 /// The mounts of one process, and what they need to exist.
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ impl Surroundings {
             (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
             (Rootfs::Overlay(Overlay { lowers, .. }), Some(name)) => {
                 let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
-                Source::Path(top.join(name))
+                Source::Path(if bind.writable { private(&top.join(name), &draft)? } else { top.join(name) })
             }
             (Rootfs::Bind(path), None) => Source::Path(path),
             (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
@@ -128,6 +130,16 @@ impl Surroundings {
 
 fn missing(what: &str, id: &str) -> Error {
     Error::Step(format!("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…"))
+}
+
+/// A copy of a file in the draft, which may be written to: the file itself is the snapshot's.
+fn private(file: &Path, draft: &Draft) -> Result<PathBuf> {
+    let copy = draft.written().join("file");
+    let owner = std::fs::metadata(file).map_err(Error::io("stat", file.display()))?;
+    std::fs::copy(file, &copy).map_err(Error::io("copy", file.display()))?;
+    chown(&copy, Some(owner.uid()), Some(owner.gid())).map_err(Error::io("change the owner of", copy.display()))?;
+    std::fs::set_permissions(&copy, owner.permissions()).map_err(Error::io("change the mode of", copy.display()))?;
+    Ok(copy)
 }
 
 /// A place that shows `source` of an input, and the name of the file in it where it is a single file.
