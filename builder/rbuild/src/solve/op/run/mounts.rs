@@ -2,6 +2,7 @@
 //! what to mount, and holds what must last as long as the process.
 
 use super::cache_dir::{self, CacheDir};
+use super::key::Shown;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
@@ -10,7 +11,7 @@ use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
 use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
-use rbuild_store::layer::{Entry, Node, View};
+use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,11 +32,11 @@ pub(super) struct Surroundings {
 }
 
 /// Makes ready what the mounts of a RUN show.
-pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], _: &View) -> Result<Surroundings> {
+pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<Surroundings> {
     let mut surroundings = Surroundings { caches: caches(work, run, inputs)?, ..Surroundings::default() };
     for mount in &run.mounts {
         match mount {
-            Mount::Bind(bind) => surroundings.bind(work, bind, inputs)?,
+            Mount::Bind(bind) => surroundings.bind(work, bind, inputs, keyed)?,
             Mount::Cache(cache) => surroundings.cache(cache)?,
             Mount::Tmpfs(tmpfs) => surroundings.tmpfs(tmpfs),
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
@@ -46,13 +47,13 @@ pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], _: &View)
 }
 
 impl Surroundings {
-    fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value]) -> Result<()> {
+    fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value], keyed: &Shown<'_>) -> Result<()> {
         let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
         let Some(input) = bind.input else {
             self.mount(Source::Tmpfs { size: None, mode: 0o755 }, &bind.target, access);
             return Ok(());
         };
-        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source)?;
+        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
         let source = match (rootfs(&draft, Sync::Ignored), file) {
             (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
             (Rootfs::Overlay(overlay), Some(name)) => Source::Path(file_of(&overlay, &name, access)?),
@@ -161,20 +162,21 @@ fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
 }
 
 /// A place that shows `source` of an input, and the name of the file in it where it is a single file.
-fn shown(work: &Work<'_>, value: &Value, source: &str) -> Result<(Draft, Option<String>)> {
+fn shown(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Draft, Option<String>)> {
     let whole = matches!(value, Value::Files(..)) && source == "/";
-    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source)? };
+    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source, keyed)? };
     let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
     snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
     Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
 }
 
 fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {
-    pick(work, value, source).map(|(stack, _)| stack)
+    pick(work, value, source, None).map(|(stack, _)| stack)
 }
 
-/// What lies at `source` of an input as a stack of its own: the contents of a directory, or a file called `file`.
-fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<String>)> {
+/// What lies at `source` of an input as a stack of its own: the contents of a directory, or a file called `file`. It is
+/// what the step is keyed by, where it is keyed by it.
+fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Stack, Option<String>)> {
     const FILE: &str = "file";
     let stage;
     let tree: &dyn Tree = match value {
@@ -185,6 +187,10 @@ fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<S
         Value::Tree(tree) => &**tree,
     };
     let matches = select::select(tree, &Wanted { path: source, below: None, excludes: &[] })?;
+    let is_as_keyed = |keyed: &String| *keyed == select::digest(&matches).to_string();
+    if matches!(value, Value::Tree(_)) && !keyed.is_none_or(is_as_keyed) {
+        return Err(rbuild_store::Error::Changed { subject: format!("{source} in {}", tree.name()) }.into());
+    }
     let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
         return Ok((Stack::default(), None));
     };
