@@ -5,7 +5,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::export::{self, Product, exporter};
 use crate::import::Images;
-use crate::request::{BuildRequest, ContextPlace, Named};
+use crate::request::{BuildRequest, ContextPlace, Named, entitlement};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
 use dockerfile_parser::ignore::{Matcher, Patterns};
@@ -34,6 +34,7 @@ pub struct Built {
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
     let graph = plan(ctx, request, &images)?;
+    entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request)?;
     let inputs = Inputs {
         context: &|name| contexts.open(name),

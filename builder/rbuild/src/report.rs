@@ -48,6 +48,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::Graph(error) => error.hint.clone(),
         Error::NotFound { hint, .. } => hint.clone(),
         Error::Registry(error) => error.hint().map(str::to_owned),
+        Error::NotAllowed { entitlement } => {
+            Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
+        }
         Error::At { source, .. } => hint(source),
         _ => None,
     }
