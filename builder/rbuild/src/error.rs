@@ -111,10 +111,12 @@ pub enum Error {
     /// A step failed; where it stands in the Dockerfile.
     #[error("{source}")]
     At {
-        /// The step's line, as in `[builder 2/5] RUN make`.
+        /// The step's line, as in `[builder 2/5] RUN make`, or what is asked for.
         step: String,
         /// Where the instruction stands.
         span: Span,
+        /// What may help.
+        hint: Option<String>,
         /// Why.
         source: Box<Error>,
     },

@@ -176,13 +176,13 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         Ok(id)
     }
 
-    fn commit_layer(&mut self, created_by: String, vertex: VertexId) {
-        self.state.commit(&created_by, Origin::Layer(vertex), self.job.globals.epoch);
+    fn commit_layer(&mut self, created_by: &str, vertex: VertexId) {
+        self.state.commit(created_by, Origin::Layer(vertex), self.job.globals.epoch);
     }
 
     /// Adds the history of an instruction whose change of the configuration is made already.
-    fn commit_config(&mut self, created_by: String) {
-        self.state.commit(&created_by, Origin::Config, self.job.globals.epoch);
+    fn commit_config(&mut self, created_by: &str) {
+        self.state.commit(created_by, Origin::Config, self.job.globals.epoch);
     }
 
     fn refuse(&self, kind: ErrorKind) -> Error {

@@ -7,12 +7,22 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Signals are looked after until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     handle: Handle,
+    last: Arc<AtomicI32>,
+}
+
+impl Watch {
+    /// The signal that came last.
+    pub(crate) fn signal(&self) -> Option<u8> {
+        u8::try_from(self.last.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+    }
 }
 
 impl Drop for Watch {
@@ -50,13 +60,16 @@ pub(crate) fn forward(process: Process) -> Result<Watch> {
 
 fn watch(wanted: &[i32], mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
     let mut signals = Signals::new(wanted).map_err(Error::io("watch", "signals"))?;
-    let handle = signals.handle();
-    std::thread::spawn(move || {
+    let (handle, last) = (signals.handle(), Arc::new(AtomicI32::new(0)));
+    let seen = last.clone();
+    let listen = move || {
         for signal in signals.forever() {
+            seen.store(signal, Ordering::Relaxed);
             act(signal);
         }
-    });
-    Ok(Watch { handle })
+    };
+    std::thread::Builder::new().spawn(listen).map_err(Error::io("start", "a thread for signals"))?;
+    Ok(Watch { handle, last })
 }
 
 /// Makes these bytes what the next process reads as its standard input.

@@ -46,7 +46,7 @@ pub fn check(graph: &BuildGraph, allowed: &BTreeSet<Entitlement>) -> Result<()> 
     for (_, vertex) in graph.iter() {
         if let Some(entitlement) = asked(&vertex.op).filter(|entitlement| !allowed.contains(entitlement)) {
             let source = Box::new(Error::NotAllowed { entitlement });
-            return Err(Error::At { step: vertex.place.to_string(), span: vertex.place.span, source });
+            return Err(Error::At { step: vertex.place.to_string(), span: vertex.place.span, hint: None, source });
         }
     }
     Ok(())

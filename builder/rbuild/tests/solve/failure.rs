@@ -38,7 +38,7 @@ fn the_first_failure_stops_its_siblings_and_is_what_is_told() {
     let world = World::new();
     let executor = Scripted::new().on(&shell("wait"), waits(&world.cancel)).fails("boom").writes("after", "x", "x");
     let (error, told) = world.attempt(&context, &executor, &[]).unwrap_err();
-    let Error::At { step, span, source } = &error else { panic!("{error:?}") };
+    let Error::At { step, span, source, .. } = &error else { panic!("{error:?}") };
     assert!(step.ends_with("RUN boom"), "{step}");
     assert_eq!(&dockerfile[span.start as usize..span.end as usize], "RUN boom");
     let Error::Command { code: 7, tail, .. } = &**source else { panic!("{source:?}") };

@@ -55,7 +55,7 @@ impl Stage<'_, '_, '_> {
         };
         let place = self.next_step(self.shown_with_script(run, &command.instruction.original));
         let vertex = self.extend(Op::Run(op), inputs, place)?;
-        self.commit_layer(created_by, vertex);
+        self.commit_layer(&created_by, vertex);
         Ok(())
     }
 
