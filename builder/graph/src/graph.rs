@@ -148,8 +148,8 @@ pub enum Origin {
 /// Something that is not wrong but probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
-    /// Where.
-    pub span: Span,
+    /// Where; none where the request is what is odd.
+    pub span: Option<Span>,
     /// The name of the check, as in BuildKit's list where it has one.
     pub rule: &'static str,
     /// What.

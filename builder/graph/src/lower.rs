@@ -14,6 +14,7 @@ mod plan;
 mod remote;
 mod stage;
 mod state;
+mod unconsumed;
 mod variables;
 mod vertices;
 
@@ -24,6 +25,8 @@ use contexts::Contexts;
 use dockerfile_parser::Dockerfile;
 use outline::Outline;
 use std::collections::{BTreeMap, BTreeSet};
+use unconsumed::Declared;
+use variables::Variables;
 use vertices::Vertices;
 
 /// Turns a Dockerfile into what has to be done for `request`, or into questions about the images it starts from.
@@ -42,16 +45,18 @@ pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers) -> Result<
         some => some,
     };
     let mut targets = Vec::new();
-    let mut source_date_epoch = None;
+    let (mut source_date_epoch, mut automatic) = (None, Variables::default());
     for platform in platforms {
         let globals = globals::globals(&outline, request, platform)?;
         source_date_epoch = globals.epoch;
         let job = pass::Job { outline: &outline, request, contexts: &contexts, globals: &globals, platform };
         targets.extend(pass::run(&job, &mut work)?);
+        automatic = globals.variables;
     }
     if !work.questions.is_empty() {
         return Ok(Outcome::Need(work.questions.into_values().collect()));
     }
+    work.warnings.extend(work.declared.warning(&outline, request, &automatic));
     let (vertices, warnings) = (work.vertices.into_list(), work.warnings.into_iter().collect());
     Ok(Outcome::Done(Box::new(BuildGraph { vertices, targets, warnings, source_date_epoch })))
 }
@@ -62,10 +67,17 @@ struct Work<'a> {
     questions: BTreeMap<Ask, Question>,
     vertices: Vertices,
     warnings: BTreeSet<Warning>,
+    declared: Declared,
 }
 
 impl<'a> Work<'a> {
     fn new(answers: &'a Answers) -> Self {
-        Self { answers, questions: BTreeMap::new(), vertices: Vertices::default(), warnings: BTreeSet::new() }
+        Self {
+            answers,
+            questions: BTreeMap::new(),
+            vertices: Vertices::default(),
+            warnings: BTreeSet::new(),
+            declared: Declared::default(),
+        }
     }
 }

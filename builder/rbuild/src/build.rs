@@ -3,14 +3,16 @@
 use crate::assemble::{self, Image};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::export::{self, Product, exporter};
 use crate::import::Images;
-use crate::request::{BuildRequest, ContextPlace, Named};
+use crate::request::{BuildRequest, ContextPlace, Named, entitlement};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
+use crate::warnings;
 use dockerfile_parser::ignore::{Matcher, Patterns};
 use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
-use rbuild_oci::{Descriptor, Digest, Index, MediaType, Timestamp, to_canonical_json};
+use rbuild_oci::{Cancel, Descriptor, Digest, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::Client;
 use rbuild_store::{FileCache, RootDir};
@@ -33,11 +35,12 @@ pub struct Built {
 /// Builds what a request asks for.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
-    let graph = plan(ctx, request, &images)?;
+    let graph = plan(request, &images, (ctx.events, ctx.cancel))?;
+    entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request)?;
     let inputs = Inputs {
         context: &|name| contexts.open(name),
-        image: &|image| images.stack(image),
+        image: &|image, arrival| images.stack(image, arrival),
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
@@ -67,16 +70,14 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
 }
 
 /// Parses and lowers, answering the graph's questions until it has no more.
-pub fn plan(ctx: Ctx<'_>, request: &BuildRequest, images: &Images<'_>) -> Result<BuildGraph> {
+pub fn plan(request: &BuildRequest, images: &Images<'_>, (events, cancel): (&Events, &Cancel)) -> Result<BuildGraph> {
     let file = dockerfile_parser::parse(&request.dockerfile.bytes)?;
     let mut answers = Answers::new();
     loop {
-        ctx.cancel.check()?;
+        cancel.check()?;
         match lower(&file, &request.graph, &answers)? {
             Outcome::Done(graph) => {
-                for warning in &graph.warnings {
-                    ctx.events.warning(&format!("{}: {}", warning.rule, warning.message));
-                }
+                warnings::tell(events, &request.dockerfile, &file, &graph);
                 return Ok(*graph);
             }
             Outcome::Need(questions) => {
@@ -91,7 +92,11 @@ pub fn plan(ctx: Ctx<'_>, request: &BuildRequest, images: &Images<'_>) -> Result
 
 /// An error about an image, at the place that asks for it.
 fn asked(question: &rbuild_graph::Question, source: Error) -> Error {
-    Error::At { step: format!("FROM {}", question.ask), span: question.span, source: Box::new(source) }
+    if source.is_canceled() {
+        return source;
+    }
+    let hint = question.hint.clone();
+    Error::At { step: question.ask.to_string(), span: question.span, hint, source: Box::new(source) }
 }
 
 /// The image of a target. Times that no step tells are remembered by what else is in the image, so that the same build
@@ -158,7 +163,8 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
         store.history().put(&image.id, &rows)?;
         for storey in stack.storeys() {
             needed.push(store.blob_path(&storey.layer.diff_id.0));
-            needed.push(store.layer_index_path(&storey.layer.diff_id));
+            // One that was lost is made again when it is asked for.
+            needed.extend(Some(store.layer_index_path(&storey.layer.diff_id)).filter(|path| path.exists()));
         }
     }
     if built.images.len() != 1 {

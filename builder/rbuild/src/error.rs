@@ -1,6 +1,7 @@
 //! What can go wrong in the shell: every error of the crates below, and those of requests, copies and steps. Knows no
 //! terminal; `report` shows errors.
 
+use crate::request::Entitlement;
 use dockerfile_parser::Span;
 use rbuild_oci::Canceled;
 use std::io;
@@ -80,9 +81,21 @@ pub enum Error {
         /// The path in the image.
         path: String,
     },
+    /// The files that a step takes were edited while it took them, and again while it tried once more.
+    #[error("the context changed during the build: {path} is not what it was a moment ago")]
+    ContextChanged {
+        /// The file.
+        path: String,
+    },
     /// A step cannot be done as it is written.
     #[error("{0}")]
     Step(String),
+    /// A step asks for what the command line does not allow.
+    #[error("{entitlement} is not allowed")]
+    NotAllowed {
+        /// What it asks for.
+        entitlement: Entitlement,
+    },
     /// A command of a RUN ended badly.
     #[error("process {command:?} did not complete successfully: {outcome}")]
     Command {
@@ -98,10 +111,12 @@ pub enum Error {
     /// A step failed; where it stands in the Dockerfile.
     #[error("{source}")]
     At {
-        /// The step's line, as in `[builder 2/5] RUN make`.
+        /// The step's line, as in `[builder 2/5] RUN make`, or what is asked for.
         step: String,
         /// Where the instruction stands.
         span: Span,
+        /// What may help.
+        hint: Option<String>,
         /// Why.
         source: Box<Error>,
     },

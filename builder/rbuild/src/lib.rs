@@ -20,3 +20,4 @@ pub mod request;
 mod rootfs;
 pub mod solve;
 pub mod tree;
+pub mod warnings;

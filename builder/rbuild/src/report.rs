@@ -1,10 +1,15 @@
-//! Errors for people: the line of the Dockerfile with a caret under the token, the cause, the last lines of output, a
-//! hint; and the exit code. Knows no terminal's width or colour.
+//! Errors for people: the line of the Dockerfile with a caret under the token, the last lines of output, the cause, a
+//! hint; and the exit code. Credentials in URLs are masked. Knows no terminal's width or colour.
 
 use crate::error::Error;
 use crate::request::DockerfileSource;
 use dockerfile_parser::{Source, Span};
+use rbuild_graph::redact;
 use std::process::ExitCode;
+
+/// How a process ends, for `--help`.
+pub const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 a command line that makes no sense, 130 stopped by Ctrl-C";
 
 /// The error without a Dockerfile.
 pub fn plain(error: &Error) -> String {
@@ -17,14 +22,21 @@ pub fn plain(error: &Error) -> String {
 pub fn with_source(error: &Error, file: &DockerfileSource) -> String {
     let mut text = String::new();
     if let Some(span) = span(error) {
-        put_excerpt(&mut text, &file.name, &file.bytes, span);
+        put_excerpt(&mut text, &file.name, &file.bytes, (span, label(error)));
     }
     put_cause(&mut text, error);
     text
 }
 
-/// What the process ends with: 2 for a command line that makes no sense, 130 after Ctrl-C, else 1. A failing RUN is 1
-/// too, as with docker; its own code is in the message.
+/// A warning at its place in a Dockerfile, on one line.
+pub fn warning(rule: &str, message: &str, place: Option<(Span, &DockerfileSource)>) -> String {
+    let place =
+        place.map(|(span, file)| format!("{}:{}: ", file.name, Source::new(&file.bytes).position(span.start).line));
+    redact(&format!("{}{rule}: {message}", place.unwrap_or_default()))
+}
+
+/// What the process ends with: see [`EXIT_CODES`]. A failing RUN is 1 too, as with docker; its own code is in the
+/// message.
 pub fn exit_code(error: &Error) -> ExitCode {
     match error {
         _ if error.is_canceled() => ExitCode::from(130),
@@ -35,6 +47,7 @@ pub fn exit_code(error: &Error) -> ExitCode {
 
 fn span(error: &Error) -> Option<Span> {
     match error {
+        _ if error.is_canceled() => None,
         Error::Parse(error) => Some(error.span),
         Error::Graph(error) => error.span,
         Error::At { span, .. } => Some(*span),
@@ -42,30 +55,45 @@ fn span(error: &Error) -> Option<Span> {
     }
 }
 
-fn hint(error: &Error) -> Option<String> {
+/// The stage and number of a step, as in ` in [builder 2/5]`; what it does stands in the excerpt.
+fn label(error: &Error) -> String {
     match error {
+        Error::At { step, .. } if step.starts_with('[') => {
+            step.split_once(']').map(|(label, _)| format!(" in {label}]")).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+fn hints(error: &Error) -> Vec<String> {
+    let one = match error {
         Error::Parse(error) => error.hint.clone(),
         Error::Graph(error) => error.hint.clone(),
         Error::NotFound { hint, .. } => hint.clone(),
         Error::Registry(error) => error.hint().map(str::to_owned),
-        Error::At { source, .. } => hint(source),
+        Error::NotAllowed { entitlement } => {
+            Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
+        }
+        Error::At { source, hint, .. } => return hint.iter().cloned().chain(hints(source)).collect(),
         _ => None,
-    }
+    };
+    one.into_iter().collect()
 }
 
 /// Adds a line.
 macro_rules! put {
-    ($text:expr, $($rest:tt)*) => { $text.push_str(&format!("{}\n", format_args!($($rest)*))) };
+    ($text:expr, $($rest:tt)*) => { put_line($text, &format!($($rest)*)) };
+}
+
+fn put_line(text: &mut String, line: &str) {
+    text.extend(redact(line).chars().map(|char| if char == '\n' { char } else { visible(char) }).chain(['\n']));
 }
 
 fn put_cause(text: &mut String, error: &Error) {
-    let inner = match error {
-        Error::At { step, source, .. } => {
-            put!(text, "ERROR in {step}");
-            source
-        }
-        other => other,
-    };
+    if error.is_canceled() {
+        return put!(text, "ERROR: canceled: what was done so far is kept for the next time");
+    }
+    let inner = if let Error::At { source, .. } = error { source } else { error };
     if let Error::Command { tail, .. } = inner
         && !tail.is_empty()
     {
@@ -75,18 +103,18 @@ fn put_cause(text: &mut String, error: &Error) {
         }
         put!(text, "------");
     }
-    put!(text, "ERROR: {inner}");
-    let mut source = std::error::Error::source(inner);
     let mut said = inner.to_string();
+    put!(text, "ERROR: {said}");
+    let mut source = std::error::Error::source(inner);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !said.contains(&cause_text) {
             put!(text, "  because: {cause_text}");
+            said.push_str(&cause_text);
         }
-        said = cause_text;
         source = cause.source();
     }
-    if let Some(hint) = hint(error) {
+    for hint in hints(error).iter().filter(|hint| !said.contains(hint.as_str())) {
         put!(text, "  hint: {hint}");
     }
 }
@@ -94,25 +122,49 @@ fn put_cause(text: &mut String, error: &Error) {
 /// How many lines of one instruction are shown.
 const LINES: u32 = 8;
 
-fn put_excerpt(text: &mut String, name: &str, bytes: &[u8], span: Span) {
+fn put_excerpt(text: &mut String, name: &str, bytes: &[u8], (span, label): (Span, String)) {
     let source = Source::new(bytes);
     let (first, last) = (source.position(span.start), source.position(span.end.max(span.start + 1) - 1));
-    put!(text, "{name}:{}:{}", first.line, first.column);
+    put!(text, "{name}:{}:{}{label}", first.line, first.column);
     let width = last.line.to_string().len();
     for line in first.line..=last.line.min(first.line + LINES - 1) {
         let content = source.line(line);
-        let shown = String::from_utf8_lossy(content).replace('\t', " ");
-        put!(text, "{line:>width$} | {}", shown.trim_end_matches(['\r', '\n']));
+        let shown = |end: u32| shown(&content[..(end as usize).min(content.len())]);
+        let whole = shown(u32::MAX);
+        put!(text, "{line:>width$} | {}", clipped(&whole));
         if line == first.line {
-            let chars =
-                |end: u32| String::from_utf8_lossy(&content[..(end as usize).min(content.len())]).chars().count();
-            let start = chars(first.column.saturating_sub(1));
-            let end = if last.line == first.line { chars(last.column) } else { chars(u32::MAX) };
-            let marks = "^".repeat(end.saturating_sub(start).max(1));
+            let start = shown(first.column.saturating_sub(1)).chars().count().min(CLIP);
+            let end = if last.line == first.line { shown(last.column) } else { whole };
+            let marks = "^".repeat(end.chars().count().min(CLIP).saturating_sub(start).max(1));
             put!(text, "{:width$} | {}{marks}", "", " ".repeat(start));
         }
     }
     if last.line >= first.line + LINES {
         put!(text, "{:width$} | …", "");
+    }
+}
+
+/// A line as it is shown: as long as it will be once its credentials are masked, and nothing that moves a cursor.
+fn shown(line: &[u8]) -> String {
+    let text = redact(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']));
+    text.chars().map(visible).collect()
+}
+
+/// A character that could move the cursor or change a terminal's colours shows as one that cannot.
+pub(crate) fn visible(char: char) -> char {
+    match char {
+        '\t' => ' ',
+        other if other.is_control() => char::REPLACEMENT_CHARACTER,
+        other => other,
+    }
+}
+
+/// How many characters of a line are shown.
+const CLIP: usize = 500;
+
+fn clipped(line: &str) -> String {
+    match line.char_indices().nth(CLIP) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }

@@ -18,7 +18,8 @@ pub(super) struct Globals {
     pub(super) epoch: Option<i64>,
 }
 
-const EPOCH: &str = "SOURCE_DATE_EPOCH";
+/// The build argument that stands in for now.
+pub(super) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The outermost scope of a build for `platform`.
 pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Globals> {

@@ -134,7 +134,7 @@ fn reference(name: &str, span: Span, work: &mut Work<'_>) -> Result<Reference> {
         match lower.parse() {
             Ok(reference) => {
                 let message = format!("the image name {name:?} has upper-case letters: {lower:?} is used");
-                work.warnings.insert(Warning { span, rule: "ImageNameCasing", message });
+                work.warnings.insert(Warning { span: Some(span), rule: "ImageNameCasing", message });
                 Ok(reference)
             }
             Err(_) => Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source })),
@@ -188,7 +188,7 @@ fn expand(job: &Job<'_>, work: &mut Work<'_>, word: &Text) -> Result<Expanded> {
         let hint = dockerfile_parser::did_you_mean(name, variables.names());
         let hint = hint.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
         let message = format!("FROM uses ${name}, which no ARG before the first FROM declares{hint}");
-        work.warnings.insert(Warning { span: word.span, rule: "UndefinedArgInFrom", message });
+        work.warnings.insert(Warning { span: Some(word.span), rule: "UndefinedArgInFrom", message });
     }
     Ok(expanded)
 }

@@ -40,6 +40,7 @@ pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<Target>> 
     let heads = heads::heads(job, work)?;
     let target = plan::target(job.request.target.as_deref(), &heads)?;
     let plan = plan::plan(job, work, &heads, target)?;
+    plan.values().flatten().for_each(|command| work.declared.take(&command.instruction));
     if !work.questions.is_empty() {
         return Ok(None);
     }

@@ -12,6 +12,8 @@ mod source;
 mod trees;
 mod workdir;
 
+pub(super) use run::PROXIES;
+
 use super::Work;
 use super::command::{Command, Site};
 use super::heads::Head;
@@ -21,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Origin, Place, VertexId, Warning};
 use crate::lower::vertices::Inputs;
 use crate::op::Op;
+use crate::redact::redact;
 use dockerfile_parser::words::{self, Options, Quotes};
 use dockerfile_parser::{Kind, Span, Text};
 use rbuild_oci::Platform;
@@ -113,7 +116,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
             let near = dockerfile_parser::did_you_mean(name, self.state.variables.names());
             let hint = near.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
             let message = format!("variable ${name} is not defined here{hint}");
-            self.work.warnings.insert(Warning { span, rule: "UndefinedVar", message });
+            self.work.warnings.insert(Warning { span: Some(span), rule: "UndefinedVar", message });
         }
     }
 
@@ -141,16 +144,16 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         let text = if self.site.triggered { format!("ONBUILD {text}") } else { text };
         let stage = self.heads.get(self.index).map(|head| head.label.clone()).unwrap_or_default();
         let (cross, show_platform) = (self.cross(), self.job.has_many_platforms());
-        Place { stage, step: self.step, steps: self.steps, cross, show_platform, ..self.aside(text) }
+        Place { stage, step: self.step, steps: self.steps, cross, show_platform, ..self.aside(&text) }
     }
 
     /// The place of what is no step of the stage.
-    fn aside(&self, text: String) -> Place {
+    fn aside(&self, text: &str) -> Place {
         Place {
             stage: String::new(),
             step: 0,
             steps: 0,
-            text,
+            text: redact(text),
             line: self.site.line,
             span: self.site.span,
             platform: self.state.platform.clone(),
@@ -173,12 +176,12 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         Ok(id)
     }
 
-    fn commit_layer(&mut self, created_by: String, vertex: VertexId) {
+    fn commit_layer(&mut self, created_by: &str, vertex: VertexId) {
         self.state.commit(created_by, Origin::Layer(vertex), self.job.globals.epoch);
     }
 
     /// Adds the history of an instruction whose change of the configuration is made already.
-    fn commit_config(&mut self, created_by: String) {
+    fn commit_config(&mut self, created_by: &str) {
         self.state.commit(created_by, Origin::Config, self.job.globals.epoch);
     }
 

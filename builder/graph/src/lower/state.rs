@@ -3,6 +3,7 @@
 use super::history;
 use super::variables::Variables;
 use crate::graph::{Origin, Row, VertexId};
+use crate::redact::redact;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
 
 /// The state of a stage between two instructions.
@@ -103,11 +104,11 @@ impl State {
         format!("|{} {}", self.args.len(), self.args.iter().map(value).collect::<String>())
     }
 
-    /// Adds a line of history.
-    pub(super) fn commit(&mut self, created_by: String, origin: Origin, epoch: Option<i64>) {
+    /// Adds a line of history; credentials in it are not kept.
+    pub(super) fn commit(&mut self, created_by: &str, origin: Origin, epoch: Option<i64>) {
         let entry = History {
             created: epoch.map(Timestamp::from_seconds),
-            created_by,
+            created_by: redact(created_by),
             author: String::new(),
             comment: history::COMMENT.to_owned(),
             empty_layer: !matches!(origin, Origin::Layer(_)),

@@ -5,6 +5,7 @@ use crate::op::{
     BindMount, CacheMount, Chmod, CopyOp, FetchOp, GitOp, InlineFile, Input, Mount, Op, RunOp, SecretMount, Security,
     Sharing, Source, SshMount, TmpfsMount, Unpack,
 };
+use crate::redact::redact;
 use crate::request::Network;
 use std::fmt::Write as _;
 
@@ -35,7 +36,7 @@ pub fn to_text(graph: &BuildGraph) -> String {
 fn section(out: &mut String, heading: &str, lines: &[String]) {
     let _ = writeln!(out, "{heading}");
     for line in lines {
-        let _ = writeln!(out, "  {line}");
+        let _ = writeln!(out, "  {}", redact(line));
     }
 }
 

@@ -2,6 +2,7 @@
 //! arguments mean is decided in `request`.
 
 use super::globals::{Globals, Standing};
+use super::out::{complain, print};
 use super::signals::cancel_on_signal;
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
@@ -23,6 +24,7 @@ use std::sync::atomic::AtomicBool;
 
 /// Build an image from a Dockerfile
 #[derive(Args, Clone, Debug)]
+#[command(after_help = report::EXIT_CODES)]
 pub struct BuildArgs {
     /// Dockerfile to read; `-` is standard input [default: CONTEXT/Dockerfile]
     #[arg(short, long, value_name = "FILE")]
@@ -105,15 +107,16 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Err(Error::NeedsNamespace) => {
             drop(watch);
             if let Some(note) = standing.note() {
-                eprintln!("NOTE: {note}");
+                complain(&format!("NOTE: {note}\n"));
             }
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {
             held.release(&progress.events(&store));
             drop(events);
-            eprint!("{}", report::with_source(&error, &request.dockerfile));
-            Ok(report::exit_code(&error))
+            complain(&report::with_source(&error, &request.dockerfile));
+            let signal = watch.signal().filter(|_| error.is_canceled());
+            Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
     }
 }
@@ -147,6 +150,9 @@ fn attempt(
         fidelity: standing.fidelity,
     };
     let built = build(ctx, request, &client)?;
+    if request.tags.is_empty() && request.outputs.is_empty() {
+        events.note(&format!("built {}, which has no name: give it one with -t", built.id));
+    }
     for tag in &request.tags {
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
@@ -158,7 +164,7 @@ fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<Exi
         std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
     }
     if args.quiet || args.progress == "quiet" {
-        println!("{}", built.id);
+        print(&format!("{}\n", built.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }

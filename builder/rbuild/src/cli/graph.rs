@@ -2,13 +2,15 @@
 
 use super::build::BuildArgs;
 use super::globals::Globals;
-use crate::error::{Error, Result};
+use super::out::{complain, print};
+use crate::build::plan;
+use crate::error::Result;
+use crate::events::Events;
 use crate::import::Images;
 use crate::report;
 use crate::request::BuildRequest;
 use clap::{Args, ValueEnum};
-use dockerfile_parser::parse;
-use rbuild_graph::{Answers, Outcome, lower, to_dot, to_mermaid, to_text};
+use rbuild_graph::{BuildGraph, to_dot, to_mermaid, to_text};
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
 use std::process::ExitCode;
@@ -40,35 +42,22 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
     let images = Images::new(&store, &request.named, &client, &cancel);
-    match text(args.format, &request, &images) {
-        Ok(text) => {
-            print!("{text}");
+    match plan(&request, &images, (&Events::default(), &cancel)) {
+        Ok(graph) => {
+            print(&text(args.format, &graph))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprint!("{}", report::with_source(&error, &request.dockerfile));
+            complain(&report::with_source(&error, &request.dockerfile));
             Ok(report::exit_code(&error))
         }
     }
 }
 
-fn text(format: GraphFormat, request: &BuildRequest, images: &Images<'_>) -> Result<String> {
-    let file = parse(&request.dockerfile.bytes).map_err(Error::from)?;
-    let mut answers = Answers::new();
-    loop {
-        match lower(&file, &request.graph, &answers)? {
-            Outcome::Need(questions) => {
-                for question in &questions {
-                    answers.insert(question.ask.clone(), images.answer(question)?);
-                }
-            }
-            Outcome::Done(graph) => {
-                return Ok(match format {
-                    GraphFormat::Text => to_text(&graph),
-                    GraphFormat::Dot => to_dot(&graph),
-                    GraphFormat::Mermaid => to_mermaid(&graph),
-                });
-            }
-        }
+fn text(format: GraphFormat, graph: &BuildGraph) -> String {
+    match format {
+        GraphFormat::Text => to_text(graph),
+        GraphFormat::Dot => to_dot(graph),
+        GraphFormat::Mermaid => to_mermaid(graph),
     }
 }

@@ -31,6 +31,7 @@ use std::process::ExitCode;
 /// Build container images from Dockerfiles: no daemon, no root
 #[derive(Parser, Debug)]
 #[command(name = "rbuild", version, about, max_term_width = 100, infer_subcommands = false)]
+#[command(after_help = report::EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -86,7 +87,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn fail(error: &Error) -> ExitCode {
-    eprint!("{}", report::plain(error));
+    out::complain(&report::plain(error));
     report::exit_code(error)
 }
 

@@ -1,4 +1,4 @@
-//! Text for standard output. Knows no verb.
+//! Text for standard output and standard error. Knows no verb.
 
 use crate::error::{Error, Result};
 use std::io::{ErrorKind, Write};
@@ -10,6 +10,11 @@ pub(super) fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Error::io("write to", "standard output")),
     }
+}
+
+/// Writes to standard error; where that cannot be written to there is nobody left to tell.
+pub(super) fn complain(text: &str) {
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// The error for a `--format` that is none.

@@ -7,11 +7,22 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Signals are looked after until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     handle: Handle,
+    last: Arc<AtomicI32>,
+}
+
+impl Watch {
+    /// The signal that came last.
+    pub(crate) fn signal(&self) -> Option<u8> {
+        u8::try_from(self.last.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+    }
 }
 
 impl Drop for Watch {
@@ -20,19 +31,23 @@ impl Drop for Watch {
     }
 }
 
-/// Raises `cancel` at the first INT, TERM or HUP; a second one ends the process at once.
+/// Signals that come so soon after the first are the same request: a terminal sends its own to the whole process group,
+/// and the process outside the user namespace hands it on besides.
+const ONE_REQUEST: Duration = Duration::from_millis(250);
+
+/// Raises `cancel` at the first INT, TERM or HUP; a second request ends the process at once.
 pub(crate) fn cancel_on_signal(cancel: &Cancel) -> Result<Watch> {
-    let cancel = cancel.clone();
+    let (cancel, mut first) = (cancel.clone(), None);
     watch(&[SIGINT, SIGTERM, SIGHUP], move |signal| {
-        if cancel.is_canceled() {
+        if first.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
             std::process::exit(128 + signal);
         }
         cancel.cancel();
     })
 }
 
-/// Hands on what may be meant for the work. A terminal sends its own to the whole process group by itself; twice does
-/// no harm there.
+/// Hands on what may be meant for the work. A terminal sends its own to the whole process group by itself; there it
+/// comes twice.
 pub(crate) fn forward(process: Process) -> Result<Watch> {
     let all = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM];
     watch(&all, move |signal| {
@@ -45,13 +60,16 @@ pub(crate) fn forward(process: Process) -> Result<Watch> {
 
 fn watch(wanted: &[i32], mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
     let mut signals = Signals::new(wanted).map_err(Error::io("watch", "signals"))?;
-    let handle = signals.handle();
-    std::thread::spawn(move || {
+    let (handle, last) = (signals.handle(), Arc::new(AtomicI32::new(0)));
+    let seen = last.clone();
+    let listen = move || {
         for signal in signals.forever() {
+            seen.store(signal, Ordering::Relaxed);
             act(signal);
         }
-    });
-    Ok(Watch { handle })
+    };
+    std::thread::Builder::new().spawn(listen).map_err(Error::io("start", "a thread for signals"))?;
+    Ok(Watch { handle, last })
 }
 
 /// Makes these bytes what the next process reads as its standard input.

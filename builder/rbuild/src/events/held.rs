@@ -1,8 +1,9 @@
 //! Keeps events until it is known whether anybody should see them: an ordinary user's first attempt, which may have to
 //! start again elsewhere.
 
-use super::{Event, Events, Sink, StepId};
+use super::{Event, Events, Sink, StepId, Stream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Keeps what an attempt that executes nothing can say.
 #[derive(Debug, Default)]
@@ -12,8 +13,12 @@ pub struct Held {
 
 #[derive(Debug)]
 enum Kept {
+    Started(StepId, String),
+    Output(StepId, Stream, Vec<u8>),
+    Done(StepId, Duration),
     Cached(StepId, String),
     Failed(StepId, String, String),
+    Canceled(StepId),
     Warning(String),
     Note(String),
 }
@@ -23,8 +28,14 @@ impl Held {
     pub fn release(&self, events: &Events) {
         for kept in self.kept.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             match &kept {
+                Kept::Started(step, name) => events.send(&Event::Started { step: *step, name }),
+                Kept::Output(step, stream, bytes) => {
+                    events.send(&Event::Output { step: *step, stream: *stream, bytes });
+                }
+                Kept::Done(step, took) => events.send(&Event::Done { step: *step, took: *took }),
                 Kept::Cached(step, name) => events.send(&Event::Cached { step: *step, name }),
                 Kept::Failed(step, name, error) => events.send(&Event::Failed { step: *step, name, error }),
+                Kept::Canceled(step) => events.send(&Event::Canceled { step: *step }),
                 Kept::Warning(text) => events.warning(text),
                 Kept::Note(text) => events.note(text),
             }
@@ -39,7 +50,11 @@ impl Sink for Arc<Held> {
             Event::Failed { step, name, error } => Kept::Failed(*step, (*name).to_owned(), (*error).to_owned()),
             Event::Warning(text) => Kept::Warning((*text).to_owned()),
             Event::Note(text) => Kept::Note((*text).to_owned()),
-            Event::Started { .. } | Event::Output { .. } | Event::Progress { .. } | Event::Done { .. } => return,
+            Event::Started { step, name } => Kept::Started(*step, (*name).to_owned()),
+            Event::Output { step, stream, bytes } => Kept::Output(*step, *stream, bytes.to_vec()),
+            Event::Done { step, took } => Kept::Done(*step, *took),
+            Event::Canceled { step } => Kept::Canceled(*step),
+            Event::Progress { .. } => return,
         };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }

@@ -2,6 +2,7 @@
 
 use super::{Event, Sink, StepId};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub struct LogFile {
     directory: PathBuf,
-    files: Mutex<BTreeMap<StepId, File>>,
+    files: Mutex<BTreeMap<StepId, Option<File>>>,
 }
 
 impl LogFile {
@@ -23,14 +24,25 @@ impl LogFile {
 
     fn append(&self, step: StepId, bytes: &[u8]) -> io::Result<()> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = files.get_mut(&step) {
-            return file.write_all(bytes);
+        let file = match files.entry(step) {
+            Entry::Occupied(known) => known.into_mut(),
+            // Once it is not whole it is said once.
+            Entry::Vacant(new) => {
+                let file = new.insert(None);
+                *file = Some(self.create(step)?);
+                file
+            }
+        };
+        let written = file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
+        if written.is_err() {
+            *file = None;
         }
+        written
+    }
+
+    fn create(&self, step: StepId) -> io::Result<File> {
         fs::create_dir_all(&self.directory)?;
-        let mut file = File::create(self.directory.join(format!("{}.log", step.0)))?;
-        file.write_all(bytes)?;
-        files.insert(step, file);
-        Ok(())
+        File::create(self.directory.join(format!("{}.log", step.0)))
     }
 }
 
@@ -39,7 +51,10 @@ impl Sink for LogFile {
         if let Event::Output { step, bytes, .. } = event
             && let Err(error) = self.append(*step, bytes)
         {
-            eprintln!("WARNING: the log of step {step} in {} is not whole: {error}", self.directory.display());
+            let place = self.directory.display();
+            let text = format!("WARNING: the log of step {step} in {place} is not whole: {error}\n");
+            // Where standard error is gone too there is nobody left to tell.
+            drop(io::stderr().lock().write_all(text.as_bytes()));
         }
     }
 }

@@ -78,6 +78,11 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A step was stopped, because another failed or the user asked for it.
+    Canceled {
+        /// Which step.
+        step: StepId,
+    },
     /// A step failed.
     Failed {
         /// Which step.
@@ -133,6 +138,11 @@ impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Events({} sinks)", self.sinks.len())
     }
+}
+
+/// The text on one line, without characters that could move the cursor.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(crate::report::visible).collect()
 }
 
 /// Splits a stream of bytes into whole lines, keeping what has no end yet.

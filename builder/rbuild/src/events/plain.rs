@@ -1,10 +1,14 @@
 //! The plain sink: one line an event, every line of a step behind its number, nothing clipped. For pipes and CI logs.
 
-use super::{Event, Lines, Sink, StepId, Stream};
+use super::{Event, Lines, Sink, StepId, Stream, printable};
+use crate::render::human::size;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A transfer that takes longer is told of, again after each such time.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Writes events as text lines, as `docker buildx build --progress=plain` does.
 pub struct Plain<W> {
@@ -18,6 +22,8 @@ struct State<W> {
 
 struct Step {
     began: Instant,
+    /// When something was told of each transfer, so that a slow one shows that it lives and a fast one is silent.
+    told: BTreeMap<String, Instant>,
     stdout: Lines,
     stderr: Lines,
 }
@@ -41,27 +47,43 @@ impl<W: Write> State<W> {
     fn write(&mut self, event: &Event<'_>) -> std::io::Result<()> {
         match event {
             Event::Started { step, name } => {
-                let fresh = Step { began: Instant::now(), stdout: Lines::default(), stderr: Lines::default() };
-                self.steps.insert(*step, fresh);
-                writeln!(self.out, "{step} {name}")
+                self.steps.insert(*step, Step::begin());
+                writeln!(self.out, "{step} {}", printable(name))
             }
             Event::Output { step, stream, bytes } => self.output(*step, *stream, bytes),
-            Event::Progress { .. } => Ok(()),
-            Event::Cached { step, name } => writeln!(self.out, "{step} {name}\n{step} CACHED\n"),
+            Event::Progress { step, what, done, total } => self.progress(*step, what, (*done, *total)),
+            Event::Cached { step, name } => writeln!(self.out, "{step} {}\n{step} CACHED\n", printable(name)),
             Event::Done { step, took } => {
                 self.flush(*step)?;
                 writeln!(self.out, "{step} DONE {:.1}s\n", took.as_secs_f64())
             }
+            // One that had not begun is not worth a line.
+            Event::Canceled { step } if !self.steps.contains_key(step) => Ok(()),
+            Event::Canceled { step } => {
+                self.flush(*step)?;
+                writeln!(self.out, "{step} CANCELED\n")
+            }
             Event::Failed { step, name, error } => {
                 if !self.steps.contains_key(step) {
-                    writeln!(self.out, "{step} {name}")?;
+                    writeln!(self.out, "{step} {}", printable(name))?;
                 }
                 self.flush(*step)?;
-                writeln!(self.out, "{step} ERROR: {error}\n")
+                writeln!(self.out, "{step} ERROR: {}\n", printable(error))
             }
-            Event::Warning(text) => writeln!(self.out, "WARNING: {text}"),
-            Event::Note(text) => writeln!(self.out, "{text}"),
+            Event::Warning(text) => writeln!(self.out, "WARNING: {}", printable(text)),
+            Event::Note(text) => writeln!(self.out, "{}", printable(text)),
         }
+    }
+
+    fn progress(&mut self, step: StepId, what: &str, (done, total): (u64, u64)) -> std::io::Result<()> {
+        let Some(state) = self.steps.get_mut(&step) else { return Ok(()) };
+        let told = state.told.entry(what.to_owned()).or_insert(state.began);
+        if told.elapsed() < PATIENCE {
+            return Ok(());
+        }
+        *told = Instant::now();
+        let seconds = state.began.elapsed().as_secs_f64();
+        writeln!(self.out, "{step} {seconds:.3} {what} {} / {}", size(done), size(total))
     }
 
     fn output(&mut self, step: StepId, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
@@ -84,6 +106,12 @@ impl<W: Write> State<W> {
             put_line(&mut text, step, seconds, &rest);
         }
         self.out.write_all(&text)
+    }
+}
+
+impl Step {
+    fn begin() -> Self {
+        Self { began: Instant::now(), told: BTreeMap::new(), stdout: Lines::default(), stderr: Lines::default() }
     }
 }
 

@@ -32,6 +32,7 @@ impl<W: Write + Send> Sink for RawJson<W> {
             }
             Event::Cached { step, name } => json!({"event": "cached", "step": step.0, "name": name}),
             Event::Done { step, took } => json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64()}),
+            Event::Canceled { step } => json!({"event": "canceled", "step": step.0}),
             Event::Failed { step, name, error } => {
                 json!({"event": "failed", "step": step.0, "name": name, "error": error})
             }

@@ -1,6 +1,7 @@
 //! The terminal sink: a live line for each running step with its latest output, finished steps above. Knows no build.
 
-use super::{Event, Lines, Sink, StepId};
+use super::{Event, Lines, Sink, StepId, printable};
+use crate::render::human::size;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +29,7 @@ impl Tty {
 
     fn print(&self, line: &str) {
         // A terminal that went away must not fail the build.
-        drop(self.bars.println(line));
+        drop(self.bars.println(printable(line)));
     }
 
     fn start(&self, step: StepId, name: &str) {
@@ -36,7 +37,7 @@ impl Tty {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}") {
             bar.set_style(style);
         }
-        bar.set_prefix(format!("{step} {name}"));
+        bar.set_prefix(printable(&format!("{step} {name}")));
         bar.enable_steady_tick(Duration::from_millis(120));
         let fresh = Step { bar, name: name.to_owned(), lines: Lines::default() };
         self.steps().insert(step, fresh);
@@ -46,7 +47,7 @@ impl Tty {
         let mut steps = self.steps();
         let Some(state) = steps.get_mut(&step) else { return };
         let Step { lines, bar, .. } = state;
-        lines.push(bytes, |line| bar.set_message(printable(line)));
+        lines.push(bytes, |line| bar.set_message(printable(&String::from_utf8_lossy(line))));
     }
 
     fn end(&self, step: StepId, outcome: &str) {
@@ -60,7 +61,8 @@ impl Tty {
         if let Some(state) = self.steps().remove(&step) {
             state.bar.finish_and_clear();
         }
-        self.print(&format!("{step} {name}\n{step} ERROR: {error}"));
+        self.print(&format!("{step} {name}"));
+        self.print(&format!("{step} ERROR: {error}"));
     }
 
     fn steps(&self) -> std::sync::MutexGuard<'_, BTreeMap<StepId, Step>> {
@@ -81,19 +83,15 @@ impl Sink for Tty {
             Event::Output { step, bytes, .. } => self.output(*step, bytes),
             Event::Progress { step, what, done, total } => {
                 if let Some(state) = self.steps().get(step) {
-                    state.bar.set_message(format!("{what} {done}/{total}"));
+                    state.bar.set_message(format!("{what} {} / {}", size(*done), size(*total)));
                 }
             }
             Event::Cached { step, name } => self.print(&format!("{step} CACHED {name}")),
             Event::Done { step, took } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
+            Event::Canceled { step } => self.end(*step, "CANCELED"),
             Event::Failed { step, name, error } => self.fail(*step, name, error),
             Event::Warning(text) => self.print(&format!("WARNING: {text}")),
             Event::Note(text) => self.print(text),
         }
     }
-}
-
-/// The line without control characters, which could move the cursor.
-fn printable(line: &[u8]) -> String {
-    String::from_utf8_lossy(line).chars().filter(|char| !char.is_control() || *char == '\t').collect()
 }

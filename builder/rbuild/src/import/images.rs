@@ -3,10 +3,10 @@
 
 use super::local::Local;
 use super::remote::Remote;
-use super::{Blobs, Found, fetch_layers, layout};
+use super::{Blobs, Found, fetch_layers, has_layers, layout};
 use crate::error::{Error, Result};
 use crate::request::Named;
-use crate::solve::Stack;
+use crate::solve::{Arrival, Stack};
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
 use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
 use rbuild_registry::{Client, select};
@@ -39,10 +39,13 @@ impl<'a> Images<'a> {
     }
 
     /// The layers of an image that was found before; those that are not in the store yet are brought there.
-    pub fn stack(&self, image: &ImageOp) -> Result<Stack> {
+    pub fn stack(&self, image: &ImageOp, arrival: &Arrival<'_>) -> Result<Stack> {
         let found = self.lock().get(&image.digest).cloned();
         let found = found.ok_or_else(|| Error::Step(format!("the image {} was never asked for", image.reference)))?;
-        Ok(Stack::of(fetch_layers(&found, self.store, self.cancel, &|_, _| ())?))
+        if !has_layers(&found, self.store)? {
+            (arrival.begin)()?;
+        }
+        Ok(Stack::of(fetch_layers(&found, self.store, self.cancel, arrival.moved)?))
     }
 
     fn find(&self, ask: &Ask) -> Result<Found> {

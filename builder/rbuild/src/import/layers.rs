@@ -9,7 +9,7 @@ use rbuild_store::Store;
 use rbuild_store::layer::LayerRef;
 use std::io::{self, Read};
 
-/// Told how many bytes of a layer were read so far, from several threads.
+/// Told how many bytes of a layer were read so far, at each MiB and at its end, from several threads.
 pub type Progress<'a> = dyn Fn(&Descriptor, u64) + Sync + 'a;
 
 /// The layers of an image, lowest first, all in the store with their indexes afterwards. Only those that are not there
@@ -17,6 +17,16 @@ pub type Progress<'a> = dyn Fn(&Descriptor, u64) + Sync + 'a;
 pub fn fetch_layers(found: &Found, store: &Store, cancel: &Cancel, progress: &Progress<'_>) -> Result<Vec<LayerRef>> {
     let layers = found.manifest.layers.par_iter().zip(&found.config.rootfs.diff_ids);
     layers.map(|(blob, diff_id)| fetch(found, store, (blob, diff_id), cancel, progress)).collect()
+}
+
+/// Whether all layers of an image are in the store.
+pub fn has_layers(found: &Found, store: &Store) -> Result<bool> {
+    for diff_id in &found.config.rootfs.diff_ids {
+        if store.layers().get(diff_id)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn fetch(
@@ -49,9 +59,11 @@ struct Told<'a, R> {
 
 impl<R: Read> Read for Told<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
+        let (count, before) = (self.source.read(buffer)?, self.read);
         self.read += count as u64;
-        (self.progress)(self.blob, self.read);
+        if count > 0 && (self.read >> 20 > before >> 20 || self.read == self.blob.size) {
+            (self.progress)(self.blob, self.read);
+        }
         Ok(count)
     }
 }

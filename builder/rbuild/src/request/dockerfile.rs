@@ -68,7 +68,8 @@ impl DockerfileSource {
             fs::read(file).map_err(|source| missing_file(file, source))?
         };
         let ignore = read_ignore(file, &context)?;
-        Ok(Self { name: file.display().to_string(), bytes, context: ContextPlace::Directory(context), ignore })
+        let name = file.strip_prefix(".").unwrap_or(file).display().to_string();
+        Ok(Self { name, bytes, context: ContextPlace::Directory(context), ignore })
     }
 }
 

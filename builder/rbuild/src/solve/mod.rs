@@ -1,6 +1,7 @@
 //! Walks a graph: every vertex, inputs first, is keyed, looked up and, on a miss, executed. Knows no Dockerfile and no
 //! output.
 
+mod damage;
 pub mod layer;
 pub mod owner;
 pub mod place;
@@ -18,8 +19,8 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepId};
 use crate::tree::Tree;
-use rbuild_graph::{BuildGraph, Op, Vertex, VertexId};
-use rbuild_oci::Timestamp;
+use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
+use rbuild_oci::{Descriptor, Timestamp};
 use schedule::Values;
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,7 +70,7 @@ pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
     pub context: &'a OpenContext<'a>,
     /// Gets the layers of an image here.
-    pub image: &'a (dyn Fn(&rbuild_graph::ImageOp) -> Result<Stack> + Sync),
+    pub image: &'a (dyn Fn(&rbuild_graph::ImageOp, &Arrival<'_>) -> Result<Stack> + Sync),
     /// Reads a secret by its id; none where it was not given.
     pub secret: &'a (dyn Fn(&str) -> Result<Option<Vec<u8>>> + Sync),
     /// The socket of an ssh agent by its id.
@@ -80,6 +81,15 @@ pub struct Inputs<'a> {
     pub clamp: Option<i64>,
     /// Steps that may run at once.
     pub jobs: usize,
+}
+
+/// Who wants to know of a base image on its way here.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Called before the first layer is read, where any has to be; may refuse.
+    pub begin: &'a dyn Fn() -> Result<()>,
+    /// Told how many bytes of a layer were read so far, from several threads.
+    pub moved: &'a (dyn Fn(&Descriptor, u64) + Sync),
 }
 
 /// Everything one vertex is solved with.
@@ -99,19 +109,33 @@ pub struct Work<'a> {
 
 /// Solves all vertices of a graph.
 pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Inputs<'_>) -> Result<Values<Value>> {
+    let numbers = numbers(graph);
     schedule::run(graph, inputs.jobs, ctx.cancel, &|id, values| {
         let Some(vertex) = graph.vertex(id) else {
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
-        let work = Work { ctx, shelf, inputs, vertex, step: StepId(id.index() + 1) };
+        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
         one(&work, values).map_err(|error| at(vertex, error))
     })
 }
 
+/// The numbers of vertices for people: those that are never shown take none.
+fn numbers(graph: &BuildGraph) -> Vec<StepId> {
+    let mut last = 0;
+    let number = |vertex: &Vertex| {
+        last += usize::from(!matches!(vertex.op, Op::Context(_) | Op::Merge));
+        StepId(last)
+    };
+    graph.vertices.iter().map(number).collect()
+}
+
 fn at(vertex: &Vertex, source: Error) -> Error {
     match source {
-        Error::NeedsNamespace | Error::Canceled(_) => source,
-        _ => Error::At { step: vertex.place.to_string(), span: vertex.place.span, source: Box::new(source) },
+        Error::NeedsNamespace => source,
+        _ if source.is_canceled() => source,
+        _ => {
+            Error::At { step: vertex.place.to_string(), span: vertex.place.span, hint: None, source: Box::new(source) }
+        }
     }
 }
 
@@ -128,9 +152,10 @@ fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
         Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
         Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
         Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace) => {}
+        Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
-            let name = work.vertex.place.to_string();
-            events.send(&Event::Failed { step: work.step, name: &name, error: &error.to_string() });
+            let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));
+            events.send(&Event::Failed { step: work.step, name: &name, error: &error });
         }
     }
     result.map(|(value, _)| value)

@@ -103,7 +103,7 @@ impl World {
         };
         let inputs = Inputs {
             context: &|_| unreachable!("no context"),
-            image: &|_| unreachable!("no image"),
+            image: &|_, _| unreachable!("no image"),
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),
             ssh: &|_| None,
             no_cache: false,

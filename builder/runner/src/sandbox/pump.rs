@@ -10,6 +10,7 @@ use rustix::io::{Errno, read};
 
 use super::child::Child;
 use super::terminal::Relay;
+use super::tolerate_gone;
 use crate::channel::Channel;
 use crate::container::Terminal;
 use crate::error::{Error, Result};
@@ -160,6 +161,9 @@ impl<'a> Pump<'a> {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
                 self.relay = Some(Relay::new(terminal, outer)?);
+                if let Some(channel) = &self.channel {
+                    tolerate_gone(channel.go_on())?;
+                }
             }
             Report::Failed { operation, errno } => {
                 let operation = String::from_utf8_lossy(&operation).into_owned();

@@ -25,7 +25,7 @@ impl Stage<'_, '_, '_> {
             shown.push(value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}")));
             self.state.declare(&name, value);
         }
-        self.commit_config(format!("ARG {}", shown.join(" ")));
+        self.commit_config(&format!("ARG {}", shown.join(" ")));
         Ok(())
     }
 }

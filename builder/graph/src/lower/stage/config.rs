@@ -22,7 +22,7 @@ impl Stage<'_, '_, '_> {
                 None => env.push(pair),
             }
         }
-        self.commit_config(format!("ENV {}", shown.join(" ")));
+        self.commit_config(&format!("ENV {}", shown.join(" ")));
         Ok(())
     }
 
@@ -30,7 +30,7 @@ impl Stage<'_, '_, '_> {
         let pairs = self.pairs(pairs)?;
         let shown: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.state.config.config.labels.extend(pairs);
-        self.commit_config(format!("LABEL {}", shown.join(" ")));
+        self.commit_config(&format!("LABEL {}", shown.join(" ")));
         Ok(())
     }
 
@@ -45,7 +45,7 @@ impl Stage<'_, '_, '_> {
         config.cmd = Some(words).filter(|words| !words.is_empty());
         config.args_escaped = true;
         self.state.has_cmd = true;
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
     }
 
     /// An inherited CMD was meant for another entrypoint, so it goes.
@@ -57,7 +57,7 @@ impl Stage<'_, '_, '_> {
         if !self.state.has_cmd {
             config.cmd = None;
         }
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
     }
 
     fn words(&self, command: &Command) -> Vec<String> {
@@ -85,13 +85,13 @@ impl Stage<'_, '_, '_> {
         let (test, times, retries) = (history::plain_list(&check.test), shown.join(" "), check.retries);
         let created_by = format!("HEALTHCHECK {{Test:{test} {times} Retries:{retries}}}");
         self.state.config.config.healthcheck = Some(check);
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
     }
 
     pub(super) fn maintainer(&mut self, name: &Text) {
         let name = name.to_str_lossy().into_owned();
         self.state.config.author.clone_from(&name);
-        self.commit_config(format!("MAINTAINER {name}"));
+        self.commit_config(&format!("MAINTAINER {name}"));
     }
 
     /// Stored as it is: it belongs to the images built on this one, and leaves no line of history.
@@ -103,7 +103,7 @@ impl Stage<'_, '_, '_> {
         let words = strings(words);
         let created_by = format!("SHELL {}", history::plain_list(&words));
         self.state.config.config.shell = words;
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
     }
 
     pub(super) fn stop_signal(&mut self, signal: &Text) -> Result<()> {
@@ -112,14 +112,14 @@ impl Stage<'_, '_, '_> {
             return Err(self.refuse(ErrorKind::Signal(signal)));
         }
         self.state.config.config.stop_signal.clone_from(&signal);
-        self.commit_config(format!("STOPSIGNAL {signal}"));
+        self.commit_config(&format!("STOPSIGNAL {signal}"));
         Ok(())
     }
 
     pub(super) fn user(&mut self, user: &Text) -> Result<()> {
         let user = self.expand(user)?;
         self.state.config.config.user.clone_from(&user);
-        self.commit_config(format!("USER {user}"));
+        self.commit_config(&format!("USER {user}"));
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Stage<'_, '_, '_> {
         let created_by = format!("VOLUME {}", history::plain_list(&volumes));
         let empty = || Value::Object(serde_json::Map::new());
         self.state.config.config.volumes.extend(volumes.into_iter().map(|volume| (volume, empty())));
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
         Ok(())
     }
 }

@@ -99,7 +99,7 @@ impl Stage<'_, '_, '_> {
         } else {
             self.extend(Op::Copy(op), inputs, place)?
         };
-        self.commit_layer(created_by, vertex);
+        self.commit_layer(&created_by, vertex);
         Ok(())
     }
 

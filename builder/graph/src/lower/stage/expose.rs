@@ -26,7 +26,7 @@ impl Stage<'_, '_, '_> {
         let created_by = format!("EXPOSE {}", history::plain_list(&exposed));
         let empty = || Value::Object(serde_json::Map::new());
         self.state.config.config.exposed_ports.extend(exposed.into_iter().map(|port| (port, empty())));
-        self.commit_config(created_by);
+        self.commit_config(&created_by);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use dockerfile_parser::instruction::{Device as WrittenDevice, Network as Written
 /// The build argument that names the host, and the name without it.
 const HOSTNAME: (&str, &str) = ("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox");
 /// The build arguments that reach every RUN undeclared and change no key.
-const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+pub(in crate::lower) const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 impl Stage<'_, '_, '_> {
     pub(super) fn run(&mut self, run: &Run, command: &Command<'_>) -> Result<()> {
@@ -55,7 +55,7 @@ impl Stage<'_, '_, '_> {
         };
         let place = self.next_step(self.shown_with_script(run, &command.instruction.original));
         let vertex = self.extend(Op::Run(op), inputs, place)?;
-        self.commit_layer(created_by, vertex);
+        self.commit_layer(&created_by, vertex);
         Ok(())
     }
 

@@ -71,7 +71,7 @@ impl Stage<'_, '_, '_> {
     }
 
     fn leaf(&mut self, op: Op, shown: &str, inputs: &mut Inputs) -> Result<Input> {
-        let place = self.aside(format!("{} {shown}", op.kind()));
+        let place = self.aside(&format!("{} {shown}", op.kind()));
         let id = self.work.vertices.add(op, None, Inputs::none(), place)?;
         Ok(inputs.place_of(id))
     }

@@ -53,7 +53,7 @@ impl Stage<'_, '_, '_> {
             CopyOp { sources: vec![source], dest: "/".to_owned(), chown: None, chmod: None, excludes: Vec::new() };
         let id = self.work.vertices.add(Op::Copy(copy), None, inputs, place)?;
         let mut state = State::empty(Some(id), platform);
-        state.commit(format!("FROM {name}"), crate::Origin::Layer(id), self.job.globals.epoch);
+        state.commit(&format!("FROM {name}"), crate::Origin::Layer(id), self.job.globals.epoch);
         Ok(state)
     }
 
@@ -64,7 +64,7 @@ impl Stage<'_, '_, '_> {
             Located::Stage(stage) => Ok(self.done.get(stage).and_then(|state| state.tree)),
             image @ Located::Image { name, platform, .. } => {
                 let show_platform = self.job.has_many_platforms();
-                let aside = self.aside(format!("FROM {name}"));
+                let aside = self.aside(&format!("FROM {name}"));
                 let place = Place { platform: platform.clone(), show_platform, ..aside };
                 self.image(image, place)
             }
@@ -75,7 +75,7 @@ impl Stage<'_, '_, '_> {
 
     /// The main context, or a directory by the name of its context.
     pub(super) fn context(&mut self, name: Option<&str>) -> Result<VertexId> {
-        let place = self.aside(name.map_or_else(|| "context".to_owned(), |name| format!("context {name}")));
+        let place = self.aside(&name.map_or_else(|| "context".to_owned(), |name| format!("context {name}")));
         let op = Op::Context(ContextOp { name: name.map(str::to_owned) });
         self.work.vertices.add(op, None, Inputs::none(), place)
     }
@@ -92,7 +92,7 @@ impl Stage<'_, '_, '_> {
             }
             Remote::Local => return Err(refuse("it is neither a repository nor a URL".to_owned())),
         };
-        let place = self.aside(format!("context {name}: {address}"));
+        let place = self.aside(&format!("context {name}: {address}"));
         self.work.vertices.add(op, None, Inputs::none(), place).map(Some)
     }
 
@@ -113,6 +113,6 @@ impl Stage<'_, '_, '_> {
         }
         let message = format!("the image {name} was asked for {wanted} and is for {found}");
         let span = head.section.from.image.span;
-        self.work.warnings.insert(Warning { span, rule: "InvalidBaseImagePlatform", message });
+        self.work.warnings.insert(Warning { span: Some(span), rule: "InvalidBaseImagePlatform", message });
     }
 }

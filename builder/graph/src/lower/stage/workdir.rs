@@ -15,12 +15,12 @@ impl Stage<'_, '_, '_> {
         self.state.config.config.working_dir.clone_from(&path);
         let created_by = format!("WORKDIR {path}");
         if path == "/" {
-            self.commit_config(created_by);
+            self.commit_config(&created_by);
             return Ok(());
         }
         let owner = Some(self.state.config.config.user.clone()).filter(|user| !user.is_empty());
         let vertex = self.extend(Op::Mkdir(MkdirOp { path, mode: 0o755, owner }), Inputs::none(), place)?;
-        self.commit_layer(created_by, vertex);
+        self.commit_layer(&created_by, vertex);
         Ok(())
     }
 }
