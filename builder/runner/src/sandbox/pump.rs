@@ -115,13 +115,13 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Sleeps until something is to be done.
+    /// Sleeps until something is to be done. Nothing is taken from the program before its start is told.
     fn wait(&self, child: &Child) -> io::Result<Vec<Watched>> {
         let mut watched: Vec<(Watched, BorrowedFd<'_>, PollFlags)> = vec![(Watched::End, child.pidfd(), PollFlags::IN)];
         watched.extend(self.channel.iter().map(|channel| (Watched::Channel, channel.as_fd(), PollFlags::IN)));
-        let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open);
+        let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open && self.told.ready);
         watched.extend(open.map(|(index, pipe)| (Watched::Pipe(index), pipe.fd.as_fd(), PollFlags::IN)));
-        let relayed = self.relay.iter().flat_map(Relay::watched);
+        let relayed = self.relay.iter().filter(|_| self.told.ready).flat_map(Relay::watched);
         watched.extend(relayed.map(|(fd, flags)| (Watched::Relay, fd, flags)));
         let mut fds: Vec<PollFd<'_>> =
             watched.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
