@@ -162,7 +162,8 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
         store.history().put(&image.id, &rows)?;
         for storey in stack.storeys() {
             needed.push(store.blob_path(&storey.layer.diff_id.0));
-            needed.push(store.layer_index_path(&storey.layer.diff_id));
+            // One that was lost is made again when it is asked for.
+            needed.extend(Some(store.layer_index_path(&storey.layer.diff_id)).filter(|path| path.exists()));
         }
     }
     if built.images.len() != 1 {

@@ -80,6 +80,12 @@ pub enum Error {
         /// The path in the image.
         path: String,
     },
+    /// The files that a step takes were edited while it took them, and again while it tried once more.
+    #[error("the context changed during the build: {path} is not what it was a moment ago")]
+    ContextChanged {
+        /// The file.
+        path: String,
+    },
     /// A step cannot be done as it is written.
     #[error("{0}")]
     Step(String),

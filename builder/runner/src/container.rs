@@ -134,9 +134,9 @@ pub struct InjectedFile {
     pub content: Vec<u8>,
     /// Permission bits.
     pub mode: u32,
-    /// Owner inside the container.
+    /// Owner inside the container; with a single id there is only user 0.
     pub uid: u32,
-    /// Group inside the container.
+    /// Group inside the container; with a single id there is only group 0.
     pub gid: u32,
     /// Whether it may be written (the writes are lost with the container).
     pub access: Access,

@@ -8,6 +8,7 @@
 pub mod caps;
 mod channel;
 mod container;
+mod disposition;
 mod error;
 mod executor;
 mod filter;

@@ -59,10 +59,10 @@ impl FileCache {
         (record[..48] == stamp(meta)).then(|| Digest::from_bytes(record[48..].try_into().unwrap_or_default()))
     }
 
-    /// Remembers a digest; `meta` is what the file looked like before it was read.
-    pub fn put(&mut self, path: &[u8], meta: &Meta, digest: Digest) {
-        let now = Timestamp::from(SystemTime::now().checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH));
-        if meta.ctime >= now || meta.mtime >= now {
+    /// Remembers a digest; `meta` is what the file looked like before it was read, which began at `began`.
+    pub fn put(&mut self, path: &[u8], meta: &Meta, began: SystemTime, digest: Digest) {
+        let settled = Timestamp::from(began.checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH));
+        if meta.ctime >= settled || meta.mtime >= settled {
             return;
         }
         let mut record = [0; RECORD];
@@ -142,7 +142,8 @@ mod tests {
         let mut cache = FileCache::open(&store, context.path()).unwrap();
         for name in ["b", "a", "ab"] {
             assert_eq!(cache.get(name.as_bytes(), &root.stat(name.as_bytes()).unwrap()), None);
-            cache.put(name.as_bytes(), &root.stat(name.as_bytes()).unwrap(), Digest::of(name.as_bytes()));
+            let meta = root.stat(name.as_bytes()).unwrap();
+            cache.put(name.as_bytes(), &meta, SystemTime::now(), Digest::of(name.as_bytes()));
         }
         cache.save().unwrap();
         let mut again = FileCache::open(&store, context.path()).unwrap();
@@ -151,8 +152,14 @@ mod tests {
         std::fs::write(context.path().join("ab"), "xx").unwrap();
         let changed = root.stat(b"ab").unwrap();
         assert_eq!(again.get(b"ab", &changed), None);
-        again.put(b"ab", &changed, Digest::of(b"xx"));
-        assert_eq!(again.get(b"ab", &changed), None, "it changed just now, so it may again in the same tick");
+        let began = SystemTime::now();
+        std::thread::sleep(TICK * 2);
+        again.put(b"ab", &changed, began, Digest::of(b"xx"));
+        assert_eq!(
+            again.get(b"ab", &changed),
+            None,
+            "it changed just before it was read, so it may have again in the same tick"
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::layout::Store;
 use crate::root_dir::RootDir;
 use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
-use rbuild_oci::{Cancel, DiffId, Digest};
+use rbuild_oci::{Cancel, DiffId, Digest, Hasher};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -52,18 +52,16 @@ impl Store {
 }
 
 impl Layers {
-    /// Whether both the tarball and the index of a layer are here.
+    /// Whether the tarball of a layer is here. Its index then is, too, or can be made from it.
     pub fn has(&self, layer: &DiffId) -> Result<bool> {
-        let here = |path: &Path| path.try_exists().map_err(Error::io("find", path.display()));
-        Ok(here(&self.store.blob_path(&layer.0))? && here(&self.store.layer_index_path(layer))?)
+        Ok(self.get(layer)?.is_some())
     }
 
-    /// The layer, if it is here.
+    /// The layer, if its tarball is here.
     pub fn get(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
         let path = self.store.blob_path(&layer.0);
         match path.metadata() {
-            Ok(metadata) if self.has(layer)? => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
-            Ok(_) => Ok(None),
+            Ok(metadata) => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("find", path.display())(error)),
         }
@@ -75,7 +73,7 @@ impl Layers {
         match std::fs::read(&path) {
             Ok(bytes) => match LayerIndex::decode(&bytes) {
                 Some(index) => return Ok(index),
-                None => std::fs::remove_file(&path).map_err(Error::io("remove", path.display()))?,
+                None => remove(&path)?,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io("read", path.display())(error)),
@@ -104,6 +102,25 @@ impl Layers {
             whole.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
             Ok(Box::new(whole.file().try_clone().map_err(Error::io("open", path))?))
         }
+    }
+
+    /// Reads a whole layer again. One whose bytes are not those of its name is [`Error::Corrupt`], and put away: it counts
+    /// as missing from now on.
+    pub fn verify(&self, layer: &DiffId, cancel: &Cancel) -> Result<()> {
+        let (mut file, mut hasher, mut buffer) = (self.open_tarball(layer)?, Hasher::new(), vec![0; 1 << 20]);
+        loop {
+            cancel.check()?;
+            match file.read(&mut buffer).map_err(Error::io("read", layer))? {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+        let found = DiffId(hasher.finish());
+        if found == *layer {
+            return Ok(());
+        }
+        remove(&self.store.blob_path(&layer.0))?;
+        Err(damaged(layer, &found))
     }
 
     /// A writer of a new layer. Modification times later than `clamp`, in seconds, become that.
@@ -217,6 +234,14 @@ impl Write for Unfinished {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Removes a file that another process may have removed already.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path.display())(error)),
+        _ => Ok(()),
     }
 }
 

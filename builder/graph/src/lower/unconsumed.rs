@@ -23,7 +23,12 @@ impl Declared {
 
     /// The warning about build arguments that nothing takes, if there are any. `automatic` are those that are declared
     /// without an ARG.
-    pub(super) fn warning(mut self, outline: &Outline<'_>, request: &Request, automatic: &Variables) -> Option<Warning> {
+    pub(super) fn warning(
+        mut self,
+        outline: &Outline<'_>,
+        request: &Request,
+        automatic: &Variables,
+    ) -> Option<Warning> {
         outline.globals.iter().for_each(|(instruction, _)| self.take(instruction));
         outline.sections.iter().flat_map(|section| section.body).for_each(|instruction| self.take(instruction));
         let known = |name: &str| {

@@ -21,6 +21,7 @@ pub mod volume;
 
 pub use globals::Globals;
 
+use crate::container;
 use crate::error::Error;
 use crate::report;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -50,17 +51,21 @@ enum Verb {
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
     Rmi(rmi::RmiArgs),
+    Run(Box<run::RunArgs>),
     Tag(tag::TagArgs),
     Volume(volume::VolumeArgs),
 }
 
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(with_verb(args.into_iter().collect())) {
+    let words = with_verb(args.into_iter().collect());
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let wrong = if is_run { container::FAILED } else { 2 };
+            return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
@@ -74,6 +79,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
+        Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
@@ -92,6 +98,15 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
         let word = arg.to_str().unwrap_or_default();
         ["help", "--help", "-h", "--version", "-V"].contains(&word) || cli.find_subcommand(word).is_some()
     };
+    let first = first_word(&args);
+    if args.get(first).is_some_and(|arg| !is_verb(arg)) {
+        args.insert(first, "build".into());
+    }
+    args
+}
+
+/// Where the verb stands, or would stand: behind the options of all verbs.
+fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
@@ -100,10 +115,7 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
             _ => break,
         }
     }
-    if args.get(first).is_some_and(|arg| !is_verb(arg)) {
-        args.insert(first, "build".into());
-    }
-    args
+    first
 }
 
 #[cfg(test)]

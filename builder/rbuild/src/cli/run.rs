@@ -1,11 +1,25 @@
-//! `rbuild run`: its arguments as typed. What they mean is decided in `container::request`.
+//! `rbuild run`: its arguments as typed, and what surrounds a container: the image, the user namespace, the exit code.
+//! What the arguments mean is decided in `container::request`.
 
+use super::globals::{Globals, Standing};
+use super::signals::cancel_on_signal;
+use crate::container::{self, Image, Request, World};
+use crate::ctx::{Ctx, Place, SystemClock};
+use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::{image, report};
 use clap::{ArgAction, Args};
+use rbuild_oci::{Cancel, Platform};
+use rbuild_records::LocalBackend;
+use rbuild_runner::Sandbox;
+use rbuild_store::{Bucket, Store};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 /// Run a command in a new container
 #[derive(Args, Clone, Debug)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "rbuild run [OPTIONS] IMAGE [COMMAND] [ARG]...")]
 pub struct RunArgs {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
@@ -94,12 +108,21 @@ pub struct RunArgs {
     /// Do not show how the image is pulled
     #[arg(short, long)]
     pub quiet: bool,
-    /// Image: name, id or the start of an id
-    #[arg(value_name = "IMAGE")]
-    pub image: String,
-    /// Command and its arguments [default: the image's]
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub command: Vec<String>,
+    /// Image (name, id or the start of an id), then a command and its arguments [default: the image's]
+    #[arg(value_name = "IMAGE [COMMAND] [ARG]", required = true, trailing_var_arg = true)]
+    pub words: Vec<String>,
+}
+
+impl RunArgs {
+    /// What the image is called.
+    pub fn image(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// The command in place of the image's.
+    pub fn command(&self) -> &[String] {
+        self.words.get(1..).unwrap_or_default()
+    }
 }
 
 /// When an image is pulled.
@@ -111,4 +134,74 @@ pub enum Pull {
     Always,
     /// Not at all.
     Never,
+}
+
+/// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
+/// and counts as Docker counts it.
+pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
+    match attempt(args, globals) {
+        Ok(code) => Ok(code),
+        Err(error) => {
+            eprint!("{}", report::plain(&error));
+            Ok(ExitCode::from(container::exit_code(&error)))
+        }
+    }
+}
+
+fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
+    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
+    let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
+    let request = Request::resolve(args, world)?;
+    let store = globals.store()?;
+    let _lease = store.lease()?;
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        if let Some(note) = standing.note() {
+            eprintln!("NOTE: {note}");
+        }
+        return standing.start_again(store.root(), None);
+    }
+    let cancel = Cancel::new();
+    let image = {
+        let _watch = cancel_on_signal(&cancel)?;
+        find(args, &store)?
+    };
+    start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
+}
+
+fn find(args: &RunArgs, store: &Store) -> Result<Image> {
+    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
+    let found = image::find(store, args.image(), platform.as_ref())?;
+    let stack = container::stack(store, &found.config)?;
+    Ok(Image {
+        reference: args.image().to_owned(),
+        id: found.id,
+        manifest: found.descriptor.digest,
+        config: found.config,
+        stack,
+    })
+}
+
+fn start(
+    request: &Request,
+    image: &Image,
+    globals: &Globals,
+    (store, standing, cancel): (&Store, &Standing, &Cancel),
+) -> Result<u8> {
+    let (drivers, cache) = (globals.drivers(store, standing), LocalBackend::new(store.dir(Bucket::Records)));
+    let ctx = Ctx {
+        store,
+        snapshots: &drivers,
+        cache: &cache,
+        executor: &Sandbox::new()?,
+        events: &Events::new(Vec::new()),
+        cancel,
+        clock: &SystemClock,
+        written: &cache,
+        wrote: &AtomicBool::new(false),
+        place: standing.place,
+        ids: &standing.ids,
+        fidelity: standing.fidelity,
+    };
+    container::run(ctx, request, image, &store.volumes())
 }

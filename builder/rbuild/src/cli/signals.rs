@@ -4,11 +4,12 @@ use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use rbuild_runner::Process;
 use rustix::process::Signal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Signals are looked after until this is dropped.
 #[derive(Debug)]
@@ -30,20 +31,26 @@ impl Drop for Watch {
     }
 }
 
-/// Raises `cancel` at the first INT, TERM or HUP; a second one ends the process at once.
+/// Signals that come so soon after the first are the same request: a terminal sends its own to the whole process group,
+/// and the process outside the user namespace hands it on besides.
+const ONE_REQUEST: Duration = Duration::from_millis(250);
+
+/// Raises `cancel` at the first INT, TERM or HUP; a second request ends the process at once.
 pub(crate) fn cancel_on_signal(cancel: &Cancel) -> Result<Watch> {
-    let cancel = cancel.clone();
-    watch(move |signal| {
-        if cancel.is_canceled() {
+    let (cancel, mut first) = (cancel.clone(), None);
+    watch(&[SIGINT, SIGTERM, SIGHUP], move |signal| {
+        if first.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
             std::process::exit(128 + signal);
         }
         cancel.cancel();
     })
 }
 
-/// Hands INT, TERM and HUP on. A terminal sends them to the whole process group by itself; twice does no harm there.
+/// Hands on what may be meant for the work. A terminal sends its own to the whole process group by itself; there it
+/// comes twice.
 pub(crate) fn forward(process: Process) -> Result<Watch> {
-    watch(move |signal| {
+    let all = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM];
+    watch(&all, move |signal| {
         if let Some(signal) = Signal::from_named_raw(signal) {
             // The process may be gone already.
             drop(process.signal(signal));
@@ -51,8 +58,8 @@ pub(crate) fn forward(process: Process) -> Result<Watch> {
     })
 }
 
-fn watch(mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::io("watch", "signals"))?;
+fn watch(wanted: &[i32], mut act: impl FnMut(i32) + Send + 'static) -> Result<Watch> {
+    let mut signals = Signals::new(wanted).map_err(Error::io("watch", "signals"))?;
     let (handle, last) = (signals.handle(), Arc::new(AtomicI32::new(0)));
     let seen = last.clone();
     let listen = move || {

@@ -17,9 +17,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// The containers of a store.
-#[derive(Clone, Copy, Debug)]
-pub struct Containers<'a> {
-    store: &'a Store,
+#[derive(Clone, Debug)]
+pub struct Containers {
+    store: Store,
 }
 
 /// A container as anybody may look at it.
@@ -42,10 +42,10 @@ pub(super) struct Wanted<'a> {
 const NAMES: &str = "names";
 const LOCK: &str = ".lock";
 
-impl<'a> Containers<'a> {
+impl Containers {
     /// Those of this store. Makes nothing yet.
-    pub fn new(store: &'a Store) -> Self {
-        Self { store }
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone() }
     }
 
     /// The ids of all, sorted.
@@ -122,7 +122,9 @@ impl<'a> Containers<'a> {
         let _lock = self.lock()?;
         let (trash, dir) = (self.store.tmp_dir()?, held.dir());
         fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
-        self.unlink_name(&held.config().name, held.id())
+        self.unlink_name(&held.config().name, held.id())?;
+        drop(held);
+        Ok(())
     }
 
     /// Removes what containers with `--rm` left that were killed together with their rbuild.

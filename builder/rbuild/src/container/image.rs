@@ -1,9 +1,12 @@
 //! The image that a container is of, as whoever found it hands it over. Knows no tag and no registry.
 
-use rbuild_oci::{Digest, ImageConfig, ImageId};
+use crate::error::Result;
+use rbuild_oci::{ChainId, Digest, ImageConfig, ImageId};
+use rbuild_store::Store;
 use rbuild_store::snapshot::StackLayer;
+use std::sync::Arc;
 
-/// An image, ready to be run.
+/// An image of the store, ready to be run.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// What the user called it.
@@ -16,4 +19,14 @@ pub struct Image {
     pub config: ImageConfig,
     /// Its layers, lowest first.
     pub stack: Vec<StackLayer>,
+}
+
+/// The layers of a configuration, which have to be in the store.
+pub fn stack(store: &Store, config: &ImageConfig) -> Result<Vec<StackLayer>> {
+    let mut stack: Vec<StackLayer> = Vec::new();
+    for diff in &config.rootfs.diff_ids {
+        let chain = ChainId::extend(stack.last().map(|below| &below.chain), diff);
+        stack.push(StackLayer { chain, diff: *diff, index: Arc::new(store.layers().index(diff)?) });
+    }
+    Ok(stack)
 }

@@ -65,7 +65,7 @@ impl Request {
         args.ulimits.iter().try_for_each(|text| ulimit::parse(text).map(drop))?;
         Ok(Self {
             name: args.name.as_deref().map(name::parse).transpose()?,
-            command: args.command.clone(),
+            command: args.command().to_vec(),
             entrypoint: args.entrypoint.clone(),
             env: environment(args, world)?,
             cwd: args.workdir.as_deref().map(path::working_dir).transpose()?,

@@ -43,7 +43,7 @@ pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeD
     } else {
         held.set_state(&State::Exited {
             code: ended.as_ref().map_or_else(exit_code, |code| *code),
-            started,
+            started: started.filter(|_| ended.is_ok()),
             finished: ctx.clock.now(),
             error: ended.as_ref().err().map(ToString::to_string),
         })?;
@@ -51,18 +51,21 @@ pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeD
     ended
 }
 
-/// The number that `docker run` has for an error: 127 and 126 for a program that cannot be started, else 125.
+/// What `docker run` exits with when it is rbuild, and not the container, that failed.
+pub const FAILED: u8 = 125;
+
+/// The number that `docker run` has for an error: 127 and 126 for a program that cannot be started, else [`FAILED`].
 pub fn exit_code(error: &Error) -> u8 {
     match error {
         Error::Runner(error) => error.exit_code(),
-        _ => 125,
+        _ => FAILED,
     }
 }
 
 /// What a shell gives for a program that wrote to nobody: 128 + SIGPIPE.
 const BROKEN_PIPE: u8 = 141;
 
-fn make(ctx: Ctx<'_>, containers: &Containers<'_>, request: &Request, image: &Image) -> Result<Held> {
+fn make(ctx: Ctx<'_>, containers: &Containers, request: &Request, image: &Image) -> Result<Held> {
     if let Some(path) = &request.cidfile {
         refuse_cidfile(path)?;
     }

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use signal_hook::iterator::{Handle, Signals};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Hands signals on until it is dropped.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ struct Target {
     process: Option<Process>,
     /// How many signals asked for an end.
     asked: u32,
+    /// The last signal.
+    last: Option<(i32, Instant)>,
     /// The signal in whose name the process, or the work before it, was ended.
     ended_by: Option<i32>,
 }
@@ -40,7 +43,7 @@ impl Forwarder {
     /// its own a container learns its size another way.
     pub(super) fn start(cancel: &Cancel, terminal: bool) -> Result<Self> {
         let failed = || Error::io("listen to", "signals");
-        let target = Target { cancel: cancel.clone(), process: None, asked: 0, ended_by: None };
+        let target = Target { cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
         let target = Arc::new(Mutex::new(target));
         let window = (!terminal).then_some(SIGWINCH);
         let mut signals = Signals::new(FORWARDED.into_iter().chain(window)).map_err(failed())?;
@@ -84,6 +87,9 @@ impl Drop for Forwarder {
 
 impl Target {
     fn take(&mut self, signal: i32) {
+        if self.is_echo(signal) {
+            return;
+        }
         let asks_for_end = matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM);
         self.asked += u32::from(asks_for_end && signal != SIGHUP);
         let Some(process) = &self.process else {
@@ -94,55 +100,32 @@ impl Target {
             return;
         };
         const PATIENCE: u32 = 3;
-        let ends = self.asked >= PATIENCE || (ends_by_default(signal) && !minds(process.pid(), signal));
-        let sent = if ends { Some(Signal::KILL) } else { Signal::from_named_raw(signal) };
+        let Some(named) = Signal::from_named_raw(signal) else { return };
+        let ends = self.asked >= PATIENCE || (ends_by_default(signal) && !process.minds(named));
         if ends {
             self.ended_by = Some(signal);
         }
-        if let Some(Err(error)) = sent.map(|sent| process.signal(sent)) {
-            drop(super::stdio::write(
-                rbuild_runner::Stream::Stderr,
-                format!("rbuild: cannot hand signal {signal} on: {error}\n").as_bytes(),
-            ));
-        }
+        // The process may be gone already.
+        drop(process.signal(if ends { Signal::KILL } else { named }));
+    }
+
+    /// Signals that pile up are one to a process anyway (signal(7)).
+    fn is_echo(&mut self, signal: i32) -> bool {
+        let now = Instant::now();
+        let last = self.last.replace((signal, now));
+        last.is_some_and(|(before, then)| before == signal && now.duration_since(then) < ECHO)
     }
 }
+
+/// Within this, one signal is the terminal's to the whole process group and the other its copy by way of the rbuild
+/// outside of the user namespace.
+const ECHO: Duration = Duration::from_millis(20);
 
 /// What a process does that says nothing of the signal (signal(7)).
 fn ends_by_default(signal: i32) -> bool {
     !matches!(signal, SIGCONT | SIGWINCH)
 }
 
-/// Whether a process handles, ignores or blocks a signal; one whose masks cannot be read is left to the kernel.
-fn minds(pid: u32, signal: i32) -> bool {
-    match std::fs::read_to_string(format!("/proc/{pid}/status")) {
-        Ok(status) => minded(&status, signal),
-        Err(_) => true,
-    }
-}
-
-/// From `/proc/PID/status` (proc_pid_status(5)).
-fn minded(status: &str, signal: i32) -> bool {
-    let masks = ["SigBlk:", "SigIgn:", "SigCgt:"];
-    let lines = status.lines().filter_map(|line| masks.iter().find_map(|name| line.strip_prefix(name)));
-    let set = lines.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok()).fold(0, |all, mask| all | mask);
-    set & (1u64 << (signal - 1)) != 0
-}
-
 fn lock(target: &Mutex<Target>) -> MutexGuard<'_, Target> {
     target.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn masks_are_read() {
-        let status =
-            "Name:\tsh\nSigQ:\t0/1\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000000002\n";
-        assert!(minded(status, SIGINT) && minded(status, SIGQUIT) && minded(status, 17));
-        assert!(!minded(status, SIGTERM) && !minded(status, SIGHUP));
-        assert!(!minded("", SIGTERM));
-    }
 }

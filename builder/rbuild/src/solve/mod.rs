@@ -1,6 +1,7 @@
 //! Walks a graph: every vertex, inputs first, is keyed, looked up and, on a miss, executed. Knows no Dockerfile and no
 //! output.
 
+mod damage;
 pub mod layer;
 pub mod owner;
 pub mod place;

@@ -13,6 +13,7 @@ pub struct Step<'a> {
     work: &'a Work<'a>,
     parent: &'a Stack,
     recipes: Vec<Recipe>,
+    begun: bool,
 }
 
 /// A layer that was just made and lies in the store.
@@ -40,7 +41,7 @@ pub struct Kept {
 impl<'a> Step<'a> {
     /// A step on `parent`; its recipes follow.
     pub const fn new(work: &'a Work<'a>, parent: &'a Stack) -> Self {
-        Self { work, parent, recipes: Vec::new() }
+        Self { work, parent, recipes: Vec::new(), begun: false }
     }
 
     /// A recipe that begins with what every step has in common: its definition, its parent and what times become.
@@ -72,12 +73,30 @@ impl<'a> Step<'a> {
         Ok(None)
     }
 
+    /// Does what reads files that somebody may edit meanwhile: once more if they did, and no further.
+    pub fn settled<T>(&mut self, mut attempt: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        match attempt(self) {
+            Err(Error::Store(rbuild_store::Error::Changed { subject })) => {
+                self.work.ctx.events.note(&format!("{subject} changed while it was read: starting over"));
+                self.recipes.clear();
+                attempt(self).map_err(|error| match error {
+                    Error::Store(rbuild_store::Error::Changed { subject }) => Error::ContextChanged { path: subject },
+                    other => other,
+                })
+            }
+            other => other,
+        }
+    }
+
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
-    pub fn begin(&self) -> Result<()> {
+    pub fn begin(&mut self) -> Result<()> {
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);
         }
         self.work.ctx.cancel.check()?;
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
         self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
         self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
         Ok(())

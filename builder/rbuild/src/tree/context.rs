@@ -2,14 +2,15 @@
 //! extended attributes stay behind. Knows no destination.
 
 use super::Tree;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest, Hasher};
-use rbuild_store::layer::{Entry, FileData, Node, is_below, split_path};
+use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
 use rbuild_store::{FileCache, FileKind, Meta, RootDir, WalkEntry};
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// A context, or any directory that is read like one.
 pub struct ContextTree {
@@ -65,20 +66,24 @@ impl ContextTree {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(path, meta)
     }
 
-    fn read_digest(&self, path: &[u8]) -> Result<(Meta, Digest)> {
-        let before = self.root.stat(path)?;
-        let mut file = self.root.open_file(path)?;
+    /// The digest of a file, and what it looked like when reading began.
+    fn read_digest(&self, path: &[u8]) -> Result<(Seen, Digest)> {
+        let began = SystemTime::now();
+        let before = self.root.stat(path).map_err(changed)?;
+        let mut file = self.root.open_file(path).map_err(changed)?;
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
         loop {
             self.cancel.check()?;
-            let read = file
-                .read(&mut buffer)
-                .map_err(crate::error::Error::io("read", rbuild_store::layer::show_path(path)))?;
+            let read = file.read(&mut buffer).map_err(Error::io("read", show_path(path)))?;
             if read == 0 {
-                return Ok((before, hasher.finish()));
+                break;
             }
             hasher.update(&buffer[..read]);
         }
+        if !self.root.stat(path).is_ok_and(|after| is_same(&before, &after)) {
+            return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
+        }
+        Ok((Seen { meta: before, at: began }, hasher.finish()))
     }
 }
 
@@ -96,7 +101,7 @@ impl Tree for ContextTree {
         if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
             return Ok(None);
         }
-        self.entry(path, &meta, || Ok(self.root.readlink(path)?))
+        self.entry(path, &meta, || Ok(self.root.readlink(path).map_err(changed)?))
     }
 
     fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -111,10 +116,10 @@ impl Tree for ContextTree {
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
         let mut walk = Scan::new(self, directory);
-        let mut raw = self.root.walk(directory)?;
+        let mut raw = self.root.walk(directory).map_err(changed)?;
         while let Some(found) = raw.next() {
             self.cancel.check()?;
-            if walk.take(&found?)? == Below::Skip {
+            if walk.take(&found.map_err(changed)?)? == Below::Skip {
                 raw.skip_dir();
             }
         }
@@ -131,22 +136,48 @@ impl Tree for ContextTree {
         let read: Vec<_> =
             unread.par_iter().map(|(at, path)| Ok((*at, self.read_digest(path)?))).collect::<Result<_>>()?;
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for (at, (meta, digest)) in read {
+        for (at, (seen, digest)) in read {
             let entry = &mut entries[at];
-            remembered.put(&entry.path, &meta, digest);
-            entry.node = Node::File(FileData { digest, ..FileData::unread(meta.size) });
+            remembered.put(&entry.path, &seen.meta, seen.at, digest);
+            entry.node = Node::File(FileData { digest, ..FileData::unread(seen.meta.size) });
         }
         Ok(())
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(self.root.open_file(&entry.path)?))
+        Ok(Box::new(self.root.open_file(&entry.path).map_err(changed)?))
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let path = super::clean(path);
         let verdict = self.ignore.matches(&path).filter(|verdict| verdict.ignored)?;
         self.root.stat(&path).is_ok().then(|| format!("it is left out by {} line {}", self.ignore_name, verdict.line))
+    }
+}
+
+/// A file as it was when reading began.
+struct Seen {
+    meta: Meta,
+    at: SystemTime,
+}
+
+fn is_same(before: &Meta, after: &Meta) -> bool {
+    let times = |meta: &Meta| (meta.size, meta.mtime, meta.ctime);
+    before.id() == after.id() && times(before) == times(after)
+}
+
+/// The walk has just seen what this error says is not there, or of another kind: somebody edits the directory.
+fn changed(error: rbuild_store::Error) -> rbuild_store::Error {
+    match error {
+        rbuild_store::Error::Io { subject, source, .. }
+            if matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            rbuild_store::Error::Changed { subject }
+        }
+        other => other,
     }
 }
 
@@ -184,7 +215,9 @@ impl<'a> Scan<'a> {
         while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
             self.open.pop();
         }
-        let entry = self.tree.entry(&path, &found.meta, || Ok(found.dir().readlink(split_path(&path).1)?))?;
+        let entry = self
+            .tree
+            .entry(&path, &found.meta, || Ok(found.dir().readlink(split_path(&path).1).map_err(changed)?))?;
         let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
         if !entry.node.is_directory() {
             let verdict = self.tree.ignore.entry(&above.carry, &path);

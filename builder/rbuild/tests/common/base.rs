@@ -50,6 +50,11 @@ impl Content {
         self.put(tar::EntryType::Symlink, name, 0o777, b"", Some(target))
     }
 
+    /// As a tarball at `path`.
+    pub(crate) fn tarball(self, path: &Path) {
+        fs::write(path, self.tar.into_inner().unwrap()).unwrap();
+    }
+
     /// As the only image of an OCI layout in `directory`; gives the argument that names it for `FROM name`.
     pub(crate) fn layout(self, name: &str, directory: &Path) -> String {
         let tarball = self.tar.into_inner().unwrap();

@@ -119,6 +119,17 @@ fn a_cache_that_is_locked_makes_others_wait() {
 }
 
 #[test]
+fn a_step_may_mount_a_locked_cache_twice_and_two_may_name_them_in_any_order() {
+    for_everyone(|world| {
+        let mount = |target: &str, id: &str| format!("--mount=type=cache,target=/{target},id={id},sharing=locked");
+        let (a, b, again) = (mount("a", "first"), mount("b", "second"), mount("again", "first"));
+        let one = format!("{a} {b} {again} echo x > /a/x; cat /again/x; sleep 0.3");
+        let two = format!("{b} {a} touch /b/y; ls /b; sleep 0.3");
+        assert_eq!(world.build(&two_stages(&one, &two)).ok().said(), "x\ny\n", "as {:?}", world.user);
+    });
+}
+
+#[test]
 fn binds_show_files_of_the_context() {
     for_everyone(|world| {
         world.write("src/a/one", "1\n");
@@ -128,12 +139,12 @@ fn binds_show_files_of_the_context() {
              RUN --mount=type=bind,source=src/two,target=/f cat /f; echo x > /f || echo refused\n\
              RUN --mount=source=src,target=/s,rw echo 3 > /s/two && cat /s/two && rm -r /s/a && ls /s\n\
              RUN --mount=source=src/two,target=/f,rw echo 4 > /f && cat /f\n\
-             RUN --mount=source=src/two,target=/g,rw cat /g\n\
+             RUN --mount=source=src/two,target=/g,rw cat /g && stat -c '%a %u' /g\n\
              RUN --mount=source=src,target=/s cat /s/two /s/a/one\n\
              WORKDIR /w\nRUN --mount=target=. ls -d src rootfs",
         );
         let said: Vec<&str> = said.lines().filter(|line| !line.contains("Read-only")).collect();
-        let expected = ["1", "2", "refused", "2", "refused", "3", "two", "4", "2", "2", "1", "rootfs", "src"];
+        let expected = ["1", "2", "refused", "2", "refused", "3", "two", "4", "2", "644 0", "2", "1", "rootfs", "src"];
         assert_eq!(said, expected, "as {:?}", world.user);
         assert_eq!(fs::read(world.path("context/src/two")).unwrap(), b"2\n", "the context is not written to");
     });
@@ -144,20 +155,25 @@ fn binds_show_files_of_stages_and_images() {
     for_everyone(|world| {
         world.build("FROM scratch\nCOPY rootfs/etc/group /image/file\n").args(["-t", "other:v1"]).ok();
         let other = format!("other=oci-layout://{}:other:v1", world.store().display());
-        let dockerfile = "FROM scratch AS stage\nCOPY rootfs/ /\nRUN mkdir /out && echo made > /out/file && ln -s file /out/link\n\
+        let dockerfile = "FROM scratch AS stage\nCOPY rootfs/ /\nRUN mkdir /out && echo made > /out/file && ln -s file /out/link && ln -s /etc/hostname /out/host\n\
              FROM scratch\nCOPY rootfs/ /\n\
              RUN --mount=from=stage,source=/out,target=/o cat /o/file /o/link; echo x > /o/x || echo refused\n\
              RUN --mount=from=stage,target=/all ls /all/out && cat /all/out/file\n\
              RUN --mount=from=stage,source=/out/file,target=/one,rw cat /one && echo lost > /one\n\
+             RUN --mount=from=stage,source=/out/link,target=/one cat /one\n\
              RUN --mount=from=stage,target=/all,rw rm -r /all/out && ls -d /all/*\n\
              RUN --mount=from=stage,source=/out,target=/o cat /o/file\n\
              RUN --mount=from=other,source=/image,target=/i grep -c app /i/file";
         let said = world.build(dockerfile).args(["--build-context", &other]).ok().said();
         let said: Vec<&str> = said.lines().filter(|line| !line.contains("Read-only")).collect();
         let expected = [
-            "made", "made", "refused", "file", "link", "made", "made", "/all/bin", "/all/etc", "/all/tmp", "made", "2",
+            "made", "made", "refused", "file", "host", "link", "made", "made", "made", "/all/bin", "/all/etc",
+            "/all/tmp", "made", "2",
         ];
         assert_eq!(said, expected, "as {:?}", world.user);
+        let host = dockerfile.replace("source=/out/file,", "source=/out/host,");
+        let shown = world.build(&host).args(["--build-context", &other]).fails();
+        assert!(shown.contains("/out/host not found"), "as {:?}: {shown}", world.user);
     });
 }
 

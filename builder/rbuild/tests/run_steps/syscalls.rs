@@ -164,6 +164,7 @@ fn a_set_user_id_program_works() {
             return;
         }
         std::fs::copy(&probe, world.path("context/probe")).expect("a copy");
+        set_mode(&world.path("context/probe"), 0o755);
         world.write("calls", format!("{} 0\n", libc::SYS_setuid));
         let copy = format!(
             "{BUSYBOX_STAGE}COPY --chmod=4755 probe /set\nCOPY --chmod=755 probe /plain\nCOPY calls /\nUSER app\n"

@@ -28,7 +28,7 @@ fn env_and_args_are_there_from_where_they_stand() {
         let first = String::from_utf8_lossy(&ended.logs[0]).into_owned();
         assert_eq!(sorted(&first), ["A=1", "B=two words", "EARLY=e", "HOME=/root", PATH]);
         let second = String::from_utf8_lossy(&ended.logs[1]).into_owned();
-        assert_eq!(sorted(&second), ["A=1", "B=two words", "EARLY=e", "HOME=/elsewhere", "LATE=given", PATH]);
+        assert_eq!(sorted(&second), ["A=arg", "B=two words", "EARLY=e", "HOME=/elsewhere", "LATE=given", PATH]);
     });
 }
 

@@ -28,7 +28,11 @@ pub(crate) struct World {
     /// What time it is.
     pub(crate) clock: i64,
     pub(crate) cancel: Cancel,
+    /// Called with `start LINE` and `note TEXT` as they are told.
+    pub(crate) hook: Hook,
 }
+
+pub(crate) type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A build that succeeded.
 #[derive(Debug)]
@@ -59,11 +63,15 @@ impl Report {
     }
 }
 
-#[derive(Default)]
-struct Recorder(Arc<Mutex<Told>>);
+struct Recorder(Arc<Mutex<Told>>, Hook);
 
 impl Sink for Recorder {
     fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Started { name, .. } => (self.1)(&format!("start {}", line(name))),
+            Event::Note(text) => (self.1)(&format!("note {text}")),
+            _ => {}
+        }
         let mut told = self.0.lock().unwrap();
         match event {
             Event::Started { name, .. } => told.started.push(line(name)),
@@ -96,7 +104,13 @@ impl World {
     pub(crate) fn new() -> Self {
         let place = common::public_dir();
         let store = Store::open(&place.path().join("store")).unwrap();
-        Self { _place: place, store, clock: 1_700_000_000, cancel: Cancel::new() }
+        Self { _place: place, store, clock: 1_700_000_000, cancel: Cancel::new(), hook: Arc::new(|_| ()) }
+    }
+
+    /// The same store, not stopped any more.
+    pub(crate) fn again(&mut self) -> &Self {
+        self.cancel = Cancel::new();
+        self
     }
 
     pub(crate) fn records(&self) -> LocalBackend {
@@ -127,7 +141,7 @@ impl World {
         cache: &dyn CacheBackend,
     ) -> Result<Report, (Error, Told)> {
         let told = Arc::new(Mutex::new(Told::default()));
-        let events = Events::new(vec![Box::new(Recorder(told.clone()))]);
+        let events = Events::new(vec![Box::new(Recorder(told.clone(), self.hook.clone()))]);
         let ids = if rustix::process::geteuid().is_root() { IdMap::Root } else { IdMap::Single };
         let drivers = Drivers::new(&self.store, ids.clone(), Some("copy".to_owned()));
         let client = Client::new(Config::from_env(&|_| None), &self.cancel);

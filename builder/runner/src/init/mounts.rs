@@ -5,7 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, makedev, mknodat, openat, symlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, StatxFlags, Uid, fchmod, fchown, fstat, makedev, mknodat, openat, statx,
+    symlinkat,
+};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount};
 
@@ -183,7 +186,7 @@ impl Mounts {
         let root = self.root.as_ref().ok_or(Errno::BADF)?;
         rustix::process::fchdir(root)?;
         rustix::process::pivot_root(".", ".")?;
-        unmount(".", UnmountFlags::DETACH)?;
+        uncover_root()?;
         rustix::process::chdir("/")?;
         self.held.clear();
         self.store = None;
@@ -210,6 +213,16 @@ fn on_root(mounted: OwnedFd) -> io::Result<OwnedFd> {
     let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     move_to(&mounted, &root)?;
     Ok(mounted)
+}
+
+/// Takes away what lies on the root: the host's root, and on that the store. By way of `..` all of it would be in reach.
+fn uncover_root() -> io::Result<()> {
+    let mount_of = |path: &str| io::Result::Ok(statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID)?.stx_mnt_id);
+    let root = mount_of("/")?;
+    while mount_of("/..")? != root {
+        unmount("/..", UnmountFlags::DETACH)?;
+    }
+    Ok(())
 }
 
 /// Attaches a detached mount.

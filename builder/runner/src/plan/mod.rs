@@ -116,12 +116,13 @@ fn mounts(container: &Container) -> Vec<SetupOp> {
 }
 
 fn files(container: &Container) -> impl Iterator<Item = SetupOp> {
-    container.files.iter().map(|file| SetupOp::File {
+    let single = container.ids == IdMap::Single;
+    container.files.iter().map(move |file| SetupOp::File {
         path: file.path.clone(),
         content: file.content.clone(),
         mode: file.mode,
-        uid: file.uid,
-        gid: file.gid,
+        uid: if single { 0 } else { file.uid },
+        gid: if single { 0 } else { file.gid },
         flags: file_flags(file),
     })
 }

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     ("tmpfs-is-bounded", tmpfs_is_bounded),
     ("overlay-as-mount", overlay_as_mount),
     ("files-in-memory", files_in_memory),
+    ("nothing-lies-on-the-root", nothing_lies_on_the_root),
     ("read-only-root", read_only_root),
     ("no-lower-layer", no_lower_layer),
     ("many-long-layers", many_long_layers),
@@ -213,6 +214,17 @@ fn files_in_memory(world: &World) {
     assert!(listing(&world.upper()).is_empty(), "no trace in the layer");
     let printed = rbuild_runner::plan(&container).to_string();
     assert!(!printed.contains("s3cr3t"), "plans never print contents");
+}
+
+/// Files in memory come from a mount of their own, which must not keep the host's root from going.
+fn nothing_lies_on_the_root(world: &World) {
+    let mut container = world.shell("cut -d' ' -f5 /proc/self/mountinfo | grep -cx /; test -e /../bin/busybox; ls /..");
+    let file = b"/file".to_vec();
+    container.files =
+        vec![InjectedFile { path: file, content: Vec::new(), mode: 0o444, uid: 0, gid: 0, access: Access::ReadOnly }];
+    assert_eq!(world.run(&container), "1\nbin\ndev\nfile\nproc\nsys\ntmp\n");
+    container.files.clear();
+    assert_eq!(world.run(&container), "1\nbin\ndev\nfile\nproc\nsys\ntmp\n", "the stub is still there");
 }
 
 fn read_only_root(world: &World) {

@@ -109,23 +109,23 @@ impl Draft {
         }
         let place = self.target.ok_or_else(|| usage("--mount: target=/path is missing"))?;
         let kind = match kind.as_str() {
-            "bind" => bind(self.bind, self.source, cwd)?,
-            "volume" => volume(self.volume, self.source)?,
-            _ => tmpfs(self.tmpfs, self.source)?,
+            "bind" => bind(&self.bind, self.source.as_deref(), cwd)?,
+            "volume" => volume(self.volume, self.source.as_deref())?,
+            _ => tmpfs(self.tmpfs, self.source.as_deref())?,
         };
         Ok(Mount { target: place, read_only: self.read_only, kind })
     }
 }
 
-fn bind(keys: BindKeys, source: Option<String>, cwd: &Path) -> Result<MountKind> {
+fn bind(keys: &BindKeys, source: Option<&str>, cwd: &Path) -> Result<MountKind> {
     let source = source.filter(|source| !source.is_empty());
     let source = source.ok_or_else(|| usage("--mount: type=bind needs source=/host/path"))?;
     let propagation = keys.propagation.unwrap_or_default();
-    Ok(MountKind::Bind(Bind { source: absolute(&source, cwd), create: keys.create, propagation }))
+    Ok(MountKind::Bind(Bind { source: absolute(source, cwd), create: keys.create, propagation }))
 }
 
-fn volume(mut volume: Volume, source: Option<String>) -> Result<MountKind> {
-    volume.name = source.filter(|name| !name.is_empty());
+fn volume(mut volume: Volume, source: Option<&str>) -> Result<MountKind> {
+    volume.name = source.filter(|name| !name.is_empty()).map(str::to_owned);
     volume.anonymous = volume.name.is_none();
     if let Some(name) = &volume.name {
         if name.starts_with('/') {
@@ -139,7 +139,7 @@ fn volume(mut volume: Volume, source: Option<String>) -> Result<MountKind> {
     Ok(MountKind::Volume(volume))
 }
 
-fn tmpfs(tmpfs: Tmpfs, source: Option<String>) -> Result<MountKind> {
+fn tmpfs(tmpfs: Tmpfs, source: Option<&str>) -> Result<MountKind> {
     match source {
         Some(_) => Err(usage("--mount: type=tmpfs has no source")),
         None => Ok(MountKind::Tmpfs(tmpfs)),

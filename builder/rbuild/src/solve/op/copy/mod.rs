@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::solve::layer::{self, Data};
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::select::{self, Match, Wanted};
-use crate::solve::{Shown, Stack, Step, Value, Work, owner};
+use crate::solve::{Shown, Stack, Step, Value, Work, damage, owner};
 use crate::tree::{EmptyTree, StageTree, Tree};
 use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
 use rbuild_oci::Hasher;
@@ -16,7 +16,17 @@ use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
 
 /// Copies files onto the parent in one layer.
 pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
-    let mut step = Step::new(work, parent);
+    Step::new(work, parent)
+        .settled(|step| attempt(work, step, copy, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))
+}
+
+fn attempt(
+    work: &Work<'_>,
+    step: &mut Step<'_>,
+    copy: &CopyOp,
+    parent: &Stack,
+    inputs: &[&Value],
+) -> Result<(Value, Shown)> {
     if let Some(names) = stack_names(inputs) {
         let recipe = names.into_iter().fold(step.recipe(parent), |recipe, name| recipe.with("from", name));
         if let Some(found) = step.look_up(recipe)? {

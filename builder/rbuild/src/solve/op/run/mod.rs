@@ -8,7 +8,7 @@ mod output;
 
 use crate::error::{Error, Result};
 use crate::solve::layer;
-use crate::solve::{Shown, Stack, Step, Value, Work};
+use crate::solve::{Shown, Stack, Step, Value, Work, damage};
 use output::StepOutput;
 use rbuild_graph::RunOp;
 use rbuild_runner::{Exit, remove_stubs};
@@ -17,18 +17,19 @@ use rbuild_store::snapshot::{self, Place};
 /// Runs the process, or finds what it left the last time.
 pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
     let mut step = Step::new(work, parent);
-    let recipe = key::recipe(work, &step, run, parent, inputs)?;
-    if let Some(found) = step.look_up(recipe)? {
-        return Ok(found);
-    }
-    step.begin()?;
+    let found =
+        step.settled(|step| find(work, step, run, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))?;
+    let surroundings = match found {
+        Found::Cached(result) => return Ok(result),
+        Found::Surroundings(surroundings) => surroundings,
+    };
     let snapshots = work.ctx.snapshots.get()?;
     let layers = work.shelf.stack_layers(parent)?;
-    snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
+    let ensured = snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel);
+    ensured.map_err(|error| damage::trace_stacks(work, [parent], error.into()))?;
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
     let view = work.shelf.view(parent)?;
 
-    let surroundings = mounts::prepare(work, run, inputs, &view)?;
     let container = container::plan(work, run, &draft, &view, &surroundings)?;
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel)?;
@@ -51,6 +52,23 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
         snapshots.commit(draft, &chain, &index)?;
     }
     Ok(kept.value)
+}
+
+/// What there is before the process starts.
+enum Found {
+    /// What it left the last time.
+    Cached((Value, Shown)),
+    /// What it mounts.
+    Surroundings(mounts::Surroundings),
+}
+
+fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
+    let shown = key::shown(run, inputs)?;
+    if let Some(found) = step.look_up(key::recipe(work, step, run, parent, &shown))? {
+        return Ok(Found::Cached(found));
+    }
+    step.begin()?;
+    mounts::prepare(work, run, inputs, &shown).map(Found::Surroundings)
 }
 
 fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>) -> Result<()> {

@@ -2,6 +2,7 @@
 //! what to mount, and holds what must last as long as the process.
 
 use super::cache_dir::{self, CacheDir};
+use super::key::Shown;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
@@ -9,10 +10,13 @@ use crate::solve::select::{self, Match, Wanted};
 use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
-use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
-use rbuild_store::Bucket;
-use rbuild_store::layer::{Entry, Node, View};
+use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
+use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 
 /// The mounts of one process, and what they need to exist.
 #[derive(Debug, Default)]
@@ -24,16 +28,16 @@ pub(super) struct Surroundings {
     /// Secrets that are variables.
     pub(super) env: Vec<(String, Vec<u8>)>,
     drafts: Vec<Draft>,
-    caches: Vec<CacheDir>,
+    caches: BTreeMap<String, CacheDir>,
 }
 
 /// Makes ready what the mounts of a RUN show.
-pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], _: &View) -> Result<Surroundings> {
-    let mut surroundings = Surroundings::default();
+pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<Surroundings> {
+    let mut surroundings = Surroundings { caches: caches(work, run, inputs)?, ..Surroundings::default() };
     for mount in &run.mounts {
         match mount {
-            Mount::Bind(bind) => surroundings.bind(work, bind, inputs)?,
-            Mount::Cache(cache) => surroundings.cache(work, cache, inputs)?,
+            Mount::Bind(bind) => surroundings.bind(work, bind, inputs, keyed)?,
+            Mount::Cache(cache) => surroundings.cache(cache)?,
             Mount::Tmpfs(tmpfs) => surroundings.tmpfs(tmpfs),
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
             Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
@@ -43,19 +47,16 @@ pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], _: &View)
 }
 
 impl Surroundings {
-    fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value]) -> Result<()> {
+    fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value], keyed: &Shown<'_>) -> Result<()> {
         let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
         let Some(input) = bind.input else {
             self.mount(Source::Tmpfs { size: None, mode: 0o755 }, &bind.target, access);
             return Ok(());
         };
-        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source)?;
+        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
         let source = match (rootfs(&draft, Sync::Ignored), file) {
             (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
-            (Rootfs::Overlay(Overlay { lowers, .. }), Some(name)) => {
-                let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
-                Source::Path(top.join(name))
-            }
+            (Rootfs::Overlay(overlay), Some(name)) => Source::Path(file_of(&overlay, &name, access)?),
             (Rootfs::Bind(path), None) => Source::Path(path),
             (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
         };
@@ -64,20 +65,10 @@ impl Surroundings {
         Ok(())
     }
 
-    fn cache(&mut self, work: &Work<'_>, cache: &CacheMount, inputs: &[&Value]) -> Result<()> {
-        let dir = cache_dir::take(&work.ctx.store.dir(Bucket::Mounts), cache, work.ctx.cancel)?;
-        if let (true, Some(input)) = (dir.fresh, cache.input) {
-            let fill = stack_of(work, inputs[input.0 as usize], &cache.source)?;
-            work.ctx.store.layers().unpack_into(
-                &fill.diff_ids(),
-                &dir.path,
-                work.ctx.snapshots.ownership(),
-                work.ctx.cancel,
-            )?;
-        }
+    fn cache(&mut self, cache: &CacheMount) -> Result<()> {
+        let dir = self.caches.get(&cache.id).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
         self.mount(Source::Path(dir.path.clone()), &cache.target, access);
-        self.caches.push(dir);
         Ok(())
     }
 
@@ -125,25 +116,67 @@ impl Surroundings {
     }
 }
 
+/// The cache directories of a RUN, each once, taken in one order by every step so that no two wait for each other.
+fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<BTreeMap<String, CacheDir>> {
+    let mut wanted = BTreeMap::new();
+    for mount in &run.mounts {
+        if let Mount::Cache(cache) = mount {
+            wanted.entry(&cache.id).or_insert(cache);
+        }
+    }
+    let take = |(id, cache): (&String, &CacheMount)| {
+        let fill = |place: &Path| fill(work, cache, inputs, place);
+        Ok((id.clone(), cache_dir::take(work.ctx.store, cache, work.ctx.cancel, &fill)?))
+    };
+    wanted.into_iter().map(take).collect()
+}
+
+/// Makes an empty directory what a cache starts with. With a single id there is no other owner.
+fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) -> Result<()> {
+    if *work.ctx.ids != IdMap::Single {
+        chown(place, Some(cache.uid), Some(cache.gid)).map_err(Error::io("change the owner of", place.display()))?;
+    }
+    let mode = fs::Permissions::from_mode(cache.mode);
+    fs::set_permissions(place, mode).map_err(Error::io("change the mode of", place.display()))?;
+    let Some(input) = cache.input else { return Ok(()) };
+    let stack = stack_of(work, inputs[input.0 as usize], &cache.source)?;
+    let (layers, ownership) = (work.ctx.store.layers(), work.ctx.snapshots.ownership());
+    Ok(layers.unpack_into(&stack.diff_ids(), place, ownership, work.ctx.cancel)?)
+}
+
 fn missing(what: &str, id: &str) -> Error {
     Error::Step(format!("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…"))
 }
 
+/// The file of that name in the topmost layer; to be written to, a copy of it in the upper directory.
+fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
+    let top = overlay.lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
+    let (file, copy) = (top.join(name), overlay.upper.join(name));
+    if access == Access::ReadOnly {
+        return Ok(file);
+    }
+    fs::copy(&file, &copy).map_err(Error::io("copy", file.display()))?;
+    let owner = fs::metadata(&file).map_err(Error::io("stat", file.display()))?;
+    chown(&copy, Some(owner.uid()), Some(owner.gid())).map_err(Error::io("change the owner of", copy.display()))?;
+    Ok(copy)
+}
+
 /// A place that shows `source` of an input, and the name of the file in it where it is a single file.
-fn shown(work: &Work<'_>, value: &Value, source: &str) -> Result<(Draft, Option<String>)> {
+fn shown(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Draft, Option<String>)> {
     let whole = matches!(value, Value::Files(..)) && source == "/";
-    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source)? };
+    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source, keyed)? };
     let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
     snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
     Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
 }
 
 fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {
-    pick(work, value, source).map(|(stack, _)| stack)
+    pick(work, value, source, None).map(|(stack, _)| stack)
 }
 
-/// What lies at `source` of an input as a stack of its own: the contents of a directory, or a file called `file`.
-fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<String>)> {
+/// What lies at `source` of an input as a stack of its own: the contents of a directory, or a file called `file`. It is
+/// what the step is keyed by, where it is keyed by it.
+fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Stack, Option<String>)> {
     const FILE: &str = "file";
     let stage;
     let tree: &dyn Tree = match value {
@@ -154,6 +187,10 @@ fn pick(work: &Work<'_>, value: &Value, source: &str) -> Result<(Stack, Option<S
         Value::Tree(tree) => &**tree,
     };
     let matches = select::select(tree, &Wanted { path: source, below: None, excludes: &[] })?;
+    let is_as_keyed = |keyed: &String| *keyed == select::digest(&matches).to_string();
+    if matches!(value, Value::Tree(_)) && !keyed.is_none_or(is_as_keyed) {
+        return Err(rbuild_store::Error::Changed { subject: format!("{source} in {}", tree.name()) }.into());
+    }
     let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
         return Ok((Stack::default(), None));
     };

@@ -1,0 +1,63 @@
+//! kill -9 at any moment: the next build works, gives what an undisturbed store gives, and nothing is left over.
+
+use crate::common::{Random, context, fsck};
+use crate::tool::{EPOCH, Tool, Who};
+use std::time::{Duration, Instant};
+
+const DOCKERFILE: &str = "FROM busybox AS builder
+COPY source /source
+RUN for n in 1 2 3 4 5 6 7 8; do mkdir -p /out/$n && cat /source/a > /out/$n/all; done
+RUN dd if=/dev/zero of=/big bs=64k count=64 2>/dev/null && rm -rf /out/3 && ln /out/4/all /out/4/again
+FROM busybox
+ARG SOURCE_DATE_EPOCH
+RUN echo one > /one && chown 1:2 /one && sleep 0.05
+COPY --from=builder /out /out
+RUN rm -r /out/5 && mkdir /out/5 && echo new > /out/5/new
+COPY source /opt
+RUN --mount=source=source,target=/m cat /m/a > /done
+";
+
+/// How often a build is killed: `RBUILD_TEST_KILLS`, else a number that a minute is enough for.
+fn kills() -> u64 {
+    std::env::var("RBUILD_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(60)
+}
+
+#[test]
+fn a_killed_build_leaves_a_store_that_works() {
+    let context = context(&[("Dockerfile", DOCKERFILE), ("source/a", "a\n"), ("source/b/c", "c\n")]);
+    let args = ["-t", "x", "--build-arg", EPOCH];
+    let whos = Who::all();
+    for who in &whos {
+        let Some(undisturbed) = Tool::new(*who) else { return };
+        let began = Instant::now();
+        let expected = undisturbed.build(context.path(), &args).id;
+        let whole = began.elapsed();
+        let mut random = Random::new("crash");
+        let (mut killed, mut late, wanted) = (0, 0, kills() / whos.len() as u64);
+        while killed < wanted {
+            let tool = Tool::new(*who).unwrap();
+            for _ in 0..5 {
+                let mut child = tool.start(context.path(), &args);
+                std::thread::sleep(Duration::from_micros(random.below(whole.as_micros() as u64)));
+                child.kill().unwrap();
+                let status = child.wait().unwrap();
+                if status.success() {
+                    late += 1
+                } else {
+                    killed += 1
+                }
+                assert_eq!(tool.traces(), Vec::<String>::new(), "after a kill");
+                if tool.root().join("index.json").exists() {
+                    fsck::check(&tool.root());
+                }
+            }
+            let next = tool.build(context.path(), &args);
+            assert_eq!(next.id, expected);
+            let checked = fsck::check(&tool.root());
+            assert_eq!(checked.tags, 1);
+            assert_eq!(tool.build(context.path(), &args).started(), Vec::<String>::new());
+            assert_eq!(tool.leftovers(), Vec::<String>::new());
+        }
+        println!("{who:?}: {killed} builds killed, {late} were done before; a whole one takes {whole:?}");
+    }
+}

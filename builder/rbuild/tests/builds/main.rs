@@ -1,0 +1,17 @@
+//! Real builds: the program itself, the real kernel, a busybox base; as root, as an ordinary user with subordinate ids,
+//! with every storage driver, interrupted, killed, and many at once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod apps;
+mod crash;
+mod crowd;
+mod deep;
+mod equal;
+mod interrupt;
+mod mounts;
+mod noop;
+mod tool;

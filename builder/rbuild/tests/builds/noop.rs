@@ -1,0 +1,56 @@
+//! A build that finds everything in its cache writes nothing.
+
+use crate::common::{context, fsck};
+use crate::tool::{Tool, Who};
+
+const DOCKERFILE: &str = r#"# syntax=docker/dockerfile:1
+FROM busybox AS tools
+COPY --chmod=755 <<EOF /hello
+#!/bin/sh
+echo hello
+EOF
+FROM busybox AS builder
+WORKDIR /src
+COPY source .
+RUN --mount=type=bind,source=shared,target=/shared cat main /shared/data > /out
+RUN --mount=type=bind,from=tools,target=/tools --mount=type=cache,target=/c /tools/hello >> /out && date >> /c/log
+FROM busybox
+ARG WHO=world
+ENV GREETING=hello
+RUN <<EOF
+echo $GREETING $WHO > /greeting
+EOF
+RUN true
+COPY --from=builder /out /out
+COPY --link source /source
+ADD shared/data /data
+WORKDIR /work/deep
+CMD ["cat", "/out"]
+"#;
+
+#[test]
+fn a_build_that_finds_all_its_results_writes_nothing() {
+    let context = context(&[
+        ("Dockerfile", DOCKERFILE),
+        ("source/main", "main\n"),
+        ("source/more/file", "more\n"),
+        ("shared/data", "data\n"),
+    ]);
+    // Long enough ago for the files' digests to be remembered.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    for who in Who::all() {
+        let Some(tool) = Tool::new(who) else { return };
+        let first = tool.build(context.path(), &["-t", "x", "-t", "y:1"]);
+        let before = tool.stamps();
+        for _ in 0..2 {
+            let second = tool.build(context.path(), &["-t", "x", "-t", "y:1"]);
+            assert_eq!(second.id, first.id);
+            let after = tool.stamps();
+            let changed: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
+            assert!(changed.is_empty(), "{who:?}: {changed:#?}");
+            assert_eq!(before.len(), after.len());
+        }
+        assert_eq!(fsck::check(&tool.root()).tags, 2);
+        assert_eq!(tool.traces(), Vec::<String>::new());
+    }
+}
