@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::export::{self, Product, exporter};
 use crate::import::Images;
-use crate::request::{BuildRequest, ContextPlace, Named};
+use crate::request::{BuildRequest, ContextPlace, Named, entitlement};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
 use crate::warnings;
@@ -36,6 +36,7 @@ pub struct Built {
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
     let graph = plan(request, &images, (ctx.events, ctx.cancel))?;
+    entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request)?;
     let inputs = Inputs {
         context: &|name| contexts.open(name),

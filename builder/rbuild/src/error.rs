@@ -1,6 +1,7 @@
 //! What can go wrong in the shell: every error of the crates below, and those of requests, copies and steps. Knows no
 //! terminal; `report` shows errors.
 
+use crate::request::Entitlement;
 use dockerfile_parser::Span;
 use rbuild_oci::Canceled;
 use std::io;
@@ -89,6 +90,12 @@ pub enum Error {
     /// A step cannot be done as it is written.
     #[error("{0}")]
     Step(String),
+    /// A step asks for what the command line does not allow.
+    #[error("{entitlement} is not allowed")]
+    NotAllowed {
+        /// What it asks for.
+        entitlement: Entitlement,
+    },
     /// A command of a RUN ended badly.
     #[error("process {command:?} did not complete successfully: {outcome}")]
     Command {

@@ -71,6 +71,9 @@ fn hints(error: &Error) -> Vec<String> {
         Error::Graph(error) => error.hint.clone(),
         Error::NotFound { hint, .. } => hint.clone(),
         Error::Registry(error) => error.hint().map(str::to_owned),
+        Error::NotAllowed { entitlement } => {
+            Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
+        }
         Error::At { source, hint, .. } => return hint.iter().cloned().chain(hints(source)).collect(),
         _ => None,
     };

@@ -104,14 +104,50 @@ pub enum Source {
     /// A file or directory opened by the caller, with the mounts below it.
     Fd(Arc<OwnedFd>),
     /// Memory.
-    Tmpfs {
-        /// Most bytes it may hold; the kernel's default (half of memory) when `None`.
-        size: Option<u64>,
-        /// Permission bits of its root.
-        mode: u32,
-    },
+    Tmpfs(Tmpfs),
     /// An overlay of its own: a writable view whose writes land in its upper directory.
     Overlay(Overlay),
+}
+
+/// A filesystem in memory (tmpfs(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// Most bytes it may hold; the kernel's default (half of memory) when `None`.
+    pub size: Option<u64>,
+    /// Permission bits of its root.
+    pub mode: u32,
+    /// Owner of its root inside the container.
+    pub uid: u32,
+    /// Group of its root inside the container.
+    pub gid: u32,
+    /// What cannot be done in it.
+    pub flags: MountFlags,
+}
+
+/// Attributes of one mount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountFlags(pub u8);
+
+impl MountFlags {
+    /// Set-user-id bits have no effect.
+    pub const NOSUID: Self = Self(1);
+    /// Devices cannot be opened.
+    pub const NODEV: Self = Self(2);
+    /// Programs cannot be started.
+    pub const NOEXEC: Self = Self(4);
+    /// Nothing can be written.
+    pub const READ_ONLY: Self = Self(8);
+
+    /// Both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` is in this set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 /// Mount propagation (`mount_namespaces(7)`).
@@ -231,6 +267,13 @@ pub enum Resource {
     Rttime,
     Sigpending,
     Stack,
+}
+
+impl Tmpfs {
+    /// User 0's, with nothing forbidden in it.
+    pub const fn new(size: Option<u64>, mode: u32) -> Self {
+        Self { size, mode, uid: 0, gid: 0, flags: MountFlags(0) }
+    }
 }
 
 impl Confinement {

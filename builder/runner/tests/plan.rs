@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
     Access, Confinement, Container, IdMap, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource,
-    Rootfs, Source, Stdio, Terminal, User, plan, seccomp::SockFilter,
+    Rootfs, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
 };
 
 #[test]
@@ -115,7 +115,7 @@ fn id_map(value: &str) -> IdMap {
 
 fn mount(words: &[&str]) -> MountSpec {
     let source = match words[0] {
-        "tmpfs" => Source::Tmpfs { size: Some(1 << 20), mode: 0o1777 },
+        "tmpfs" => Source::Tmpfs(Tmpfs::new(Some(1 << 20), 0o1777)),
         "fd" => Source::Fd(null()),
         path => Source::Path(path.into()),
     };

@@ -2,15 +2,17 @@
 //! What the arguments mean is decided in `container::request`.
 
 use super::globals::{Globals, Standing};
+use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
 use crate::container::{self, Image, Request, World};
-use crate::ctx::{Ctx, Place, SystemClock};
+use crate::ctx::{Clock, Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::{image, report};
 use clap::{ArgAction, Args};
 use rbuild_oci::{Cancel, Platform};
 use rbuild_records::LocalBackend;
+use rbuild_registry::{Client, Config};
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::path::PathBuf;
@@ -164,14 +166,23 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let image = {
         let _watch = cancel_on_signal(&cancel)?;
-        find(args, &store)?
+        obtain(args, &store, &cancel)?
     };
     start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
 }
 
-fn find(args: &RunArgs, store: &Store) -> Result<Image> {
+/// The image, pulled where it has to be.
+fn obtain(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let found = image::find(store, args.image(), platform.as_ref())?;
+    let find = || image::find(store, args.image(), platform.as_ref());
+    let found = match args.pull {
+        Pull::Never => find()?,
+        Pull::Always => fetch(args, store, cancel).and_then(|()| find())?,
+        Pull::Missing => match find() {
+            Err(Error::NotFound { .. }) => fetch(args, store, cancel).and_then(|()| find())?,
+            found => found?,
+        },
+    };
     let stack = container::stack(store, &found.config)?;
     Ok(Image {
         reference: args.image().to_owned(),
@@ -180,6 +191,18 @@ fn find(args: &RunArgs, store: &Store) -> Result<Image> {
         config: found.config,
         stack,
     })
+}
+
+fn fetch(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<()> {
+    let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
+    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let say = |line: &str| {
+        if !args.quiet {
+            eprint!("{line}");
+        }
+        Ok(())
+    };
+    pull::fetch(&wanted, store, (&client, cancel), SystemClock.now(), &say)
 }
 
 fn start(

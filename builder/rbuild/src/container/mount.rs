@@ -76,6 +76,21 @@ pub struct Tmpfs {
     pub size: Option<u64>,
     /// Permission bits of its top.
     pub mode: u32,
+    /// Owner of its top.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uid: u32,
+    /// Group of its top.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gid: u32,
+    /// Whether programs in it can be started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exec: bool,
+    /// Whether set-user-id bits in it count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suid: bool,
+    /// Whether device nodes in it can be opened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dev: bool,
 }
 
 /// How mounts made later travel between a bind and its source (mount_namespaces(7)), always with what is below.
@@ -93,8 +108,13 @@ pub enum Propagation {
 
 impl Default for Tmpfs {
     fn default() -> Self {
-        Self { size: None, mode: 0o1777 }
+        Self { size: None, mode: 0o1777, uid: 0, gid: 0, exec: false, suid: false, dev: false }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Propagation {

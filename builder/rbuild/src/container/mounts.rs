@@ -6,7 +6,7 @@ use super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
 use super::{etc, volumes};
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Timestamp};
-use rbuild_runner::{Access, MountSpec, Source};
+use rbuild_runner::{Access, MountFlags, MountSpec, Source};
 use rbuild_store::RootDir;
 use rbuild_store::VolumeDriver;
 use std::fs;
@@ -43,7 +43,7 @@ impl Site<'_> {
         match &mount.kind {
             MountKind::Bind(bind) => bind_source(bind),
             MountKind::Volume(volume) => self.volume(volume, &mount.target),
-            MountKind::Tmpfs(Tmpfs { size, mode }) => Ok(Source::Tmpfs { size: *size, mode: *mode }),
+            MountKind::Tmpfs(tmpfs) => Ok(Source::Tmpfs(memory(tmpfs))),
         }
     }
 
@@ -78,6 +78,15 @@ fn bind_source(bind: &Bind) -> Result<Source> {
         Err(error) => return Err(Error::io("bind", path.display())(error)),
     }
     Ok(Source::Path(path.clone()))
+}
+
+fn memory(tmpfs: &Tmpfs) -> rbuild_runner::Tmpfs {
+    let forbidden =
+        [(tmpfs.exec, MountFlags::NOEXEC), (tmpfs.suid, MountFlags::NOSUID), (tmpfs.dev, MountFlags::NODEV)];
+    let flags = forbidden.into_iter().filter(|(allowed, _)| !allowed);
+    let flags = flags.fold(MountFlags::default(), |all, (_, flag)| all.and(flag));
+    let Tmpfs { size, mode, uid, gid, .. } = *tmpfs;
+    rbuild_runner::Tmpfs { size, mode, uid, gid, flags }
 }
 
 fn propagation(kind: &MountKind) -> rbuild_runner::Propagation {

@@ -2,11 +2,13 @@
 //! The environment, the working directory and standard input are read here and nowhere else.
 
 mod dockerfile;
+pub mod entitlement;
 mod named;
 mod output;
 mod secret;
 
 pub use dockerfile::{ContextPlace, DockerfileSource};
+pub use entitlement::Entitlement;
 pub use named::Named;
 pub use output::{Compression, Output, OutputKind};
 pub use secret::SecretSource;
@@ -15,7 +17,7 @@ use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A build, resolved.
@@ -35,6 +37,8 @@ pub struct BuildRequest {
     pub secrets: BTreeMap<String, SecretSource>,
     /// Sockets of ssh agents, by id.
     pub ssh: BTreeMap<String, PathBuf>,
+    /// What the Dockerfile may have beyond the ordinary.
+    pub allowed: BTreeSet<Entitlement>,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Steps that may run at once.
@@ -67,6 +71,7 @@ impl BuildRequest {
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
             secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
             ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
+            allowed: entitlement::parse(&args.allow)?,
             no_cache: args.no_cache,
             jobs: args.jobs.max(1),
             iidfile: args.iidfile.clone(),

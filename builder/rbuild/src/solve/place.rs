@@ -191,6 +191,7 @@ mod tests {
 
     const MADE: Made = Made { uid: 7, gid: 8, mode: 0o755, mtime: 9 };
 
+    #[allow(clippy::unnecessary_wraps)] // it is a Lookup
     fn parent(path: &[u8]) -> Result<Option<Entry>> {
         let link = |target: &str| Node::Symlink { target: target.into() };
         let node = match path {

@@ -39,7 +39,7 @@ fn exit_codes(world: &World) {
 
 fn refusals(world: &World) {
     for (args, said) in [
-        (&["nosuch"][..], "nosuch"),
+        (&["--pull", "never", "nosuch"][..], "image nosuch not found"),
         (&["--bogus", "box"], "--bogus"),
         (&["--name=-x", "box"], "--name \"-x\" is not valid"),
         (&["-v", "x", "box"], "has to be absolute"),

@@ -113,9 +113,17 @@ fn open_exact(root: impl AsFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
     open(root, path, ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS)
 }
 
+/// openat2(2), tried again where a rename anywhere on the machine made the kernel unsure of a `..`.
 fn open(root: impl AsFd, path: &[u8], resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    const TRIES: usize = 1_000;
     let path = if path.is_empty() { b"." } else { path };
-    openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    for _ in 0..TRIES {
+        match openat2(root.as_fd(), path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            other => return other,
+        }
+    }
+    Err(Errno::AGAIN)
 }
 
 fn stat(fd: &OwnedFd) -> io::Result<Statx> {

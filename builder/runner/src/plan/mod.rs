@@ -108,7 +108,7 @@ fn mounts(container: &Container) -> Vec<SetupOp> {
                 passed += 1;
                 SetupOp::Bind { source: BindSource::Passed { index: passed - 1 }, target, flags, propagation }
             }
-            Source::Tmpfs { size, mode } => system::tmpfs(target, *size, *mode, flags),
+            Source::Tmpfs(tmpfs) => system::tmpfs(target, tmpfs, flags),
             Source::Overlay(overlay) => SetupOp::Overlay { overlay: overlay.clone(), target, flags },
         });
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::caps::Caps;
+pub use crate::container::MountFlags;
 use crate::container::{Overlay, Propagation, Resource};
 use crate::seccomp::SockFilter;
 
@@ -98,32 +99,6 @@ pub enum Otherwise {
     Bind { path: Vec<u8> },
     /// Go on without it.
     Skip,
-}
-
-/// Attributes of one mount.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MountFlags(pub u8);
-
-impl MountFlags {
-    /// Set-user-id bits have no effect.
-    pub const NOSUID: Self = Self(1);
-    /// Devices cannot be opened.
-    pub const NODEV: Self = Self(2);
-    /// Programs cannot be started.
-    pub const NOEXEC: Self = Self(4);
-    /// Nothing can be written.
-    pub const READ_ONLY: Self = Self(8);
-
-    /// Both sets.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `other` is in this set.
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
 }
 
 impl fmt::Display for MountFlags {

@@ -2,7 +2,7 @@
 //! specification, "Default Filesystems" and "Default Devices"). Knows no user's mounts.
 
 use super::op::{MountFlags, Otherwise, SetupOp};
-use crate::container::{Access, Container};
+use crate::container::{Access, Container, Tmpfs};
 use crate::userns::IdMap;
 
 const NOSUID_NOEXEC: MountFlags = MountFlags::NOSUID.and(MountFlags::NOEXEC);
@@ -34,15 +34,19 @@ pub(super) fn mounts(container: &Container) -> Vec<SetupOp> {
     ops.extend(DEVICES.map(|(path, major, minor)| SetupOp::Device { path: path.into(), major, minor }));
     ops.extend(LINKS.map(|(path, to)| SetupOp::Link { path: path.into(), to: to.into() }));
     ops.push(devpts(container.ids == IdMap::Single));
-    ops.push(tmpfs(b"/dev/shm".to_vec(), Some(container.shm_size), 0o1777, INERT));
+    ops.push(tmpfs(b"/dev/shm".to_vec(), &Tmpfs::new(Some(container.shm_size), 0o1777), INERT));
     ops.push(mount("mqueue", "/dev/mqueue", INERT, Otherwise::Skip, &[]));
     ops
 }
 
 /// A memory filesystem.
-pub(super) fn tmpfs(target: Vec<u8>, size: Option<u64>, mode: u32, flags: MountFlags) -> SetupOp {
-    let mut options = vec![(b"mode".to_vec(), format!("{mode:o}").into_bytes())];
-    options.extend(size.map(|size| (b"size".to_vec(), size.to_string().into_bytes())));
+pub(super) fn tmpfs(target: Vec<u8>, tmpfs: &Tmpfs, flags: MountFlags) -> SetupOp {
+    let option = |key: &str, value: String| (key.as_bytes().to_vec(), value.into_bytes());
+    let mut options = vec![option("mode", format!("{:o}", tmpfs.mode))];
+    options.extend(tmpfs.size.map(|size| option("size", size.to_string())));
+    let owner = [("uid", tmpfs.uid), ("gid", tmpfs.gid)].into_iter().filter(|(_, id)| *id != 0);
+    options.extend(owner.map(|(key, id)| option(key, id.to_string())));
+    let flags = flags.and(tmpfs.flags);
     SetupOp::Mount { fs: b"tmpfs".to_vec(), target, flags, options, otherwise: Otherwise::Fail }
 }
 

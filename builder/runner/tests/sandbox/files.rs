@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::sync::Arc;
 
-use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, User, remove_stubs};
+use rbuild_runner::{Access, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs, User, remove_stubs};
 
 use crate::Case;
 use crate::world::{World, listing};
@@ -151,7 +151,7 @@ fn target_through_symlink(world: &World) {
 
 fn nested_and_duplicate(world: &World) {
     let (a, b) = (world.write("a.txt", "alpha\n"), world.write("b.txt", "beta\n"));
-    let tmpfs = MountSpec { source: Source::Tmpfs { size: None, mode: 0o755 }, ..bind("", "/t", Access::ReadWrite) };
+    let tmpfs = MountSpec { source: Source::Tmpfs(Tmpfs::new(None, 0o755)), ..bind("", "/t", Access::ReadWrite) };
     let mut container = world.shell("cat /t/in/f /1; grep -c ' /t' /proc/mounts");
     container.mounts = vec![
         bind(&a, "/t/in/f", Access::ReadOnly),
@@ -168,7 +168,7 @@ fn nested_and_duplicate(world: &World) {
 fn tmpfs_is_bounded(world: &World) {
     let mut container =
         world.shell("stat -c %a /t; dd if=/dev/zero of=/t/big bs=1k count=200 2>&1 | grep -c 'No space'");
-    let source = Source::Tmpfs { size: Some(64 << 10), mode: 0o1770 };
+    let source = Source::Tmpfs(Tmpfs::new(Some(64 << 10), 0o1770));
     container.mounts = vec![MountSpec { source, ..bind("", "/t", Access::ReadWrite) }];
     assert_eq!(world.run(&container), "1770\n1\n");
 }
@@ -230,7 +230,7 @@ fn nothing_lies_on_the_root(world: &World) {
 fn read_only_root(world: &World) {
     let mut container = world.shell("touch /x 2>&1; touch /tmp/y /dev/shm/z && echo fine");
     container.root_access = Access::ReadOnly;
-    let tmpfs = Source::Tmpfs { size: None, mode: 0o1777 };
+    let tmpfs = Source::Tmpfs(Tmpfs::new(None, 0o1777));
     container.mounts = vec![MountSpec { source: tmpfs, ..bind("", "/tmp", Access::ReadWrite) }];
     assert_eq!(world.run(&container), "touch: /x: Read-only file system\nfine\n");
 }

@@ -5,7 +5,8 @@ use super::path::target;
 use super::{size, usage};
 use crate::error::Result;
 
-/// One `--tmpfs`; options are `size=`, `mode=` (octal), `ro`, `rw`, and those that say what is so anyway.
+/// One `--tmpfs`. Unless options say otherwise nothing in it can be executed, no set-user-id bit counts and no device
+/// can be opened, as with Docker.
 pub(in super::super) fn parse(text: &str) -> Result<Mount> {
     let (place, options) = text.split_once(':').unwrap_or((text, ""));
     let place = target("--tmpfs", place)?;
@@ -14,9 +15,12 @@ pub(in super::super) fn parse(text: &str) -> Result<Mount> {
         match option.split_once('=').unwrap_or((option, "")) {
             ("size", value) => tmpfs.size = Some(size::bytes("--tmpfs size", value)?),
             ("mode", value) => tmpfs.mode = octal(value)?,
-            ("ro", "") => read_only = true,
-            ("rw", "") => read_only = false,
-            ("exec" | "suid" | "dev", "") => {}
+            ("uid", value) => tmpfs.uid = id(option, value)?,
+            ("gid", value) => tmpfs.gid = id(option, value)?,
+            ("ro" | "rw", "") => read_only = option == "ro",
+            ("exec" | "noexec", "") => tmpfs.exec = option == "exec",
+            ("suid" | "nosuid", "") => tmpfs.suid = option == "suid",
+            ("dev" | "nodev", "") => tmpfs.dev = option == "dev",
             _ => return Err(refused(option)),
         }
     }
@@ -28,8 +32,14 @@ fn octal(value: &str) -> Result<u32> {
     mode.ok_or_else(|| usage(format!("--tmpfs: mode={value} is not valid: write an octal number such as 1777")))
 }
 
+fn id(option: &str, value: &str) -> Result<u32> {
+    value.parse().map_err(|_| usage(format!("--tmpfs: {option} is not valid: write a number")))
+}
+
 fn refused(option: &str) -> crate::error::Error {
-    usage(format!("--tmpfs: option {option:?} is not supported: there are rw, ro, size=, mode="))
+    usage(format!(
+        "--tmpfs: option {option:?} is not supported: there are rw, ro, [no]exec, [no]suid, [no]dev, size=, mode=, uid=, gid="
+    ))
 }
 
 #[cfg(test)]
@@ -48,7 +58,16 @@ mod tests {
                 ("run", "--tmpfs: the path in the container has to be absolute, and \"run\" is not"),
                 ("/run:size=x", "--tmpfs size: \"x\" is not a size: write bytes, or a number with b, k, m, g, t"),
                 ("/run:mode=8", "--tmpfs: mode=8 is not valid: write an octal number such as 1777"),
-                ("/run:uid=5", "--tmpfs: option \"uid=5\" is not supported: there are rw, ro, size=, mode="),
+                ("/run:rw,noexec,nosuid,size=65536k", "\"{target:/run,type:tmpfs,size:67108864,mode:1023}\""),
+                (
+                    "/run:exec,suid,dev,uid=5,gid=6",
+                    "\"{target:/run,type:tmpfs,mode:1023,uid:5,gid:6,exec:true,suid:true,dev:true}\"",
+                ),
+                ("/run:uid=me", "--tmpfs: uid=me is not valid: write a number"),
+                (
+                    "/run:huge=always",
+                    "--tmpfs: option \"huge=always\" is not supported: there are rw, ro, [no]exec, [no]suid, [no]dev, size=, mode=, uid=, gid=",
+                ),
             ],
         );
     }

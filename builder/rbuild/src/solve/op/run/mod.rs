@@ -32,7 +32,8 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
 
     let container = container::plan(work, run, &draft, &view, &surroundings)?;
     let mut output = StepOutput::new(work);
-    let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel)?;
+    let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
+    let outcome = outcome.map_err(|error| not_started(run, error))?;
     remove_stubs(draft.written(), &outcome.stubs)?;
     drop(surroundings);
     judge(run, outcome.exit, output)?;
@@ -75,14 +76,22 @@ fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>) -> Result<()> {
     if exit.is_success() {
         return Ok(());
     }
-    let words = run.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned());
-    Err(Error::Command {
-        command: words.collect::<Vec<_>>().join(" "),
-        outcome: match exit {
-            Exit::Code(code) => format!("exit code: {code}"),
-            Exit::Signal(signal) => format!("killed by signal {signal} (exit code: {})", exit.code()),
-        },
-        code: exit.code(),
-        tail: output.into_tail(),
-    })
+    let outcome = match exit {
+        Exit::Code(code) => format!("exit code: {code}"),
+        Exit::Signal(signal) => format!("killed by signal {signal} (exit code: {})", exit.code()),
+    };
+    Err(Error::Command { command: words(run), outcome, code: exit.code(), tail: output.into_tail() })
+}
+
+/// A program that is missing or cannot be executed ends its step as in a shell.
+fn not_started(run: &RunOp, error: rbuild_runner::Error) -> Error {
+    if !matches!(error, rbuild_runner::Error::Program { .. }) {
+        return error.into();
+    }
+    let code = error.exit_code();
+    Error::Command { command: words(run), outcome: format!("exit code: {code}: {error}"), code, tail: Vec::new() }
+}
+
+fn words(run: &RunOp) -> String {
+    run.argv.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
 }

@@ -10,7 +10,7 @@ use crate::solve::select::{self, Match, Wanted};
 use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
-use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source};
+use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs};
 use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl Surroundings {
     fn bind(&mut self, work: &Work<'_>, bind: &BindMount, inputs: &[&Value], keyed: &Shown<'_>) -> Result<()> {
         let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
         let Some(input) = bind.input else {
-            self.mount(Source::Tmpfs { size: None, mode: 0o755 }, &bind.target, access);
+            self.mount(Source::Tmpfs(Tmpfs::new(None, 0o755)), &bind.target, access);
             return Ok(());
         };
         let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
@@ -75,7 +75,7 @@ impl Surroundings {
     fn tmpfs(&mut self, tmpfs: &TmpfsMount) {
         let access = if tmpfs.read_only { Access::ReadOnly } else { Access::ReadWrite };
         let size = (tmpfs.size > 0).then_some(tmpfs.size);
-        self.mount(Source::Tmpfs { size, mode: 0o1777 }, &tmpfs.target, access);
+        self.mount(Source::Tmpfs(Tmpfs::new(size, 0o1777)), &tmpfs.target, access);
     }
 
     fn secret(&mut self, work: &Work<'_>, secret: &SecretMount) -> Result<()> {
