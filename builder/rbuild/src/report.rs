@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::request::DockerfileSource;
 use dockerfile_parser::{Source, Span};
 use rbuild_graph::redact;
+use std::io;
 use std::process::ExitCode;
 
 /// How a process ends, for `--help`.
@@ -70,6 +71,8 @@ fn hints(error: &Error) -> Vec<String> {
         Error::Parse(error) => error.hint.clone(),
         Error::Graph(error) => error.hint.clone(),
         Error::NotFound { hint, .. } => hint.clone(),
+        Error::Store(error) => error.hint().map(str::to_owned),
+        Error::Io { source, .. } => of_system(source).map(str::to_owned),
         Error::Registry(error) => error.hint().map(str::to_owned),
         Error::NotAllowed { entitlement } => {
             Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
@@ -78,6 +81,17 @@ fn hints(error: &Error) -> Vec<String> {
         _ => None,
     };
     one.into_iter().collect()
+}
+
+/// What helps where the system refuses something outside the store.
+fn of_system(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded => Some("free space there, or choose another place"),
+        ReadOnlyFilesystem => Some("the file system is read-only: choose another place"),
+        PermissionDenied => Some("check who owns it and what its mode is"),
+        _ => None,
+    }
 }
 
 /// Adds a line.

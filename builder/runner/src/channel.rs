@@ -77,6 +77,20 @@ impl Channel {
         send_with_files(&self.0, &bytes, file.as_slice())
     }
 
+    /// Lets the child go on after a report that it waits upon.
+    pub(crate) fn go_on(&self) -> io::Result<()> {
+        send(&self.0, b"!", SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Waits for [`Channel::go_on`].
+    pub(crate) fn wait(&self) -> io::Result<()> {
+        match recv(&self.0, &mut [0u8; 1][..], RecvFlags::empty())? {
+            (0, _) => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the other end is closed.
     pub(crate) fn is_abandoned(&self) -> io::Result<bool> {
         let mut polled = [PollFd::new(&self.0, PollFlags::empty())];

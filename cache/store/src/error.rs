@@ -85,7 +85,7 @@ impl Error {
         let Self::Io { source, .. } = self else { return None };
         match source.kind() {
             StorageFull | QuotaExceeded => {
-                Some("free space there with `rbuild prune`, or use another store with --root")
+                Some("free space there, or use another store with --root")
             }
             ReadOnlyFilesystem => Some("the file system is read-only: use a store elsewhere with --root"),
             PermissionDenied => Some("check who owns it, or use a store of your own with --root"),

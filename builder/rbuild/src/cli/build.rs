@@ -11,13 +11,14 @@ use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::report;
 use crate::request::BuildRequest;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::{Client, Config};
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -66,7 +67,7 @@ pub struct BuildArgs {
     #[arg(long = "allow", value_name = "ENTITLEMENT")]
     pub allow: Vec<String>,
     /// Steps that may run at once
-    #[arg(short, long, value_name = "N", default_value_t = 16)]
+    #[arg(short, long, value_name = "N", default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: usize,
     /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]`
     #[arg(short, long = "output", value_name = "SPEC")]
@@ -92,6 +93,9 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     let _lease = store.lease()?;
     let standing = Standing::find()?;
+    if let Some(path) = &request.iidfile {
+        remove_stale(path)?;
+    }
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
     let held = Arc::new(Held::default());
@@ -132,7 +136,7 @@ fn attempt(
     for note in &request.notes {
         events.note(note);
     }
-    let (drivers, cache) = (globals.drivers(store, standing), LocalBackend::new(store.dir(Bucket::Records)));
+    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
     let executor = Sandbox::new()?;
     let ctx = Ctx {
@@ -157,6 +161,14 @@ fn attempt(
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
     Ok(built)
+}
+
+/// A file that an earlier build wrote must not be taken for this one's, should this one fail. Devices and pipes stay.
+fn remove_stale(path: &Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(there) if there.is_file() => std::fs::remove_file(path).map_err(Error::io("replace", path.display())),
+        _ => Ok(()),
+    }
 }
 
 fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {

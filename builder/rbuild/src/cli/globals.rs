@@ -8,6 +8,7 @@ use clap::Args;
 use rbuild_runner::userns::{Fidelity, IdMapPlan, spawn_inside};
 use rbuild_runner::{Exit, IdMap};
 use rbuild_store::Store;
+use rbuild_store::snapshot::known_driver;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,9 +57,11 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
-    /// The way to the storage driver.
-    pub fn drivers(&self, store: &Store, standing: &Standing) -> Drivers {
-        Drivers::new(store, standing.ids.clone(), self.storage_driver.clone())
+    /// The way to the storage driver; one by a name that no driver has is refused here.
+    pub fn drivers(&self, store: &Store, standing: &Standing) -> Result<Drivers> {
+        let wanted = self.storage_driver.clone().filter(|name| !name.is_empty());
+        wanted.as_deref().map(known_driver).transpose()?;
+        Ok(Drivers::new(store, standing.ids.clone(), wanted))
     }
 }
 

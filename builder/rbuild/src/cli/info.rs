@@ -51,7 +51,7 @@ pub fn run(args: &InfoArgs, globals: &Globals) -> Result<ExitCode> {
 
 /// Everything there is to say, in docker's fields and some of our own.
 fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value> {
-    let drivers = globals.drivers(store, standing);
+    let drivers = globals.drivers(store, standing)?;
     let chosen = drivers.chosen()?;
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
     let containers = Containers::new(store).all()?;

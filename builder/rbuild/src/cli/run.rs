@@ -211,7 +211,7 @@ fn start(
     globals: &Globals,
     (store, standing, cancel): (&Store, &Standing, &Cancel),
 ) -> Result<u8> {
-    let (drivers, cache) = (globals.drivers(store, standing), LocalBackend::new(store.dir(Bucket::Records)));
+    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
     let ctx = Ctx {
         store,
         snapshots: &drivers,

@@ -71,7 +71,7 @@ impl Forwarder {
     /// The shell's number for work that ended before there was a process, if a signal ended it.
     pub(super) fn canceled_by(&self) -> Option<u8> {
         let target = lock(&self.target);
-        target.ended_by.filter(|_| target.process.is_none()).map(|signal| Exit::Signal(signal).code())
+        target.ended_by.filter(|_| target.cancel.is_canceled()).map(|signal| Exit::Signal(signal).code())
     }
 }
 

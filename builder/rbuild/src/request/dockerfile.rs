@@ -105,6 +105,10 @@ fn missing_file(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::NotFound => {
             Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
         }
-        _ => Error::io("read", path.display())(source),
+        io::ErrorKind::IsADirectory => {
+            let path = path.display();
+            Error::Usage(format!("the Dockerfile {path} is a directory; name a file in it with -f"))
+        }
+        _ => Error::io("read", format!("the Dockerfile {}", path.display()))(source),
     }
 }

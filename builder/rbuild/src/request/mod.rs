@@ -14,11 +14,13 @@ pub use output::{Compression, Output, OutputKind};
 pub use secret::SecretSource;
 
 use crate::cli::build::BuildArgs;
+use crate::container::add_host;
 use crate::error::{Error, Result};
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// A build, resolved.
 #[derive(Debug)]
@@ -67,14 +69,14 @@ impl BuildRequest {
             graph: graph_request(args, env, &named)?,
             dockerfile,
             named,
-            tags: args.tags.iter().map(|tag| tag.parse().map_err(Error::from)).collect::<Result<_>>()?,
+            tags: tags(&args.tags)?,
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
             secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
             ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
             allowed: entitlement::parse(&args.allow)?,
             no_cache: args.no_cache,
-            jobs: args.jobs.max(1),
-            iidfile: args.iidfile.clone(),
+            jobs: args.jobs,
+            iidfile: args.iidfile.clone().map(iidfile).transpose()?,
             notes,
         })
     }
@@ -82,13 +84,13 @@ impl BuildRequest {
 
 fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named>) -> Result<Request> {
     let mut request = Request::new(Platform::native());
-    request.target.clone_from(&args.target);
+    request.target = args.target.clone().filter(|name| !name.is_empty());
     request.build_args = build_args(args, env)?;
     request.platforms = platforms(&args.platforms)?;
-    request.labels = args.labels.iter().map(|text| pair("label", text, '=')).collect::<Result<_>>()?;
+    request.labels = args.labels.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
-    request.add_hosts = args.add_hosts.iter().map(|text| pair("host", text, ':')).collect::<Result<_>>()?;
+    request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
     let epoch = request.build_args.get("SOURCE_DATE_EPOCH").cloned().or_else(|| env("SOURCE_DATE_EPOCH"));
     request.source_date_epoch = epoch.filter(|text| !text.is_empty()).map(|text| seconds(&text)).transpose()?;
     Ok(request)
@@ -121,10 +123,39 @@ fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String
     Ok(values)
 }
 
+/// Each name once, in the order given.
+fn tags(texts: &[String]) -> Result<Vec<Reference>> {
+    let mut tags = Vec::new();
+    for text in texts {
+        let wrong = |why: &dyn fmt::Display| Error::Usage(format!("--tag {text:?}: {why}"));
+        let tag: Reference = text.parse().map_err(|error| wrong(&error))?;
+        if tag.digest().is_some() {
+            return Err(wrong(&"a name for what is to be built has no digest: write NAME[:TAG]"));
+        }
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// A place that can be written to, so that a build does not fail at its end.
+fn iidfile(path: PathBuf) -> Result<PathBuf> {
+    let wrong = |why: &str| Error::Usage(format!("--iidfile {}: {why}", path.display()));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if path.is_dir() {
+        return Err(wrong("it is a directory: give the name of a file"));
+    }
+    if !parent.is_dir() {
+        return Err(wrong("there is no directory of that name to put it into"));
+    }
+    Ok(path)
+}
+
 fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
     let parse = |text: &String| match text.trim() {
         "local" => Ok(Platform::native()),
-        name => name.parse().map_err(Error::from),
+        name => name.parse().map_err(|error| Error::Usage(format!("--platform: {error}"))),
     };
     texts.iter().map(parse).collect()
 }
@@ -138,32 +169,37 @@ fn network(text: Option<&str>) -> Result<Network> {
     }
 }
 
-fn pair(what: &str, text: &str, separator: char) -> Result<(String, String)> {
-    match text.split_once(separator) {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        None if what == "label" && !text.is_empty() => Ok((text.to_owned(), String::new())),
-        _ => Err(Error::Usage(format!("{what} {text:?} is not of the form KEY{separator}VALUE"))),
+fn pair(text: &str) -> Result<(String, String)> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() {
+        return Err(Error::Usage(format!("--label {text:?} has no key: write KEY=VALUE")));
     }
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<i64> {
     text.parse().map_err(|_| Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} is not a number of seconds since 1970")))
 }
 
-/// Splits a specification of comma-separated `key=value` fields; quotes as in CSV.
+/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV.
 pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
-    let mut fields = Vec::new();
-    for field in split_csv(text) {
+    let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
         let (key, value) = field.split_once('=').unwrap_or((&field, ""));
-        if key.trim().is_empty() {
-            return Err(Error::Usage(format!("{what} {text:?} has an empty field")));
+        let key = key.trim().to_ascii_lowercase();
+        if key.is_empty() {
+            return Err(wrong("has an empty field".to_owned()));
         }
-        fields.push((key.trim().to_ascii_lowercase(), value.to_owned()));
+        if fields.iter().any(|(known, _)| *known == key) {
+            return Err(wrong(format!("has {key} twice")));
+        }
+        fields.push((key, value.to_owned()));
     }
     Ok(fields)
 }
 
-fn split_csv(text: &str) -> Vec<String> {
+fn split_csv(text: &str) -> Option<Vec<String>> {
     let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
     for char in text.chars() {
         match char {
@@ -173,5 +209,5 @@ fn split_csv(text: &str) -> Vec<String> {
         }
     }
     fields.push(field);
-    fields
+    (!quoted).then_some(fields)
 }

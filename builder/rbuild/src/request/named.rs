@@ -1,4 +1,4 @@
-//! `--build-context NAME=SOURCE`. Opens nothing.
+//! `--build-context NAME=SOURCE`. Sees that what is named is there; opens nothing.
 
 use crate::error::{Error, Result};
 use rbuild_oci::Reference;
@@ -46,11 +46,18 @@ fn one(text: &str) -> Result<(String, Named)> {
     }
     let named = match source.split_once("://") {
         Some(("oci-layout", rest)) => layout(rest),
-        Some(("docker-image", reference)) => Named::Registry(reference.parse()?),
+        Some(("docker-image", reference)) => {
+            Named::Registry(reference.parse().map_err(|error: rbuild_oci::Error| wrong(&error.to_string()))?)
+        }
         Some((scheme, _)) => return Err(wrong(&format!("sources of the kind {scheme:?} are not known"))),
         None => Named::Directory(source.into()),
     };
-    Ok((name.to_ascii_lowercase(), named))
+    match &named {
+        Named::Directory(path) if !path.exists() => Err(wrong("there is no such directory")),
+        Named::Directory(path) if !path.is_dir() => Err(wrong("a file is no context: give its directory")),
+        Named::Layout { path, .. } if !path.exists() => Err(wrong(&format!("there is no {}", path.display()))),
+        _ => Ok((name.to_ascii_lowercase(), named)),
+    }
 }
 
 /// `PATH`, `PATH:tag` or `PATH@digest`; a colon before the last slash belongs to the path.

@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Output> {
     if text == "-" {
         return parse("type=tar,dest=-");
     }
-    if !text.contains('=') {
+    if !text.contains(['=', ',', '"']) && !text.is_empty() {
         return parse(&format!("type=local,dest={text}"));
     }
     let wrong = |why: String| Error::Usage(format!("--output {text:?}: {why}"));
@@ -90,7 +90,10 @@ pub(super) fn parse(text: &str) -> Result<Output> {
                     .ok_or_else(|| wrong(format!("oci-mediatypes={value:?} is neither true nor false")))?;
             }
             "force-compression" | "name" | "unpack" | "store" => {}
-            other => return Err(wrong(format!("the attribute {other:?} is not known"))),
+            other => {
+                let known = "use type, dest, compression, compression-level, tar or oci-mediatypes";
+                return Err(wrong(format!("the attribute {other:?} is not known: {known}")));
+            }
         }
     }
     output.kind = kind.ok_or_else(|| wrong("it has no type".to_owned()))?;

@@ -3,7 +3,8 @@
 use super::{Env, fields};
 use crate::error::{Error, Result};
 use std::fmt;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 /// Where a secret comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,10 +64,14 @@ pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)>
         }
         (Some(_), Some(_)) => return Err(wrong("src and env exclude each other")),
     };
-    if let SecretSource::File(path) = &found
-        && !path.exists()
-    {
-        return Err(wrong(&format!("secret {id:?}: {} does not exist", path.display())));
+    if let SecretSource::File(path) = &found {
+        let why = match path.metadata() {
+            Ok(there) if there.is_dir() => "is a directory: give the name of a file",
+            Ok(_) => return Ok((id, found)),
+            Err(error) if error.kind() == ErrorKind::NotFound => "does not exist",
+            Err(error) => return Err(Error::io("find", format!("secret {id:?}: {}", path.display()))(error)),
+        };
+        return Err(wrong(&format!("secret {id:?}: {} {why}", path.display())));
     }
     Ok((id, found))
 }
@@ -76,7 +81,11 @@ pub(super) fn parse_ssh(text: &str, env: &Env<'_>) -> Result<(String, PathBuf)> 
         Some((id, path)) => (id, Some(path.to_owned())),
         None => (text, env("SSH_AUTH_SOCK")),
     };
-    let socket = socket.ok_or_else(|| Error::Usage(format!("--ssh {text:?}: SSH_AUTH_SOCK is not set")))?;
+    let wrong = |why: String| Error::Usage(format!("--ssh {text:?}: {why}"));
+    let socket = socket.ok_or_else(|| wrong("SSH_AUTH_SOCK is not set: start an ssh agent".to_owned()))?;
+    if !Path::new(&socket).exists() {
+        return Err(wrong(format!("there is no socket {socket}")));
+    }
     Ok((if id.is_empty() { "default" } else { id }.to_owned(), socket.into()))
 }
 

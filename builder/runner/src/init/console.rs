@@ -26,7 +26,8 @@ pub(super) fn streams(passed: &mut Files, owner: u32) -> io::Result<()> {
     become_streams(&stdin, &stdout, &stderr)
 }
 
-/// A terminal from the container's own `/dev/pts`, also at `/dev/console`; the outer side goes to the parent.
+/// A terminal from the container's own `/dev/pts`, also at `/dev/console`; the outer side goes to the parent, who
+/// gives it the size of the user's before this goes on.
 pub(super) fn console(channel: &Channel, owner: u32) -> io::Result<()> {
     let outer = openat(CWD, "/dev/pts/ptmx", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     unlockpt(&outer)?;
@@ -35,6 +36,7 @@ pub(super) fn console(channel: &Channel, owner: u32) -> io::Result<()> {
     show_as_console(&outer)?;
     rustix::process::ioctl_tiocsctty(&inner)?;
     channel.report(&Report::Terminal {}, Some(outer.as_fd()))?;
+    channel.wait()?;
     become_streams(&inner, &inner, &inner)
 }
 

@@ -135,7 +135,7 @@ fn captured(stdin: BorrowedFd<'_>, files: &mut Vec<OwnedFd>, pipes: &mut Vec<Pip
     Ok(())
 }
 
-fn tolerate_gone(sent: io::Result<()>) -> io::Result<()> {
+pub(super) fn tolerate_gone(sent: io::Result<()>) -> io::Result<()> {
     match sent {
         Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
         other => other,

@@ -10,6 +10,7 @@ use rustix::io::{Errno, read};
 
 use super::child::Child;
 use super::terminal::Relay;
+use super::tolerate_gone;
 use crate::channel::Channel;
 use crate::container::Terminal;
 use crate::error::{Error, Result};
@@ -114,13 +115,13 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Sleeps until something is to be done.
+    /// Sleeps until something is to be done. Nothing is taken from the program before its start is told.
     fn wait(&self, child: &Child) -> io::Result<Vec<Watched>> {
         let mut watched: Vec<(Watched, BorrowedFd<'_>, PollFlags)> = vec![(Watched::End, child.pidfd(), PollFlags::IN)];
         watched.extend(self.channel.iter().map(|channel| (Watched::Channel, channel.as_fd(), PollFlags::IN)));
-        let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open);
+        let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open && self.told.ready);
         watched.extend(open.map(|(index, pipe)| (Watched::Pipe(index), pipe.fd.as_fd(), PollFlags::IN)));
-        let relayed = self.relay.iter().flat_map(Relay::watched);
+        let relayed = self.relay.iter().filter(|_| self.told.ready).flat_map(Relay::watched);
         watched.extend(relayed.map(|(fd, flags)| (Watched::Relay, fd, flags)));
         let mut fds: Vec<PollFd<'_>> =
             watched.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
@@ -160,6 +161,9 @@ impl<'a> Pump<'a> {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
                 self.relay = Some(Relay::new(terminal, outer)?);
+                if let Some(channel) = &self.channel {
+                    tolerate_gone(channel.go_on())?;
+                }
             }
             Report::Failed { operation, errno } => {
                 let operation = String::from_utf8_lossy(&operation).into_owned();

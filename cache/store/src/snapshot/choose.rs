@@ -47,6 +47,14 @@ pub fn choose(wish: Wish<'_>) -> Result<Chosen> {
     Ok(chosen)
 }
 
+/// Refuses a name that no driver has, and says which there are; tries nothing.
+pub fn known_driver(name: &str) -> Result<()> {
+    match Name::of(name) {
+        Name::Refused(reason) => Err(refused(name, reason.to_owned())),
+        Name::Overlay | Name::Copy => Ok(()),
+    }
+}
+
 enum Name {
     Overlay,
     Copy,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// One `--add-host`, `NAME:ADDRESS` or `NAME=ADDRESS`: the name and the address. `host-gateway` is the machine itself,
 /// which a container on its network sees as loopback.
-pub(in super::super) fn add(text: &str) -> Result<(String, String)> {
+pub(crate) fn add(text: &str) -> Result<(String, String)> {
     let split = text.split_once('=').or_else(|| text.split_once(':'));
     let Some((name, address)) = split.filter(|(name, _)| !name.is_empty()) else {
         return Err(usage(format!("--add-host {text:?} is not valid: write NAME:ADDRESS")));

@@ -14,6 +14,8 @@ pub(super) mod size;
 pub(super) mod tmpfs;
 pub(super) mod ulimit;
 
+pub(crate) use host::add as add_host;
+
 use crate::error::Error;
 
 /// A refusal.
