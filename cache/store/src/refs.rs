@@ -77,18 +77,30 @@ impl Refs {
     /// Points names at images. What the images need must be on the disk before. Names that point there already are left
     /// as they are; if that is all of them, nothing is written.
     pub fn set(&self, tags: &[(Reference, Descriptor)], now: Timestamp) -> Result<()> {
-        let is_news = |(reference, descriptor): &(Reference, Descriptor)| -> Result<bool> {
-            Ok(self.get(reference)?.is_none_or(|tag| tag.descriptor != *descriptor))
-        };
-        if !tags.iter().map(is_news).collect::<Result<Vec<_>>>()?.contains(&true) {
+        if self.news(tags, now)?.is_empty() {
             return Ok(());
         }
         let _lock = self.lock()?;
+        let news = self.news(tags, now)?;
+        // The index comes first: who is killed in between has set nothing, and the next to set the tag does both.
+        let kept = self.list()?.into_iter().filter(|tag| news.iter().all(|(_, new)| new.reference != tag.reference));
+        self.write_index(kept.chain(news.iter().map(|(_, tag)| tag.clone())).collect())?;
+        news.iter().try_for_each(|(path, tag)| self.write(path, &to_canonical_json(tag)?))
+    }
+
+    /// Those of the tags that point elsewhere so far, and where they are kept.
+    fn news(&self, tags: &[(Reference, Descriptor)], now: Timestamp) -> Result<Vec<(PathBuf, Tag)>> {
+        let mut news: Vec<(PathBuf, Tag)> = Vec::new();
         for (reference, descriptor) in tags {
             let tag = Tag { reference: reference.to_string(), descriptor: descriptor.clone(), tagged: now };
-            self.write(&self.path(reference), &to_canonical_json(&tag)?)?;
+            let path = self.path(reference);
+            if self.get(reference)?.is_none_or(|known| known.descriptor != *descriptor)
+                && news.iter().all(|(other, _)| *other != path)
+            {
+                news.push((path, tag));
+            }
         }
-        self.write_index()
+        Ok(news)
     }
 
     /// Forgets a name; says whether there was one.
@@ -96,7 +108,7 @@ impl Refs {
         let _lock = self.lock()?;
         let path = self.path(reference);
         match fs::remove_file(&path) {
-            Ok(()) => self.write_index().map(|()| true),
+            Ok(()) => self.write_index(self.list()?).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("remove", path.display())(error)),
         }
@@ -131,10 +143,11 @@ impl Refs {
         file.persist(path)
     }
 
-    /// Writes `index.json` from all tags whose images are whole.
-    fn write_index(&self) -> Result<()> {
+    /// Writes `index.json` from those of these tags whose images are whole.
+    fn write_index(&self, mut tags: Vec<Tag>) -> Result<()> {
+        tags.sort_by(|a, b| a.reference.cmp(&b.reference));
         let mut manifests = Vec::new();
-        for tag in self.list()? {
+        for tag in tags {
             let reference: Reference = tag.reference.parse()?;
             if !self.is_whole(&tag.descriptor)? {
                 continue;

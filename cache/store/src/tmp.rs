@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A file on its way. Dropping it removes it.
 #[derive(Debug)]
@@ -113,6 +114,30 @@ impl Name {
 pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     RootDir::open(parent)?.remove_tree(name.as_bytes())
+}
+
+/// How old a thing in tmp is at least before it counts as left behind: long past the moment in which a store is made,
+/// which is when things are in tmp without a lease.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
+
+/// Removes what killed processes left. To be called while nobody has a lease. What only another user may remove stays.
+pub(crate) fn sweep(dir: &Path) -> Result<()> {
+    let failed = || Error::io("list", dir.display());
+    for entry in fs::read_dir(dir).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let modified = match entry.metadata() {
+            Ok(metadata) => metadata.modified().map_err(failed())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed()(error)),
+        };
+        if modified.elapsed().is_ok_and(|age| age > LEFT_BEHIND) {
+            match remove_tree(&entry.path()) {
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+                other => other?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes something under a name that no process uses.

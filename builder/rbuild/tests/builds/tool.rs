@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 /// The ordinary user that root becomes: known to a private view of the machine's accounts only.
@@ -229,6 +229,14 @@ impl Tool {
             |path: &Path| path.parent().is_some_and(|parent| parent.ends_with("tmp") || parent.ends_with("tmp.v1"));
         let found = common::walk(&self.root()).into_iter().filter(|path| unfinished(path));
         found.map(|path| path.display().to_string()).collect()
+    }
+
+    /// Makes unfinished files look as if it was long ago that somebody was killed.
+    pub(crate) fn age_leftovers(&self) {
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        for path in self.leftovers() {
+            fs::File::open(path).unwrap().set_modified(old).unwrap();
+        }
     }
 
     /// What could tell that somebody wrote to the store: every file with its inode, size and times.
