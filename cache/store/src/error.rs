@@ -84,9 +84,7 @@ impl Error {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported};
         let Self::Io { source, .. } = self else { return None };
         match source.kind() {
-            StorageFull | QuotaExceeded => {
-                Some("free space there, or use another store with --root")
-            }
+            StorageFull | QuotaExceeded => Some("free space there, or use another store with --root"),
             ReadOnlyFilesystem => Some("the file system is read-only: use a store elsewhere with --root"),
             PermissionDenied => Some("check who owns it, or use a store of your own with --root"),
             Unsupported => Some("rbuild needs Linux 5.6 or later and a file system with links and renames"),

@@ -79,7 +79,7 @@ fn devices_work_and_are_few() {
             "RUN ls /dev | sort | tr '\\n' ' '; echo; stat -c '%n %a %F' /dev/null /dev/shm /dev/tty; \
              echo gone > /dev/null; echo full > /dev/full || true; \
              head -c 5 /dev/zero | wc -c; head -c 5 /dev/urandom | wc -c; head -c 5 /dev/random | wc -c; \
-             echo through | cat /dev/fd/0; echo out > /dev/stdout; echo err > /dev/stderr; \
+             echo through | cat /dev/fd/0; echo out > /dev/stdout; sleep 0.2; echo err > /dev/stderr; sleep 0.2; \
              for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done; \
              echo kept > /dev/shm/x && cat /dev/shm/x; test -c /dev/pts/ptmx && echo ptmx",
         );

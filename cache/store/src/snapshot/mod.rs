@@ -29,7 +29,7 @@ mod testing;
 mod workspace;
 
 pub use changes::Changes;
-pub use choose::{known_driver, Chosen, Wish, choose};
+pub use choose::{Chosen, Wish, choose, known_driver};
 pub use clone::clone_tree;
 pub use copy::Copy;
 pub use draft::{Draft, Place, Rootfs};
