@@ -2,6 +2,7 @@
 //! hint; and the exit code. Credentials in URLs are masked. Knows no terminal's width or colour.
 
 use crate::error::Error;
+use crate::render::human::ellipsis;
 use crate::request::DockerfileSource;
 use dockerfile_parser::{Source, Span};
 use rbuild_graph::redact;
@@ -99,8 +100,12 @@ macro_rules! put {
     ($text:expr, $($rest:tt)*) => { put_line($text, &format!($($rest)*)) };
 }
 
+/// How many characters of a message are shown: one may quote a file that is no Dockerfile at all.
+const MOST: usize = 4000;
+
 fn put_line(text: &mut String, line: &str) {
-    text.extend(redact(line).chars().map(|char| if char == '\n' { char } else { visible(char) }).chain(['\n']));
+    let line = ellipsis(line, MOST);
+    text.extend(redact(&line).chars().map(|char| if char == '\n' { char } else { visible(char) }).chain(['\n']));
 }
 
 fn put_cause(text: &mut String, error: &Error) {
@@ -145,7 +150,7 @@ fn put_excerpt(text: &mut String, name: &str, bytes: &[u8], (span, label): (Span
         let content = source.line(line);
         let shown = |end: u32| shown(&content[..(end as usize).min(content.len())]);
         let whole = shown(u32::MAX);
-        put!(text, "{line:>width$} | {}", clipped(&whole));
+        put!(text, "{line:>width$} | {}", ellipsis(&whole, CLIP));
         if line == first.line {
             let start = shown(first.column.saturating_sub(1)).chars().count().min(CLIP);
             let end = if last.line == first.line { shown(last.column) } else { whole };
@@ -175,10 +180,3 @@ pub(crate) fn visible(char: char) -> char {
 
 /// How many characters of a line are shown.
 const CLIP: usize = 500;
-
-fn clipped(line: &str) -> String {
-    match line.char_indices().nth(CLIP) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
-}

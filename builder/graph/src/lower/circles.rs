@@ -26,7 +26,9 @@ pub(super) fn refuse(job: &Job<'_>, work: &mut Work<'_>, heads: &[Head<'_>]) -> 
         }
         needs.push(if head.replaced { BTreeMap::new() } else { stages });
     }
-    (0..needs.len()).try_for_each(|start| match circle(&needs, start) {
+    // The first stage of any circle needs a later one, or itself.
+    let leads_on = |start: &usize| needs.get(*start).is_some_and(|stages| stages.keys().any(|stage| stage >= start));
+    (0..needs.len()).filter(leads_on).try_for_each(|start| match circle(&needs, start) {
         Some((path, span)) => {
             let names: Vec<String> = path.iter().map(|index| shown(heads, *index)).collect();
             Err(Error::at(span, ErrorKind::Circular(shown(heads, start), names.join(" takes files of "))))

@@ -65,7 +65,8 @@ impl DockerfileSource {
         let bytes = if file == Path::new("-") {
             standard_input()?
         } else {
-            fs::read(file).map_err(|source| missing_file(file, source))?
+            let opened = fs::File::open(file).map_err(|source| missing_file(file, source))?;
+            limited(opened).map_err(|source| missing_file(file, source))?
         };
         let ignore = read_ignore(file, &context)?;
         let name = file.strip_prefix(".").unwrap_or(file).display().to_string();
@@ -78,7 +79,7 @@ fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>>
     let mut own = file.as_os_str().to_owned();
     own.push(".dockerignore");
     for path in [PathBuf::from(own), context.join(".dockerignore")] {
-        match fs::read(&path) {
+        match fs::File::open(&path).and_then(limited) {
             Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("read", path.display())(error)),
@@ -88,8 +89,19 @@ fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>>
 }
 
 fn standard_input() -> Result<Vec<u8>> {
+    limited(io::stdin().lock()).map_err(Error::io("read", "the Dockerfile from standard input"))
+}
+
+/// The most that a Dockerfile or an ignore file may have, in bytes: the largest known have a few hundred thousand.
+const LIMIT: u64 = 16 << 20;
+
+/// All there is to read, but never without end.
+fn limited(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes).map_err(Error::io("read", "the Dockerfile from standard input"))?;
+    source.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LIMIT >> 20)));
+    }
     Ok(bytes)
 }
 
