@@ -18,8 +18,10 @@
 use crate::error::{Error, Result};
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
+use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -231,7 +233,7 @@ impl Store {
         Error::Refused { what: "store", subject: self.root.display().to_string(), reason }
     }
 
-    /// Makes what is missing. The layout file comes first: who sees it without a bucket knows that a store is being
+    /// Makes what is missing, also where its first maker was killed half-way. The layout file comes first: who sees it without a bucket knows that a store is being
     /// made, here or by another process.
     fn complete(&self, present: &BTreeSet<String>) -> Result<()> {
         if present.is_empty() {
@@ -244,14 +246,12 @@ impl Store {
                 TmpFile::new(&tmp)?.filled(text.as_bytes())?.persist_new(&self.root.join(name))?;
             }
         }
-        if !present.contains("blobs") {
+        // Who made the store may have been killed between one directory and the next.
+        if !self.blobs().is_dir() {
             make_dirs(&self.blobs(), 0o755)?;
         }
         for bucket in Bucket::ALL.into_iter().filter(|bucket| !present.contains(bucket.name())) {
             make_dirs(&self.dir(bucket), 0o755)?;
-            if bucket == Bucket::Leases || bucket == Bucket::Refs {
-                TmpFile::new(&tmp)?.persist_new(&self.dir(bucket).join(LOCK))?;
-            }
         }
         Ok(())
     }
@@ -264,6 +264,12 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 
 /// The file in a bucket that those who change it lock.
 pub(crate) const LOCK: &str = ".lock";
+
+/// Opens a lock file, making it if it is missing; what is there is not written to.
+pub(crate) fn open_lock(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map_err(Error::io("open", path.display()))
+}
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
     let list = || -> std::io::Result<_> {

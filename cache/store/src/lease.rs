@@ -3,9 +3,9 @@
 //! nothing was left behind, and a process that dies gives its lease back.
 
 use crate::error::{Error, Result};
-use crate::layout::{Bucket, LOCK, Store};
+use crate::layout::{Bucket, LOCK, Store, open_lock};
 use crate::tmp;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 
@@ -46,8 +46,7 @@ impl Store {
 
     fn open_lock(&self) -> Result<OwnedFd> {
         let path = self.dir(Bucket::Leases).join(LOCK);
-        rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(Error::io("open", path.display()))
+        open_lock(&path)
     }
 }
 
@@ -68,6 +67,21 @@ mod tests {
         assert!(sweep.is_some() && store.sweep().unwrap().is_none());
         drop(sweep);
         drop(store.lease().unwrap());
+    }
+
+    #[test]
+    fn a_store_that_was_half_made_is_made_whole() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("store");
+        let store = Store::open(&root).unwrap();
+        drop(store.lease().unwrap());
+        for path in ["blobs/sha256", "tmp.v1"] {
+            std::fs::remove_dir_all(root.join(path)).unwrap();
+        }
+        std::fs::remove_file(root.join("leases.v1/.lock")).unwrap();
+        let store = Store::open(&root).unwrap();
+        drop(store.lease().unwrap());
+        store.put_document(b"x").unwrap();
     }
 
     #[test]

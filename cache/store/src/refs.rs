@@ -5,9 +5,9 @@
 //! under `app`; so `skopeo inspect oci:ROOT:app:latest` and `umoci unpack --image ROOT:app` both find it.
 
 use crate::error::{Error, Result};
-use crate::layout::{Bucket, INDEX, LOCK, Store};
+use crate::layout::{Bucket, INDEX, LOCK, Store, open_lock};
 use rbuild_oci::{Descriptor, Digest, Index, Manifest, Reference, Timestamp, to_canonical_json};
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
@@ -126,8 +126,7 @@ impl Refs {
 
     fn lock(&self) -> Result<OwnedFd> {
         let path = self.store.dir(Bucket::Refs).join(LOCK);
-        let lock = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(Error::io("open", path.display()))?;
+        let lock = open_lock(&path)?;
         rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
             .map_err(Error::io("lock", path.display()))?;
         Ok(lock)
