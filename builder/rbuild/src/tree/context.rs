@@ -40,6 +40,17 @@ impl ContextTree {
         Ok(self.remembered.lock().unwrap_or_else(PoisonError::into_inner).save()?)
     }
 
+    /// An error about a file of this tree, said as such: what helps with the store does not help here.
+    fn told(&self, error: rbuild_store::Error) -> Error {
+        match changed(error) {
+            rbuild_store::Error::Io { operation, subject, source } => {
+                let subject = if subject.is_empty() { ".".to_owned() } else { subject };
+                Error::Io { operation, subject: format!("{subject} in {}", self.name), source }
+            }
+            other => other.into(),
+        }
+    }
+
     fn carry_of(&self, directory: &[u8]) -> Carry {
         let ends = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let ends = ends.chain((!directory.is_empty()).then_some(directory.len()));
@@ -69,12 +80,13 @@ impl ContextTree {
     /// The digest of a file, and what it looked like when reading began.
     fn read_digest(&self, path: &[u8]) -> Result<(Seen, Digest)> {
         let began = SystemTime::now();
-        let before = self.root.stat(path).map_err(changed)?;
-        let mut file = self.root.open_file(path).map_err(changed)?;
+        let before = self.root.stat(path).map_err(|error| self.told(error))?;
+        let mut file = self.root.open_file(path).map_err(|error| self.told(error))?;
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
         loop {
             self.cancel.check()?;
-            let read = file.read(&mut buffer).map_err(Error::io("read", show_path(path)))?;
+            let read =
+                file.read(&mut buffer).map_err(Error::io("read", format!("{} in {}", show_path(path), self.name)))?;
             if read == 0 {
                 break;
             }
@@ -95,18 +107,18 @@ impl Tree for ContextTree {
     fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
         let meta = match self.root.stat(path) {
             Err(error) if error.is_not_found() => return Ok(None),
-            other => other?,
+            other => other.map_err(|error| self.told(error))?,
         };
         let ignored = !path.is_empty() && self.ignore.matches(path).is_some_and(|verdict| verdict.ignored);
         if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
             return Ok(None);
         }
-        self.entry(path, &meta, || Ok(self.root.readlink(path).map_err(changed)?))
+        self.entry(path, &meta, || self.root.readlink(path).map_err(|error| self.told(error)))
     }
 
     fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut names = Vec::new();
-        for entry in self.root.list(directory)? {
+        for entry in self.root.list(directory).map_err(|error| self.told(error))? {
             if self.lookup(&rbuild_store::layer::join_path(directory, &entry.name))?.is_some() {
                 names.push(entry.name);
             }
@@ -116,10 +128,10 @@ impl Tree for ContextTree {
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
         let mut walk = Scan::new(self, directory);
-        let mut raw = self.root.walk(directory).map_err(changed)?;
+        let mut raw = self.root.walk(directory).map_err(|error| self.told(error))?;
         while let Some(found) = raw.next() {
             self.cancel.check()?;
-            if walk.take(&found.map_err(changed)?)? == Below::Skip {
+            if walk.take(&found.map_err(|error| self.told(error))?)? == Below::Skip {
                 raw.skip_dir();
             }
         }
@@ -145,13 +157,23 @@ impl Tree for ContextTree {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(self.root.open_file(&entry.path).map_err(changed)?))
+        Ok(Box::new(self.root.open_file(&entry.path).map_err(|error| self.told(error))?))
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let path = super::clean(path);
-        let verdict = self.ignore.matches(&path).filter(|verdict| verdict.ignored)?;
-        self.root.stat(&path).is_ok().then(|| format!("it is left out by {} line {}", self.ignore_name, verdict.line))
+        let meta = self.root.stat(&path).ok()?;
+        if let Some(verdict) = self.ignore.matches(&path).filter(|verdict| verdict.ignored) {
+            return Some(format!("it is left out by {} line {}", self.ignore_name, verdict.line));
+        }
+        match meta.kind {
+            FileKind::Socket => Some("it is a socket, which no image can hold".to_owned()),
+            FileKind::Symlink => {
+                let target = String::from_utf8_lossy(&self.root.readlink(&path).ok()?).into_owned();
+                Some(format!("it is a link to {target}, which is looked for inside {}", self.name))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -215,9 +237,8 @@ impl<'a> Scan<'a> {
         while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
             self.open.pop();
         }
-        let entry = self
-            .tree
-            .entry(&path, &found.meta, || Ok(found.dir().readlink(split_path(&path).1).map_err(changed)?))?;
+        let readlink = || found.dir().readlink(split_path(&path).1).map_err(|error| self.tree.told(error));
+        let entry = self.tree.entry(&path, &found.meta, readlink)?;
         let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
         if !entry.node.is_directory() {
             let verdict = self.tree.ignore.entry(&above.carry, &path);
