@@ -20,6 +20,7 @@ pub struct ContextTree {
     ignore_name: String,
     remembered: Mutex<FileCache>,
     cancel: Cancel,
+    store: Option<Vec<u8>>,
 }
 
 impl ContextTree {
@@ -32,7 +33,17 @@ impl ContextTree {
         remembered: FileCache,
         cancel: Cancel,
     ) -> Self {
-        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel }
+        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel, store: None }
+    }
+
+    /// The same tree without the store that lies at that path in it, which every build changes.
+    #[must_use]
+    pub fn without_store(self, path: Vec<u8>) -> Self {
+        Self { store: Some(path), ..self }
+    }
+
+    fn is_store(&self, path: &[u8]) -> bool {
+        self.store.as_ref().is_some_and(|store| path == store || is_below(path, store))
     }
 
     /// Writes down the digests that were read, for the next build.
@@ -106,6 +117,7 @@ impl Tree for ContextTree {
 
     fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
         let meta = match self.root.stat(path) {
+            Ok(_) if self.is_store(path) => return Ok(None),
             Err(error) if error.is_not_found() => return Ok(None),
             other => other.map_err(|error| self.told(error))?,
         };
@@ -163,6 +175,9 @@ impl Tree for ContextTree {
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let path = super::clean(path);
         let meta = self.root.stat(&path).ok()?;
+        if self.is_store(&path) {
+            return Some("it is the store that this build writes to, which is no part of a context".to_owned());
+        }
         if let Some(verdict) = self.ignore.matches(&path).filter(|verdict| verdict.ignored) {
             return Some(format!("it is left out by {} line {}", self.ignore_name, verdict.line));
         }
@@ -234,6 +249,9 @@ impl<'a> Scan<'a> {
 
     fn take(&mut self, found: &WalkEntry) -> Result<Below> {
         let path = if self.base.is_empty() { found.path.clone() } else { [self.base, b"/", &found.path].concat() };
+        if self.tree.is_store(&path) {
+            return Ok(Below::Skip);
+        }
         while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
             self.open.pop();
         }
