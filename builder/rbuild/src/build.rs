@@ -15,8 +15,9 @@ use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
 use rbuild_oci::{Cancel, Descriptor, Digest, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::Client;
-use rbuild_store::{FileCache, RootDir};
+use rbuild_store::{FileCache, RootDir, Store};
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -234,7 +235,11 @@ impl<'a> Contexts<'a> {
     fn directory(&self, name: &str, path: &Path, ignore: (String, Matcher)) -> Result<Arc<dyn Tree>> {
         let root = RootDir::open(path)?;
         let remembered = FileCache::open(self.ctx.store, path)?;
-        let tree = Arc::new(ContextTree::new(name, root, ignore, remembered, self.ctx.cancel.clone()));
+        let tree = ContextTree::new(name, root, ignore, remembered, self.ctx.cancel.clone());
+        let tree = Arc::new(match store_within(self.ctx.store, path) {
+            Some(store) => tree.without_store(store),
+            None => tree,
+        });
         self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(tree.clone());
         Ok(tree)
     }
@@ -246,6 +251,13 @@ impl<'a> Contexts<'a> {
         }
         self.caches.lock().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(|tree| tree.remember())
     }
+}
+
+/// The path of the store in a directory that it lies in.
+fn store_within(store: &Store, directory: &Path) -> Option<Vec<u8>> {
+    let (store, directory) = (store.root().canonicalize().ok()?, directory.canonicalize().ok()?);
+    let path = store.strip_prefix(directory).ok()?.as_os_str().as_bytes().to_vec();
+    (!path.is_empty()).then_some(path)
 }
 
 /// The `.dockerignore` of a named directory.

@@ -90,7 +90,9 @@ fn of_system(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         StorageFull | QuotaExceeded => Some("free space there, or choose another place"),
         ReadOnlyFilesystem => Some("the file system is read-only: choose another place"),
-        PermissionDenied => Some("check who owns it and what its mode is"),
+        PermissionDenied => {
+            Some("check who owns it and what its mode is; .dockerignore can leave out what is not needed")
+        }
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 pub struct Globals {
     /// Directory of the store [default: /var/lib/rbuild for root, ~/.local/share/rbuild otherwise]
     #[arg(long, global = true, value_name = "DIR", env = "RBUILD_ROOT")]
-    pub root: Option<PathBuf>,
+    pub root: Option<OsString>,
     /// Storage driver: overlay or copy [default: the best that works]
     #[arg(long, global = true, value_name = "NAME", env = "RBUILD_STORAGE_DRIVER")]
     pub storage_driver: Option<String>,
@@ -39,8 +39,8 @@ pub struct Standing {
 impl Globals {
     /// The directory of the store.
     pub fn root(&self) -> Result<PathBuf> {
-        if let Some(root) = &self.root {
-            return Ok(root.clone());
+        if let Some(root) = self.root.as_ref().filter(|root| !root.is_empty()) {
+            return Ok(root.into());
         }
         let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if rustix::process::geteuid().is_root() && IdMap::current()? == IdMap::Root {

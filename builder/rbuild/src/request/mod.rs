@@ -19,7 +19,6 @@ use crate::error::{Error, Result};
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A build, resolved.
@@ -127,10 +126,12 @@ fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String
 fn tags(texts: &[String]) -> Result<Vec<Reference>> {
     let mut tags = Vec::new();
     for text in texts {
-        let wrong = |why: &dyn fmt::Display| Error::Usage(format!("--tag {text:?}: {why}"));
-        let tag: Reference = text.parse().map_err(|error| wrong(&error))?;
+        let tag: Reference =
+            text.parse().map_err(|error: rbuild_oci::Error| Error::Usage(format!("--tag: {error}")))?;
         if tag.digest().is_some() {
-            return Err(wrong(&"a name for what is to be built has no digest: write NAME[:TAG]"));
+            return Err(Error::Usage(format!(
+                "--tag {text:?}: what is to be built has no digest yet: write NAME[:TAG]"
+            )));
         }
         if !tags.contains(&tag) {
             tags.push(tag);

@@ -20,6 +20,7 @@ pub struct ContextTree {
     ignore_name: String,
     remembered: Mutex<FileCache>,
     cancel: Cancel,
+    store: Option<Vec<u8>>,
 }
 
 impl ContextTree {
@@ -32,12 +33,33 @@ impl ContextTree {
         remembered: FileCache,
         cancel: Cancel,
     ) -> Self {
-        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel }
+        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel, store: None }
+    }
+
+    /// The same tree without the store that lies at that path in it, which every build changes.
+    #[must_use]
+    pub fn without_store(self, path: Vec<u8>) -> Self {
+        Self { store: Some(path), ..self }
+    }
+
+    fn is_store(&self, path: &[u8]) -> bool {
+        self.store.as_ref().is_some_and(|store| path == store || is_below(path, store))
     }
 
     /// Writes down the digests that were read, for the next build.
     pub fn remember(&self) -> Result<()> {
         Ok(self.remembered.lock().unwrap_or_else(PoisonError::into_inner).save()?)
+    }
+
+    /// An error about a file of this tree, said as such: what helps with the store does not help here.
+    fn told(&self, error: rbuild_store::Error) -> Error {
+        match changed(error) {
+            rbuild_store::Error::Io { operation, subject, source } => {
+                let subject = if subject.is_empty() { ".".to_owned() } else { subject };
+                Error::Io { operation, subject: format!("{subject} in {}", self.name), source }
+            }
+            other => other.into(),
+        }
     }
 
     fn carry_of(&self, directory: &[u8]) -> Carry {
@@ -69,12 +91,13 @@ impl ContextTree {
     /// The digest of a file, and what it looked like when reading began.
     fn read_digest(&self, path: &[u8]) -> Result<(Seen, Digest)> {
         let began = SystemTime::now();
-        let before = self.root.stat(path).map_err(changed)?;
-        let mut file = self.root.open_file(path).map_err(changed)?;
+        let before = self.root.stat(path).map_err(|error| self.told(error))?;
+        let mut file = self.root.open_file(path).map_err(|error| self.told(error))?;
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
         loop {
             self.cancel.check()?;
-            let read = file.read(&mut buffer).map_err(Error::io("read", show_path(path)))?;
+            let read =
+                file.read(&mut buffer).map_err(Error::io("read", format!("{} in {}", show_path(path), self.name)))?;
             if read == 0 {
                 break;
             }
@@ -94,19 +117,20 @@ impl Tree for ContextTree {
 
     fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
         let meta = match self.root.stat(path) {
+            Ok(_) if self.is_store(path) => return Ok(None),
             Err(error) if error.is_not_found() => return Ok(None),
-            other => other?,
+            other => other.map_err(|error| self.told(error))?,
         };
         let ignored = !path.is_empty() && self.ignore.matches(path).is_some_and(|verdict| verdict.ignored);
         if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
             return Ok(None);
         }
-        self.entry(path, &meta, || Ok(self.root.readlink(path).map_err(changed)?))
+        self.entry(path, &meta, || self.root.readlink(path).map_err(|error| self.told(error)))
     }
 
     fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut names = Vec::new();
-        for entry in self.root.list(directory)? {
+        for entry in self.root.list(directory).map_err(|error| self.told(error))? {
             if self.lookup(&rbuild_store::layer::join_path(directory, &entry.name))?.is_some() {
                 names.push(entry.name);
             }
@@ -116,10 +140,10 @@ impl Tree for ContextTree {
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
         let mut walk = Scan::new(self, directory);
-        let mut raw = self.root.walk(directory).map_err(changed)?;
+        let mut raw = self.root.walk(directory).map_err(|error| self.told(error))?;
         while let Some(found) = raw.next() {
             self.cancel.check()?;
-            if walk.take(&found.map_err(changed)?)? == Below::Skip {
+            if walk.take(&found.map_err(|error| self.told(error))?)? == Below::Skip {
                 raw.skip_dir();
             }
         }
@@ -145,13 +169,26 @@ impl Tree for ContextTree {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(self.root.open_file(&entry.path).map_err(changed)?))
+        Ok(Box::new(self.root.open_file(&entry.path).map_err(|error| self.told(error))?))
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let path = super::clean(path);
-        let verdict = self.ignore.matches(&path).filter(|verdict| verdict.ignored)?;
-        self.root.stat(&path).is_ok().then(|| format!("it is left out by {} line {}", self.ignore_name, verdict.line))
+        let meta = self.root.stat(&path).ok()?;
+        if self.is_store(&path) {
+            return Some("it is the store that this build writes to, which is no part of a context".to_owned());
+        }
+        if let Some(verdict) = self.ignore.matches(&path).filter(|verdict| verdict.ignored) {
+            return Some(format!("it is left out by {} line {}", self.ignore_name, verdict.line));
+        }
+        match meta.kind {
+            FileKind::Socket => Some("it is a socket, which no image can hold".to_owned()),
+            FileKind::Symlink => {
+                let target = String::from_utf8_lossy(&self.root.readlink(&path).ok()?).into_owned();
+                Some(format!("it is a link to {target}, which is looked for inside {}", self.name))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -212,12 +249,14 @@ impl<'a> Scan<'a> {
 
     fn take(&mut self, found: &WalkEntry) -> Result<Below> {
         let path = if self.base.is_empty() { found.path.clone() } else { [self.base, b"/", &found.path].concat() };
+        if self.tree.is_store(&path) {
+            return Ok(Below::Skip);
+        }
         while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
             self.open.pop();
         }
-        let entry = self
-            .tree
-            .entry(&path, &found.meta, || Ok(found.dir().readlink(split_path(&path).1).map_err(changed)?))?;
+        let readlink = || found.dir().readlink(split_path(&path).1).map_err(|error| self.tree.told(error));
+        let entry = self.tree.entry(&path, &found.meta, readlink)?;
         let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
         if !entry.node.is_directory() {
             let verdict = self.tree.ignore.entry(&above.carry, &path);

@@ -69,10 +69,11 @@ fn overlay_options(recipe: &Overlay) -> Vec<&'static str> {
     options
 }
 
-/// A string of fsconfig(2) has at most 255 bytes; a longer path goes by descriptor, kept open until the mount is made.
+/// A string of fsconfig(2) has at most 255 bytes, and overlayfs takes a backslash for an escape: such a path goes by
+/// descriptor, kept open until the mount is made.
 fn set_layer(context: &OwnedFd, key: &str, path: &Path, keep: &mut Vec<OwnedFd>) -> io::Result<()> {
     let bytes = path.as_os_str().as_bytes();
-    if bytes.len() <= 255 {
+    if bytes.len() <= 255 && !bytes.contains(&b'\\') {
         return Ok(fsconfig_set_string(context, key, bytes)?);
     }
     let short = by_descriptor(path, keep)?;
