@@ -1,6 +1,6 @@
 //! USER, WORKDIR and SHELL of a step.
 
-use crate::world::for_everyone;
+use crate::world::{for_everyone, skip};
 
 #[test]
 fn a_user_is_who_the_image_says() {
@@ -37,7 +37,7 @@ fn a_user_is_who_the_image_says() {
 fn what_a_user_makes_is_theirs() {
     for_everyone(|world| {
         if world.user.has_one_id() {
-            eprintln!("SKIP: owners as {:?}: there is no other id", world.user);
+            skip(&format!("owners as {:?}: there is no other id", world.user));
             return;
         }
         let image = world.steps("USER app\nRUN echo mine > /tmp/x; test ! -w /etc/passwd").image();

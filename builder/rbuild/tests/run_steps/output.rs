@@ -42,10 +42,12 @@ fn bytes_are_kept_as_they_are() {
 }
 
 #[test]
-fn both_streams_are_kept() {
+fn both_streams_are_kept_each_in_its_order() {
     for_everyone(|world| {
-        let ended = world.steps("RUN for n in 1 2 3; do echo out $n; sleep 0.1; echo err $n >&2; sleep 0.1; done").ok();
-        assert_eq!(ended.said(), "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n", "as {:?}", world.user);
+        let said = world.said("RUN for n in 1 2 3; do echo out $n; echo err $n >&2; done");
+        let of = |stream: &str| said.lines().filter(|line| line.starts_with(stream)).collect::<Vec<_>>().join(",");
+        assert_eq!((of("out").as_str(), of("err").as_str()), ("out 1,out 2,out 3", "err 1,err 2,err 3"), "{said}");
+        assert_eq!(said.lines().count(), 6, "as {:?}", world.user);
     });
 }
 

@@ -42,6 +42,33 @@ fn a_secret_is_a_file_or_a_variable() {
 }
 
 #[test]
+fn a_secret_variable_takes_the_place_of_others() {
+    for_everyone(|world| {
+        let given = given(world);
+        let steps = "ENV TOKEN=public\nRUN --mount=type=secret,id=token,env=TOKEN [\"/bin/env\"]";
+        let said = world.steps(steps).args(["--secret", &given]).ok().said();
+        let tokens = said.lines().filter(|line| line.starts_with("TOKEN=")).collect::<Vec<_>>();
+        assert_eq!(tokens, ["TOKEN=hush-8f2c"], "as {:?}", world.user);
+    });
+}
+
+#[test]
+fn an_agent_is_a_socket_for_its_step_only() {
+    for_everyone(|world| {
+        let socket = world.path("scratch/agent");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        set_mode(&socket, 0o666);
+        let steps = "RUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK\n\
+             RUN --mount=type=ssh,target=/agent,id=default test -S /agent && echo $SSH_AUTH_SOCK\n\
+             RUN echo \"<$SSH_AUTH_SOCK>\"; test ! -e /agent && test ! -e /run/buildkit && echo gone";
+        let said = world.steps(steps).args(["--ssh", &format!("default={}", socket.display())]).ok().said();
+        assert_eq!(said, "/run/buildkit/ssh_agent.0\n/agent\n<>\ngone\n", "as {:?}", world.user);
+        let shown = world.steps("RUN --mount=type=ssh,required=true true").fails();
+        assert!(shown.contains("--ssh"), "{shown}");
+    });
+}
+
+#[test]
 fn a_secret_is_for_its_step_only() {
     for_everyone(|world| {
         let given = given(world);

@@ -1,6 +1,7 @@
 //! Who builds: root, an ordinary user with subordinate ids, one without. Root plays the other two in a mount namespace
 //! with account files of its own, so that the machine stays as it is. Knows no Dockerfile.
 
+use crate::world::skip;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub(crate) fn everyone() -> Vec<User> {
     if rustix::process::geteuid().is_root() {
         return vec![User::Root, User::Subids, User::Single];
     }
-    eprintln!("SKIP: as root, as a user with subordinate ids, as one without: only root can play them");
+    skip("as root, as a user with subordinate ids, as one without: only root can play them");
     vec![User::Caller]
 }
 

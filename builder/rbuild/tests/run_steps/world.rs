@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +35,7 @@ const GROUP: &str = "root:x:0:\ndaemon:x:1:\nstaff:x:50:\napp:x:1235:\nextra:x:2
 /// Runs a test as everyone it can be run as.
 pub(crate) fn for_everyone(test: impl Fn(&World)) {
     if !Path::new(BUSYBOX).exists() {
-        eprintln!("SKIP: there is no {BUSYBOX}: install it (Debian, Ubuntu: apt-get install busybox-static)");
+        skip(&format!("there is no {BUSYBOX}: install it (Debian, Ubuntu: apt-get install busybox-static)"));
         return;
     }
     for user in everyone() {
@@ -201,6 +202,11 @@ impl Ended {
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&self.logs.concat()).into_owned()
     }
+}
+
+/// Says what is left out; also where the harness shows the output of failed tests only.
+pub(crate) fn skip(what: &str) {
+    writeln!(std::io::stderr(), "SKIP: {what}").expect("standard error");
 }
 
 /// Sets permission bits.

@@ -66,16 +66,17 @@ fn files(run: &RunOp, surroundings: &Surroundings) -> Result<Vec<InjectedFile>> 
     Ok(files)
 }
 
-/// The process's environment: HOME of its user where nothing sets one, the proxies, secrets that are variables.
+/// The process's environment, each name once: secrets that are variables win, HOME of its user and the proxies yield.
 fn environment(run: &RunOp, home: &[u8], secrets: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
-    let has = |name: &str| run.env.iter().any(|(known, _)| known == name);
+    let set = |name: &str| run.env.iter().any(|(known, _)| known == name);
+    let secret = |name: &str| secrets.iter().any(|(known, _)| known == name);
     let line = |name: &str, value: &[u8]| [name.as_bytes(), b"=", value].concat();
-    let mut env: Vec<Vec<u8>> = run.env.iter().map(|(name, value)| line(name, value.as_bytes())).collect();
-    if !has("HOME") {
+    let proxies = run.env_unkeyed.iter().filter(|(name, _)| !set(name));
+    let texts = run.env.iter().chain(proxies).filter(|(name, _)| !secret(name));
+    let mut env: Vec<Vec<u8>> = texts.map(|(name, value)| line(name, value.as_bytes())).collect();
+    if !set("HOME") && !secret("HOME") {
         env.push(line("HOME", home));
     }
-    let proxies = run.env_unkeyed.iter().filter(|(name, _)| !has(name));
-    env.extend(proxies.map(|(name, value)| line(name, value.as_bytes())));
     env.extend(secrets.iter().map(|(name, value)| line(name, value)));
     env
 }
