@@ -115,7 +115,7 @@ pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Input
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
         let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
-        one(&work, values).map_err(|error| at(vertex, error))
+        one(&work, values).map_err(|error| at(&ctx, vertex, error))
     })
 }
 
@@ -129,14 +129,22 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
     graph.vertices.iter().map(number).collect()
 }
 
-fn at(vertex: &Vertex, source: Error) -> Error {
+fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {
     match source {
         Error::NeedsNamespace => source,
         _ if source.is_canceled() => source,
         _ => {
-            Error::At { step: vertex.place.to_string(), span: vertex.place.span, hint: None, source: Box::new(source) }
+            let (step, hint) = (vertex.place.to_string(), where_it_is(ctx, &source));
+            Error::At { step, span: vertex.place.span, hint, source: Box::new(source) }
         }
     }
+}
+
+/// The place that a refusal of the store is about, whose files have names of an image.
+fn where_it_is(ctx: &Ctx<'_>, error: &Error) -> Option<String> {
+    let Error::Store(error) = error else { return None };
+    let (root, said) = (ctx.store.root().display().to_string(), error.to_string());
+    error.hint().filter(|_| !said.contains(&root)).map(|_| format!("this is in the store, {root}"))
 }
 
 fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
