@@ -88,10 +88,11 @@ pub(crate) fn events(log: &str) -> impl Iterator<Item = Value> + '_ {
     log.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
-/// The instruction that an event tells the beginning of.
+/// The instruction that an event tells the beginning of; the import of a base is none.
 pub(crate) fn started(event: &Value) -> Option<String> {
     let name = event["name"].as_str().filter(|_| event["event"] == "started")?;
-    Some(name.split_once("] ").map_or(name, |(_, line)| line).to_owned())
+    let line = name.split_once("] ").map_or(name, |(_, line)| line);
+    (!line.starts_with("FROM ")).then(|| line.to_owned())
 }
 
 impl Tool {
