@@ -82,7 +82,7 @@ impl Content {
 /// has no static busybox.
 pub(crate) fn busybox() -> Option<Content> {
     let Ok(program) = fs::read(BUSYBOX) else {
-        eprintln!("SKIP: no {BUSYBOX}; install it (Debian, Ubuntu: apt-get install busybox-static)");
+        crate::common::skip(&format!("no {BUSYBOX}; install it (Debian, Ubuntu: apt-get install busybox-static)"));
         return None;
     };
     let listed = std::process::Command::new(BUSYBOX).arg("--list").output().unwrap();
