@@ -103,7 +103,7 @@ fn every_way_to_build_gives_the_same_digest() {
     let mut seen: Vec<(String, String)> = Vec::new();
     for who in Who::all() {
         for [driver, other] in [["overlay", "copy"], ["copy", "overlay"]] {
-            let Some(tool) = Tool::new(who) else { return };
+            let tool = Tool::new(who);
             let mut tool = tool.with_driver(driver);
             let empty = tool.build(context.path(), &args);
             seen.push((format!("{who:?}, {driver}, an empty store"), empty.id.clone()));
@@ -115,7 +115,7 @@ fn every_way_to_build_gives_the_same_digest() {
             seen.push((format!("{who:?}, {driver}, all steps again with {other}"), again.id));
             fsck::check(&tool.root());
 
-            let tool = Tool::new(who).unwrap().with_driver(driver);
+            let tool = Tool::new(who).with_driver(driver);
             tool.build(context.path(), &[&args[..], &["-f", &first]].concat());
             let tool = tool.with_driver(other);
             let warm = tool.build(context.path(), &args);
