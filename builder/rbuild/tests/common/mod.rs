@@ -1,5 +1,6 @@
 //! What every test of this crate shares: base images in our own words, contexts, and a check of a whole store.
 
+#![allow(clippy::panic, reason = "tests fail by it")]
 #![allow(dead_code, reason = "each test program uses what it needs")]
 
 pub(crate) mod base;
