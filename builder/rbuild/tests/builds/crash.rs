@@ -11,7 +11,7 @@ RUN for n in 1 2 3 4 5 6 7 8; do mkdir -p /out/$n && cat /source/a > /out/$n/all
 RUN dd if=/dev/zero of=/big bs=64k count=64 2>/dev/null && rm -rf /out/3 && ln /out/4/all /out/4/again
 FROM busybox
 ARG SOURCE_DATE_EPOCH
-RUN echo one > /one && chown 1:2 /one && sleep 0.05
+RUN echo one > /one && { chown 1:2 /one || true; } && sleep 0.05
 COPY --from=builder /out /out
 RUN rm -r /out/5 && mkdir /out/5 && echo new > /out/5/new
 COPY source /opt
@@ -29,7 +29,7 @@ fn a_killed_build_leaves_a_store_that_works() {
     let args = ["-t", "x", "--build-arg", EPOCH];
     let whos = Who::all();
     for who in &whos {
-        let Some(undisturbed) = Tool::new(*who) else { return };
+        let undisturbed = Tool::new(*who);
         let expected = undisturbed.build(context.path(), &args).id;
         let began = Instant::now();
         undisturbed.build(context.path(), &[&args[..], &["--no-cache"]].concat());
@@ -37,7 +37,7 @@ fn a_killed_build_leaves_a_store_that_works() {
         let mut random = Random::new("crash");
         let (mut killed, mut late, wanted) = (0, 0, kills() / whos.len() as u64);
         while killed < wanted {
-            let tool = Tool::new(*who).unwrap();
+            let tool = Tool::new(*who);
             for _ in 0..5 {
                 let (mut child, moment) = (tool.start(context.path(), &args), random.below(whole.as_micros() as u64));
                 std::thread::sleep(Duration::from_micros(moment));

@@ -17,7 +17,7 @@ fn six_hundred_steps_build() {
         format!("RUN [ $(cat /last) = {last} ] && [ \"$(ls /d | sort -n | xargs)\" = \"{} {last}\" ]\n", last - 1);
     let context = context(&[("Dockerfile", &format!("FROM busybox\nWORKDIR /d\n{steps}{check}"))]);
     for who in Who::all() {
-        let Some(tool) = Tool::new(who) else { return };
+        let tool = Tool::new(who);
         let began = Instant::now();
         let first = tool.build(context.path(), &["-t", "deep"]);
         let built = began.elapsed();

@@ -1,7 +1,7 @@
 //! One Dockerfile, one digest: whoever builds it, with whatever storage driver, on an empty store and on a warm one.
 
 use crate::common::{context, fsck};
-use crate::tool::{EPOCH, Tool, Who};
+use crate::tool::{self, EPOCH, Tool, Who};
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Node};
 use std::fs;
@@ -47,11 +47,13 @@ fn prepared() -> Option<TempDir> {
     match compiled {
         Ok(output) if output.status.success() => Some(context),
         Ok(output) => {
-            eprintln!("SKIP: equal digests: {}", String::from_utf8_lossy(&output.stderr));
+            crate::common::skip(&format!("equal digests: {}", String::from_utf8_lossy(&output.stderr)));
             None
         }
         Err(error) => {
-            eprintln!("SKIP: equal digests: cc: {error}; install it (Debian, Ubuntu: apt-get install gcc libc6-dev)");
+            crate::common::skip(&format!(
+                "equal digests: cc: {error}; install it (Debian, Ubuntu: apt-get install gcc libc6-dev)"
+            ));
             None
         }
     }
@@ -91,13 +93,17 @@ fn check_content(entries: &[Entry]) {
 
 #[test]
 fn every_way_to_build_gives_the_same_digest() {
+    if let Some(note) = tool::note_on_ids() {
+        crate::common::skip(&format!("equal digests: {note}"));
+        return;
+    }
     let Some(context) = prepared() else { return };
     let args = ["-t", "x", "--build-arg", EPOCH];
     let first = context.path().join("first.Dockerfile").display().to_string();
     let mut seen: Vec<(String, String)> = Vec::new();
     for who in Who::all() {
         for [driver, other] in [["overlay", "copy"], ["copy", "overlay"]] {
-            let Some(tool) = Tool::new(who) else { return };
+            let tool = Tool::new(who);
             let mut tool = tool.with_driver(driver);
             let empty = tool.build(context.path(), &args);
             seen.push((format!("{who:?}, {driver}, an empty store"), empty.id.clone()));
@@ -109,7 +115,7 @@ fn every_way_to_build_gives_the_same_digest() {
             seen.push((format!("{who:?}, {driver}, all steps again with {other}"), again.id));
             fsck::check(&tool.root());
 
-            let tool = Tool::new(who).unwrap().with_driver(driver);
+            let tool = Tool::new(who).with_driver(driver);
             tool.build(context.path(), &[&args[..], &["-f", &first]].concat());
             let tool = tool.with_driver(other);
             let warm = tool.build(context.path(), &args);

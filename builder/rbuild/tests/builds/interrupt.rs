@@ -71,7 +71,7 @@ fn a_run_ends_and_what_came_before_stays() {
     let context = context(&[("Dockerfile", dockerfile)]);
     for who in Who::all() {
         for to in [To::Process, To::Group] {
-            let Some(tool) = Tool::new(who) else { return };
+            let tool = Tool::new(who);
             interrupt(&tool, tool.build_command(context.path(), &["-t", "x"]), ("ready", 20), to);
             let edited = dockerfile.replace("sleep 60", "sleep 0");
             let other = crate::common::context(&[("Dockerfile", &edited)]);
@@ -86,14 +86,14 @@ fn a_copy_of_a_large_context_ends() {
     let context = context(&[("Dockerfile", "FROM busybox\nCOPY . /x/\n")]);
     large(&context.path().join("big"), 4 << 30);
     for who in Who::all() {
-        let Some(tool) = Tool::new(who) else { return };
+        let tool = Tool::new(who);
         // First while it is hashed, then, its digest being known, while it is packed.
         interrupt(&tool, tool.build_command(context.path(), &["-t", "x"]), ("", 400), To::Process);
     }
     fs::remove_file(context.path().join("big")).unwrap();
     large(&context.path().join("big"), 512 << 20);
     for who in Who::all() {
-        let tool = Tool::new(who).unwrap();
+        let tool = Tool::new(who);
         interrupt(&tool, tool.build_command(context.path(), &["-t", "x"]), ("COPY", 50), To::Group);
         tool.build(context.path(), &["-t", "x"]);
     }
@@ -103,7 +103,7 @@ fn a_copy_of_a_large_context_ends() {
 fn the_import_of_a_base_ends() {
     let context = context(&[("Dockerfile", "FROM large\nRUN true\n")]);
     for who in Who::all() {
-        let Some(tool) = Tool::new(who) else { return };
+        let tool = Tool::new(who);
         let body = vec![0; 700 << 20];
         let layout = Content::new().file("big", 0o644, &body).layout("large", &tool.path("large"));
         drop(body);

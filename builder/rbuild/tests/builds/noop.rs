@@ -39,7 +39,7 @@ fn a_build_that_finds_all_its_results_writes_nothing() {
     // Long enough ago for the files' digests to be remembered.
     std::thread::sleep(std::time::Duration::from_millis(50));
     for who in Who::all() {
-        let Some(tool) = Tool::new(who) else { return };
+        let tool = Tool::new(who);
         let first = tool.build(context.path(), &["-t", "x", "-t", "y:1"]);
         let before = tool.stamps();
         for _ in 0..2 {

@@ -1,6 +1,7 @@
 //! The program under test: who runs it, where its store is, and what it leaves behind.
 
 use crate::common;
+use rbuild_runner::userns::IdMapPlan;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -32,7 +33,7 @@ impl Who {
         let can = *CAN.get_or_init(|| {
             let reason = reason_against_users();
             if let Some(reason) = &reason {
-                eprintln!("SKIP: builds as another user: {reason}");
+                crate::common::skip(&format!("builds as another user: {reason}"));
             }
             reason.is_none()
         });
@@ -53,6 +54,14 @@ fn reason_against_users() -> Option<String> {
     }
     let tried = Command::new("unshare").args(["--mount", "--propagation", "private", "true"]).output().unwrap();
     (!tried.status.success()).then(|| String::from_utf8_lossy(&tried.stderr).into_owned())
+}
+
+/// Why the caller cannot give files to others, if so.
+pub(crate) fn note_on_ids() -> Option<String> {
+    match IdMapPlan::detect(&std::env::var_os("PATH").unwrap_or_default()).unwrap() {
+        IdMapPlan::Single { note, .. } => Some(note),
+        _ => None,
+    }
 }
 
 /// A store, a base image, and the program.
@@ -96,10 +105,10 @@ pub(crate) fn started(event: &Value) -> Option<String> {
 }
 
 impl Tool {
-    /// A new store of `who`; none where the machine has no busybox.
-    pub(crate) fn new(who: Who) -> Option<Self> {
+    /// A new store of `who`.
+    pub(crate) fn new(who: Who) -> Self {
         let place = common::public_dir();
-        let base = common::base::busybox_layout(place.path())?;
+        let base = common::base::busybox_layout(place.path());
         fs::create_dir(place.path().join("home")).unwrap();
         let built = Path::new(env!("CARGO_BIN_EXE_rbuild"));
         let program = match who {
@@ -113,7 +122,7 @@ impl Tool {
                 copy
             }
         };
-        Some(Self { place, who, base, program, driver: None })
+        Self { place, who, base, program, driver: None }
     }
 
     /// The same, with a storage driver by name.

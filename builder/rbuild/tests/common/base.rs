@@ -4,7 +4,7 @@ use rbuild_oci::{
     Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, MediaType, Platform, RootFs, to_canonical_json,
 };
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The static busybox that the tests make their base image of.
 const BUSYBOX: &str = "/bin/busybox";
@@ -78,13 +78,11 @@ impl Content {
     }
 }
 
-/// A root file system around busybox: the applets, a few accounts, and room to work in. None, loudly, where the machine
-/// has no static busybox.
-pub(crate) fn busybox() -> Option<Content> {
-    let Ok(program) = fs::read(BUSYBOX) else {
-        eprintln!("SKIP: no {BUSYBOX}; install it (Debian, Ubuntu: apt-get install busybox-static)");
-        return None;
-    };
+/// A root file system around busybox: the applets, a few accounts, and room to work in.
+pub(crate) fn busybox() -> Content {
+    let program = fs::read(BUSYBOX).unwrap_or_else(|error| {
+        panic!("{BUSYBOX}: {error}; the tests need a static one (Debian, Ubuntu: apt-get install busybox-static)")
+    });
     let listed = std::process::Command::new(BUSYBOX).arg("--list").output().unwrap();
     let mut content = Content::new()
         .dir("bin", 0o755)
@@ -98,11 +96,10 @@ pub(crate) fn busybox() -> Option<Content> {
     for applet in String::from_utf8(listed.stdout).unwrap().lines().filter(|name| *name != "busybox") {
         content = content.link(&format!("bin/{applet}"), "busybox");
     }
-    Some(content)
+    content
 }
 
 /// The busybox base in `directory`, as an argument for `--build-context`.
-pub(crate) fn busybox_layout(directory: &Path) -> Option<String> {
-    let path: PathBuf = directory.join("busybox-layout");
-    Some(busybox()?.layout("busybox", &path))
+pub(crate) fn busybox_layout(directory: &Path) -> String {
+    busybox().layout("busybox", &directory.join("busybox-layout"))
 }
