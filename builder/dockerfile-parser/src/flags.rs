@@ -68,9 +68,14 @@ impl Flags {
 }
 
 fn suggest_flag(error: Error, name: &str, known: &[(&'static str, Type)]) -> Error {
-    match crate::did_you_mean(name, known.iter().map(|(name, _)| *name)) {
-        Some(near) => error.with_hint(format!("did you mean --{near}?")),
-        None => error,
+    let names = || known.iter().map(|(name, _)| *name);
+    let same = names().find(|known| known.eq_ignore_ascii_case(name));
+    if let Some(near) = same.or_else(|| crate::did_you_mean(name, names())) {
+        return error.with_hint(format!("did you mean --{near}?"));
+    }
+    match names().map(|name| format!("--{name}")).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => error.with_hint("this instruction takes no flags"),
+        all => error.with_hint(format!("this instruction takes {all}")),
     }
 }
 

@@ -29,7 +29,7 @@ pub use error::{Error, ErrorKind};
 pub use instruction::{Command, Instruction, KEYWORDS, Kind};
 pub use source::{Position, Source};
 pub use span::{Span, Text};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, nearest};
 pub use syntax::syntax;
 pub use tree::{Args, Heredoc, KeyValue, Node, Tree, Warning, WarningKind};
 

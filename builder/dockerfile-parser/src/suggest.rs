@@ -7,40 +7,56 @@ const TOO_FAR: usize = 3;
 ///
 /// An exact match (but for case) gives `None`: then the name was not what went wrong.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = name.to_ascii_lowercase().chars().collect();
+    least(
+        &name.to_ascii_lowercase(),
+        candidates.into_iter().map(|candidate| (candidate.to_ascii_lowercase(), candidate)),
+    )
+}
+
+/// As [`did_you_mean`] for names whose case counts, such as those of variables.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    least(name, candidates.into_iter().map(|candidate| (candidate.to_owned(), candidate)))
+}
+
+/// The candidate whose first form is nearest.
+fn least<'a>(wanted: &str, candidates: impl Iterator<Item = (String, &'a str)>) -> Option<&'a str> {
+    let wanted: Vec<char> = wanted.chars().collect();
     let mut best = None;
     let mut least = TOO_FAR;
-    for candidate in candidates {
-        let other: Vec<char> = candidate.to_ascii_lowercase().chars().collect();
+    for (form, candidate) in candidates {
+        let other: Vec<char> = form.chars().collect();
         if wanted == other {
             return None;
         }
         let distance = if wanted.len().abs_diff(other.len()) < least { edits(&wanted, &other) } else { TOO_FAR };
-        if distance < least {
+        // Of two letters, two edits leave nothing that was written.
+        if distance < least && 2 * distance <= wanted.len().max(other.len()) {
             (best, least) = (Some(candidate), distance);
         }
     }
     best
 }
 
-/// Levenshtein distance, one row at a time.
+/// How many characters to insert, remove, replace or swap with their neighbour.
 fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+            let mut least = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        (before, last) = (last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{did_you_mean, nearest};
 
     #[test]
     fn nearest_within_two_edits() {
@@ -48,5 +64,16 @@ mod tests {
         assert_eq!(did_you_mean("mont", ["mount", "network"]), Some("mount"));
         assert_eq!(did_you_mean("builder", ["bilder", "BUILDER"]), None);
         assert_eq!(did_you_mean("zzzz", ["mount"]), None);
+        assert_eq!(did_you_mean("Ab", ["AB"]), None);
+        assert_eq!(nearest("Ab", ["AB"]), Some("AB"));
+        assert_eq!(nearest("AB", ["AC", "AB"]), None);
+    }
+
+    #[test]
+    fn swapped_letters_are_one_edit_and_short_names_need_more_in_common() {
+        assert_eq!(did_you_mean("CDM", ["CMD", "ADD"]), Some("CMD"));
+        assert_eq!(did_you_mean("tpc", ["tcp", "sctp"]), Some("tcp"));
+        assert_eq!(did_you_mean("/c", ["src", "id"]), None);
+        assert_eq!(did_you_mean("biulder", ["builder"]), Some("builder"));
     }
 }
