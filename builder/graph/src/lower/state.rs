@@ -4,6 +4,7 @@ use super::history;
 use super::variables::Variables;
 use crate::graph::{Origin, Row, VertexId};
 use crate::redact::redact;
+use dockerfile_parser::Span;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
 
 /// The state of a stage between two instructions.
@@ -21,8 +22,19 @@ pub(super) struct State {
     pub(super) args: Vec<(String, Option<String>)>,
     /// The platform of its programs.
     pub(super) platform: Platform,
+    /// Where what RUN goes by is written.
+    pub(super) words: Vec<(Setting, String, Span)>,
     /// Whether this stage itself has had a CMD.
     pub(super) has_cmd: bool,
+}
+
+/// What an instruction sets for those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// USER.
+    User,
+    /// WORKDIR.
+    Directory,
 }
 
 /// The search path of an image that has none.
@@ -49,6 +61,7 @@ impl State {
             variables: Variables::default(),
             args: Vec::new(),
             platform: platform.clone(),
+            words: Vec::new(),
             has_cmd: false,
         }
     }

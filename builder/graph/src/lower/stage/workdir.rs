@@ -2,16 +2,22 @@
 
 use super::Stage;
 use crate::error::Result;
+use crate::graph::Place;
 use crate::lower::paths::absolute;
+use crate::lower::state::Setting;
 use crate::lower::vertices::Inputs;
 use crate::op::{MkdirOp, Op};
 use dockerfile_parser::Text;
 
 impl Stage<'_, '_, '_> {
     pub(super) fn workdir(&mut self, path: &Text, original: &Text) -> Result<()> {
+        let span = self.site.of(path);
         let path = self.expand(path)?;
         let path = absolute(&self.state.cwd(), &path);
-        let place = self.next_step(self.shown(original));
+        let word = (path.clone(), span);
+        let place = Place { words: vec![word], ..self.next_step(self.shown(original)) };
+        self.state.words.retain(|(what, ..)| *what != Setting::Directory);
+        self.state.words.push((Setting::Directory, path.clone(), span));
         self.state.config.config.working_dir.clone_from(&path);
         let created_by = format!("WORKDIR {path}");
         if path == "/" {
