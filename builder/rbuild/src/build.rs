@@ -49,7 +49,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
         jobs: request.jobs,
     };
     let shelf = Shelf::new(ctx.store);
-    let values = solve(ctx, &shelf, &graph, &inputs)?;
+    let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| with_near_secret(request, error))?;
     let value = |id: VertexId| values.get(id);
     let mut images = Vec::new();
     for target in &graph.targets {
@@ -98,6 +98,19 @@ fn asked(question: &rbuild_graph::Question, source: Error) -> Error {
     }
     let hint = question.hint.clone();
     Error::At { step: question.ask.to_string(), span: question.span, hint, source: Box::new(source) }
+}
+
+/// A secret that a step misses may have been given under another id.
+fn with_near_secret(request: &BuildRequest, error: Error) -> Error {
+    let Error::At { step, span, hint, source } = error else { return error };
+    let near = match &*source {
+        Error::NotGiven { what: "secret", id } => {
+            dockerfile_parser::nearest(id, request.secrets.keys().map(String::as_str))
+        }
+        _ => None,
+    };
+    let hint = near.map(|near| format!("did you mean {near}? A secret of that id is given")).or(hint);
+    Error::At { step, span, hint, source }
 }
 
 /// The image of a target. Times that no step tells are remembered by what else is in the image, so that the same build
@@ -213,7 +226,8 @@ impl<'a> Contexts<'a> {
     fn new(ctx: Ctx<'a>, request: &'a BuildRequest) -> Result<Self> {
         let ignore = match &request.dockerfile.ignore {
             Some((name, bytes)) => {
-                Patterns::read(bytes).map_err(|error| Error::Usage(format!("{name}: {error}"))).map(Matcher::new)?
+                let wrong = |error| Error::Ignore { name: name.clone(), bytes: bytes.clone(), source: Box::new(error) };
+                Patterns::read(bytes).map_err(wrong).map(Matcher::new)?
             }
             None => Matcher::default(),
         };
@@ -282,7 +296,8 @@ fn named_ignore(path: &Path) -> Result<(String, Matcher)> {
     match std::fs::read(&file) {
         Ok(bytes) => {
             let patterns = Patterns::read(&bytes);
-            let patterns = patterns.map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+            let name = file.display().to_string();
+            let patterns = patterns.map_err(|error| Error::Ignore { name, bytes, source: Box::new(error) })?;
             Ok((file.display().to_string(), Matcher::new(patterns)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((String::new(), Matcher::default())),

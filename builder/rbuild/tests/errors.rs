@@ -2,7 +2,8 @@
 //!
 //! A case is a folder: its `Dockerfile` and the files beside it are the context, `args` the words behind `rbuild` (without
 //! it `build -q .`), `stderr` what is expected. A case called `command-line-…` ends with 2, every other with 1. No two
-//! cases may say the same. The store has an image `busybox`, imported from this machine's static one.
+//! cases may say the same. The store has an image `busybox`, imported from this machine's static one. `SERVER-OF-TESTS` in a
+//! Dockerfile is a server on this machine that has `/hello` and no other file and no image.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -11,6 +12,8 @@ mod common;
 use common::base::busybox;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,13 +22,14 @@ use tempfile::TempDir;
 /// A machine with nothing but a store: no registry answers, nobody's settings are read.
 struct Machine {
     home: TempDir,
+    server: String,
 }
 
 impl Machine {
     fn new() -> Self {
         let home = common::public_dir();
         busybox().tarball(&home.path().join("busybox.tar"));
-        let machine = Self { home };
+        let machine = Self { home, server: serve() };
         let done = machine.rbuild(machine.home.path(), "import busybox.tar busybox");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         machine
@@ -48,12 +52,32 @@ impl Machine {
     fn answer(&self, case: &Path) -> (String, Option<i32>) {
         let directory = self.home.path().join(case.file_name().unwrap());
         copy(case, &directory);
+        if let Ok(bytes) = fs::read_to_string(directory.join("Dockerfile")) {
+            fs::write(directory.join("Dockerfile"), bytes.replace("SERVER-OF-TESTS", &self.server)).unwrap();
+        }
         let words = fs::read_to_string(case.join("args")).unwrap_or_else(|_| "build -q .".to_owned());
         let output = self.rbuild(&directory, &words);
-        let text = String::from_utf8(output.stderr).unwrap();
+        let text = String::from_utf8(output.stderr).unwrap().replace(&self.server, "SERVER-OF-TESTS");
         let told = text.split_inclusive('\n').filter(|line| !line.starts_with("NOTE: "));
         (told.collect(), output.status.code())
     }
+}
+
+/// Answers every request until the test ends: with a greeting, or with 404. The address has always as many characters.
+fn serve() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap_or_default();
+            let answer = if line.contains(" /hello ") { "200 OK" } else { "404 Not Found" };
+            let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
+            drop((&stream).write_all(text.as_bytes()));
+        }
+    });
+    assert!(address.port() >= 10_000, "{address}");
+    address.to_string()
 }
 
 /// The files of a case, without those that are about it.

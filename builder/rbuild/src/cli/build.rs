@@ -2,7 +2,7 @@
 //! arguments mean is decided in `request`.
 
 use super::globals::{Globals, Standing};
-use super::out::{complain, print};
+use super::out::{complain, print, report as tell};
 use super::signals::cancel_on_signal;
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
@@ -118,7 +118,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Err(error) => {
             held.release(&progress.events(&store));
             drop(events);
-            complain(&report::with_source(&error, &request.dockerfile));
+            tell(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }

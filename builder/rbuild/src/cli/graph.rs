@@ -2,7 +2,7 @@
 
 use super::build::BuildArgs;
 use super::globals::Globals;
-use super::out::{complain, print};
+use super::out::{print, report as tell};
 use crate::build::plan;
 use crate::error::Result;
 use crate::events::Events;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain(&report::with_source(&error, &request.dockerfile));
+            tell(&report::with_source(&error, &request.dockerfile));
             Ok(report::exit_code(&error))
         }
     }

@@ -87,7 +87,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn fail(error: &Error) -> ExitCode {
-    out::complain(&report::plain(error));
+    out::report(&report::plain(error));
     report::exit_code(error)
 }
 

@@ -1,7 +1,7 @@
 //! `rbuild rmi`: takes names from images, and frees what nobody needs any more.
 
 use super::globals::{Globals, Standing};
-use super::out::{complain, familiar, print};
+use super::out::{familiar, print, report as tell};
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
         match remove(&store, name, args.force) {
             Ok(text) => print(&text)?,
             Err(error) => {
-                complain(&report::plain(&error));
+                tell(&report::plain(&error));
                 code = report::exit_code(&error);
             }
         }

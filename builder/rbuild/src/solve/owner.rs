@@ -19,6 +19,23 @@ impl Accounts {
         let read = |path: &[u8]| view.read_small(path).unwrap_or_default();
         Self { passwd: parse_passwd(read(b"etc/passwd")), group: parse_group(read(b"etc/group")) }
     }
+
+    /// The refusal of `user[:group]`, one of which is not there, with the nearest that is.
+    pub fn refuse(&self, owner: &str) -> Error {
+        let (user, group) = owner.split_once(':').unwrap_or((owner, ""));
+        let is_user = |entry: &PasswdEntry| entry.name == user.as_bytes() || Some(entry.uid) == user.parse().ok();
+        if self.passwd.iter().any(is_user) { self.no_group(group) } else { self.no_user(user) }
+    }
+
+    fn no_user(&self, name: &str) -> Error {
+        let hint = nearest(name, self.passwd.iter().map(|entry| &entry.name));
+        Error::UnknownAccount { what: "user", name: name.to_owned(), file: "/etc/passwd", hint }
+    }
+
+    fn no_group(&self, name: &str) -> Error {
+        let hint = nearest(name, self.group.iter().map(|entry| &entry.name));
+        Error::UnknownAccount { what: "group", name: name.to_owned(), file: "/etc/group", hint }
+    }
 }
 
 /// The ids of an owner as `--chown` writes it; a user without a group has the group of the same number, or of its
@@ -32,7 +49,7 @@ pub fn resolve(owner: Option<&str>, view: &View) -> Result<Option<(u32, u32)>> {
         Ok(uid) => (uid, uid),
         Err(_) => {
             let find = |entry: &&PasswdEntry| entry.name == user.as_bytes();
-            let entry = accounts.passwd.iter().find(find).ok_or_else(|| unknown("user", user, "passwd"))?;
+            let entry = accounts.passwd.iter().find(find).ok_or_else(|| accounts.no_user(user))?;
             (entry.uid, entry.gid)
         }
     };
@@ -41,12 +58,14 @@ pub fn resolve(owner: Option<&str>, view: &View) -> Result<Option<(u32, u32)>> {
         Ok(gid) => gid,
         Err(_) => {
             let find = |entry: &&GroupEntry| entry.name == group.as_bytes();
-            accounts.group.iter().find(find).ok_or_else(|| unknown("group", group, "group"))?.gid
+            accounts.group.iter().find(find).ok_or_else(|| accounts.no_group(group))?.gid
         }
     };
     Ok(Some((uid, gid)))
 }
 
-fn unknown(what: &str, name: &str, file: &str) -> Error {
-    Error::Step(format!("unable to find {what} {name:?}: no such entry in /etc/{file} of the image"))
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a Vec<u8>>) -> Option<String> {
+    let known: Vec<_> = known.map(|name| String::from_utf8_lossy(name)).collect();
+    let near = dockerfile_parser::did_you_mean(name, known.iter().map(|name| &**name))?;
+    Some(format!("did you mean {near}?"))
 }
