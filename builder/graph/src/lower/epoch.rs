@@ -20,7 +20,7 @@ pub enum TimeSource {
     /// The main context.
     Context,
     /// A checkout or a download.
-    Leaf(Op),
+    Leaf(Box<Op>),
     /// Something that has none, such as a directory.
     Timeless,
 }
@@ -46,14 +46,14 @@ pub fn time_source(file: &Dockerfile, request: &Request) -> Result<Option<TimeSo
     }
     match Contexts::of(request).find(&name, platform) {
         Some((_, NamedContext::Remote(address))) => {
-            return Ok(Some(context_op(address)?.map_or(TimeSource::Timeless, TimeSource::Leaf)));
+            return Ok(Some(context_op(address)?.map_or(TimeSource::Timeless, |op| TimeSource::Leaf(Box::new(op)))));
         }
         Some(_) => return Ok(Some(TimeSource::Timeless)),
         None => {}
     }
     variables.remove(EPOCH);
     let section = stage(&outline, &name).ok_or_else(|| unknown(&name))?;
-    added(&outline, section, &build_args, variables, &name).map(|op| Some(TimeSource::Leaf(op)))
+    added(&outline, section, &build_args, variables, &name).map(|op| Some(TimeSource::Leaf(Box::new(op))))
 }
 
 /// Refuses a name of nothing.
