@@ -10,6 +10,7 @@ pub mod rootfs;
 pub mod source;
 
 mod blobs;
+pub mod context;
 mod files;
 mod found;
 mod images;
