@@ -29,7 +29,8 @@ use std::sync::atomic::AtomicBool;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = report::EXIT_CODES)]
 pub struct BuildArgs {
-    /// Dockerfile to read: a file, `-` for standard input, or a URL [default: CONTEXT/Dockerfile]
+    /// Dockerfile to read: a file (of the context, where that is no directory), `-` for standard input, or a URL
+    /// [default: Dockerfile in the context]
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Name of the image, `name[:tag]`; may be given several times

@@ -210,7 +210,12 @@ pub fn limited(source: impl Read) -> io::Result<Vec<u8>> {
 
 fn missing_context(path: &Path, source: io::Error) -> Error {
     match source.kind() {
-        io::ErrorKind::NotFound => Error::Usage(format!("the context {} does not exist", path.display())),
+        io::ErrorKind::NotFound => Error::Usage(match path.to_str().and_then(|text| text.split_once("://")) {
+            Some((scheme, _)) => format!(
+                "contexts of the kind {scheme:?} are not known: use a path, http://, https://, git:// or ssh://"
+            ),
+            None => format!("the context {} does not exist", path.display()),
+        }),
         _ => Error::io("open", format!("the context {}", path.display()))(source),
     }
 }
