@@ -108,7 +108,7 @@ pub struct Work<'a> {
     pub step: StepId,
 }
 
-impl<'a> Work<'a> {
+impl Work<'_> {
     /// What it takes to bring something here for this step, whose line is `name`.
     pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
         let Ctx { store, cache, events, cancel, clock, wrote, .. } = self.ctx;

@@ -119,13 +119,8 @@ impl Tree for ArchiveTree {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        match self.file(&entry.path) {
-            Some(file) => Ok(Box::new(self.archive.body(file))),
-            None => {
-                let (path, place) = (show_path(&entry.path), self.name.clone());
-                Err(Error::NotFound { path, place, hint: None })
-            }
-        }
+        let missing = || Error::NotFound { path: show_path(&entry.path), place: self.name.clone(), hint: None };
+        Ok(Box::new(self.archive.body(self.file(&entry.path).ok_or_else(missing)?)))
     }
 }
 
