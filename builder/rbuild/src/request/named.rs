@@ -78,23 +78,26 @@ fn one(text: &str) -> Result<(String, Named)> {
     }
 }
 
-/// `PATH`, `PATH:tag` or `PATH@digest`; a colon before the last slash belongs to the path.
+/// `PATH`, `PATH:tag`, `PATH@digest` or `PATH:tag@digest`, whose digest decides; the path is what is a layout.
 fn layout(text: &str) -> Named {
     let whole = || Named::Layout { path: text.into(), image: None };
     if Path::new(text).join("index.json").exists() {
         return whole();
     }
     if let Some((path, digest)) = text.split_once('@') {
+        let path = colon(path).map_or(path, |at| &path[..at]);
         return Named::Layout { path: path.into(), image: Some(digest.to_owned()) };
     }
-    let colons = text.match_indices(':').map(|(at, _)| at);
-    for at in colons {
-        let (path, tag) = (&text[..at], &text[at + 1..]);
-        if Path::new(path).join("index.json").exists() {
-            return Named::Layout { path: path.into(), image: Some(tag.to_owned()) };
-        }
+    match colon(text) {
+        Some(at) => Named::Layout { path: text[..at].into(), image: Some(text[at + 1..].to_owned()) },
+        None => whole(),
     }
-    whole()
+}
+
+/// The colon behind the path of a layout.
+fn colon(text: &str) -> Option<usize> {
+    let mut colons = text.match_indices(':').map(|(at, _)| at);
+    colons.find(|at| Path::new(&text[..*at]).join("index.json").exists())
 }
 
 #[cfg(test)]
@@ -110,8 +113,12 @@ mod tests {
         let text = format!("oci-layout://{}:debian:bookworm", path.display());
         let (name, named) = one(&format!("Ubuntu={text}")).unwrap();
         assert_eq!(name, "ubuntu");
-        assert_eq!(named, Named::Layout { path, image: Some("debian:bookworm".to_owned()) });
+        assert_eq!(named, Named::Layout { path: path.clone(), image: Some("debian:bookworm".to_owned()) });
         assert_eq!(named.to_string(), text);
+        let Named::Layout { path, image } = layout(&format!("{}:tag@sha256:00", path.display())) else {
+            unreachable!()
+        };
+        assert!(path.ends_with("a:b") && image.as_deref() == Some("sha256:00"), "{path:?} {image:?}");
     }
 
     #[test]
