@@ -29,6 +29,7 @@ pub struct Download<'a> {
     reach: &'a Reach<'a>,
     address: &'a Address,
     recipe: Recipe,
+    most: u64,
 }
 
 /// Content that came whole and has no place yet.
@@ -40,7 +41,13 @@ struct Arrived {
 impl<'a> Download<'a> {
     /// Of that address.
     pub fn new(reach: &'a Reach<'a>, address: &'a Address) -> Self {
-        Self { reach, address, recipe: recipe(address) }
+        Self { reach, address, recipe: recipe(address), most: u64::MAX }
+    }
+
+    /// The same, given up once there are more bytes than that.
+    #[must_use]
+    pub fn at_most(self, most: u64) -> Self {
+        Self { most, ..self }
     }
 
     /// What the address gave the last time, if that is still in the store.
@@ -98,6 +105,12 @@ impl<'a> Download<'a> {
         answer.read(|bytes| {
             hasher.update(bytes);
             progress.moved(bytes.len());
+            if progress.done() > self.most {
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("it has more than {} bytes", self.most),
+                ));
+            }
             file.file().write_all(bytes)
         })?;
         Ok(Arrived { file, body: Body { digest: hasher.finish(), size: progress.done(), mtime, validators } })

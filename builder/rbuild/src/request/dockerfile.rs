@@ -196,7 +196,7 @@ fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>>
 }
 
 /// The most that a Dockerfile or an ignore file may have, in bytes: the largest known have a few hundred thousand.
-const LIMIT: u64 = 16 << 20;
+pub const LIMIT: u64 = 16 << 20;
 
 /// All there is to read, but never without end.
 pub fn limited(source: impl Read) -> io::Result<Vec<u8>> {

@@ -9,7 +9,7 @@ mod output;
 mod secret;
 mod stdin;
 
-pub use dockerfile::{ContextPlace, DockerfileSource, limited};
+pub use dockerfile::{ContextPlace, DockerfileSource, LIMIT, limited};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use named::Named;

@@ -3,9 +3,12 @@
 use crate::daemon::{Daemon, Origin, THEN};
 use crate::lab::Lab;
 use crate::server::{Reply, Server};
+use crate::tool::{Tool, Who};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 const DOCKERFILE: &str = "FROM scratch\nCOPY . /\n";
 
@@ -211,6 +214,67 @@ fn links_of_a_repository_lead_nowhere_else() {
     assert!(said.contains("no file Dockerfile") && !said.contains("root:"), "{said}");
     let said = lab.refusal(&["-f", "-", &server.url("/r.git")], b"FROM scratch\nCOPY up/passwd /\n");
     assert!(said.contains("/up/passwd not found"), "{said}");
+}
+
+#[test]
+fn both_forms_of_ssh_reach_the_host_with_the_agent() {
+    let lab = Lab::new();
+    let origin = origin(&lab);
+    // A stand-in for ssh: it notes how it was called and runs the command here instead of there.
+    let told = lab.path("told");
+    let script = format!(
+        "#!/bin/sh\necho \"$SSH_AUTH_SOCK $*\" >> '{}'\nfor last; do :; done\nexec sh -c \"$last\"\n",
+        told.display()
+    );
+    let ssh = lab.file("bin/ssh", script.as_bytes());
+    fs::set_permissions(ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let agent = lab.path("agent");
+    let _listening = std::os::unix::net::UnixListener::bind(&agent).unwrap();
+    let path = format!("{}:{}", lab.path("bin").display(), std::env::var("PATH").unwrap());
+    let place = origin.path.display();
+    for address in [format!("ssh://git@h.example:2222{place}#main"), format!("git@h.example:{place}#main:sub")] {
+        let given = format!("default={}", agent.display());
+        let done = lab.command(&["--ssh", &given, &address]).env("PATH", &path).output().unwrap();
+        assert!(done.status.success(), "{address}: {}", String::from_utf8_lossy(&done.stderr));
+        let said = fs::read_to_string(&told).unwrap();
+        assert!(said.starts_with(&format!("{} ", agent.display())) && said.contains("git@h.example"), "{said}");
+        assert!(said.contains("git-upload-pack") && said.contains("BatchMode=yes"), "{said}");
+        fs::remove_file(&told).unwrap();
+    }
+}
+
+#[test]
+fn an_ordinary_user_builds_a_repository() {
+    for who in Who::all() {
+        let tool = Tool::new(who);
+        let root = tool.path("www");
+        let origin = Origin::new(&root, "r", &[("Dockerfile", "FROM busybox\nCOPY f /\nRUN cat /f\n"), ("f", "1\n")]);
+        let server = files_server(root, |_| false);
+        let url = server.url("/r.git#main");
+        let first = tool.build(url.as_ref(), &[]);
+        assert_eq!(first.started().len(), 3, "{}", first.log());
+        let again = tool.build(url.as_ref(), &[]);
+        assert_eq!((&again.id, again.started().len()), (&first.id, 1), "{}", again.log());
+        origin.commit(&[("f", "2\n")], THEN + 1);
+        assert_ne!(tool.build(url.as_ref(), &[]).id, first.id);
+        assert_eq!((tool.leftovers(), tool.traces()), (Vec::new(), Vec::new()));
+    }
+}
+
+#[test]
+fn the_graph_of_a_repository_is_shown_without_building_it() {
+    let lab = Lab::new();
+    origin(&lab);
+    let server = files_server(lab.path("www"), |_| false);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rbuild"));
+    command.args(["graph", "-f", "sub/Dockerfile", &server.url("/r.git")]).env("RBUILD_ROOT", lab.path("store"));
+    let done = command.output().unwrap();
+    let graph = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        done.status.success() && graph.contains("COPY g /sub-g"),
+        "{graph} {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 #[test]

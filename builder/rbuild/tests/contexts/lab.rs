@@ -38,13 +38,18 @@ impl Lab {
         path
     }
 
-    /// A build with these arguments, these bytes on standard input.
-    pub(crate) fn build(&self, args: &[&str], input: &[u8]) -> Ran {
+    /// A build with these arguments.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rbuild"));
         command.args(["build", "--progress", "plain"]).args(args).current_dir(self.place.path());
         command.env("RBUILD_ROOT", self.path("store")).env_remove("SOURCE_DATE_EPOCH");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command
+    }
+
+    /// A build with these arguments, these bytes on standard input.
+    pub(crate) fn build(&self, args: &[&str], input: &[u8]) -> Ran {
+        let mut child = self.command(args).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
@@ -90,7 +95,8 @@ impl Lab {
         ran.log
     }
 
-    fn unfinished(&self) -> Vec<PathBuf> {
+    /// Files of the store that nobody finished.
+    pub(crate) fn unfinished(&self) -> Vec<PathBuf> {
         let is_tmp =
             |path: &Path| path.parent().is_some_and(|parent| parent.ends_with("tmp") || parent.ends_with("tmp.v1"));
         crate::common::walk(&self.path("store")).into_iter().filter(|path| is_tmp(path)).collect()

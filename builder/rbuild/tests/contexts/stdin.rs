@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A context that would leave its own files out if anyone read its ignore file.
 fn content(lab: &Lab) -> Vec<u8> {
@@ -95,6 +96,26 @@ fn what_cannot_be_meant_is_refused() {
         let said = lab.refusal(args, input);
         assert!(said.contains(names), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn a_tarball_that_never_ends_ends_with_ctrl_c() {
+    let lab = Lab::new();
+    let mut child = lab.command(&["-"]).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&content(&lab)[..4096]).unwrap();
+    // It has begun to spool once there is a store.
+    while !lab.path("store").join("oci-layout").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!((status.code(), lab.unfinished()), (Some(130), Vec::new()));
+    drop(stdin);
 }
 
 #[test]

@@ -75,13 +75,19 @@ fn secrets_open_urls_and_are_told_to_nobody() {
         "Bearer hush" | "Basic bWU6aHVzaA==" => Reply::new(200, tarball.clone()),
         _ => Reply::new(401, "no"),
     });
+    lab.file("named/Dockerfile", b"FROM scratch\nCOPY --from=far context /f\n");
     let secret = lab.file("token", b"hush\n");
     let secret = format!("id=HTTP_AUTH_TOKEN_127.0.0.1,src={}", secret.display());
     let within = format!("http://me:hush@127.0.0.1:{}/c", server.port());
-    for args in [&["--secret", &secret, &server.url("/c")][..], &[&within], &["-t", "x", &within]] {
+    let far = format!("far={within}");
+    let from_file = ["-f", &*within.replace("/c", "/c?sig=hush"), "named"];
+    let named = ["--build-context", &far, "named"];
+    for args in [&["--secret", &secret, &server.url("/c")][..], &[&within], &["-t", "x", &within], &named] {
         let ran = lab.build(args, b"");
         assert!(ran.code == Some(0) && !ran.log.contains("hush"), "{}", ran.log);
     }
+    // It is a tarball, and what it says must not be all that is told.
+    assert!(!lab.refusal(&from_file, b"").contains("hush"));
     let said = lab.refusal(&[&server.url("/c?sig=hush")], b"");
     assert!(said.contains("401") && !said.contains("hush"), "{said}");
     for path in crate::common::walk(&lab.path("store")).iter().filter(|path| path.is_file()) {
@@ -99,6 +105,7 @@ fn servers_that_fail_are_named() {
     let server = Server::start(move |call, _| match call.target.as_str() {
         "/cut" => Reply { cut: 20, ..Reply::new(200, tarball.clone()) },
         "/half" => Reply::new(200, other.clone()),
+        "/endless" => Reply::new(200, vec![b'#'; (16 << 20) + 1]),
         "/file" => Reply::new(302, "").with("Location", "file:///etc/passwd"),
         "/round" => Reply::new(302, "").with("Location", "/round"),
         "/gzip" => Reply::new(200, b"\x1f\x8b\x08\x00nothing of the kind".to_vec()),
@@ -117,4 +124,6 @@ fn servers_that_fail_are_named() {
         let said = lab.refusal(&[&server.url(path)], b"");
         assert!(said.contains(names) && !said.contains("root:"), "{path}: {said}");
     }
+    let said = lab.refusal(&["-f", &server.url("/endless"), "."], b"");
+    assert!(said.contains("more than 16777216 bytes"), "{said}");
 }

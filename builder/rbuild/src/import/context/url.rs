@@ -4,7 +4,7 @@ use super::{Brought, unusable};
 use crate::download::{Body, Download};
 use crate::error::{Error, Result};
 use crate::reach::Reach;
-use crate::request::{ContextPlace, limited};
+use crate::request::{ContextPlace, LIMIT, limited};
 use crate::solve::Shown;
 use crate::tree::{ArchiveTree, DownloadTree};
 use rbuild_registry::Address;
@@ -19,7 +19,7 @@ const FILE: &str = "context";
 
 /// Brings it, from the store where the server says that it has not changed.
 pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
-    let (name, body) = download(reach, url)?;
+    let (name, body) = download(reach, url, u64::MAX)?;
     let path = reach.store.blob_path(&body.digest);
     let served = (body.mtime != 0).then_some(body.mtime);
     if is_archive(open(&path)?)? {
@@ -40,7 +40,7 @@ pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
 
 /// The time of what a URL gives: that which the server says, else that of the youngest file in a tarball.
 pub(super) fn time(reach: &Reach<'_>, url: &str) -> Result<(Option<i64>, Shown)> {
-    let (name, body) = download(reach, url)?;
+    let (name, body) = download(reach, url, u64::MAX)?;
     let path = reach.store.blob_path(&body.digest);
     if body.mtime != 0 || !is_archive(open(&path)?)? {
         return Ok(((body.mtime != 0).then_some(body.mtime), Shown::Done));
@@ -51,16 +51,16 @@ pub(super) fn time(reach: &Reach<'_>, url: &str) -> Result<(Option<i64>, Shown)>
 
 /// The text that a URL gives.
 pub(super) fn text(reach: &Reach<'_>, url: &str) -> Result<(Vec<u8>, Shown)> {
-    let (name, body) = download(reach, url)?;
+    let (name, body) = download(reach, url, LIMIT)?;
     let bytes = limited(open(&reach.store.blob_path(&body.digest))?).map_err(Error::io("read", name))?;
     Ok((bytes, Shown::Done))
 }
 
-/// What is there now, and the address without what opens doors.
-fn download(reach: &Reach<'_>, url: &str) -> Result<(String, Body)> {
+/// What is there now, of so many bytes at most, and the address without what opens doors.
+fn download(reach: &Reach<'_>, url: &str, most: u64) -> Result<(String, Body)> {
     let address = Address::parse(url).ok_or_else(|| unusable(url, "it is not of the form http(s)://HOST/PATH"))?;
     reach.begin();
-    let download = Download::new(reach, &address);
+    let download = Download::new(reach, &address).at_most(most);
     let body = download.get(download.known()?)?;
     Ok((address.to_string(), body))
 }
