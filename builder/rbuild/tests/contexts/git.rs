@@ -203,6 +203,21 @@ fn what_an_address_cannot_be_is_refused_by_name() {
 }
 
 #[test]
+fn a_server_cannot_send_git_elsewhere() {
+    let lab = Lab::new();
+    let origin = origin(&lab);
+    let place = format!("file://{}", origin.path.display());
+    for location in [place.clone(), format!("{place}/info/refs?service=git-upload-pack"), "ext::sh -c id".to_owned()] {
+        let server = Server::start(move |_, _| Reply::new(302, "").with("Location", location.clone()));
+        let said = lab.refusal(&[&server.url("/r.git")], b"");
+        assert!(said.contains("git cannot reach http://127.0.0.1"), "{said}");
+    }
+    let nonsense = Server::start(|_, _| Reply::new(200, "001e# service=git-upload-pack\n0000ffff\u{1b}[31mred"));
+    let said = lab.refusal(&[&nonsense.url("/r.git")], b"");
+    assert!(said.contains("git cannot reach") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
 fn links_of_a_repository_lead_nowhere_else() {
     let lab = Lab::new();
     let origin = Origin::new(&lab.path("www"), "r", &[("f", "x")]);

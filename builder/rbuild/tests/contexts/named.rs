@@ -3,6 +3,7 @@
 use crate::daemon::{Daemon, Origin, THEN};
 use crate::lab::{Lab, tar};
 use crate::server::{Reply, Server};
+use crate::tool::{Tool, Who};
 
 #[test]
 fn a_repository_stands_for_a_stage_an_image_or_a_mount() {
@@ -19,6 +20,23 @@ fn a_repository_stands_for_a_stage_an_image_or_a_mount() {
     assert_eq!(lab.files(&["--build-context", &base, "d"], b"")["g"], "g\n");
     origin.commit(&[("sub/g", "moved\n")], THEN + 1);
     assert_eq!(lab.files(&["--build-context", &base, "d"], b"")["g"], "moved\n");
+}
+
+#[test]
+fn a_mount_shows_a_repository_and_a_download() {
+    let tool = Tool::new(Who::Caller);
+    let root = tool.path("www");
+    Origin::new(&root, "r", &[("s/f", "far\n")]);
+    let server = Server::start(|_, _| Reply::new(200, "text\n"));
+    let context = crate::common::context(&[(
+        "Dockerfile",
+        "FROM busybox\nRUN --mount=from=src,target=/s --mount=from=web,target=/w cat /s/f /w/context > /out && ! touch /s/x\n\
+         RUN test \"$(cat /out)\" = \"$(printf 'far\\ntext')\"\n",
+    )]);
+    let Some(daemon) = Daemon::start(&root) else { return };
+    let (src, web) = (format!("src={}", daemon.url("r.git#:s")), format!("web={}", server.url("/")));
+    let args = ["--build-context", &src, "--build-context", &web];
+    assert_eq!(tool.build(context.path(), &args).id, tool.build(context.path(), &args).id);
 }
 
 #[test]
