@@ -81,7 +81,10 @@ fn suggest_flag(error: Error, name: &str, known: &[(&'static str, Type)]) -> Err
 
 /// The value if it is of its type; that of a bare bool flag is empty.
 fn checked(kind: Type, shown: &str, flag: &Text, value: Option<Text>) -> Result<Text, Error> {
-    let missing = || Error::new(ErrorKind::FlagValueMissing(shown.to_owned()), flag.span);
+    let missing = || {
+        let error = Error::new(ErrorKind::FlagValueMissing(shown.to_owned()), flag.span);
+        error.with_hint(format!("without blanks, as in {shown}=VALUE"))
+    };
     let Some(value) = value else {
         return if kind == Type::Bool { Ok(Text::new("", flag.span)) } else { Err(missing()) };
     };

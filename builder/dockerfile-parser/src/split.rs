@@ -148,8 +148,9 @@ fn pairs(keyword: &str, line: &Logical, rest: Range<usize>, escape: u8) -> Resul
     let Some(first) = words.first() else { return Ok(Args::Words(Vec::new())) };
     if !first.text.bytes.contains(&b'=') {
         let Some((key, value)) = split_blanks(&line.bytes, rest.clone()) else {
-            let error = Error::new(ErrorKind::ValueMissing(keyword.to_owned()), line.span(rest));
-            return Err(error.with_hint(format!("{keyword} name=value")));
+            let error = Error::new(ErrorKind::ValueMissing(keyword.to_owned()), line.span(rest.clone()));
+            let name = String::from_utf8_lossy(line.bytes[rest].trim_ascii());
+            return Err(error.with_hint(format!("as in {keyword} {name}=value")));
         };
         return Ok(Args::Pairs(vec![KeyValue { key: line.text(key), value: line.text(value), legacy: true }]));
     }

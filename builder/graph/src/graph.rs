@@ -91,7 +91,8 @@ impl Place {
     pub fn span_of(&self, name: &str) -> Span {
         let bare = |text: &str| text.trim_matches('/').to_owned();
         let wanted = bare(name);
-        let is_on_the_way = |word: &str, to: &str| to.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'));
+        let is_on_the_way =
+            |word: &str, to: &str| word.is_empty() || to.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'));
         let exact = self.words.iter().find(|(word, _)| bare(word) == wanted);
         let along = || {
             let near = |word: &str| is_on_the_way(word, &wanted) || is_on_the_way(&wanted, word);

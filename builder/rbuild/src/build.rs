@@ -83,7 +83,7 @@ pub fn plan(request: &BuildRequest, images: &Images<'_>, (events, cancel): (&Eve
             }
             Outcome::Need(questions) => {
                 for question in &questions {
-                    let answer = images.answer(question).map_err(|error| asked(question, error))?;
+                    let answer = images.answer(question).map_err(|error| asked(question, images, error))?;
                     answers.insert(question.ask.clone(), answer);
                 }
             }
@@ -92,11 +92,12 @@ pub fn plan(request: &BuildRequest, images: &Images<'_>, (events, cancel): (&Eve
 }
 
 /// An error about an image, at the place that asks for it.
-fn asked(question: &rbuild_graph::Question, source: Error) -> Error {
+fn asked(question: &rbuild_graph::Question, images: &Images<'_>, source: Error) -> Error {
     if source.is_canceled() {
         return source;
     }
-    let hint = question.hint.clone();
+    let near = || images.near(&question.ask).map(|near| format!("did you mean {near}? It is in the store"));
+    let hint = question.hint.clone().or_else(near);
     Error::At { step: question.ask.to_string(), span: question.span, hint, source: Box::new(source) }
 }
 

@@ -13,7 +13,6 @@ use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::{Client, Config};
@@ -71,7 +70,7 @@ pub struct BuildArgs {
     #[arg(long = "allow", value_name = "ENTITLEMENT")]
     pub allow: Vec<String>,
     /// Steps that may run at once
-    #[arg(short, long, value_name = "N", default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(short, long, value_name = "N", default_value = "16", value_parser = jobs)]
     pub jobs: usize,
     /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]`
     #[arg(short, long = "output", value_name = "SPEC")]
@@ -89,6 +88,10 @@ pub struct BuildArgs {
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub context: String,
+}
+
+fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse().ok().filter(|jobs| *jobs > 0).ok_or("give a number, 1 or more")
 }
 
 /// Builds, and starts again inside a user namespace where that is needed.

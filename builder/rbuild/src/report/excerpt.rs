@@ -32,9 +32,12 @@ pub(super) fn put_excerpt(report: &mut Report, name: &str, bytes: &[u8], (span, 
     }
 }
 
-/// The line that an excerpt begins with: the token may stand on a line that continues others.
+/// The ends of lines that mean to go on.
+const GOES_ON: [&[u8]; 4] = [b"\\", b"&&", b"||", b"|"];
+
+/// The line that an excerpt begins with: the token may stand on a line that continues others, or was meant to.
 fn above(source: &Source<'_>, line: u32) -> u32 {
-    let goes_on = |line: u32| source.line(line).trim_ascii_end().ends_with(b"\\");
+    let goes_on = |line: u32| GOES_ON.iter().any(|end| source.line(line).trim_ascii_end().ends_with(end));
     let mut first = line;
     while first > 1 && line - first < ABOVE && goes_on(first - 1) {
         first -= 1;

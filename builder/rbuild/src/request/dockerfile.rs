@@ -2,6 +2,7 @@
 //! not the context.
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
+use super::near;
 use super::stdin::{Input, Stdin};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
@@ -187,7 +188,7 @@ fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>>
     });
     for path in own.into_iter().chain([context.join(".dockerignore")]) {
         match fs::File::open(&path).and_then(limited) {
-            Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
+            Ok(bytes) => return Ok(Some((path.strip_prefix(".").unwrap_or(&path).display().to_string(), bytes))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("read", path.display())(error)),
         }
@@ -214,7 +215,7 @@ fn missing_context(path: &Path, source: io::Error) -> Error {
             Some((scheme, _)) => format!(
                 "contexts of the kind {scheme:?} are not known: use a path, http://, https://, git:// or ssh://"
             ),
-            None => format!("the context {} does not exist", path.display()),
+            None => format!("the context {} does not exist{}", path.display(), near::question(path)),
         }),
         _ => Error::io("open", format!("the context {}", path.display()))(source),
     }
@@ -223,7 +224,9 @@ fn missing_context(path: &Path, source: io::Error) -> Error {
 fn missing_file(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::NotFound => {
-            Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
+            let (name, near) = (path.display(), near::dockerfile(path));
+            let way_out = if near.is_empty() { "; name another with -f" } else { &near };
+            Error::Usage(format!("the Dockerfile {name} does not exist{way_out}"))
         }
         io::ErrorKind::IsADirectory => {
             let path = path.display();

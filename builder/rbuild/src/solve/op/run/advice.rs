@@ -42,21 +42,22 @@ fn not_found(run: &RunOp, view: &View, tail: &[String]) -> Option<String> {
     let program = String::from_utf8_lossy(run.argv.first()?).into_owned();
     if let Some(name) = tail.iter().rev().find_map(|line| missing_command(line)) {
         let near = nearest(run, view, &name);
-        let install = || format!("the image has no {name}: install it in an earlier step");
-        return Some(near.map_or_else(install, |near| format!("did you mean {near}?")));
+        return Some(near.map_or_else(|| install(&name), |near| format!("did you mean {near}?")));
     }
-    if !tail.is_empty() {
+    // Of a program that is there the error says what it misses.
+    if !tail.is_empty() || has(view, &program) {
         return None;
-    }
-    if has(view, &program) {
-        return Some(format!("{program} is there: what it asks for, an interpreter behind #! or a loader, is not"));
     }
     if run.argv.len() == 3 && ["-c", "/C"].iter().any(|flag| run.argv[1] == flag.as_bytes()) {
         let way_out = "start from an image with a shell, or name a program: RUN [\"program\", \"argument\"]";
         return Some(format!("the image has no {program}, the shell of RUN: {way_out}"));
     }
     let near = nearest(run, view, &program);
-    Some(near.map_or_else(|| format!("the image has no {program}"), |near| format!("did you mean {near}?")))
+    Some(near.map_or_else(|| install(&program), |near| format!("did you mean {near}?")))
+}
+
+fn install(program: &str) -> String {
+    format!("the image has no {program}: install it in an earlier step")
 }
 
 /// The command in a shell's complaint: `/bin/sh: 1: pyton: not found`, `bash: line 1: pyton: command not found`.
