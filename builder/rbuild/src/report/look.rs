@@ -121,13 +121,15 @@ impl Cut {
         }
         let before = usize::from(dropped > 0);
         let mut out = "…".repeat(before);
+        if before + width - dropped <= room {
+            out.extend(chars);
+            return Self { text: out, dropped, before };
+        }
         while let Some(char) = chars.next_if(|char| before + taken + columns(*char) < room) {
             taken += columns(char);
             out.push(char);
         }
-        if chars.peek().is_some() {
-            out.push('…');
-        }
+        out.push('…');
         Self { text: out, dropped, before }
     }
 }
