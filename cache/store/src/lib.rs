@@ -1,6 +1,7 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+pub mod content;
 mod documents;
 pub mod durable;
 mod encoded;
@@ -15,6 +16,7 @@ mod lease;
 mod refs;
 mod root_dir;
 pub mod snapshot;
+pub mod testing;
 mod tmp;
 mod volume;
 

@@ -15,6 +15,7 @@ use rbuild_oci::{Digest, Hasher};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::{Address, Answer, Config, Get, Web};
 use rbuild_store::TmpFile;
+use rbuild_store::content::ContentStore;
 use rbuild_store::layer::FileData;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -70,12 +71,14 @@ impl Download<'_> {
     fn known(&self) -> Result<Option<Body>> {
         let Some(record) = self.work.ctx.cache.get(&self.recipe.key())? else { return Ok(None) };
         let Output::Pinned { digest, details } = record.output else { return Ok(None) };
-        Ok(Body::from_details(digest, details).filter(|body| self.has(body)))
+        match Body::from_details(digest, details) {
+            Some(body) if self.has(&body)? => Ok(Some(body)),
+            _ => Ok(None),
+        }
     }
 
-    fn has(&self, body: &Body) -> bool {
-        let path = self.work.ctx.store.blob_path(&body.digest);
-        std::fs::metadata(path).is_ok_and(|meta| meta.len() == body.size)
+    fn has(&self, body: &Body) -> Result<bool> {
+        Ok(self.work.ctx.store.content().size(&body.digest)? == Some(body.size))
     }
 
     /// Asks for the content and remembers the answer.
@@ -132,10 +135,10 @@ impl Download<'_> {
             return Ok(body);
         }
         self.work.ctx.wrote.store(true, Ordering::Relaxed);
-        if !self.has(&body) {
+        if !self.has(&body)? {
             // Later builds, which verify nothing but its size, must find it whole even after a crash of the machine.
             file.file().sync_data().map_err(Error::io("sync", self.address))?;
-            file.persist(&self.work.ctx.store.blob_path(&body.digest))?;
+            self.work.ctx.store.content().adopt(file, &body.digest)?;
         }
         let output = Output::Pinned { digest: body.digest, details: body.details() };
         let created = self.work.ctx.clock.now();
