@@ -16,12 +16,11 @@
 //! for: gc keeps it while that digest is reachable. Knows no bucket's content.
 
 use crate::error::{Error, Result};
+use crate::lease::Lease;
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
-use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,10 +99,11 @@ impl Bucket {
     }
 }
 
-/// An open store; clones are cheap. Any number of processes may use one store at once.
+/// An open store; clones are cheap and share one lease. Any number of processes may use one store at once.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: Arc<Path>,
+    pub(crate) lease: Arc<Lease>,
 }
 
 impl Store {
@@ -112,7 +112,7 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let store = Self { root: root.into() };
+        let store = Self { root: root.into(), lease: Arc::default() };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -170,11 +170,13 @@ impl Store {
 
     /// A new empty file in tmp; it is gone when dropped, unless it was moved to its place.
     pub fn tmp_file(&self) -> Result<TmpFile> {
+        self.hold()?;
         TmpFile::new(&self.dir(Bucket::Tmp))
     }
 
     /// A new empty directory in tmp (mode 0700); it is gone when dropped, unless it was moved to its place.
     pub fn tmp_dir(&self) -> Result<TmpDir> {
+        self.hold()?;
         TmpDir::new(&self.dir(Bucket::Tmp))
     }
 
@@ -264,12 +266,6 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 
 /// The file in a bucket that those who change it lock.
 pub(crate) const LOCK: &str = ".lock";
-
-/// Opens a lock file, making it if it is missing; what is there is not written to.
-pub(crate) fn open_lock(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map_err(Error::io("open", path.display()))
-}
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
     let list = || -> std::io::Result<_> {

@@ -6,13 +6,12 @@
 
 use crate::content::ContentStore;
 use crate::error::{Error, Result};
-use crate::layout::{Bucket, INDEX, LOCK, Store, open_lock};
+use crate::layout::{Bucket, INDEX, LOCK, Store};
+use crate::lock::Lock;
 use rbuild_oci::{Descriptor, Index, Manifest, Reference, Timestamp, to_canonical_json};
-use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// A tag and what it points at.
@@ -125,11 +124,9 @@ impl Refs {
         }
     }
 
-    fn lock(&self) -> Result<OwnedFd> {
-        let path = self.store.dir(Bucket::Refs).join(LOCK);
-        let lock = open_lock(&path)?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
-            .map_err(Error::io("lock", path.display()))?;
+    fn lock(&self) -> Result<Lock> {
+        let lock = Lock::open(&self.store.dir(Bucket::Refs).join(LOCK))?;
+        lock.take()?;
         Ok(lock)
     }
 

@@ -2,13 +2,14 @@
 
 use super::globals::{Globals, Standing};
 use super::out::{complain, familiar, print};
+use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
-use rbuild_oci::{DiffId, ImageId, Reference};
+use rbuild_oci::{Cancel, DiffId, ImageId, Reference};
 use rbuild_store::{Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -31,9 +32,11 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
+    let cancel = Cancel::new();
+    let _watch = cancel_on_signal(&cancel)?;
     let mut code = ExitCode::SUCCESS;
     for name in &args.names {
-        match remove(&store, name, args.force) {
+        match remove(&store, name, args.force, &cancel) {
             Ok(text) => print(&text)?,
             Err(error) => {
                 complain(&report::plain(&error));
@@ -45,7 +48,7 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 /// Removes one image or one of its names, and says what went.
-pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
+pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result<String> {
     let image = image::find(store, name, None)?;
     let all = image::list(store)?;
     let listed = all.iter().find(|listed| listed.image.id == image.id);
@@ -69,7 +72,7 @@ pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
         store.refs().remove(&tag.reference.parse()?)?;
         text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
     }
-    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers)?);
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers, cancel)?);
     Ok(text)
 }
 
@@ -117,13 +120,10 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
     Ok(refused(&image.id.0.short(), reason))
 }
 
-/// Frees what only this needed, unless somebody is at work on the store.
-fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<String> {
+/// Frees what only this needed, but for what others at work may use.
+fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Cancel) -> Result<String> {
     let Removal { tags, orphans } = removal;
-    let Some(sweep) = store.sweep()? else {
-        let note = "Kept: another rbuild is at work, so nothing is freed now; remove the image by its id later\n";
-        return Ok(if orphans.is_empty() { String::new() } else { note.to_owned() });
-    };
+    let sweep = store.sweep(cancel)?;
     let mut gone = Reach::default();
     let targets = tags.iter().map(|tag| &tag.descriptor);
     for target in targets.chain(orphans.iter().map(|orphan| &orphan.target)) {
@@ -133,7 +133,7 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<St
         gone.add_image(store, &orphan.id)?;
     }
     let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
-    let freed = store.remove(&gone.without(&needed(store, &ids, containers)?), &sweep)?;
+    let freed = sweep.remove(&gone.without(&needed(store, &ids, containers)?))?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);
     let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
     let (mut text, mut said) = (String::new(), BTreeSet::new());
@@ -141,6 +141,10 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<St
         if freed.blobs.contains(&digest) && said.insert(digest) {
             text.extend(["Deleted: ", &digest.to_string(), "\n"]);
         }
+    }
+    if !freed.kept.is_empty() {
+        let count = freed.kept.len();
+        text.push_str(&format!("Kept: {count} that another rbuild at work may use; a later rmi frees them\n"));
     }
     Ok(text)
 }

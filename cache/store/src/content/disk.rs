@@ -34,21 +34,25 @@ impl DiskContent {
         }
         let read_only = file.file().set_permissions(Permissions::from_mode(0o444));
         read_only.map_err(Error::io("change the mode of", place.display()))?;
-        file.persist(&place)
+        self.store.land(file, &place)
     }
 }
 
 impl ContentStore for DiskContent {
     fn open(&self, digest: &Digest) -> Result<Option<Box<dyn Blob>>> {
         let path = self.store.blob_path(digest);
-        let file = unless_missing(File::open(&path)).map_err(Error::io("open", path.display()))?;
-        Ok(file.map(|file| Box::new(file) as Box<dyn Blob>))
+        match unless_missing(File::open(&path)).map_err(Error::io("open", path.display()))? {
+            Some(file) if self.store.rely(&path)? => Ok(Some(Box::new(file))),
+            _ => Ok(None),
+        }
     }
 
     fn size(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.store.blob_path(digest);
-        let meta = unless_missing(path.metadata()).map_err(Error::io("find", path.display()))?;
-        Ok(meta.map(|meta| meta.len()))
+        match unless_missing(path.metadata()).map_err(Error::io("find", path.display()))? {
+            Some(meta) if self.store.rely(&path)? => Ok(Some(meta.len())),
+            _ => Ok(None),
+        }
     }
 
     fn writer(&self) -> Result<Box<dyn BlobWriter>> {
