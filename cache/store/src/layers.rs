@@ -54,7 +54,7 @@ impl Store {
 impl Layers {
     /// Whether the tarball of a layer is here. Its index then is, too, or can be made from it.
     pub fn has(&self, layer: &DiffId) -> Result<bool> {
-        Ok(self.get(layer)?.is_some())
+        self.store.content().has(&layer.0)
     }
 
     /// The layer, if its tarball is here.

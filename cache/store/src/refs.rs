@@ -174,7 +174,7 @@ impl Refs {
         }
         let manifest = Manifest::from_json(&bytes)?;
         let (content, mut all) = (self.store.content(), manifest.layers.iter().chain([&manifest.config]));
-        all.try_fold(true, |whole, blob| Ok(whole && content.size(&blob.digest)?.is_some()))
+        all.try_fold(true, |whole, blob| Ok(whole && content.has(&blob.digest)?))
     }
 }
 

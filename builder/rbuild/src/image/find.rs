@@ -48,7 +48,7 @@ fn by_name(store: &Store, reference: &Reference, platform: Option<&Platform>) ->
         return read(store, &tag.descriptor, platform).map(Some);
     }
     match reference.digest() {
-        Some(digest) if store.blob_path(digest).exists() => by_digest(store, digest, platform),
+        Some(digest) if store.content().has(digest)? => by_digest(store, digest, platform),
         _ => Ok(None),
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn manifests(store: &Store, target: &Descriptor) -> Result<Vec<Descri
     let mut found = Vec::new();
     for entry in Index::from_json(&document(store, &target.digest)?)?.manifests {
         let known = entry.media_type.is_manifest() || entry.media_type.is_index();
-        if known && !crate::import::is_attestation(&entry) && store.blob_path(&entry.digest).exists() {
+        if known && !crate::import::is_attestation(&entry) && store.content().has(&entry.digest)? {
             found.extend(manifests(store, &entry)?);
         }
     }

@@ -57,8 +57,10 @@ pub fn keep(
         needed.push(store.blob_path(&store.put_document(bytes)?));
     }
     if let Some(found) = kept.images.first() {
-        for blob in kept.more.iter().filter(|blob| !store.blob_path(&blob.digest).exists()) {
-            copy(found, blob, store, cancel)?;
+        for blob in &kept.more {
+            if !store.content().has(&blob.digest)? {
+                copy(found, blob, store, cancel)?;
+            }
         }
         needed.extend(kept.more.iter().map(|blob| store.blob_path(&blob.digest)));
     }
@@ -85,8 +87,13 @@ const TRANSFERS: usize = 4;
 /// Keeps the layers' blobs as the manifest names them, several at once; an uncompressed one is there once its layer is.
 fn blobs_as_they_are(found: &Found, store: &Store, cancel: &Cancel) -> Result<Vec<PathBuf>> {
     let layers = found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids);
-    let wanted = layers.filter(|(blob, diff_id)| blob.digest != diff_id.0 && !store.blob_path(&blob.digest).exists());
-    let queue = Mutex::new(wanted.map(|(blob, _)| blob).collect::<Vec<_>>());
+    let mut wanted = Vec::new();
+    for (blob, diff_id) in layers {
+        if blob.digest != diff_id.0 && !store.content().has(&blob.digest)? {
+            wanted.push(blob);
+        }
+    }
+    let queue = Mutex::new(wanted);
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let work = || -> Result<()> {
         while let Some(blob) = next() {

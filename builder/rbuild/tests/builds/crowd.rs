@@ -1,7 +1,8 @@
 //! Many processes, one store.
 
 use crate::common::{context, fsck};
-use crate::tool::{EPOCH, Tool, Who};
+use crate::tool::{EPOCH, Tool, Who, events, started};
+use std::io::{BufRead, BufReader, Read};
 
 #[test]
 fn eight_builds_at_once_give_what_each_gives_alone() {
@@ -60,4 +61,56 @@ fn racing_builds_of_one_random_step_each_get_a_whole_history() {
         tool.build(context.path(), &[]);
     }
     fsck::check(&tool.root());
+}
+
+#[test]
+fn an_image_goes_while_a_build_and_a_container_are_at_work() {
+    let dockerfile = |text| context(&[("Dockerfile", text)]);
+    let gone = dockerfile("FROM busybox\nRUN echo gone > /gone\nRUN echo too > /too\n");
+    let slow = dockerfile("FROM busybox\nRUN sleep 3 && echo slow > /slow\nRUN cat /slow > /end\n");
+    for who in Who::all() {
+        let tool = Tool::new(who);
+        tool.build(gone.path(), &["-t", "gone"]);
+        tool.build(dockerfile("FROM busybox\nRUN echo kept > /kept\n").path(), &["-t", "kept"]);
+        let before = fsck::check(&tool.root()).blobs;
+        let go = tool.path("home/go");
+        std::fs::create_dir(&go).unwrap();
+        let mount = format!("{}:/go:ro", go.display());
+        let words = [
+            "run",
+            "--rm",
+            "-v",
+            &mount,
+            "kept",
+            "sh",
+            "-c",
+            "echo up; while ! test -e /go/on; do sleep 0.02; done; cat /kept",
+        ];
+        let mut container = tool.command(&words).spawn().unwrap();
+        let mut up = [0; 3];
+        container.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+        let mut build = tool.start(slow.path(), &["-t", "slow"]);
+        let mut lines = BufReader::new(build.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| events(&line).any(|event| started(&event).is_some())));
+        let output = tool.command(&["rmi", "gone"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && said.contains("Deleted: ") && !said.contains("Kept"),
+            "{who:?}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(fsck::check(&tool.root()).blobs < before);
+        assert!(
+            build.try_wait().unwrap().is_none() && container.try_wait().unwrap().is_none(),
+            "they are still at work"
+        );
+        std::fs::write(go.join("on"), "").unwrap();
+        // What the build still says has to go somewhere.
+        lines.for_each(drop);
+        for process in [container, build] {
+            let output = process.wait_with_output().unwrap();
+            assert!(output.status.success(), "{who:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(fsck::check(&tool.root()).tags, 2);
+    }
 }

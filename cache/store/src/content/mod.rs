@@ -20,6 +20,11 @@ pub trait ContentStore: Send + Sync {
     /// The size of the blob in bytes; none if it is not here.
     fn size(&self, digest: &Digest) -> Result<Option<u64>>;
 
+    /// Whether the blob is here.
+    fn has(&self, digest: &Digest) -> Result<bool> {
+        Ok(self.size(digest)?.is_some())
+    }
+
     /// A new blob, to be written and then committed.
     fn writer(&self) -> Result<Box<dyn BlobWriter>>;
 
