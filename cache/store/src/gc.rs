@@ -2,7 +2,8 @@
 //! live for which; what is needed is the caller's to say.
 //!
 //! A digest goes, with all that lives for it, if none of it was made or stamped since the start of the oldest lease that
-//! was live at any time since the sweep began, nor since the sweep began itself. So whoever came to rely on it while it
+//! was live at any time since the sweep began, nor since the sweep began itself; and what is only a cache goes if, besides,
+//! it was not made or stamped for 30 days. So whoever came to rely on it while it
 //! was decided what to remove has stamped it, or is still looking, holds the gate shared, and is waited for.
 
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub struct Sweep {
 
 /// How many digests, with all that lives for them, go in one step.
 const AT_ONCE: usize = 25;
+/// For how long a cache is kept that nobody uses, in seconds.
+const CACHE_AGE: i64 = 30 * 86_400;
 /// How long is waited for those who look before they count as relying on everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -60,19 +63,33 @@ impl Store {
     }
 }
 
+/// Things that go together.
+struct Group {
+    /// What they live for; none of caches that are found by other names.
+    digest: Option<Digest>,
+    paths: Vec<PathBuf>,
+    /// For how many seconds nobody may have used them.
+    age: i64,
+}
+
 impl Sweep {
-    /// Removes these digests and everything that lives for them: blobs, indexes, compressed forms, snapshots of stacks
-    /// that are called like one of them. What is not here is passed over.
-    pub fn remove(mut self, unneeded: &BTreeSet<Digest>) -> Result<Freed> {
+    /// Removes those of the digests of `gone` that are not in `needed`, and everything that lives for them: blobs,
+    /// indexes, compressed forms, snapshots of stacks that are called like one of them. Then whatever else is not needed
+    /// and was not used for 30 days: what images without a name and builds left, downloads, checkouts, stat caches, logs.
+    pub fn remove(mut self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>) -> Result<Freed> {
         let mut freed = Freed::default();
-        let groups: Vec<(Digest, Vec<PathBuf>)> = groups(&self.store, unneeded)?.into_iter().collect();
+        let mut groups = groups(&self.store)?;
+        groups.retain(|group| group.digest.is_none_or(|digest| !needed.contains(&digest)));
+        for group in &mut groups {
+            group.age = if group.digest.is_some_and(|digest| gone.contains(&digest)) { 0 } else { CACHE_AGE };
+        }
         for step in groups.chunks(AT_ONCE) {
             if self.take()? {
                 let trash = self.discard(step, &mut freed);
                 self.gate.release()?;
                 trash?.iter().try_for_each(|path| remove_tree(path))?;
             } else {
-                freed.kept.extend(step.iter().map(|(digest, _)| *digest));
+                freed.kept.extend(step.iter().filter(|group| group.age == 0).filter_map(|group| group.digest));
             }
         }
         Ok(freed)
@@ -97,27 +114,28 @@ impl Sweep {
     }
 
     /// Renames what is old enough to names in tmp that nobody looks for, and gives these.
-    fn discard(&mut self, step: &[(Digest, Vec<PathBuf>)], freed: &mut Freed) -> Result<Vec<PathBuf>> {
+    fn discard(&mut self, step: &[Group], freed: &mut Freed) -> Result<Vec<PathBuf>> {
         self.lower()?;
         let mut trash = Vec::new();
-        for (digest, paths) in step {
+        for Group { digest, paths, age } in step {
             let homes = paths.iter().filter(|path| path.starts_with(self.store.dir(Bucket::Snapshots)));
             let homes: BTreeSet<&Path> = homes.filter_map(|path| path.parent()).collect();
             let _homes = homes.into_iter().map(alone).collect::<Result<Vec<_>>>()?;
-            if paths.iter().map(|path| self.is_old(path)).collect::<Result<Vec<_>>>()?.contains(&false) {
-                freed.kept.push(*digest);
+            if paths.iter().map(|path| self.is_old(path, *age)).collect::<Result<Vec<_>>>()?.contains(&false) {
+                freed.kept.extend(digest.filter(|_| *age == 0));
                 continue;
             }
             for path in paths {
                 self.rename(path, &mut trash, freed)?;
             }
-            freed.blobs.extend(paths.contains(&self.store.blob_path(digest)).then_some(*digest));
+            freed.blobs.extend(digest.filter(|digest| paths.contains(&self.store.blob_path(digest))));
         }
         Ok(trash)
     }
 
-    fn is_old(&self, path: &Path) -> Result<bool> {
-        Ok(lease::modified(path)?.is_none_or(|modified| modified < self.horizon))
+    fn is_old(&self, path: &Path, age: i64) -> Result<bool> {
+        let horizon = Timestamp { seconds: self.horizon.seconds.saturating_sub(age), ..self.horizon };
+        Ok(lease::modified(path)?.is_none_or(|modified| modified < horizon))
     }
 
     fn rename(&self, path: &Path, trash: &mut Vec<PathBuf>, freed: &mut Freed) -> Result<()> {
@@ -144,8 +162,8 @@ fn alone(home: &Path) -> Result<Lock> {
     Ok(lock)
 }
 
-/// All that is here for each of these digests, the blob first.
-fn groups(store: &Store, digests: &BTreeSet<Digest>) -> Result<BTreeMap<Digest, Vec<PathBuf>>> {
+/// All that may go: what lives for a digest, the blob first; then the caches of other names.
+fn groups(store: &Store) -> Result<Vec<Group>> {
     let mut found: BTreeMap<Digest, Vec<PathBuf>> = BTreeMap::new();
     let mut directories = vec![store.blobs(), store.dir(Bucket::Index), store.dir(Bucket::Encoded)];
     let snapshots = RootDir::open(&store.dir(Bucket::Snapshots))?;
@@ -158,12 +176,21 @@ fn groups(store: &Store, digests: &BTreeSet<Digest>) -> Result<BTreeMap<Digest, 
     for directory in directories {
         for name in names(&directory)? {
             let digest = name.get(..64).and_then(|hex| Digest::from_hex(hex).ok());
-            if let Some(digest) = digest.filter(|digest| digests.contains(digest)) {
+            if let Some(digest) = digest {
                 found.entry(digest).or_default().push(directory.join(name));
             }
         }
     }
-    Ok(found)
+    let mut groups: Vec<Group> =
+        found.into_iter().map(|(digest, paths)| Group { digest: Some(digest), paths, age: 0 }).collect();
+    let git = store.dir(Bucket::Git);
+    for directory in
+        [store.dir(Bucket::Files), store.dir(Bucket::Builds), git.join("checkouts"), git.join("repositories")]
+    {
+        let paths = names(&directory)?.into_iter().map(|name| directory.join(name));
+        groups.extend(paths.map(|path| Group { digest: None, paths: vec![path], age: CACHE_AGE }));
+    }
+    Ok(groups)
 }
 
 fn names(directory: &Path) -> Result<Vec<String>> {

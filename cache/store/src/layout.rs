@@ -13,7 +13,18 @@
 //! ```
 //!
 //! An entry of blobs, index, encoded or snapshots begins with the 64 hexadecimal characters of the digest it lives
-//! for: gc keeps it while that digest is reachable. Knows no bucket's content.
+//! for. What stays how long (removal is [`crate::Sweep`]'s, and happens when an image is removed):
+//!
+//! | | |
+//! |---|---|
+//! | refs, containers, volumes | user data: until the user removes it |
+//! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is a cache (base images and layers of other stages, downloads) and goes 30 days after a build that had work to do last used it |
+//! | records | as long as what they name is here; 30 days at least |
+//! | git, files, builds | 30 days after they were last used, or written |
+//! | mounts | until the user removes it: what it is worth only he knows |
+//! | leases, tmp | as long as their process lives |
+//!
+//! Knows no bucket's content.
 
 use crate::error::{Error, Result};
 use crate::lease::Lease;

@@ -71,8 +71,9 @@ impl Store {
         tmp::sweep(&self.dir(Bucket::Tmp), oldest)
     }
 
-    /// Notes that a file of the store was looked up and is relied on. False if gc was faster: then it is not there.
-    pub(crate) fn rely(&self, path: &Path) -> Result<bool> {
+    /// Notes that a file or directory of the store was looked up and is relied on: its mtime becomes the time it was used.
+    /// False if gc was faster: then it is not there. Blobs and snapshots are noted by who gives them.
+    pub fn rely(&self, path: &Path) -> Result<bool> {
         let mut lease = self.lease.lock();
         let Some(used) = lease.as_mut() else { return Ok(true) };
         if used.paths.contains(path) {

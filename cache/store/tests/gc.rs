@@ -24,7 +24,11 @@ fn other(store: &Store) -> Store {
 }
 
 fn age(path: &Path) {
-    fs::File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    age_by(path, 60);
+}
+
+fn age_by(path: &Path, seconds: u64) {
+    fs::File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
 }
 
 /// A blob that was made a minute ago.
@@ -39,12 +43,12 @@ fn here(store: &Store) -> Vec<Digest> {
 }
 
 fn remove(store: &Store, digests: &[Digest]) -> Freed {
-    store.sweep(&Cancel::new()).unwrap().remove(&digests.iter().copied().collect()).unwrap()
+    store.sweep(&Cancel::new()).unwrap().remove(&digests.iter().copied().collect(), &BTreeSet::new()).unwrap()
 }
 
 fn remove_all(store: &Store) -> Freed {
     let sweep = store.sweep(&Cancel::new()).unwrap();
-    sweep.remove(&here(store).into_iter().collect()).unwrap()
+    sweep.remove(&here(store).into_iter().collect(), &BTreeSet::new()).unwrap()
 }
 
 fn leases(store: &Store) -> usize {
@@ -73,6 +77,45 @@ fn what_lives_for_a_blob_goes_with_it() {
     assert_eq!(here(&store), [kept]);
     let left = |bucket: &str| fs::read_dir(store.root().join(bucket)).unwrap().count();
     assert_eq!((left("index.v1"), left("encoded.v1"), left("snapshots.v1/copy/0"), left("tmp.v1")), (1, 1, 1, 0));
+}
+
+#[test]
+fn what_is_needed_stays_and_a_cache_that_nobody_uses_goes() {
+    const DAY: u64 = 86_400;
+    let (_dir, store) = fixture();
+    let [needed, recent, unused] = [b"needed", b"recent", b"unused"].map(|bytes| put(&store.content(), bytes).unwrap());
+    for (digest, days) in [(needed, 99), (recent, 29), (unused, 31)] {
+        age_by(&store.blob_path(&digest), days * DAY);
+    }
+    let mut caches = Vec::new();
+    for place in ["git.v1/checkouts", "git.v1/repositories", "files.v1", "builds.v1", "mounts.v1", "volumes.v1"] {
+        for (name, days) in [("recent", 29), ("unused", 31)] {
+            let path = store.root().join(place).join(name);
+            fs::create_dir_all(path.join("files")).unwrap();
+            age_by(&path, days * DAY);
+            caches.push(path);
+        }
+    }
+    let both = BTreeSet::from([needed]);
+    let freed = store.sweep(&Cancel::new()).unwrap().remove(&both, &both).unwrap();
+    assert_eq!(freed, Freed { blobs: vec![unused], bytes: 6, kept: vec![] });
+    let stays = |path: &&std::path::PathBuf| {
+        path.ends_with("recent")
+            || path.starts_with(store.dir(Bucket::Mounts))
+            || path.starts_with(store.dir(Bucket::Volumes))
+    };
+    assert_eq!(
+        caches.iter().filter(|path| path.exists()).collect::<Vec<_>>(),
+        caches.iter().filter(stays).collect::<Vec<_>>()
+    );
+    let user = other(&store);
+    user.lease().unwrap();
+    user.hold().unwrap();
+    let checkout = store.dir(Bucket::Git).join("checkouts/recent");
+    age_by(&checkout, 31 * DAY);
+    assert!(user.rely(&checkout).unwrap());
+    remove(&store, &[]);
+    assert!(checkout.exists());
 }
 
 #[test]
@@ -162,7 +205,7 @@ fn a_waiting_removal_can_be_canceled() {
     looker.lease().unwrap();
     let cancel = Cancel::new();
     std::thread::scope(|scope| {
-        let removal = scope.spawn(|| store.sweep(&cancel)?.remove(&BTreeSet::from([digest])));
+        let removal = scope.spawn(|| store.sweep(&cancel)?.remove(&BTreeSet::from([digest]), &BTreeSet::new()));
         std::thread::sleep(Duration::from_millis(20));
         cancel.cancel();
         assert!(matches!(removal.join().unwrap(), Err(Error::Canceled(_))));
@@ -216,7 +259,7 @@ fn build(root: &Path, seed: u64) {
             relied.push(put(&content, &bytes).unwrap());
             assert!(relied.iter().all(|digest| store.blob_path(digest).exists()), "{seed} lost one in round {round}");
         }
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             store.hold().unwrap();
         }
         std::thread::sleep(Duration::from_micros(seed * 300));

@@ -10,7 +10,8 @@ use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
 use rbuild_oci::{Cancel, DiffId, ImageId, Reference};
-use rbuild_store::{Store, Tag};
+use rbuild_records::{LocalBackend, Output};
+use rbuild_store::{Bucket, Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -133,7 +134,12 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
         gone.add_image(store, &orphan.id)?;
     }
     let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
-    let freed = sweep.remove(&gone.without(&needed(store, &ids, containers)?))?;
+    let freed = sweep.remove(gone.digests(), needed(store, &ids, containers)?.digests())?;
+    LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
+        Output::Layer { layer, .. } => !store.blob_path(&layer.diff_id.0).exists(),
+        Output::Pinned { digest, .. } => !store.blob_path(digest).exists(),
+        Output::Unchanged => false,
+    })?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);
     let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
     let (mut text, mut said) = (String::new(), BTreeSet::new());
@@ -144,7 +150,9 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     }
     if !freed.kept.is_empty() {
         let count = freed.kept.len();
-        text.push_str(&format!("Kept: {count} that another rbuild at work may use; a later rmi frees them\n"));
+        text.push_str(&format!(
+            "Kept: {count} that another rbuild at work may use; they go once nobody used them for 30 days\n"
+        ));
     }
     Ok(text)
 }

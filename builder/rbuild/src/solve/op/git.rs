@@ -19,9 +19,11 @@ pub fn solve(work: &Work<'_>, op: &GitOp) -> Result<(Value, Shown)> {
     let bucket = work.ctx.store.dir(Bucket::Git);
     let agent = (work.inputs.ssh)("default");
     let access = Access::new(&op.remote, work.inputs.secret, agent, bucket.join("known_hosts"))?;
-    let place = |found: &Found| bucket.join("checkouts").join(name(access.remote(), op, found));
+    let place = |found: &Found| bucket.join("checkouts").join(name(access.remote(), op, found)).join("files");
     let pinned = git::pinned(op)?;
-    if let Some(at) = pinned.as_ref().map(place).filter(|place| place.exists()) {
+    if let Some(at) = pinned.as_ref().map(place)
+        && is_here(work, &at)?
+    {
         return Ok((Value::Tree(Arc::new(tree(work, &at)?)), Shown::Cached));
     }
     work.ctx.events.send(&Event::Started { step: work.step, name: &work.vertex.place.to_string() });
@@ -32,15 +34,23 @@ pub fn solve(work: &Work<'_>, op: &GitOp) -> Result<(Value, Shown)> {
     let git = Git::new(&access, work.ctx.cancel, &log);
     let found = pinned.map_or_else(|| git::ask(&git, op, &bucket), Ok)?;
     let at = place(&found);
-    let tree = if at.exists() { tree(work, &at)? } else { bring(work, &git, op, &found, &at)? };
+    let tree = if is_here(work, &at)? { tree(work, &at)? } else { bring(work, &git, op, &found, &at)? };
     Ok((Value::Tree(Arc::new(tree)), Shown::Done))
+}
+
+/// Whether a checkout is here, which then stays: its time is that of the directory around it.
+fn is_here(work: &Work<'_>, place: &Path) -> Result<bool> {
+    match place.parent() {
+        Some(around) if place.exists() => Ok(work.ctx.store.rely(around)?),
+        _ => Ok(false),
+    }
 }
 
 /// Fetches and lays out what is not here yet, and reads it once so that its digests are known from now on.
 fn bring(work: &Work<'_>, git: &Git<'_>, op: &GitOp, found: &Found, place: &Path) -> Result<ContextTree> {
     work.ctx.wrote.store(true, Ordering::Relaxed);
     let mirror = Mirror::open(git, work.ctx.store, &work.ctx.store.dir(Bucket::Git), found)?;
-    if !place.exists() {
+    if !is_here(work, place)? {
         mirror.bring(&found.object)?;
         let git_dir = keeps_git_dir(op);
         let wanted = Wanted { found, subdir: &op.subdir, git_dir, submodules: op.submodules };
@@ -60,7 +70,7 @@ const fn keeps_git_dir(op: &GitOp) -> bool {
 /// The name of a checkout: its commit, and a digest of all that its files depend on.
 fn name(remote: &str, op: &GitOp, found: &Found) -> String {
     let own = if keeps_git_dir(op) { format!("{:?} {}", found.name, found.object) } else { String::new() };
-    let all = format!("{:?}", (remote, &found.commit, &op.subdir, op.submodules, own));
+    let all = format!("{:?}", ("files", remote, &found.commit, &op.subdir, op.submodules, own));
     format!("{}-{}", found.commit, Digest::of(all.as_bytes()).short())
 }
 
