@@ -194,13 +194,9 @@ impl Store {
     fn refuse_newer(&self, present: &BTreeSet<String>) -> Result<()> {
         for bucket in Bucket::ALL.into_iter().filter(|bucket| bucket.is_user_data()) {
             let newer = present.iter().find(|name| is_newer(name, bucket.name()));
-            if let Some(name) = newer {
-                let reason = format!(
-                    "its {name} was made by a newer rbuild and this one knows {}: use that rbuild, or another store \
-                     with --root",
-                    bucket.name()
-                );
-                return Err(self.refused(reason));
+            if let Some(found) = newer.cloned() {
+                let subject = self.root.display().to_string();
+                return Err(Error::Newer { subject, found, known: bucket.name() });
             }
         }
         Ok(())
