@@ -76,7 +76,7 @@ impl Sweep {
     /// Removes those of the digests of `gone` that are not in `needed`, and everything that lives for them: blobs,
     /// indexes, compressed forms, snapshots of stacks that are called like one of them. Then whatever else is not needed
     /// and was not used for 30 days: what images without a name and builds left, downloads, checkouts, stat caches, logs.
-    pub fn remove(mut self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>) -> Result<Freed> {
+    pub fn remove(&mut self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>) -> Result<Freed> {
         let mut freed = Freed::default();
         let mut groups = groups(&self.store)?;
         groups.retain(|group| group.digest.is_none_or(|digest| !needed.contains(&digest)));

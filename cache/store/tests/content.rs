@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use rbuild_oci::Digest;
+use rbuild_oci::{Cancel, Digest};
 use rbuild_store::content::{ContentStore, DiskContent, MemoryContent, Verified, put, read};
 use rbuild_store::testing::{FailingContent, Fault, conformance};
 use rbuild_store::{Bucket, Error, Store};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -151,5 +152,13 @@ fn a_disk_that_is_really_full() {
     assert!(error.to_string().contains("No space left"), "{error}");
     assert!(error.hint().unwrap().contains("--root"));
     assert!(tmp_is_empty(&store) && content.list().unwrap().is_empty());
+    let mut filled = BTreeSet::new();
+    for number in 0..=u8::MAX {
+        let Ok(digest) = put(&content, &vec![number; 20_000]) else { break };
+        filled.insert(digest);
+    }
+    assert!(store.put_document(&vec![0; 30_000]).is_err(), "it is full");
+    let freed = store.sweep(&Cancel::new()).unwrap().remove(&filled, &BTreeSet::new()).unwrap();
+    assert_eq!(freed.blobs.len(), filled.len());
     put(&content, b"small").unwrap();
 }

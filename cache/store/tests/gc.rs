@@ -47,7 +47,7 @@ fn remove(store: &Store, digests: &[Digest]) -> Freed {
 }
 
 fn remove_all(store: &Store) -> Freed {
-    let sweep = store.sweep(&Cancel::new()).unwrap();
+    let mut sweep = store.sweep(&Cancel::new()).unwrap();
     sweep.remove(&here(store).into_iter().collect(), &BTreeSet::new()).unwrap()
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
-use rbuild_oci::{Cancel, DiffId, ImageId, Reference};
+use rbuild_oci::{Cancel, DiffId, Digest, Reference};
 use rbuild_records::{LocalBackend, Output};
 use rbuild_store::{Bucket, Store, Tag};
 use std::collections::BTreeSet;
@@ -124,7 +124,7 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
 /// Frees what only this needed, but for what others at work may use.
 fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Cancel) -> Result<String> {
     let Removal { tags, orphans } = removal;
-    let sweep = store.sweep(cancel)?;
+    let mut sweep = store.sweep(cancel)?;
     let mut gone = Reach::default();
     let targets = tags.iter().map(|tag| &tag.descriptor);
     for target in targets.chain(orphans.iter().map(|orphan| &orphan.target)) {
@@ -133,8 +133,15 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     for orphan in *orphans {
         gone.add_image(store, &orphan.id)?;
     }
-    let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
-    let freed = sweep.remove(gone.digests(), needed(store, &ids, containers)?.digests())?;
+    let ids: BTreeSet<Digest> = orphans.iter().map(|orphan| orphan.id.0).collect();
+    let needed = needed(store, &ids, containers)?;
+    // An image that stays, stays whole.
+    let mut freed = sweep.remove(&ids, needed.digests())?;
+    if let Some(kept) = freed.kept.first() {
+        return Ok(format!("Kept: another rbuild at work may use it; remove {} later\n", kept.short()));
+    }
+    let rest = sweep.remove(gone.digests(), needed.digests())?;
+    freed.blobs.extend(rest.blobs);
     LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
         Output::Layer { layer, .. } => !store.blob_path(&layer.diff_id.0).exists(),
         Output::Pinned { digest, .. } => !store.blob_path(digest).exists(),
@@ -148,19 +155,18 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
             text.extend(["Deleted: ", &digest.to_string(), "\n"]);
         }
     }
-    if !freed.kept.is_empty() {
-        let count = freed.kept.len();
-        text.push_str(&format!(
-            "Kept: {count} that another rbuild at work may use; they go once nobody used them for 30 days\n"
-        ));
+    if !rest.kept.is_empty() {
+        let kept = "Kept: what another rbuild at work may use; it goes once nobody used it for 30 days\n";
+        text.push_str(kept);
     }
     Ok(text)
 }
 
-/// What all images but some, and all containers, need.
-fn needed(store: &Store, except: &BTreeSet<ImageId>, containers: &[Entry]) -> Result<Reach> {
+/// What all images and containers need, but for some images that have no name, unless they have one again.
+fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Result<Reach> {
     let mut needed = Reach::default();
-    for listed in image::list(store)?.iter().filter(|listed| !except.contains(&listed.image.id)) {
+    let stays = |listed: &&Listed| !listed.tags.is_empty() || !except.contains(&listed.image.id.0);
+    for listed in image::list(store)?.iter().filter(stays) {
         for target in listed.tags.iter().map(|tag| &tag.descriptor) {
             needed.add_target(store, target)?;
         }

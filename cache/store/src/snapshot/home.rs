@@ -162,6 +162,7 @@ impl Home {
         turn.share()?;
         let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
         if boot.as_bytes() != self.boot.as_bytes() && !is_there(&path.join(SYNCED))? {
+            drop(turn);
             self.discard(name)?;
             return Ok(false);
         }
