@@ -148,8 +148,8 @@ impl Download<'_> {
 
     fn tree(&self, op: &FetchOp, body: &Body) -> Value {
         let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-        let path = self.work.ctx.store.blob_path(&body.digest);
-        Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, path)))
+        let content = self.work.ctx.store.content();
+        Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, content)))
     }
 }
 
