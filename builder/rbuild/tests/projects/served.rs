@@ -21,7 +21,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn get(port: u16, header: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET / HTTP/1.0\r\nHost: localhost\r\n{header}\r\n")?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
