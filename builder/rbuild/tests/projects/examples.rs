@@ -28,16 +28,21 @@ impl Example {
         Self { place, name, port: free_port() }
     }
 
+    /// The port, by the name that each example knows it by.
+    fn ports(&self) -> [String; 2] {
+        ["PORT", "PGPORT"].map(|name| format!("{name}={}", self.port))
+    }
+
     /// Runs the image; it serves on the port.
     fn serve(&self, options: &[&str]) -> Served {
-        let port = format!("PORT={}", self.port);
-        Served::start(&self.place, &[&["-e", &port], options].concat(), self.name)
+        let [port, other] = self.ports();
+        Served::start(&self.place, &[&["-e", &port, "-e", &other], options].concat(), self.name)
     }
 
     /// What a command prints in a second container beside the one that serves.
-    fn beside(&self, command: &[&str]) -> Result<String, String> {
-        let port = format!("PORT={}", self.port);
-        self.place.run(&["-e", &port], self.name, command)
+    fn beside(&self, options: &[&str], command: &[&str]) -> Result<String, String> {
+        let [port, other] = self.ports();
+        self.place.run(&[&["-e", &port, "-e", &other], options].concat(), self.name, command)
     }
 
     fn config(&self) -> Value {
@@ -51,9 +56,14 @@ impl Example {
         let words: Vec<&str> =
             test.as_array().expect("a HEALTHCHECK").iter().map(|word| word.as_str().unwrap()).collect();
         match words[0] {
-            "CMD-SHELL" => self.beside(&["/bin/sh", "-c", words[1]]),
-            _ => self.beside(&words[1..]),
+            "CMD-SHELL" => self.beside(&[], &["/bin/sh", "-c", words[1]]),
+            _ => self.beside(&[], &words[1..]),
         }
+    }
+
+    fn assert_ordinary_user(&self) {
+        let user = self.config()["User"].as_str().unwrap().to_owned();
+        assert!(!["", "0", "root"].contains(&user.as_str()), "{} runs as {user:?}", self.name);
     }
 
     /// Serves pages as an ordinary user, is healthy while it does, and ends when it is told to.
@@ -62,8 +72,7 @@ impl Example {
         let answer = served.ask(|| get(self.port, ""));
         assert!(answer.contains(" 200 OK") && answer.contains(page), "{answer}");
         self.healthy().unwrap();
-        let user = self.config()["User"].as_str().unwrap().to_owned();
-        assert!(!["", "0", "root"].contains(&user.as_str()), "{} runs as {user:?}", self.name);
+        self.assert_ordinary_user();
         served.stop(Signal::TERM);
         self.healthy().expect_err("healthy although nothing runs");
     }
@@ -86,7 +95,7 @@ fn node_web() {
 fn rust_service() {
     let example = Example::new("rust-service");
     example.answers("Hello from Rust");
-    let left = example.beside(&["sh", "-c", "command -v cargo; ls /src"]).unwrap_err();
+    let left = example.beside(&[], &["sh", "-c", "command -v cargo; ls /src"]).unwrap_err();
     assert!(left.contains("'/src'"), "the toolchain is in the image: {left}");
 }
 
@@ -101,24 +110,24 @@ fn nginx_static() {
     served.stop(Signal::TERM);
 }
 
+/// Answers queries, keeps what was written for the next container of the same volume, and lets nobody in without the
+/// password.
 fn keeps_rows(example: &Example) {
-    let port = format!("PGPORT={}", example.port);
-    let options = ["-v", "pgdata:/var/lib/postgresql/data", "-e", "POSTGRES_PASSWORD=secret", "-e", &port];
-    let psql = |query: &str| {
-        let options = ["-e", "PGPASSWORD=secret", "-e", &port];
-        example.place.run(&options, example.name, &["psql", "-h", "127.0.0.1", "-tAc", query])
+    let psql = |password: &str, query: &str| {
+        let password = format!("PGPASSWORD={password}");
+        example.beside(&["-e", &password], &["psql", "-h", "127.0.0.1", "-tAc", query])
     };
+    let options = ["-v", "pgdata:/var/lib/postgresql/data", "-e", "POSTGRES_PASSWORD=secret"];
     let mut served = example.serve(&options);
-    assert_eq!(served.ask(|| psql("select 1")).trim(), "1");
-    example.place.run(&["-e", &port], example.name, &["pg_isready", "-h", "127.0.0.1"]).unwrap();
-    psql("create table kept as select 42 as answer").unwrap();
+    assert_eq!(served.ask(|| psql("secret", "select 1")).trim(), "1");
+    example.healthy().unwrap();
+    example.assert_ordinary_user();
+    psql("secret", "create table kept as select 42 as answer").unwrap();
     served.stop(Signal::TERM);
 
     let mut again = example.serve(&options);
-    assert_eq!(again.ask(|| psql("select answer from kept")).trim(), "42");
-    let wrong = ["-e", "PGPASSWORD=wrong", "-e", &port];
-    let refused = example.place.run(&wrong, example.name, &["psql", "-h", "127.0.0.1", "-c", "select 1"]);
-    assert!(refused.unwrap_err().contains("password authentication failed"));
+    assert_eq!(again.ask(|| psql("secret", "select answer from kept")).trim(), "42");
+    assert!(psql("wrong", "select 1").unwrap_err().contains("password authentication failed"));
     again.stop(Signal::TERM);
 }
 
@@ -128,16 +137,18 @@ fn postgres() {
     keeps_rows(&Example::new("postgres"));
 }
 
+/// Answers commands, and keeps what was written for the next container of the same volume.
 fn keeps_values(example: &Example) {
     let ask = |words: &[&str]| {
         let port = example.port.to_string();
-        let said = example.beside(&[&["redis-cli", "-e", "-p", &port], words].concat())?;
+        let said = example.beside(&[], &[&["redis-cli", "-e", "-p", &port], words].concat())?;
         if said.contains("LOADING") { Err(said) } else { Ok(said) }
     };
     let options = ["-v", "kept:/data"];
     let mut served = example.serve(&options);
     assert_eq!(served.ask(|| ask(&["ping"])).trim(), "PONG");
     assert!(example.healthy().unwrap().contains("PONG"));
+    example.assert_ordinary_user();
     ask(&["set", "answer", "42"]).unwrap();
     served.stop(Signal::TERM);
 

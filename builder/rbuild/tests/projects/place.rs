@@ -67,10 +67,8 @@ impl Place {
 
     /// The program with these arguments.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match self.as_user {
-            true => user::command(self.path(), &self.program),
-            false => Command::new(&self.program),
-        };
+        let mut command =
+            if self.as_user { user::command(self.path(), &self.program) } else { Command::new(&self.program) };
         command.args(arguments).env("RBUILD_ROOT", self.home().join("store")).env("HOME", self.home());
         command.current_dir("/").stdin(Stdio::null()).env_remove("SOURCE_DATE_EPOCH");
         command
