@@ -92,6 +92,14 @@ impl<'a, B> Placement<'a, B> {
         Ok(())
     }
 
+    /// Gives a directory that is there the time of the one that is copied onto it. The path has no links.
+    pub fn stamp(&mut self, path: &[u8], mtime: i64) -> Result<()> {
+        if let Some(entry) = self.lookup(path)?.filter(|entry| !path.is_empty() && entry.node.is_directory()) {
+            self.insert(Entry { mtime, node: Node::DIRECTORY, ..entry }, None);
+        }
+        Ok(())
+    }
+
     /// Puts a file of a copied tree at `entry.path`, links in its last place not followed. A directory merges with one
     /// that is there; neither replaces the other kind.
     pub fn put(&mut self, entry: Entry, body: Option<B>) -> Result<()> {

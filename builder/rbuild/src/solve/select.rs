@@ -35,7 +35,7 @@ pub struct Wanted<'a> {
 pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
     let excludes = matcher(wanted.excludes)?;
     let mut matches = Vec::new();
-    for path in expand(tree, wanted.path.as_bytes())? {
+    for path in expand(tree, wanted)? {
         let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
         if found.entry.node.is_directory() {
             let all = tree.walk(&found.entry.path)?;
@@ -85,9 +85,9 @@ pub fn digest(matches: &[Match]) -> Digest {
     let mut hasher = Hasher::new();
     for found in matches {
         put(&mut hasher, &found.name);
-        put_entry(&mut hasher, b"", &found.entry);
+        put_entry(&mut hasher, &found.entry.path, &found.entry);
         for entry in &found.below {
-            put_entry(&mut hasher, relative(&entry.path, &found.entry.path), entry);
+            put_entry(&mut hasher, &found.entry.path, entry);
         }
         put(&mut hasher, b"end");
     }
@@ -104,15 +104,15 @@ fn put(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
-    put(hasher, path);
+fn put_entry(hasher: &mut Hasher, base: &[u8], entry: &Entry) {
+    put(hasher, if entry.path == base { b"" } else { relative(&entry.path, base) });
     let device = |kind: u8, device: &rbuild_store::Device| {
         (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
     };
     let (kind, detail) = match &entry.node {
         Node::Directory { .. } => (1, Vec::new()),
         Node::File(data) => (2, data.digest.as_bytes().to_vec()),
-        Node::HardLink { target } => (3, target.clone()),
+        Node::HardLink { target } => (3, relative(target, base).to_vec()),
         Node::Symlink { target } => (4, target.clone()),
         Node::CharDevice(number) => device(5, number),
         Node::BlockDevice(number) => device(6, number),
@@ -130,15 +130,18 @@ fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
     }
 }
 
-/// The paths a pattern stands for, sorted; a path without wildcards stands for itself.
-fn expand(tree: &dyn Tree, pattern: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let parts: Vec<&[u8]> = pattern.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+/// The paths a pattern stands for, sorted; a path without wildcards stands for itself, and so does what comes before them.
+fn expand(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Vec<u8>>> {
+    let parts: Vec<&[u8]> = wanted.path.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
     let literal = parts.iter().position(|part| has_wildcards(part)).unwrap_or(parts.len());
     let base = parts[..literal].join(&b'/');
     if literal == parts.len() {
         return Ok(vec![base]);
     }
     let start = resolve(&|path| tree.lookup(path), &base, Follow::All)?;
+    if !start.is_empty() && tree.lookup(&start)?.is_none() {
+        return Err(missing(tree, wanted));
+    }
     let mut found = vec![start];
     for (position, part) in parts[literal..].iter().enumerate() {
         let mut next = Vec::new();

@@ -15,6 +15,15 @@ pub(super) fn apply(change: &Chmod, mode: u32, directory: bool) -> Result<u32> {
     }
 }
 
+/// The mode of directories made on the way to a destination: the octal permissions, without set-id and sticky bits;
+/// clauses say nothing of them.
+pub(super) const fn of_made_directories(change: &Chmod) -> u32 {
+    match change {
+        Chmod::Octal(bits) => *bits & 0o777,
+        Chmod::Symbolic(_) => 0o755,
+    }
+}
+
 fn apply_clause(clause: &str, mut mode: u32, directory: bool) -> Option<u32> {
     let at = clause.find(['+', '-', '='])?;
     let who = who(&clause[..at])?;

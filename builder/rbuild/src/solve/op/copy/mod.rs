@@ -112,7 +112,7 @@ fn place<'a>(
     let owner = owner::resolve(copy.chown.as_deref(), view)?;
     let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
-    let mode = copy.chmod.as_ref().map_or(Ok(0o755), |mode| chmod::apply(mode, 0o755, true))?;
+    let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
     let placement = Placement::new(&lookup, Made { uid, gid, mode, mtime: now });
     let mut copier = Copier { copy, owner, placement, now };
     let mut archives = archives.iter();
@@ -147,6 +147,9 @@ impl<'a> Copier<'_, 'a> {
             return self.put(tree, (&found.entry, found.entry.clone()), path);
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
+        if !found.entry.path.is_empty() {
+            self.placement.stamp(&dest.path, found.entry.mtime)?;
+        }
         for entry in &found.below {
             let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
             let mut placed = entry.clone();
