@@ -149,7 +149,7 @@ mod tests {
             ("=t", 0o755, true, 0o1755),
             ("a+s", 0o755, false, 0o6755),
             ("o+s", 0o755, false, 0o755),
-            ("ug=rwo", 0o4641, false, 0o4111),
+            ("ug=rwo", 0o4641, false, 0o111),
         ] {
             let change = Chmod::Symbolic(text.to_owned());
             assert_eq!(apply(&change, mode, directory).unwrap(), expected, "{text} on {mode:o}");

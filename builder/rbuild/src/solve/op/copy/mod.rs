@@ -169,19 +169,15 @@ impl<'a> Copier<'_, 'a> {
         self.placement.put(entry, Some(Data::Bytes(file.content.clone().into())))
     }
 
+    /// The archive's entry for its own root says nothing of the destination, which stays as it is.
     fn archive(&mut self, archive: &'a Archive) -> Result<()> {
-        let mut dest = self.copy.dest.clone().into_bytes();
-        dest.push(b'/');
-        let dest = self.placement.destination(&dest)?;
+        let root = self.placement.archive_root(self.copy.dest.as_bytes())?;
         for source in archive.entries() {
-            let mut entry = Entry { path: join_path(&dest.path, &source.path), ..source.clone() };
-            match &mut entry.node {
-                Node::Directory { implied: true, .. } => continue,
-                Node::HardLink { target } => *target = join_path(&dest.path, target),
-                _ => {}
+            let is_root = source.path.is_empty();
+            if !is_root && !matches!(source.node, Node::Directory { implied: true, .. }) {
+                let entry = self.owned(source.clone());
+                self.placement.extract(&root, entry, Some(Data::Archive(archive, source.clone())))?;
             }
-            let entry = self.dressed(entry)?;
-            self.placement.extract(entry, Some(Data::Archive(archive, source.clone())))?;
         }
         Ok(())
     }
@@ -198,16 +194,20 @@ impl<'a> Copier<'_, 'a> {
     }
 
     /// The entry with the owner and mode that the instruction asks for.
-    fn dressed(&self, mut entry: Entry) -> Result<Entry> {
-        if let Some((uid, gid)) = self.owner {
-            (entry.uid, entry.gid) = (uid, gid);
-        }
+    fn dressed(&self, entry: Entry) -> Result<Entry> {
+        let mut entry = self.owned(entry);
         if let Some(mode) = &self.copy.chmod
             && !matches!(entry.node, Node::Symlink { .. })
         {
             entry.mode = chmod::apply(mode, entry.mode, entry.node.is_directory())?;
         }
         Ok(entry)
+    }
+
+    /// The entry with the owner that the instruction asks for.
+    fn owned(&self, entry: Entry) -> Entry {
+        let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
+        Entry { uid, gid, ..entry }
     }
 }
 
