@@ -41,7 +41,8 @@ fn attempt(
     step.begin()?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
-    let entries = place(copy, &picked, &archives, &view, step.now().seconds)?;
+    let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
+    let entries = place(copy, owner, (&picked, &archives), &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -104,12 +105,11 @@ fn digest(picked: &[Picked<'_>]) -> String {
 /// Everything placed where it belongs, as the entries of a layer.
 fn place<'a>(
     copy: &CopyOp,
-    picked: &'a [Picked<'a>],
-    archives: &'a [Option<Archive>],
+    owner: Option<(u32, u32)>,
+    (picked, archives): (&'a [Picked<'a>], &'a [Option<Archive>]),
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
-    let owner = owner::resolve(copy.chown.as_deref(), view)?;
     let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
