@@ -126,6 +126,17 @@ impl<'a, B> Placement<'a, B> {
         }
     }
 
+    /// Puts a directory that is only on the way to what is copied: one that is there takes over its mode and nothing else.
+    pub fn pass(&mut self, entry: Entry, mode: u32) -> Result<()> {
+        match self.lookup(&entry.path)? {
+            Some(there) if there.node.is_directory() => {
+                self.insert(Entry { mode, node: Node::DIRECTORY, ..there }, None);
+                Ok(())
+            }
+            _ => self.put(entry, None),
+        }
+    }
+
     /// Puts a file of an archive at `entry.path` below `root`, which is all that the archive sees: links on the way are
     /// followed inside it. Missing directories are made and belong to root; what is there gives way, as tar does.
     pub fn extract(&mut self, root: &[u8], mut entry: Entry, body: Option<B>) -> Result<()> {

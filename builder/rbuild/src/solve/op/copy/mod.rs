@@ -156,7 +156,13 @@ impl<'a> Copier<'_, 'a> {
             if let Node::HardLink { target } = &mut placed.node {
                 *target = place(target);
             }
-            self.put(tree, (entry, placed), place(&entry.path))?;
+            let path = place(&entry.path);
+            if found.on_the_way.contains(&entry.path) {
+                let dressed = self.dressed(Entry { path, ..placed })?;
+                self.placement.pass(dressed, entry.mode)?;
+            } else {
+                self.put(tree, (entry, placed), path)?;
+            }
         }
         Ok(())
     }
