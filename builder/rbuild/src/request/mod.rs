@@ -8,14 +8,16 @@ mod named;
 mod output;
 mod secret;
 mod stdin;
+mod text;
 
-pub use dockerfile::{ContextPlace, DockerfileSource, LIMIT, limited};
+pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use named::Named;
 pub use output::{Compression, Output, OutputKind};
 pub use secret::SecretSource;
 pub use stdin::{Input, Stdin};
+pub use text::{LIMIT, limited};
 
 use crate::cli::build::BuildArgs;
 use crate::container::add_host;
@@ -81,7 +83,7 @@ impl BuildRequest {
     /// Resolves arguments as typed.
     pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
         let mut notes = Vec::new();
-        let found = dockerfile::Named::find(args, &mut notes)?;
+        let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         Ok(Self {
             graph: graph_request(args, env, &named)?,
