@@ -148,7 +148,7 @@ impl<'a> Copier<'_, 'a> {
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
         if !found.entry.path.is_empty() {
-            self.placement.stamp(&dest.path, found.entry.mtime)?;
+            self.placement.stamp(&dest.path, found.entry.mtime);
         }
         for entry in &found.below {
             let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
