@@ -87,6 +87,7 @@ fn image(world: &World, report: &Report) -> String {
     for found in view.walk(b"") {
         line(&mut text, world, report, found);
     }
+    writeln!(text, "{} layers", stack.diff_ids().len()).unwrap();
     text
 }
 
@@ -103,6 +104,7 @@ fn line(text: &mut String, world: &World, report: &Report, found: Found<'_>) {
     }
     .unwrap();
     let is_link = matches!(found.entry.node, Node::Symlink { .. });
-    let ending = if is_link || mtime == THEN as i64 || mtime >= world.clock { String::new() } else { format!(" @{mtime}") };
+    let ending =
+        if is_link || mtime == THEN as i64 || mtime >= world.clock { String::new() } else { format!(" @{mtime}") };
     writeln!(text, "{ending}").unwrap();
 }
