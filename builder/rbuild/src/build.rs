@@ -15,6 +15,7 @@ use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
 use rbuild_oci::{Cancel, Descriptor, Digest, ImageId, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::Client;
+use rbuild_store::content::ContentStore;
 use rbuild_store::{FileCache, RootDir, Store};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -186,9 +187,11 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
 /// Keeps the images that end at each line of an image's history; the ids of them all, the image's own last.
 fn keep_rows(store: &Store, image: &Image) -> Result<Vec<ImageId>> {
     let histories = store.history();
-    let kept = histories.get(&image.id)?;
-    if let Some(rows) = kept.filter(|rows| rows.iter().all(|row| store.blob_path(&row.0).exists())) {
-        return Ok(rows);
+    if let Some(rows) = histories.get(&image.id)? {
+        let content = store.content();
+        if rows.iter().try_fold(true, |all, row| Ok::<_, Error>(all && content.has(&row.0)?))? {
+            return Ok(rows);
+        }
     }
     let mut rows = Vec::new();
     for earlier in image.earlier()? {

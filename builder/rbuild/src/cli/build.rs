@@ -96,7 +96,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let store = globals.store()?;
-    let _lease = store.lease()?;
+    store.lease()?;
     let standing = Standing::find()?;
     if let Some(path) = &request.iidfile {
         remove_stale(path)?;
@@ -118,6 +118,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             if let Some(note) = standing.note() {
                 complain(&format!("NOTE: {note}\n"));
             }
+            store.release();
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {

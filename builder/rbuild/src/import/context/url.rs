@@ -39,7 +39,7 @@ pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
         return Err(unusable(&name, "it is a web page; the address of a git repository ends in .git"));
     }
     let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-    let tree = DownloadTree::new(FILE, data, body.mtime, path);
+    let tree = DownloadTree::new(FILE, data, body.mtime, reach.store.content());
     let brought = Brought { only: Some(FILE), ..Brought::new(ContextPlace::Tree(Arc::new(tree)), served) };
     Ok((brought, Shown::Done))
 }
