@@ -2,6 +2,7 @@
 //! the image that ends at each line of history.
 
 use crate::error::Result;
+use crate::request::{Annotated, Notes};
 use crate::solve::{Made, Storey};
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{
@@ -38,14 +39,18 @@ pub struct Earlier {
 /// What became of a vertex, by its id.
 pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
 
-/// The image of a target whose files are `storeys`. Lines of history whose time nothing tells get `time`.
+/// The image of a target whose files are `storeys`.
+///
+/// Times are BuildKit's: a line with a layer has that of its step; one without has that of the line before, or, where
+/// no step came before it, of the first step after it; without any step, that of the base. Only where that has none
+/// either, it is `time`. The image is as old as its last line.
 pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
     let lines = lines(target, storeys.len(), outcomes, time);
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
     let config = |last: usize, container| {
         let line = &lines[last];
         ImageConfig {
-            created: lines[..=last].iter().filter_map(|line| line.entry.created).max(),
+            created: lines[..=last].iter().rev().find_map(|line| line.entry.created),
             config: container,
             rootfs: RootFs { diff_ids: diff_ids[..line.layers.min(diff_ids.len())].to_vec(), ..RootFs::default() },
             history: lines[..=last].iter().map(|line| line.entry.clone()).collect(),
@@ -65,6 +70,22 @@ pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, ti
     let (manifest, manifest_bytes) = manifest(&config_bytes, storeys)?;
     let manifest = Descriptor { platform: Some(target.platform.clone()), ..manifest };
     Ok(Image { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config, config_bytes, rows })
+}
+
+impl Image {
+    /// The image with annotations.
+    pub fn annotated(mut self, notes: &Notes) -> Result<Self> {
+        let platform = self.manifest.platform.clone();
+        let annotations = notes.of(Annotated::Manifest, platform.as_ref());
+        if !annotations.is_empty() {
+            let manifest = Manifest { annotations, ..Manifest::from_json(&self.manifest_bytes)? };
+            self.manifest_bytes = to_canonical_json(&manifest)?;
+            self.manifest = Descriptor::of(MediaType::OCI_MANIFEST, &self.manifest_bytes);
+        }
+        self.manifest.annotations = notes.of(Annotated::ManifestDescriptor, platform.as_ref());
+        self.manifest.platform = platform;
+        Ok(self)
+    }
 }
 
 /// The manifest of a configuration on uncompressed layers.
@@ -93,7 +114,7 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
     let own: usize = target.history.iter().filter_map(&made).map(|made| made.layers).sum();
     let mut lines = base_lines(target, layers.saturating_sub(own));
     let mut so_far = layers.saturating_sub(own);
-    let mut latest = None;
+    let mut latest = first_time(target, &made, &lines);
     for row in target.history.iter().filter(|row| row.origin != Origin::Base) {
         let made = made(row);
         so_far += made.as_ref().map_or(0, |made| made.layers);
@@ -106,6 +127,13 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
         lines.push(Line { entry, layers: so_far, container: row.config.clone() });
     }
     lines
+}
+
+/// The time of lines before the first step: that of the step, or of the base where there is none.
+fn first_time(target: &Target, made: &dyn Fn(&Row) -> Option<Made>, base: &[Line]) -> Option<Timestamp> {
+    let steps = target.history.iter().filter_map(made).filter(|made| made.layers > 0);
+    let first = steps.filter_map(|made| made.created).next();
+    first.or_else(|| base.iter().rev().find_map(|line| line.entry.created))
 }
 
 /// The history of the base as it is; where it does not account for the base's layers, a line for each of those.
@@ -156,7 +184,7 @@ mod tests {
     const TIME: Timestamp = Timestamp::from_seconds(1000);
 
     #[test]
-    fn steps_that_change_nothing_have_no_layer_and_times_carry_on() {
+    fn steps_that_change_nothing_have_no_layer_and_times_are_buildkits() {
         let rows = vec![
             row("base", Origin::Base),
             row("ENV", Origin::Config),
@@ -171,7 +199,7 @@ mod tests {
         let image = assemble(&target(rows), &[storey("base"), storey("a")], &outcomes, TIME).unwrap();
         let seen: Vec<(bool, i64)> =
             image.config.history[1..].iter().map(|line| (line.empty_layer, line.created.unwrap().seconds)).collect();
-        assert_eq!(seen, [(true, 1000), (false, 2001), (true, 2001), (true, 2002)]);
+        assert_eq!(seen, [(true, 2001), (false, 2001), (true, 2001), (true, 2002)]);
         assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
         assert_eq!(image.rows.len(), 4);
         let after_run = ImageConfig::from_json(&image.rows[2].config_bytes).unwrap();

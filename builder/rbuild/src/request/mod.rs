@@ -10,7 +10,7 @@ mod secret;
 pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use entitlement::Entitlement;
 pub use named::Named;
-pub use output::{Compression, Output, OutputKind};
+pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::SecretSource;
 
 use crate::cli::build::BuildArgs;
@@ -32,6 +32,10 @@ pub struct BuildRequest {
     pub named: BTreeMap<String, Named>,
     /// Under which names the image is kept.
     pub tags: Vec<Reference>,
+    /// Whether the image is an index of platforms; always, where there are several.
+    pub is_index: bool,
+    /// Annotations of the image's documents.
+    pub annotations: Notes,
     /// What else is written.
     pub outputs: Vec<Output>,
     /// Where secrets come from, by id.
@@ -46,6 +50,8 @@ pub struct BuildRequest {
     pub jobs: usize,
     /// Where the image id is written.
     pub iidfile: Option<PathBuf>,
+    /// Where it is told what came out.
+    pub metadata_file: Option<PathBuf>,
     /// What the user should know about the request itself.
     pub notes: Vec<String>,
 }
@@ -64,8 +70,12 @@ impl BuildRequest {
         let mut notes = Vec::new();
         let dockerfile = DockerfileSource::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
-        Ok(Self {
-            graph: graph_request(args, env, &named)?,
+        let graph = graph_request(args, env, &named)?;
+        let request = Self {
+            is_index: graph.platforms.len() > 1 || wants_index(&graph),
+            annotations: annotations(&args.annotations)?,
+            metadata_file: args.metadata_file.clone().map(|path| writable("--metadata-file", path)).transpose()?,
+            graph,
             dockerfile,
             named,
             tags: tags(&args.tags)?,
@@ -75,10 +85,36 @@ impl BuildRequest {
             allowed: entitlement::parse(&args.allow)?,
             no_cache: args.no_cache,
             jobs: args.jobs,
-            iidfile: args.iidfile.clone().map(iidfile).transpose()?,
+            iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,
-        })
+        };
+        request.check_outputs()?;
+        Ok(request)
     }
+
+    /// What outputs cannot have of this build.
+    fn check_outputs(&self) -> Result<()> {
+        let native = [self.graph.build_platform.clone()];
+        let platforms = if self.graph.platforms.is_empty() { &native[..] } else { &self.graph.platforms };
+        self.annotations.check(platforms, self.is_index)?;
+        for output in &self.outputs {
+            output.notes.check(platforms, self.is_index)?;
+            output.check(&self.annotations, if self.is_index { platforms } else { &[] })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether one platform is wanted as an index too, by the build argument that BuildKit has for it.
+fn wants_index(request: &Request) -> bool {
+    let value = request.build_args.get("BUILDKIT_MULTI_PLATFORM").map(String::as_str);
+    matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+fn annotations(texts: &[String]) -> Result<Notes> {
+    let mut notes = Notes::default();
+    texts.iter().filter(|text| !text.is_empty()).try_for_each(|text| notes.add(text))?;
+    Ok(notes)
 }
 
 fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named>) -> Result<Request> {
@@ -141,8 +177,8 @@ fn tags(texts: &[String]) -> Result<Vec<Reference>> {
 }
 
 /// A place that can be written to, so that a build does not fail at its end.
-fn iidfile(path: PathBuf) -> Result<PathBuf> {
-    let wrong = |why: &str| Error::Usage(format!("--iidfile {}: {why}", path.display()));
+fn writable(option: &str, path: PathBuf) -> Result<PathBuf> {
+    let wrong = |why: &str| Error::Usage(format!("{option} {}: {why}", path.display()));
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     if path.is_dir() {
         return Err(wrong("it is a directory: give the name of a file"));
@@ -153,12 +189,20 @@ fn iidfile(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Each platform once, in the order given.
 fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
     let parse = |text: &String| match text.trim() {
         "local" => Ok(Platform::native()),
         name => name.parse().map_err(|error| Error::Usage(format!("--platform: {error}"))),
     };
-    texts.iter().map(parse).collect()
+    let mut platforms: Vec<Platform> = Vec::new();
+    for platform in texts.iter().map(parse) {
+        let platform = platform?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    Ok(platforms)
 }
 
 fn network(text: Option<&str>) -> Result<Network> {
@@ -182,20 +226,27 @@ fn seconds(text: &str) -> Result<i64> {
     text.parse().map_err(|_| Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} is not a number of seconds since 1970")))
 }
 
-/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV.
+/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV. Keys come in lower
+/// case.
 pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let fields = raw_fields(what, text)?;
+    Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
+}
+
+/// The same with keys as they are written.
+fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
     let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
     let mut fields: Vec<(String, String)> = Vec::new();
     for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
         let (key, value) = field.split_once('=').unwrap_or((&field, ""));
-        let key = key.trim().to_ascii_lowercase();
+        let key = key.trim();
         if key.is_empty() {
             return Err(wrong("has an empty field".to_owned()));
         }
-        if fields.iter().any(|(known, _)| *known == key) {
+        if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
             return Err(wrong(format!("has {key} twice")));
         }
-        fields.push((key, value.to_owned()));
+        fields.push((key.to_owned(), value.to_owned()));
     }
     Ok(fields)
 }
