@@ -1,0 +1,1 @@
+//! Other programs read every output.
