@@ -5,6 +5,7 @@ mod dockerfile;
 pub mod entitlement;
 mod named;
 mod output;
+mod platform;
 mod secret;
 
 pub use dockerfile::{ContextPlace, DockerfileSource};
@@ -72,7 +73,7 @@ impl BuildRequest {
         let named = named::parse(&args.build_contexts)?;
         let graph = graph_request(args, env, &named)?;
         let request = Self {
-            is_index: graph.platforms.len() > 1 || wants_index(&graph),
+            is_index: platform::is_index(&graph),
             annotations: annotations(&args.annotations)?,
             metadata_file: args.metadata_file.clone().map(|path| writable("--metadata-file", path)).transpose()?,
             graph,
@@ -88,27 +89,9 @@ impl BuildRequest {
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,
         };
-        request.check_outputs()?;
+        output::check(&request, env)?;
         Ok(request)
     }
-
-    /// What outputs cannot have of this build.
-    fn check_outputs(&self) -> Result<()> {
-        let native = [self.graph.build_platform.clone()];
-        let platforms = if self.graph.platforms.is_empty() { &native[..] } else { &self.graph.platforms };
-        self.annotations.check(platforms, self.is_index)?;
-        for output in &self.outputs {
-            output.notes.check(platforms, self.is_index)?;
-            output.check(&self.annotations, if self.is_index { platforms } else { &[] })?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether one platform is wanted as an index too, by the build argument that BuildKit has for it.
-fn wants_index(request: &Request) -> bool {
-    let value = request.build_args.get("BUILDKIT_MULTI_PLATFORM").map(String::as_str);
-    matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
 fn annotations(texts: &[String]) -> Result<Notes> {
@@ -121,7 +104,7 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     let mut request = Request::new(Platform::native());
     request.target = args.target.clone().filter(|name| !name.is_empty());
     request.build_args = build_args(args, env)?;
-    request.platforms = platforms(&args.platforms)?;
+    request.platforms = platform::parse(&args.platforms)?;
     request.labels = args.labels.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
@@ -187,22 +170,6 @@ fn writable(option: &str, path: PathBuf) -> Result<PathBuf> {
         return Err(wrong("there is no directory of that name to put it into"));
     }
     Ok(path)
-}
-
-/// Each platform once, in the order given.
-fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
-    let parse = |text: &String| match text.trim() {
-        "local" => Ok(Platform::native()),
-        name => name.parse().map_err(|error| Error::Usage(format!("--platform: {error}"))),
-    };
-    let mut platforms: Vec<Platform> = Vec::new();
-    for platform in texts.iter().map(parse) {
-        let platform = platform?;
-        if !platforms.contains(&platform) {
-            platforms.push(platform);
-        }
-    }
-    Ok(platforms)
 }
 
 fn network(text: Option<&str>) -> Result<Network> {

@@ -2,12 +2,14 @@
 
 mod annotation;
 mod attribute;
+mod check;
 
 pub use annotation::{Annotated, Notes};
+pub(super) use check::check;
 
 use super::raw_fields;
 use crate::error::{Error, Result};
-use rbuild_oci::{Platform, Reference};
+use rbuild_oci::Reference;
 use rbuild_store::layer::{Codec, Format};
 use std::path::PathBuf;
 
@@ -105,20 +107,6 @@ impl Output {
         }
     }
 
-    /// Refuses what cannot be written: `annotations` of the image, and an index of these platforms, if there is one.
-    pub(super) fn check(&self, annotations: &Notes, index: &[Platform]) -> Result<()> {
-        let refuse = |reason: &str| Err(Error::Usage(format!("--output {}: {reason}", self.dest.display())));
-        if !self.oci_media_types && annotations.need_oci() {
-            return refuse("with oci-mediatypes=false only manifests have annotations");
-        }
-        if self.kind == OutputKind::Docker && !index.is_empty() {
-            let names: Vec<String> = index.iter().map(Platform::to_string).collect();
-            let names = names.join(", ");
-            return refuse(&format!("type=docker holds one platform, not an index ({names}): use type=oci"));
-        }
-        Ok(())
-    }
-
     /// How layers are compressed; none for not at all.
     pub fn codec(&self) -> Result<Option<Codec>> {
         let format = match self.compression {
@@ -156,7 +144,7 @@ pub(super) fn parse(text: &str) -> Result<Output> {
     for (key, value) in fields.iter().filter(|(key, _)| name(key) != "type") {
         attribute::set(&mut output, key, value).map_err(wrong)?;
     }
-    check(&mut output).map_err(wrong)?;
+    settle(&mut output).map_err(wrong)?;
     Ok(output)
 }
 
@@ -170,7 +158,7 @@ fn kind_of(text: &str) -> std::result::Result<OutputKind, String> {
 }
 
 /// What does not go together; archives without a place go to standard output.
-fn check(output: &mut Output) -> std::result::Result<(), String> {
+fn settle(output: &mut Output) -> std::result::Result<(), String> {
     output.codec().map_err(|error| error.to_string())?;
     if output.compression == Compression::Zstd && !output.oci_media_types {
         return Err("compression=zstd has no media type of Docker's: leave oci-mediatypes=false out".to_owned());
