@@ -131,8 +131,8 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
 
 /// The time of lines before the first step: that of the step, or of the base where there is none.
 fn first_time(target: &Target, made: &dyn Fn(&Row) -> Option<Made>, base: &[Line]) -> Option<Timestamp> {
-    let steps = target.history.iter().filter_map(made).filter(|made| made.layers > 0);
-    let first = steps.filter_map(|made| made.created).next();
+    let mut steps = target.history.iter().filter_map(made).filter(|made| made.layers > 0);
+    let first = steps.find_map(|made| made.created);
     first.or_else(|| base.iter().rev().find_map(|line| line.entry.created))
 }
 

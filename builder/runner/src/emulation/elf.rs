@@ -79,7 +79,7 @@ impl Machine {
         };
         let start = u64::from(head + segment);
         let size = start + self.exit.len() as u64;
-        let mut out = Bytes { order: self.order, word: self.word, bytes: self.identification() };
+        let mut out = Bytes { order: self.order, word: self.word, all: self.identification() };
         out.half(EXECUTABLE).half(self.number).word(1).address(BASE + start).address(u64::from(head)).address(0);
         out.word(self.flags).half(head).half(segment).half(1).half(0).half(0).half(0).word(LOAD);
         match self.word {
@@ -91,8 +91,8 @@ impl Machine {
             }
         };
         out.address(PAGE);
-        out.bytes.extend_from_slice(self.exit);
-        out.bytes
+        out.all.extend_from_slice(self.exit);
+        out.all
     }
 
     fn identification(&self) -> Vec<u8> {
@@ -109,7 +109,7 @@ impl Machine {
 struct Bytes {
     order: Order,
     word: Word,
-    bytes: Vec<u8>,
+    all: Vec<u8>,
 }
 
 impl Bytes {
@@ -130,8 +130,8 @@ impl Bytes {
 
     fn put(&mut self, big: &[u8]) -> &mut Self {
         match self.order {
-            Order::Big => self.bytes.extend_from_slice(big),
-            Order::Little => self.bytes.extend(big.iter().rev()),
+            Order::Big => self.all.extend_from_slice(big),
+            Order::Little => self.all.extend(big.iter().rev()),
         }
         self
     }

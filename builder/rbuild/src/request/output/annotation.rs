@@ -129,7 +129,9 @@ mod tests {
 
     fn notes(texts: &[&str]) -> Notes {
         let mut notes = Notes::default();
-        texts.iter().for_each(|text| notes.add(text).unwrap());
+        for text in texts {
+            notes.add(text).unwrap();
+        }
         notes
     }
 
