@@ -1,4 +1,5 @@
-//! Steps for platforms that this machine does not run: refused before any work is done. Knows no emulator.
+//! Steps for platforms that this machine does not run: refused before any work is done. What is in the cache needs none.
+//! Knows no emulator.
 
 use crate::error::{Error, Result};
 use rbuild_graph::{BuildGraph, Op};
@@ -6,8 +7,7 @@ use rbuild_oci::Platform;
 use rbuild_runner::Executor;
 use std::collections::BTreeSet;
 
-/// Refuses a graph with a step that starts a program which the executor cannot run, whether or not its result is known.
-/// Files may be copied for any platform.
+/// Refuses a graph with a step that starts a program which the executor cannot run. Files may be copied for any platform.
 pub fn check(graph: &BuildGraph, executor: &dyn Executor) -> Result<()> {
     let mut fine: BTreeSet<&Platform> = BTreeSet::new();
     for (_, vertex) in graph.iter() {

@@ -20,6 +20,8 @@ fn a_foreign_step_runs_in_the_emulator() {
     assert_eq!(world.text("out/linux_arm64/machine"), "aarch64\n");
     let native = format!("out/{}", Platform::native().to_string().replace('/', "_"));
     assert_eq!(world.text(&format!("{native}/machine")), world.text("out/linux_arm64/native"));
+    let none = world.attempt(Emulators::Only(&[]), &arguments).ok();
+    assert_eq!(none.started(), Vec::<String>::new(), "what is known needs no emulator");
     let ran = world.run(Emulators::Only(&only), &["run", "--rm", "--platform", "linux/arm64", "app"]).ok();
     assert_eq!(ran.out, "aarch64\n");
     let refused = world.run(Emulators::Only(&[]), &["run", "--rm", "--platform", "linux/arm64", "app"]);

@@ -38,6 +38,7 @@ pub fn solve(work: &Work<'_>, op: &GitOp) -> Result<(Value, Shown)> {
 
 /// Fetches and lays out what is not here yet, and reads it once so that its digests are known from now on.
 fn bring(work: &Work<'_>, git: &Git<'_>, op: &GitOp, found: &Found, place: &Path) -> Result<ContextTree> {
+    (work.inputs.begin)()?;
     work.ctx.wrote.store(true, Ordering::Relaxed);
     let mirror = Mirror::open(git, work.ctx.store, &work.ctx.store.dir(Bucket::Git), found)?;
     if !place.exists() {

@@ -32,6 +32,9 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
     {
         return Ok((download.tree(op, body), Shown::Cached));
     }
+    if known.is_none() {
+        (work.inputs.begin)()?;
+    }
     work.ctx.events.send(&Event::Started { step: work.step, name: &work.vertex.place.to_string() });
     let body = download.get(known)?;
     match op.checksum {
