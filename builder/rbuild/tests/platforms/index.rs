@@ -1,5 +1,6 @@
 //! Several platforms in one build: what is done once, what comes out, and the verbs that meet it.
 
+use crate::common::fsck;
 use crate::world::{World, platform};
 use rbuild_oci::Platform;
 use serde_json::Value;
@@ -43,6 +44,10 @@ fn one_build_gives_one_index_and_does_native_stages_once() {
     let again = world.build(&[&ALL[..], &["-t", "app", "--iidfile", "id2"]].concat());
     assert_eq!((again.started(), world.text("id")), (Vec::new(), world.text("id2")));
     assert_eq!(fs::read(world.path("store/index.json")).unwrap(), bytes);
+    assert_eq!(fsck::check(&world.path("store")).tags, 1);
+    world.print(&["tag", "app", "other"]);
+    world.print(&["rmi", "app"]);
+    assert_eq!(platforms(&world.index("store")).len(), 3, "the other name has all of them");
 }
 
 #[test]
@@ -114,6 +119,15 @@ fn one_platform_is_an_index_where_that_is_asked_for() {
     assert_eq!(platforms(&world.index("oci")), ["linux/arm64"]);
     assert_eq!(platforms(&world.index("store")), ["linux/arm64"]);
     assert_eq!(world.text("out/linux_arm64/f"), "x");
+}
+
+#[test]
+fn a_base_of_a_lower_level_serves() {
+    let world = World::new(&[("Dockerfile", "FROM busybox\nCOPY f /f\n"), ("f", "x")]);
+    world.build(&["--platform", "linux/amd64/v2,linux/arm/v8", "-t", "app", "-o", "out"]);
+    assert_eq!(platforms(&world.index("store")), ["linux/amd64/v2", "linux/arm/v8"]);
+    assert_eq!(world.text("out/linux_amd64_v2/arch"), "linux/amd64");
+    assert_eq!(world.text("out/linux_arm_v8/arch"), "linux/arm/v7");
 }
 
 #[test]
