@@ -40,6 +40,13 @@ impl Platform {
         normalise(std::env::consts::OS, std::env::consts::ARCH, None)
     }
 
+    /// The same with the names that Docker normalises: `linux/x86_64` is `linux/amd64`.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        let named = normalise(&self.os, &self.architecture, self.variant.as_deref());
+        Self { os_version: self.os_version.clone(), os_features: self.os_features.clone(), ..named }
+    }
+
     /// Whether an image for `self` serves someone who asks for `wanted`. A missing variant on either side of arm64
     /// means `v8`, of arm `v7`; any other variant must be equal.
     pub fn serves(&self, wanted: &Self) -> bool {
@@ -176,6 +183,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_others_wrote_is_normalised_too() {
+        let odd = Platform { os_version: Some("1".to_owned()), ..Platform::new("linux", "x86_64") };
+        assert_eq!(odd.normal(), Platform { os_version: Some("1".to_owned()), ..Platform::new("linux", "amd64") });
+        assert_eq!(Platform::new("", "").normal(), Platform::new("", ""));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Stage<'_, '_, '_> {
                 let tree = self.image(image, place)?;
                 let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
-                self.warn_platform(name, platform, &answer.config.platform(), head);
+                self.warn_platform(name, platform, &answer.config.platform().normal(), head);
                 let platform = self.runs_on(head, platform, &answer.config);
                 Ok(State::on(tree, answer.config, &platform))
             }
@@ -38,7 +38,7 @@ impl Stage<'_, '_, '_> {
 
     /// The platform of a base's programs: the wanted one, but where nobody said which, that of the image there is.
     fn runs_on(&self, head: &Head<'_>, wanted: &Platform, base: &ImageConfig) -> Platform {
-        let found = base.platform();
+        let found = base.platform().normal();
         let same = found.os == wanted.os && found.architecture == wanted.architecture;
         let said = !self.job.request.platforms.is_empty() || head.section.from.platform.is_some();
         if said || same || found.architecture.is_empty() { wanted.clone() } else { found }
