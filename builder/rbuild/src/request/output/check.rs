@@ -38,7 +38,7 @@ fn documents(request: &BuildRequest, output: &Output, platforms: &[Platform]) ->
 fn precious(request: &BuildRequest, env: &Env<'_>) -> Vec<PathBuf> {
     let context = match &request.dockerfile.context {
         ContextPlace::Directory(path) => Some(path.clone()),
-        ContextPlace::Empty => None,
+        ContextPlace::Empty | ContextPlace::Tree(_) => None,
     };
     [context, std::env::current_dir().ok(), env("HOME").map(PathBuf::from)].into_iter().flatten().collect()
 }
