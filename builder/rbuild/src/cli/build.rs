@@ -9,6 +9,7 @@ use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::import::context;
+use crate::metadata;
 use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
@@ -46,12 +47,16 @@ pub struct BuildArgs {
     /// Stage to stop at
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
-    /// Platform to build for, `os/arch[/variant]`; several behind commas make an index
+    /// Platform to build for, `os/arch[/variant]` or `local`; several make an index
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
     pub platforms: Vec<String>,
     /// Label of the image, `KEY=VALUE`
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
+    /// Annotation, `[PLACE[,PLACE]:]KEY=VALUE`; a place is manifest (the default), index, manifest-descriptor or
+    /// index-descriptor, and the manifests may name one platform: `manifest[linux/arm64]:KEY=VALUE`
+    #[arg(long = "annotation", value_name = "ANNOTATION")]
+    pub annotations: Vec<String>,
     /// Run every step again; the results are kept for the next build
     #[arg(long)]
     pub no_cache: bool,
@@ -73,7 +78,7 @@ pub struct BuildArgs {
     /// Steps that may run at once
     #[arg(short, long, value_name = "N", default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: usize,
-    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]`
+    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]
     pub outputs: Vec<String>,
     /// How to show what happens: auto, plain, tty, rawjson or quiet
@@ -85,6 +90,9 @@ pub struct BuildArgs {
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     pub iidfile: Option<PathBuf>,
+    /// Write digest, descriptor and names of the image to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
@@ -98,9 +106,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     store.lease()?;
     let standing = Standing::find()?;
-    if let Some(path) = &request.iidfile {
-        remove_stale(path)?;
-    }
+    request.iidfile.iter().chain(&request.metadata_file).try_for_each(|path| remove_stale(path))?;
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
     let held = Arc::new(Held::default());
@@ -181,6 +187,9 @@ fn remove_stale(path: &Path) -> Result<()> {
 fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
     if let Some(path) = &request.iidfile {
         std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
+    }
+    if let Some(path) = &request.metadata_file {
+        metadata::write(path, request, built)?;
     }
     if args.quiet || args.progress == "quiet" {
         print(&format!("{}\n", built.id))?;

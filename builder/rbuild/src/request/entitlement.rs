@@ -12,15 +12,18 @@ pub enum Entitlement {
     NetworkHost,
     /// `RUN --security=insecure`: every capability and no filter of system calls.
     SecurityInsecure,
+    /// `--output type=local,mode=delete`: whoever writes that means it, so it is done without being allowed.
+    LocalDelete,
 }
 
 impl Entitlement {
-    const ALL: [Self; 2] = [Self::NetworkHost, Self::SecurityInsecure];
+    const ALL: [Self; 3] = [Self::NetworkHost, Self::SecurityInsecure, Self::LocalDelete];
 
     const fn name(self) -> &'static str {
         match self {
             Self::NetworkHost => "network.host",
             Self::SecurityInsecure => "security.insecure",
+            Self::LocalDelete => "buildx.local.delete",
         }
     }
 }
@@ -35,7 +38,7 @@ impl fmt::Display for Entitlement {
 pub(super) fn parse(texts: &[String]) -> Result<BTreeSet<Entitlement>> {
     let parse = |text: &String| {
         let found = Entitlement::ALL.into_iter().find(|entitlement| entitlement.name() == text);
-        let known = Entitlement::ALL.map(Entitlement::name).join(" or ");
+        let known = Entitlement::ALL.map(Entitlement::name).join(", ");
         found.ok_or_else(|| Error::Usage(format!("--allow {text:?} is not known: use {known}")))
     };
     texts.iter().map(parse).collect()

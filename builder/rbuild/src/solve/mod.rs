@@ -76,6 +76,8 @@ pub struct Inputs<'a> {
     pub secret: &'a (dyn Fn(&str) -> Result<Option<Vec<u8>>> + Sync),
     /// The socket of an ssh agent by its id.
     pub ssh: &'a (dyn Fn(&str) -> Option<std::path::PathBuf> + Sync),
+    /// Asked before any work is done, by every step that has some; may refuse, naming the place itself.
+    pub begin: &'a (dyn Fn() -> Result<()> + Sync),
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Later times in layers become this.
@@ -112,8 +114,8 @@ impl Work<'_> {
     /// What it takes to bring something here for this step, whose line is `name`.
     pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
         let Ctx { store, cache, events, cancel, clock, wrote, .. } = self.ctx;
-        let Inputs { secret, ssh, .. } = *self.inputs;
-        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, step: self.step, name }
+        let Inputs { secret, ssh, begin, .. } = *self.inputs;
+        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, ready: begin, step: self.step, name }
     }
 }
 
@@ -141,7 +143,7 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
 
 fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {
     match source {
-        Error::NeedsNamespace => source,
+        Error::NeedsNamespace | Error::At { .. } => source,
         _ if source.is_canceled() => source,
         _ => {
             let (step, hint) = (vertex.place.to_string(), where_it_is(ctx, &source));
@@ -169,7 +171,7 @@ fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
     match &result {
         Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
         Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
-        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace) => {}
+        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
         Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
             let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));

@@ -90,6 +90,7 @@ impl<'a> Step<'a> {
 
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
     pub fn begin(&mut self) -> Result<()> {
+        (self.work.inputs.begin)()?;
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);
         }

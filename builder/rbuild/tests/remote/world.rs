@@ -107,6 +107,7 @@ impl World {
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),
             ssh: &|_| None,
             no_cache: false,
+            begin: &|| Ok(()),
             clamp: None,
             jobs: 1,
         };
