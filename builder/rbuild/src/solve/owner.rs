@@ -30,7 +30,8 @@ impl Accounts {
 
     /// The ids of a user, or of the group of the same number.
     fn user(&self, text: &str) -> Option<(u32, u32)> {
-        let named = || self.passwd.iter().find(|entry| entry.name == text.as_bytes()).map(|entry| (entry.uid, entry.gid));
+        let named =
+            || self.passwd.iter().find(|entry| entry.name == text.as_bytes()).map(|entry| (entry.uid, entry.gid));
         number(text).map(|id| (id, id)).or_else(named)
     }
 

@@ -135,7 +135,8 @@ fn put_entry(hasher: &mut Hasher, base: &[u8], entry: &Entry) {
 
 /// The paths a pattern stands for, sorted; a path without wildcards stands for itself, and so does what comes before them.
 fn expand(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Vec<u8>>> {
-    let parts: Vec<&[u8]> = wanted.path.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&[u8]> =
+        wanted.path.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
     let literal = parts.iter().position(|part| has_wildcards(part)).unwrap_or(parts.len());
     let base = parts[..literal].join(&b'/');
     if literal == parts.len() {

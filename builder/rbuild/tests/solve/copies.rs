@@ -103,6 +103,7 @@ fn line(text: &mut String, world: &World, report: &Report, found: Found<'_>) {
     }
     .unwrap();
     let is_link = matches!(found.entry.node, Node::Symlink { .. });
-    let ending = if is_link || mtime == THEN as i64 || mtime >= world.clock { String::new() } else { format!(" @{mtime}") };
+    let ending =
+        if is_link || mtime == THEN as i64 || mtime >= world.clock { String::new() } else { format!(" @{mtime}") };
     writeln!(text, "{ending}").unwrap();
 }

@@ -96,11 +96,7 @@ impl Stage<'_, '_, '_> {
         let place = self.next_step(self.shown(original));
         // BuildKit does not link what has a mode: its destination follows the image's links.
         let linked = transfer.link && op.chmod.is_none() && self.state.tree.is_some();
-        let vertex = if linked {
-            self.link(op, inputs, place)?
-        } else {
-            self.extend(Op::Copy(op), inputs, place)?
-        };
+        let vertex = if linked { self.link(op, inputs, place)? } else { self.extend(Op::Copy(op), inputs, place)? };
         self.commit_layer(&created_by, vertex);
         Ok(())
     }
