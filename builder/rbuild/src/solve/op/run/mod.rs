@@ -64,7 +64,7 @@ enum Found {
 }
 
 fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
-    let shown = key::shown(run, inputs)?;
+    let shown = key::shown(work, run, inputs)?;
     if let Some(found) = step.look_up(key::recipe(work, step, run, parent, &shown))? {
         return Ok(Found::Cached(found));
     }

@@ -6,7 +6,7 @@ use super::key::Shown;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
-use crate::solve::select::{self, Match, Wanted};
+use crate::solve::select::{self, Match};
 use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
@@ -33,11 +33,11 @@ pub(super) struct Surroundings {
 
 /// Makes ready what the mounts of a RUN show.
 pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<Surroundings> {
-    let mut surroundings = Surroundings { caches: caches(work, run, inputs)?, ..Surroundings::default() };
+    let mut surroundings = Surroundings { caches: caches(work, run, inputs, keyed)?, ..Surroundings::default() };
     for mount in &run.mounts {
         match mount {
             Mount::Bind(bind) => surroundings.bind(work, bind, inputs, keyed)?,
-            Mount::Cache(cache) => surroundings.cache(cache)?,
+            Mount::Cache(cache) => surroundings.cache(cache, keyed)?,
             Mount::Tmpfs(tmpfs) => surroundings.tmpfs(tmpfs),
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
             Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
@@ -65,8 +65,8 @@ impl Surroundings {
         Ok(())
     }
 
-    fn cache(&mut self, cache: &CacheMount) -> Result<()> {
-        let dir = self.caches.get(&cache.id).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
+    fn cache(&mut self, cache: &CacheMount, keyed: &Shown<'_>) -> Result<()> {
+        let dir = self.caches.get(&identity(cache, keyed)).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
         self.mount(Source::Path(dir.path.clone()), &cache.target, access);
         Ok(())
@@ -117,18 +117,34 @@ impl Surroundings {
 }
 
 /// The cache directories of a RUN, each once, taken in one order by every step so that no two wait for each other.
-fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<BTreeMap<String, CacheDir>> {
+fn caches(
+    work: &Work<'_>,
+    run: &RunOp,
+    inputs: &[&Value],
+    keyed: &Shown<'_>,
+) -> Result<BTreeMap<String, CacheDir>> {
     let mut wanted = BTreeMap::new();
     for mount in &run.mounts {
         if let Mount::Cache(cache) = mount {
-            wanted.entry(&cache.id).or_insert(cache);
+            wanted.entry(identity(cache, keyed)).or_insert(cache);
         }
     }
-    let take = |(id, cache): (&String, &CacheMount)| {
+    let take = |(name, cache): (String, &CacheMount)| {
         let fill = |place: &Path| fill(work, cache, inputs, place);
-        Ok((id.clone(), cache_dir::take(work.ctx.store, cache, work.ctx.cancel, &fill)?))
+        let dir = cache_dir::take(work.ctx.store, &name, cache.sharing, work.ctx.cancel, &fill)?;
+        Ok((name, dir))
     };
     wanted.into_iter().map(take).collect()
+}
+
+/// What tells one cache from another: its id, and what it begins with where that is more than an empty directory of root.
+fn identity(cache: &CacheMount, keyed: &Shown<'_>) -> String {
+    let CacheMount { id, mode, uid, gid, .. } = cache;
+    let content = cache.input.and(keyed.get(&*cache.target)).map_or("", String::as_str);
+    match (mode, uid, gid, content) {
+        (0o755, 0, 0, "") => id.clone(),
+        _ => format!("{id}\n{mode:o} {uid}:{gid} {content}"),
+    }
 }
 
 /// Makes an empty directory what a cache starts with. With a single id there is no other owner.
@@ -186,7 +202,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
         }
         Value::Tree(tree) => &**tree,
     };
-    let matches = select::select(tree, &Wanted { path: source, below: None, excludes: &[] })?;
+    let matches = select::select_plain(tree, source)?;
     let is_as_keyed = |keyed: &String| *keyed == select::digest(&matches).to_string();
     if matches!(value, Value::Tree(_)) && !keyed.is_none_or(is_as_keyed) {
         return Err(rbuild_store::Error::Changed { subject: format!("{source} in {}", tree.name()) }.into());
