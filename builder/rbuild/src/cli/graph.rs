@@ -41,7 +41,7 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
     let request = BuildRequest::resolve(&args.build, &|name| std::env::var(name).ok())?;
     let (store, cancel) = (globals.store()?, Cancel::new());
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
-    let images = Images::new(&store, &request.named, &client, &cancel);
+    let images = Images::new(&store, &request.named, &client, &cancel).refreshing(request.pull);
     match plan(&request, &images, (&Events::default(), &cancel)) {
         Ok(graph) => {
             print(&text(args.format, &graph))?;

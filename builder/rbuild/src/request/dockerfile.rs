@@ -45,7 +45,7 @@ impl DockerfileSource {
             return Self::of_file(args, &context, notes);
         }
         let file = args.file.clone().unwrap_or_else(|| context.join("Dockerfile"));
-        Self::read(&file, context)
+        Self::read(args, &file, context)
     }
 
     fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Self> {
@@ -58,20 +58,29 @@ impl DockerfileSource {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let (name, directory) = (file.display(), parent.display());
         notes.push(format!("{name} is a file: taken as -f {name} with the context {directory}"));
-        Self::read(file, parent.to_owned())
+        Self::read(args, file, parent.to_owned())
     }
 
-    fn read(file: &Path, context: PathBuf) -> Result<Self> {
+    fn read(args: &BuildArgs, file: &Path, context: PathBuf) -> Result<Self> {
         let bytes = if file == Path::new("-") {
             standard_input()?
         } else {
             let opened = fs::File::open(file).map_err(|source| missing_file(file, source))?;
             limited(opened).map_err(|source| missing_file(file, source))?
         };
-        let ignore = read_ignore(file, &context)?;
+        let ignore = match &args.ignorefile {
+            Some(path) => Some(named_ignore(path)?),
+            None => read_ignore(file, &context)?,
+        };
         let name = file.strip_prefix(".").unwrap_or(file).display().to_string();
         Ok(Self { name, bytes, context: ContextPlace::Directory(context), ignore })
     }
+}
+
+/// The ignore file that the command line names.
+fn named_ignore(path: &Path) -> Result<(String, Vec<u8>)> {
+    let bytes = fs::File::open(path).and_then(limited).map_err(Error::io("read", path.display()))?;
+    Ok((path.display().to_string(), bytes))
 }
 
 /// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.

@@ -107,10 +107,11 @@ impl World {
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),
             ssh: &|_| None,
             no_cache: false,
+            limits: &RunLimits::default(),
             clamp: None,
             jobs: 1,
         };
-        let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere() };
+        let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere(), renewed: false };
         let shelf = Shelf::new(&self.store);
         let (value, shown) = solve(&Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(1) })?;
         let Value::Tree(tree) = value else { unreachable!("a tree") };

@@ -73,6 +73,43 @@ fn system_filesystems_are_mounted_as_docker_mounts_them() {
 }
 
 #[test]
+fn shared_memory_and_limits_are_the_requests_and_in_no_key() {
+    for_everyone(|world| {
+        let step = "RUN grep ' /dev/shm ' /proc/mounts | grep -o 'size=[0-9]*k'; ulimit -S -n; ulimit -H -n";
+        let given = ["--shm-size", "1m", "--ulimit", "nofile=100:200"];
+        assert_eq!(world.steps(step).args(given).ok().said(), "size=1024k\n100\n200\n", "as {:?}", world.user);
+        assert_eq!(world.said(step), "", "as {:?}", world.user);
+        let ended = world.steps(step).args(["--ulimit", "files=1"]).end();
+        assert_eq!(ended.code, Some(2), "{}", ended.shown);
+    });
+}
+
+#[test]
+fn proxies_win_over_env_and_are_kept_nowhere() {
+    for_everyone(|world| {
+        let steps = "ENV http_proxy=own\nRUN echo $http_proxy $HTTP_PROXY";
+        let said = world.steps(steps).args(["--build-arg", "HTTP_PROXY=given"]).ok().said();
+        assert_eq!(said, "given given\n", "as {:?}", world.user);
+        assert_eq!(world.said(steps), "", "as {:?}", world.user);
+    });
+}
+
+#[test]
+fn a_stage_can_be_done_again_by_its_name() {
+    for_everyone(|world| {
+        let stage =
+            |name: &str| format!("FROM scratch AS {name}\nCOPY rootfs/ /\nRUN echo {name} > /{name}; cat /{name}\n");
+        let dockerfile = format!("{}{}COPY --from=One /One /\n", stage("One"), stage("two"));
+        assert_eq!(world.build(&dockerfile).ok().said(), "One\ntwo\n");
+        let again = |filter: &str| world.build(&dockerfile).args(["--no-cache-filter", filter]).ok().said();
+        assert_eq!(again("one"), "One\n", "as {:?}", world.user);
+        assert_eq!(again("two"), "two\n", "as {:?}", world.user);
+        assert_eq!(again("one,two"), "One\ntwo\n", "as {:?}", world.user);
+        assert_eq!(again("three"), "", "as {:?}", world.user);
+    });
+}
+
+#[test]
 fn devices_work_and_are_few() {
     for_everyone(|world| {
         let said = world.said(

@@ -97,7 +97,9 @@ impl Stage<'_, '_, '_> {
         let vertex = if transfer.link && self.state.tree.is_some() {
             self.link(op, inputs, place)?
         } else {
-            self.extend(Op::Copy(op), inputs, place)?
+            let vertex = self.extend(Op::Copy(op), inputs, place)?;
+            self.renew(vertex);
+            vertex
         };
         self.commit_layer(&created_by, vertex);
         Ok(())
@@ -106,6 +108,7 @@ impl Stage<'_, '_, '_> {
     /// The files on nothing, then that layer on the stage's: it does not depend on what lies below.
     fn link(&mut self, op: CopyOp, inputs: Inputs, place: Place) -> Result<VertexId> {
         let layer = self.work.vertices.add(Op::Copy(op), None, inputs, place.clone())?;
+        self.renew(layer);
         let place = Place { text: format!("LINK {}", place.text), ..place };
         self.extend(Op::Merge, Inputs::one(layer).0, place)
     }

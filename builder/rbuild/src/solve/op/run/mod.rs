@@ -1,5 +1,6 @@
 //! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
 
+mod agent;
 mod cache_dir;
 mod container;
 mod key;

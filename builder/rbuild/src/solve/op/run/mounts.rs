@@ -1,6 +1,7 @@
 //! What a RUN mounts: binds of contexts and stages, cache directories, memory, secrets, ssh agents. Mounts nothing; says
 //! what to mount, and holds what must last as long as the process.
 
+use super::agent::Agent;
 use super::cache_dir::{self, CacheDir};
 use super::key::Shown;
 use crate::error::{Error, Result};
@@ -28,6 +29,7 @@ pub(super) struct Surroundings {
     /// Secrets that are variables.
     pub(super) env: Vec<(String, Vec<u8>)>,
     drafts: Vec<Draft>,
+    agents: Vec<Agent>,
     caches: BTreeMap<String, CacheDir>,
 }
 
@@ -66,7 +68,8 @@ impl Surroundings {
     }
 
     fn cache(&mut self, cache: &CacheMount, keyed: &Shown<'_>) -> Result<()> {
-        let dir = self.caches.get(&identity(cache, keyed)).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
+        let dir =
+            self.caches.get(&identity(cache, keyed)).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
         self.mount(Source::Path(dir.path.clone()), &cache.target, access);
         Ok(())
@@ -103,7 +106,12 @@ impl Surroundings {
 
     fn ssh(&mut self, work: &Work<'_>, ssh: &SshMount) -> Result<()> {
         match (work.inputs.ssh)(&ssh.id) {
-            Some(socket) => self.mount(Source::Path(socket), &ssh.target, Access::ReadWrite),
+            Some(socket) => {
+                let owner = (*work.ctx.ids != IdMap::Single).then_some((ssh.uid, ssh.gid));
+                let agent = Agent::new(work.ctx.store, socket, ssh.mode, owner)?;
+                self.mount(Source::Path(agent.path()), &ssh.target, Access::ReadWrite);
+                self.agents.push(agent);
+            }
             None if ssh.required => return Err(missing("ssh", &ssh.id)),
             None => {}
         }
@@ -117,12 +125,7 @@ impl Surroundings {
 }
 
 /// The cache directories of a RUN, each once, taken in one order by every step so that no two wait for each other.
-fn caches(
-    work: &Work<'_>,
-    run: &RunOp,
-    inputs: &[&Value],
-    keyed: &Shown<'_>,
-) -> Result<BTreeMap<String, CacheDir>> {
+fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<BTreeMap<String, CacheDir>> {
     let mut wanted = BTreeMap::new();
     for mount in &run.mounts {
         if let Mount::Cache(cache) = mount {
