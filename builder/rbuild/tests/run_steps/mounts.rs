@@ -97,6 +97,22 @@ fn a_source_is_a_name_and_no_pattern() {
     });
 }
 
+#[test]
+fn a_part_of_a_cache_can_be_mounted_and_leads_nowhere_else() {
+    for_everyone(|world| {
+        let cache = |source: &str, step: &str| {
+            world.steps(&format!("RUN --mount=type=cache,target=/c,id=parts{source} {step}"))
+        };
+        cache("", "mkdir -p /c/sub/in && echo part > /c/sub/in/f && ln -s /etc /c/evil && ln -s sub/in /c/good").ok();
+        assert_eq!(cache(",source=sub/in", "cat /c/f && echo more > /c/g").ok().said(), "part\n");
+        assert_eq!(cache(",source=/good/g", "cat /c").ok().said(), "more\n", "as {:?}", world.user);
+        for missing in ["evil", "evil/passwd", "absent", "../../x"] {
+            let shown = cache(&format!(",source={missing}"), "ls /c").fails();
+            assert!(shown.contains(missing.trim_start_matches("../")), "{shown}");
+        }
+    });
+}
+
 /// Two stages that run at the same time, and a third that needs both.
 fn two_stages(one: &str, two: &str) -> String {
     format!(

@@ -11,6 +11,9 @@ use rbuild_runner::{Access, Confinement, Container, InjectedFile, Stdio, docker_
 use rbuild_store::layer::View;
 use rbuild_store::snapshot::Draft;
 
+/// What a container of `rbuild run` has of its own and a step has not.
+const HOSTNAME_FILE: &[u8] = b"/etc/hostname";
+
 /// The container of a RUN on `draft`.
 pub(super) fn plan(
     work: &Work<'_>,
@@ -55,8 +58,11 @@ fn confinement(run: &RunOp) -> Result<Confinement> {
     }
 }
 
+/// Resolver and hosts cannot be written, and the image's own host name file stays what it is: as BuildKit has it.
 fn files(run: &RunOp, surroundings: &Surroundings) -> Result<Vec<InjectedFile>> {
     let mut files = etc(&run.hostname, &run.add_hosts)?;
+    files.retain(|file| file.path != HOSTNAME_FILE);
+    files.iter_mut().for_each(|file| file.access = Access::ReadOnly);
     let scripts = run.scripts.iter();
     files.extend(scripts.map(|script| file(&format!("/dev/pipes/{}", script.name), script.content.clone(), 0o755)));
     files.extend(surroundings.files.iter().cloned());

@@ -12,12 +12,15 @@ use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
 use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs};
+use rbuild_store::RootDir;
 use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The mounts of one process, and what they need to exist.
 #[derive(Debug, Default)]
@@ -71,7 +74,11 @@ impl Surroundings {
         let dir =
             self.caches.get(&identity(cache, keyed)).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
-        self.mount(Source::Path(dir.path.clone()), &cache.target, access);
+        let source = match cache.input {
+            None if cache.source != "/" => within(&dir.path, &cache.source)?,
+            _ => Source::Path(dir.path.clone()),
+        };
+        self.mount(source, &cache.target, access);
         Ok(())
     }
 
@@ -138,6 +145,18 @@ fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) ->
         Ok((name, dir))
     };
     wanted.into_iter().map(take).collect()
+}
+
+/// A file or directory in a cache that is there already; links lead no further than the cache.
+fn within(cache: &Path, source: &str) -> Result<Source> {
+    let (root, path) = (RootDir::open(cache)?, source.trim_start_matches('/').as_bytes());
+    let found = if root.stat_following(path)?.is_dir() {
+        let directory = root.subroot(path)?;
+        directory.top().as_fd().try_clone_to_owned().map_err(Error::io("open", source))?
+    } else {
+        root.open_file(path)?.into()
+    };
+    Ok(Source::Fd(Arc::new(found)))
 }
 
 /// What tells one cache from another: its id, and what it begins with where that is more than an empty directory of root.
