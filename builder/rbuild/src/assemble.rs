@@ -69,7 +69,7 @@ impl Image {
 fn ending_at(lines: &[Line], config: &ImageConfig, diff_ids: &[DiffId]) -> ImageConfig {
     let layers = lines.last().map_or(0, |line| line.layers).min(diff_ids.len());
     ImageConfig {
-        created: lines.iter().filter_map(|line| line.entry.created).max(),
+        created: lines.iter().rev().find_map(|line| line.entry.created),
         rootfs: RootFs { diff_ids: diff_ids[..layers].to_vec(), ..RootFs::default() },
         history: lines.iter().map(|line| line.entry.clone()).collect(),
         ..config.clone()
@@ -188,6 +188,15 @@ mod tests {
         assert_eq!(earlier.len(), 4);
         let after_run = ImageConfig::from_json(&earlier[2].config_bytes).unwrap();
         assert_eq!((after_run.rootfs.diff_ids.len(), after_run.history.len()), (2, 3));
+    }
+
+    #[test]
+    fn an_image_is_as_old_as_its_last_line_however_young_its_base_is() {
+        let mut rows = vec![row("base", Origin::Base), row("ENV", Origin::Config)];
+        rows[0].entry.created = Some(Timestamp::from_seconds(5000));
+        rows[1].entry.created = Some(Timestamp::from_seconds(10));
+        let image = assemble(&target(rows), &[storey("base")], &|_| None, TIME).unwrap();
+        assert_eq!(image.config.created, Some(Timestamp::from_seconds(10)));
     }
 
     #[test]

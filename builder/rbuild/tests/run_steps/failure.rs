@@ -131,6 +131,15 @@ fn refuses_before_any_step(world: &World) {
 }
 
 #[test]
+fn devices_that_are_required_are_missed() {
+    for_everyone(|world| {
+        let shown = world.steps("RUN --device=vendor.com/gpu=all,required true").fails();
+        assert!(shown.contains("vendor.com/gpu=all"), "{shown}");
+        world.steps("RUN --device=vendor.com/gpu=all true").ok();
+    });
+}
+
+#[test]
 fn unknown_entitlements_are_named() {
     for_everyone(|world| {
         let ended = world.steps("RUN true").args(["--allow", "security.nonsense"]).end();

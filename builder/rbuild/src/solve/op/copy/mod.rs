@@ -6,6 +6,7 @@ mod chmod;
 
 use crate::error::Result;
 use crate::solve::layer::{self, Data};
+use crate::solve::owner::Accounts;
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::select::{self, Match, Wanted};
 use crate::solve::{Shown, Stack, Step, Value, Work, damage, owner};
@@ -41,7 +42,8 @@ fn attempt(
     step.begin()?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
-    let entries = place(copy, &picked, &archives, &view, step.now().seconds)?;
+    let owner = owner::resolve(copy.chown.as_deref(), &|| Accounts::of(work, parent, &view))?;
+    let entries = place(copy, owner, &picked, &archives, &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -104,12 +106,12 @@ fn digest(picked: &[Picked<'_>]) -> String {
 /// Everything placed where it belongs, as the entries of a layer.
 fn place<'a>(
     copy: &CopyOp,
+    owner: Option<(u32, u32)>,
     picked: &'a [Picked<'a>],
     archives: &'a [Option<Archive>],
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
-    let owner = owner::resolve(copy.chown.as_deref(), view)?;
     let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(Ok(0o755), |mode| chmod::apply(mode, 0o755, true))?;

@@ -17,6 +17,7 @@ use rbuild_store::snapshot::{self, Place};
 
 /// Runs the process, or finds what it left the last time.
 pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    refuse_devices(run)?;
     let mut step = Step::new(work, parent);
     let found =
         step.settled(|step| find(work, step, run, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))?;
@@ -31,7 +32,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
     let view = work.shelf.view(parent)?;
 
-    let container = container::plan(work, run, &draft, &view, &surroundings)?;
+    let container = container::plan(work, run, parent, (&draft, &view), &surroundings)?;
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
     let outcome = outcome.map_err(|error| not_started(run, error))?;
@@ -62,6 +63,17 @@ enum Found {
     Cached((Value, Shown)),
     /// What it mounts.
     Surroundings(mounts::Surroundings),
+}
+
+/// There are no devices of the Container Device Interface here, so only what can do without them runs.
+fn refuse_devices(run: &RunOp) -> Result<()> {
+    match run.devices.iter().find(|device| device.required) {
+        Some(device) => Err(Error::Step(format!(
+            "the device {:?} is required and not there: rbuild has no devices of the Container Device Interface",
+            device.name
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
