@@ -4,6 +4,7 @@
 mod circles;
 mod command;
 mod contexts;
+mod epoch;
 mod globals;
 mod heads;
 mod history;
@@ -17,6 +18,9 @@ mod state;
 mod unconsumed;
 mod variables;
 mod vertices;
+
+pub use epoch::{TimeSource, time_source};
+pub(crate) use remote::{Remote, remote, short};
 
 use crate::error::Result;
 use crate::graph::{BuildGraph, Warning};

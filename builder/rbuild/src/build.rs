@@ -235,6 +235,7 @@ impl<'a> Contexts<'a> {
         let source = &self.request.dockerfile;
         match (name, &source.context) {
             (None, ContextPlace::Empty) => Ok(Arc::new(EmptyTree)),
+            (None, ContextPlace::Tree(tree)) => Ok(tree.clone()),
             (None, ContextPlace::Directory(path)) => {
                 let ignore = source.ignore.as_ref().map_or_else(String::new, |(name, _)| name.clone());
                 self.directory("the build context", path, (ignore, self.ignore.clone()))

@@ -3,7 +3,7 @@
 
 use super::outline::Outline;
 use super::variables::Variables;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::request::Request;
 use rbuild_oci::Platform;
 use std::collections::BTreeMap;
@@ -23,6 +23,17 @@ pub(super) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The outermost scope of a build for `platform`.
 pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Globals> {
+    let (mut build_args, mut variables) = scope(outline, request, platform)?;
+    let epoch = epoch(outline, request, &mut build_args, &mut variables)?;
+    Ok(Globals { variables, build_args, epoch })
+}
+
+/// Build arguments and variables as they are given.
+pub(super) fn scope(
+    outline: &Outline<'_>,
+    request: &Request,
+    platform: &Platform,
+) -> Result<(BTreeMap<String, String>, Variables)> {
     let mut build_args = request.build_args.clone();
     if let Some(seconds) = request.source_date_epoch {
         build_args.entry(EPOCH.to_owned()).or_insert_with(|| seconds.to_string());
@@ -39,8 +50,7 @@ pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platf
             variables.set(&name, &value);
         }
     }
-    let epoch = epoch(&mut build_args, &mut variables)?;
-    Ok(Globals { variables, build_args, epoch })
+    Ok((build_args, variables))
 }
 
 fn platform_variables(
@@ -65,19 +75,26 @@ fn platform_variables(
     variables
 }
 
-/// Takes the time from the build arguments or a global ARG. The word `context` stands for the time of a context that
-/// has one; a directory has none.
-fn epoch(build_args: &mut BTreeMap<String, String>, variables: &mut Variables) -> Result<Option<i64>> {
-    let Some(text) = build_args.get(EPOCH).map(String::as_str).or_else(|| variables.get(EPOCH)) else {
-        return Ok(None);
-    };
-    if text.is_empty() || text == "context" {
-        build_args.remove(EPOCH);
-        variables.remove(EPOCH);
-        return Ok(None);
-    }
+/// Takes the time from the build arguments or a global ARG. A name stands for the time of what has that name, which the
+/// caller finds out beforehand by [`crate::time_source`]: where there is still a name, there is no time.
+fn epoch(
+    outline: &Outline<'_>,
+    request: &Request,
+    build_args: &mut BTreeMap<String, String>,
+    variables: &mut Variables,
+) -> Result<Option<i64>> {
+    let Some(text) = epoch_text(build_args, variables) else { return Ok(None) };
     match text.parse() {
-        Ok(seconds) => Ok(Some(seconds)),
-        Err(_) => Err(Error::nowhere(ErrorKind::SourceDateEpoch(text.to_owned()))),
+        Ok(seconds) => return Ok(Some(seconds)),
+        Err(_) if text.is_empty() => {}
+        Err(_) => super::epoch::check(outline, request, &text)?,
     }
+    build_args.remove(EPOCH);
+    variables.remove(EPOCH);
+    Ok(None)
+}
+
+/// What SOURCE_DATE_EPOCH is set to.
+pub(super) fn epoch_text(build_args: &BTreeMap<String, String>, variables: &Variables) -> Option<String> {
+    build_args.get(EPOCH).map(String::as_str).or_else(|| variables.get(EPOCH)).map(str::to_owned)
 }

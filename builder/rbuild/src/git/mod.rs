@@ -9,13 +9,15 @@
 //! ```
 
 mod access;
+mod bring;
 mod checkout;
 mod command;
 mod find;
 mod mirror;
 mod settings;
 
-pub use access::{Access, SecretOf};
+pub use access::Access;
+pub use bring::{Arrival, Checkout, bring};
 pub use checkout::{Wanted, checkout};
 pub use command::{Git, Outcome, Place};
 pub use find::{Found, ask, pinned};

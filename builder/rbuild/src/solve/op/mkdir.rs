@@ -1,7 +1,6 @@
 //! WORKDIR: a directory, made with those above it where it is missing.
 
 use crate::error::Result;
-use crate::solve::owner::Accounts;
 use crate::solve::place::{Made, Placement};
 use crate::solve::{Shown, Stack, Step, Value, Work, layer, owner};
 use rbuild_graph::MkdirOp;
@@ -15,7 +14,7 @@ pub fn solve(work: &Work<'_>, mkdir: &MkdirOp, parent: &Stack) -> Result<(Value,
     }
     step.begin()?;
     let view = work.shelf.view(parent)?;
-    let (uid, gid) = owner::resolve(mkdir.owner.as_deref(), &|| Accounts::of(work, parent, &view))?.unwrap_or_default();
+    let (uid, gid) = owner::resolve(work, mkdir.owner.as_deref(), parent, &view)?.unwrap_or_default();
     let lookup = layer::lookup(&view);
     let made = Made { uid, gid, mode: mkdir.mode, mtime: step.now().seconds };
     let mut placement = Placement::<layer::Data<'_>>::new(&lookup, made);

@@ -18,11 +18,11 @@ const HOSTNAME_FILE: &[u8] = b"/etc/hostname";
 pub(super) fn plan(
     work: &Work<'_>,
     run: &RunOp,
-    parent: &Stack,
-    (draft, view): (&Draft, &View),
+    draft: &Draft,
+    (parent, view): (&Stack, &View),
     surroundings: &Surroundings,
 ) -> Result<Container> {
-    let accounts = Accounts::of(work, parent, view)?;
+    let accounts = Accounts::of(work.ctx.store, parent, view)?;
     let account = users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group)?;
     Ok(Container {
         rootfs: rootfs(draft, Sync::Ignored),
@@ -62,7 +62,9 @@ fn confinement(run: &RunOp) -> Result<Confinement> {
 fn files(run: &RunOp, surroundings: &Surroundings) -> Result<Vec<InjectedFile>> {
     let mut files = etc(&run.hostname, &run.add_hosts)?;
     files.retain(|file| file.path != HOSTNAME_FILE);
-    files.iter_mut().for_each(|file| file.access = Access::ReadOnly);
+    for file in &mut files {
+        file.access = Access::ReadOnly;
+    }
     let scripts = run.scripts.iter();
     files.extend(scripts.map(|script| file(&format!("/dev/pipes/{}", script.name), script.content.clone(), 0o755)));
     files.extend(surroundings.files.iter().cloned());
