@@ -6,7 +6,7 @@ use rbuild::driver::Drivers;
 use rbuild::error::Result;
 use rbuild::events::{Event, Events, Sink, StepId};
 use rbuild::solve::op::{fetch, git};
-use rbuild::solve::{Inputs, Shelf, Shown, Value, Work};
+use rbuild::solve::{Inputs, RunLimits, Shelf, Shown, Value, Work};
 use rbuild::tree::Tree;
 use rbuild_graph::{FetchOp, GitOp, Op, Vertex};
 use rbuild_oci::{Cancel, Platform};
