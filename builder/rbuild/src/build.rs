@@ -39,7 +39,7 @@ pub struct Built {
 
 /// Builds what a request asks for.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
-    let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
+    let images = Images::new(ctx.store, &request.named, client, ctx.cancel).refreshing(request.pull);
     let graph = plan(request, &images, (ctx.events, ctx.cancel))?;
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request)?;
@@ -54,6 +54,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
+        limits: &request.limits,
         clamp: graph.source_date_epoch,
         jobs: request.jobs,
     };

@@ -21,8 +21,9 @@ pub use stdin::{Input, Stdin};
 pub use text::{LIMIT, limited};
 
 use crate::cli::build::BuildArgs;
-use crate::container::add_host;
+use crate::container::{add_host, shm_size, ulimit};
 use crate::error::{Error, Result};
+use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,10 @@ pub struct BuildRequest {
     pub ssh: BTreeMap<String, PathBuf>,
     /// What the Dockerfile may have beyond the ordinary.
     pub allowed: BTreeSet<Entitlement>,
+    /// What processes of steps may use.
+    pub limits: RunLimits,
+    /// Whether registries are asked also for images that the store has.
+    pub pull: bool,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Steps that may run at once.
@@ -106,7 +111,9 @@ impl BuildRequest {
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
             secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
             ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
-            allowed: entitlement::parse(&args.allow)?,
+            allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
+            limits: limits(args)?,
+            pull: args.pull,
             no_cache: args.no_cache,
             jobs: args.jobs,
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
@@ -135,12 +142,22 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
     request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
+    let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
+    request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
     if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
         request.build_args.entry(EPOCH.to_owned()).or_insert(text);
     }
     request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
+}
+
+fn limits(args: &BuildArgs) -> Result<RunLimits> {
+    let usual = RunLimits::default();
+    Ok(RunLimits {
+        shm_size: args.shm_size.as_deref().map_or(Ok(usual.shm_size), shm_size)?,
+        ulimits: args.ulimits.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
+    })
 }
 
 impl Named {
