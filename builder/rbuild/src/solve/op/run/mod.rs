@@ -1,6 +1,7 @@
 //! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
 
 mod advice;
+mod agent;
 mod cache_dir;
 mod container;
 mod key;
@@ -17,6 +18,7 @@ use rbuild_store::snapshot::{self, Place};
 
 /// Runs the process, or finds what it left the last time.
 pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    refuse_devices(run)?;
     let mut step = Step::new(work, parent);
     let found =
         step.settled(|step| find(work, step, run, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))?;
@@ -31,7 +33,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
     let view = work.shelf.view(parent)?;
 
-    let container = container::plan(work, run, &draft, &view, &surroundings)?;
+    let container = container::plan(work, run, &draft, (parent, &view), &surroundings)?;
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
     let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
@@ -65,8 +67,19 @@ enum Found {
     Surroundings(mounts::Surroundings),
 }
 
+/// There are no devices of the Container Device Interface here, so only what can do without them runs.
+fn refuse_devices(run: &RunOp) -> Result<()> {
+    match run.devices.iter().find(|device| device.required) {
+        Some(device) => Err(Error::Step(format!(
+            "the device {:?} is required and not there: rbuild has no devices of the Container Device Interface",
+            device.name
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
-    let shown = key::shown(run, inputs)?;
+    let shown = key::shown(work, run, inputs)?;
     if let Some(found) = step.look_up(key::recipe(work, step, run, parent, &shown))? {
         return Ok(Found::Cached(found));
     }
