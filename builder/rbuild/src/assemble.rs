@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_as_old_as_its_last_line_however_young_its_base_is() {
+        let mut rows = vec![row("base", Origin::Base), row("ENV", Origin::Config)];
+        rows[0].entry.created = Some(Timestamp::from_seconds(5000));
+        rows[1].entry.created = Some(Timestamp::from_seconds(10));
+        let image = assemble(&target(rows), &[storey("base")], &|_| None, TIME).unwrap();
+        assert_eq!(image.config.created, Some(Timestamp::from_seconds(10)));
+    }
+
+    #[test]
     fn a_base_without_history_gets_a_line_for_each_layer() {
         let rows = vec![row("CMD", Origin::Config)];
         let image = assemble(&target(rows), &[storey("a"), storey("b")], &|_| None, TIME).unwrap();

@@ -16,6 +16,7 @@ use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
 use rbuild_oci::{Cancel, Descriptor, Digest, ImageId, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::Client;
+use rbuild_store::content::ContentStore;
 use rbuild_store::{FileCache, RootDir, Store};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -38,7 +39,7 @@ pub struct Built {
 
 /// Builds what a request asks for.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
-    let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
+    let images = Images::new(ctx.store, &request.named, client, ctx.cancel).refreshing(request.pull);
     let graph = plan(request, &images, (ctx.events, ctx.cancel))?;
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request)?;
@@ -53,6 +54,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
+        limits: &request.limits,
         clamp: graph.source_date_epoch,
         jobs: request.jobs,
     };
@@ -215,9 +217,11 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
 /// Keeps the images that end at each line of an image's history; the ids of them all, the image's own last.
 fn keep_rows(store: &Store, image: &Image) -> Result<Vec<ImageId>> {
     let histories = store.history();
-    let kept = histories.get(&image.id)?;
-    if let Some(rows) = kept.filter(|rows| rows.iter().all(|row| store.blob_path(&row.0).exists())) {
-        return Ok(rows);
+    if let Some(rows) = histories.get(&image.id)? {
+        let content = store.content();
+        if rows.iter().try_fold(true, |all, row| Ok::<_, Error>(all && content.has(&row.0)?))? {
+            return Ok(rows);
+        }
     }
     let mut rows = Vec::new();
     for earlier in image.earlier()? {

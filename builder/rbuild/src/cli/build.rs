@@ -44,6 +44,9 @@ pub struct BuildArgs {
     /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
     #[arg(long = "build-context", value_name = "NAME=SOURCE")]
     pub build_contexts: Vec<String>,
+    /// File with patterns of what is left out of the context, in place of .dockerignore
+    #[arg(long, value_name = "FILE")]
+    pub ignorefile: Option<PathBuf>,
     /// Stage to stop at
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
@@ -60,6 +63,12 @@ pub struct BuildArgs {
     /// Run every step again; the results are kept for the next build
     #[arg(long)]
     pub no_cache: bool,
+    /// Run the steps of this stage again; may be given several times
+    #[arg(long = "no-cache-filter", value_name = "STAGE")]
+    pub no_cache_filters: Vec<String>,
+    /// Ask registries also for images that the store has
+    #[arg(long)]
+    pub pull: bool,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
     pub secrets: Vec<String>,
@@ -72,6 +81,12 @@ pub struct BuildArgs {
     /// Line for /etc/hosts of RUN steps, `HOST:IP`
     #[arg(long = "add-host", value_name = "HOST:IP")]
     pub add_hosts: Vec<String>,
+    /// Size of /dev/shm in RUN steps, such as `128m` [default: 64m]
+    #[arg(long, value_name = "SIZE")]
+    pub shm_size: Option<String>,
+    /// Limit of a resource in RUN steps, `NAME=SOFT[:HARD]`
+    #[arg(long = "ulimit", value_name = "LIMIT")]
+    pub ulimits: Vec<String>,
     /// Allow what the Dockerfile asks for: `security.insecure` or `network.host`
     #[arg(long = "allow", value_name = "ENTITLEMENT")]
     pub allow: Vec<String>,
@@ -104,7 +119,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let store = globals.store()?;
-    let _lease = store.lease()?;
+    store.lease()?;
     let standing = Standing::find()?;
     request.iidfile.iter().chain(&request.metadata_file).try_for_each(|path| remove_stale(path))?;
     let cancel = Cancel::new();
@@ -124,6 +139,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             if let Some(note) = standing.note() {
                 complain(&format!("NOTE: {note}\n"));
             }
+            store.release();
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {

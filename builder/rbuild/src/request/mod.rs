@@ -9,18 +9,21 @@ mod output;
 mod platform;
 mod secret;
 mod stdin;
+mod text;
 
-pub use dockerfile::{ContextPlace, DockerfileSource, LIMIT, limited};
+pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::SecretSource;
 pub use stdin::{Input, Stdin};
+pub use text::{LIMIT, limited};
 
 use crate::cli::build::BuildArgs;
-use crate::container::add_host;
+use crate::container::{add_host, shm_size, ulimit};
 use crate::error::{Error, Result};
+use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +57,10 @@ pub struct BuildRequest {
     pub ssh: BTreeMap<String, PathBuf>,
     /// What the Dockerfile may have beyond the ordinary.
     pub allowed: BTreeSet<Entitlement>,
+    /// What processes of steps may use.
+    pub limits: RunLimits,
+    /// Whether registries are asked also for images that the store has.
+    pub pull: bool,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Steps that may run at once.
@@ -88,7 +95,7 @@ impl BuildRequest {
     /// Resolves arguments as typed.
     pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
         let mut notes = Vec::new();
-        let found = dockerfile::Named::find(args, &mut notes)?;
+        let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         let graph = graph_request(args, env, &named)?;
         let request = Self {
@@ -104,7 +111,9 @@ impl BuildRequest {
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
             secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
             ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
-            allowed: entitlement::parse(&args.allow)?,
+            allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
+            limits: limits(args)?,
+            pull: args.pull,
             no_cache: args.no_cache,
             jobs: args.jobs,
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
@@ -133,12 +142,22 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
     request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
+    let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
+    request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
     if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
         request.build_args.entry(EPOCH.to_owned()).or_insert(text);
     }
     request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
+}
+
+fn limits(args: &BuildArgs) -> Result<RunLimits> {
+    let usual = RunLimits::default();
+    Ok(RunLimits {
+        shm_size: args.shm_size.as_deref().map_or(Ok(usual.shm_size), shm_size)?,
+        ulimits: args.ulimits.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
+    })
 }
 
 impl Named {

@@ -22,6 +22,7 @@ use crate::reach::Reach;
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, Timestamp};
+use rbuild_runner::Limit;
 use schedule::Values;
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,6 +67,22 @@ impl Value {
 /// Opens a context by its name; none is the main one.
 pub type OpenContext<'a> = dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync + 'a;
 
+/// What the process of a RUN may use; it changes no key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Size of `/dev/shm` in bytes.
+    pub shm_size: u64,
+    /// Resource limits.
+    pub ulimits: Vec<Limit>,
+}
+
+impl Default for RunLimits {
+    /// Docker's size of `/dev/shm`, and the limits that this process has itself.
+    fn default() -> Self {
+        Self { shm_size: 64 << 20, ulimits: Vec::new() }
+    }
+}
+
 /// What a build is given besides its graph.
 pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
@@ -80,6 +97,8 @@ pub struct Inputs<'a> {
     pub begin: &'a (dyn Fn() -> Result<()> + Sync),
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// What a process may use.
+    pub limits: &'a RunLimits,
     /// Later times in layers become this.
     pub clamp: Option<i64>,
     /// Steps that may run at once.

@@ -29,6 +29,10 @@ pub struct Placement<'a, B> {
     placed: BTreeMap<Vec<u8>, (Entry, Option<B>)>,
     /// Directories of the parent that a file has replaced, and with them all that was below.
     hidden: BTreeSet<Vec<u8>>,
+    /// Times of directories of the parent.
+    stamps: BTreeMap<Vec<u8>, i64>,
+    /// The hard links placed, by the file that has their data.
+    links: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
 }
 
 /// A destination as COPY and ADD write it.
@@ -43,7 +47,8 @@ pub struct Destination {
 impl<'a, B> Placement<'a, B> {
     /// Nothing placed on `parent` yet.
     pub fn new(parent: &'a Lookup<'a>, made: Made) -> Self {
-        Self { parent, made, placed: BTreeMap::new(), hidden: BTreeSet::new() }
+        let (placed, hidden) = (BTreeMap::new(), BTreeSet::new());
+        Self { parent, made, placed, hidden, stamps: BTreeMap::new(), links: BTreeMap::new() }
     }
 
     /// What is at a path now, links not followed.
@@ -104,12 +109,13 @@ impl<'a, B> Placement<'a, B> {
         Ok(())
     }
 
-    /// Gives a directory that is there the time of the one that is copied onto it. The path has no links.
-    pub fn stamp(&mut self, path: &[u8], mtime: i64) -> Result<()> {
-        if let Some(entry) = self.lookup(path)?.filter(|entry| !path.is_empty() && entry.node.is_directory()) {
-            self.insert(Entry { mtime, node: Node::DIRECTORY, ..entry }, None);
+    /// Gives a directory that is there the time of the one that is copied onto it. The path has no links. A time alone
+    /// makes no layer: it counts where the directory has to be in it.
+    pub fn stamp(&mut self, path: &[u8], mtime: i64) {
+        match self.placed.get_mut(path) {
+            Some((entry, _)) => entry.mtime = mtime,
+            None => drop(self.stamps.insert(path.to_vec(), mtime)),
         }
-        Ok(())
     }
 
     /// Puts a file of a copied tree at `entry.path`, links in its last place not followed. A directory merges with one
@@ -166,7 +172,31 @@ impl<'a, B> Placement<'a, B> {
         if let Node::Directory { opaque, .. } = &mut entry.node {
             *opaque |= self.hidden.contains(&entry.path);
         }
+        if let Some(replaced) = self.placed.remove(&entry.path) {
+            self.bequeath(replaced);
+        }
+        if let Node::HardLink { target } = &entry.node {
+            self.links.entry(target.clone()).or_default().insert(entry.path.clone());
+        }
         self.placed.insert(entry.path.clone(), (entry, body));
+    }
+
+    /// Hands the data of a file that is replaced to its other names.
+    fn bequeath(&mut self, (entry, body): (Entry, Option<B>)) {
+        if let Node::HardLink { target } = &entry.node
+            && let Some(names) = self.links.get_mut(target)
+        {
+            names.remove(&entry.path);
+        }
+        let mut names = self.links.remove(&entry.path).unwrap_or_default();
+        let Some(heir) = names.pop_first() else { return };
+        for name in &names {
+            if let Some((link, _)) = self.placed.get_mut(name) {
+                link.node = Node::HardLink { target: heir.clone() };
+            }
+        }
+        self.placed.insert(heir.clone(), (Entry { path: heir.clone(), ..entry }, body));
+        self.links.insert(heir, names);
     }
 
     /// Everything placed, in the order of layers, with the parent's directories above it as they are there.
@@ -181,7 +211,8 @@ impl<'a, B> Placement<'a, B> {
         for path in above {
             if let Some(entry) = self.lookup(&path)? {
                 let node = if entry.node.is_directory() { Node::DIRECTORY } else { entry.node };
-                self.placed.insert(path, (Entry { node, ..entry }, None));
+                let mtime = self.stamps.get(&path).copied().unwrap_or(entry.mtime);
+                self.placed.insert(path, (Entry { node, mtime, ..entry }, None));
             }
         }
         promote_links(&mut self.placed);

@@ -87,6 +87,7 @@ fn image(world: &World, report: &Report) -> String {
     for found in view.walk(b"") {
         line(&mut text, world, report, found);
     }
+    writeln!(text, "{} layers", stack.diff_ids().len()).unwrap();
     text
 }
 

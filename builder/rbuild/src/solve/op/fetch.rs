@@ -41,6 +41,5 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
 
 fn tree(work: &Work<'_>, op: &FetchOp, body: &Body) -> Value {
     let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-    let path = work.ctx.store.blob_path(&body.digest);
-    Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, path)))
+    Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, work.ctx.store.content())))
 }

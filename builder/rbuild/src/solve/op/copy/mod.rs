@@ -148,9 +148,9 @@ impl<'a> Copier<'_, 'a> {
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
         if !found.entry.path.is_empty() {
-            self.placement.stamp(&dest.path, found.entry.mtime)?;
+            self.placement.stamp(&dest.path, found.entry.mtime);
         }
-        for entry in &found.below {
+        for entry in links_last(&found.below) {
             let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
             let mut placed = entry.clone();
             if let Node::HardLink { target } = &mut placed.node {
@@ -178,7 +178,7 @@ impl<'a> Copier<'_, 'a> {
     /// The archive's entry for its own root says nothing of the destination, which stays as it is.
     fn archive(&mut self, archive: &'a Archive) -> Result<()> {
         let root = self.placement.archive_root(self.copy.dest.as_bytes())?;
-        for source in archive.entries() {
+        for source in links_last(archive.entries()) {
             let is_root = source.path.is_empty();
             if !is_root && !matches!(source.node, Node::Directory { implied: true, .. }) {
                 let entry = self.owned(source.clone());
@@ -215,6 +215,12 @@ impl<'a> Copier<'_, 'a> {
         let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
         Entry { uid, gid, ..entry }
     }
+}
+
+/// Hard links after all else: what they stand for must be the file that comes with them, not one from before.
+fn links_last(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    let is_link = |entry: &&Entry| matches!(entry.node, Node::HardLink { .. });
+    entries.iter().filter(move |entry| !is_link(entry)).chain(entries.iter().filter(is_link))
 }
 
 fn not_a_directory(dest: &Destination) -> crate::error::Error {
