@@ -4,13 +4,13 @@
 use crate::graph::BuildGraph;
 use dockerfile_parser::Span;
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything besides the Dockerfile that decides what is built.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The stage to build, by name or number; the last one where none is named.
+    /// The stage to build, by name; the last one where none is named.
     pub target: Option<String>,
     /// Values for ARG by name, already resolved (a bare `--build-arg NAME` has taken its value from the environment).
     pub build_args: BTreeMap<String, String>,
@@ -29,6 +29,8 @@ pub struct Request {
     pub network: Network,
     /// Additional lines of /etc/hosts in every RUN, as host name and address.
     pub add_hosts: Vec<(String, String)>,
+    /// Stages, by name in lower case, whose RUN, COPY and ADD are done again although their results may be known.
+    pub renewed_stages: BTreeSet<String>,
 }
 
 impl Request {
@@ -44,6 +46,7 @@ impl Request {
             source_date_epoch: None,
             network: Network::Default,
             add_hosts: Vec::new(),
+            renewed_stages: BTreeSet::new(),
         }
     }
 }

@@ -84,5 +84,7 @@ fn finish(job: &Job<'_>, stage: String, state: State) -> Target {
             config.os_features.clone_from(&wanted.os_features);
         }
     }
-    Target { platform: job.platform.clone(), stage, result: state.tree, config, history: state.rows }
+    let unasked = job.request.platforms.is_empty() && !config.architecture.is_empty();
+    let platform = if unasked { config.platform() } else { job.platform.clone() };
+    Target { platform, stage, result: state.tree, config, history: state.rows }
 }

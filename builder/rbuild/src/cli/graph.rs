@@ -50,7 +50,7 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
     let events = Events::default();
     let reach = Reach::outside(&store, &cache, &events, &cancel, &wrote);
     complete(reach, &mut request)?;
-    let images = Images::new(&store, &request.named, &client, &cancel);
+    let images = Images::new(&store, &request.named, &client, &cancel).refreshing(request.pull);
     match plan(&request, &images, (&events, &cancel)) {
         Ok(graph) => {
             print(&text(args.format, &graph))?;

@@ -14,6 +14,7 @@ use rbuild_oci::{Digest, Hasher};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::{Address, Answer, Config, Get, Web};
 use rbuild_store::TmpFile;
+use rbuild_store::content::ContentStore;
 use std::io::{self, Write};
 
 /// What is remembered of an address; the query, which may be a secret, only by its digest.
@@ -54,12 +55,14 @@ impl<'a> Download<'a> {
     pub fn known(&self) -> Result<Option<Body>> {
         let Some(record) = self.reach.cache.get(&self.recipe.key())? else { return Ok(None) };
         let Output::Pinned { digest, details } = record.output else { return Ok(None) };
-        Ok(Body::from_details(digest, details).filter(|body| self.has(body)))
+        match Body::from_details(digest, details) {
+            Some(body) if self.has(&body)? => Ok(Some(body)),
+            _ => Ok(None),
+        }
     }
 
-    fn has(&self, body: &Body) -> bool {
-        let path = self.reach.store.blob_path(&body.digest);
-        std::fs::metadata(path).is_ok_and(|meta| meta.len() == body.size)
+    fn has(&self, body: &Body) -> Result<bool> {
+        Ok(self.reach.store.content().size(&body.digest)? == Some(body.size))
     }
 
     /// Asks for the content and remembers the answer; `known` is what is here already.
@@ -122,10 +125,10 @@ impl<'a> Download<'a> {
             return Ok(body);
         }
         self.reach.keeps();
-        if !self.has(&body) {
+        if !self.has(&body)? {
             // Later builds, which verify nothing but its size, must find it whole even after a crash of the machine.
             file.file().sync_data().map_err(Error::io("sync", self.address))?;
-            file.persist(&self.reach.store.blob_path(&body.digest))?;
+            self.reach.store.content().adopt(file, &body.digest)?;
         }
         let output = Output::Pinned { digest: body.digest, details: body.details() };
         let created = self.reach.clock.now();

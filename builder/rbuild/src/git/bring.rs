@@ -10,7 +10,7 @@ use crate::reach::Reach;
 use rbuild_graph::GitOp;
 use rbuild_oci::Digest;
 use rbuild_store::{Bucket, RootDir};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Files of a commit in the store, which nobody changes.
 #[derive(Debug)]
@@ -45,9 +45,11 @@ impl Checkout {
 pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
     let bucket = reach.store.dir(Bucket::Git);
     let access = Access::new(&op.remote, reach.secret, (reach.agent)("default"), bucket.join("known_hosts"))?;
-    let place = |found: &Found| bucket.join("checkouts").join(name(access.remote(), op, found));
+    let place = |found: &Found| bucket.join("checkouts").join(name(access.remote(), op, found)).join("files");
     let pinned = pinned(op)?;
-    if let Some(place) = pinned.as_ref().map(place).filter(|place| place.exists()) {
+    if let Some(place) = pinned.as_ref().map(place)
+        && is_here(reach, &place)?
+    {
         return Ok(Checkout { place, arrival: Arrival::Known });
     }
     reach.begin();
@@ -56,18 +58,28 @@ pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
     let git = Git::new(&access, reach.cancel, &log);
     let found = pinned.map_or_else(|| ask(&git, op, &bucket), Ok)?;
     let place = place(&found);
-    if place.exists() {
+    if is_here(reach, &place)? {
         return Ok(Checkout { place, arrival: Arrival::Confirmed });
     }
+    (reach.ready)()?;
     reach.keeps();
+    reach.store.hold()?;
     let mirror = Mirror::open(&git, reach.store, &bucket, &found)?;
-    if !place.exists() {
+    if !is_here(reach, &place)? {
         mirror.bring(&found.object)?;
         let git_dir = keeps_git_dir(op);
         let wanted = Wanted { found: &found, subdir: &op.subdir, git_dir, submodules: op.submodules };
         checkout(&git, &mirror, reach.store, wanted, &place)?;
     }
     Ok(Checkout { place, arrival: Arrival::Fresh })
+}
+
+/// Whether a checkout is here, which then stays: when it was used is the time of the directory around it.
+fn is_here(reach: &Reach<'_>, place: &Path) -> Result<bool> {
+    match place.parent() {
+        Some(around) if place.exists() => Ok(reach.store.rely(around)?),
+        _ => Ok(false),
+    }
 }
 
 /// A directory inside a repository is none: `.git` stays with the whole.
@@ -78,6 +90,6 @@ const fn keeps_git_dir(op: &GitOp) -> bool {
 /// The name of a checkout: its commit, and a digest of all that its files depend on.
 fn name(remote: &str, op: &GitOp, found: &Found) -> String {
     let own = if keeps_git_dir(op) { format!("{:?} {}", found.name, found.object) } else { String::new() };
-    let all = format!("{:?}", (remote, &found.commit, &op.subdir, op.submodules, own));
+    let all = format!("{:?}", ("files", remote, &found.commit, &op.subdir, op.submodules, own));
     format!("{}-{}", found.commit, Digest::of(all.as_bytes()).short())
 }

@@ -2,14 +2,15 @@
 //! not the context.
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
-use super::stdin::{Input, Stdin};
+use super::stdin::Input;
+use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
 use rbuild_graph::context_op;
 use rbuild_store::layer::is_archive;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,14 +50,14 @@ impl std::fmt::Debug for ContextPlace {
 
 /// What the arguments name.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct Found {
     /// The Dockerfile and the context, as far as they are here.
     pub(super) source: DockerfileSource,
     /// The rest.
     pub(super) elsewhere: Elsewhere,
 }
 
-impl Named {
+impl Found {
     /// Finds what the arguments mean; what is unusual about it is noted.
     pub(super) fn find(args: &BuildArgs, notes: &mut Vec<String>) -> Result<Self> {
         let context = Path::new(&args.context);
@@ -81,14 +82,14 @@ impl Named {
     }
 }
 
-impl From<DockerfileSource> for Named {
+impl From<DockerfileSource> for Found {
     fn from(source: DockerfileSource) -> Self {
         Self { source, elsewhere: Elsewhere::default() }
     }
 }
 
 /// The context `-`: a Dockerfile without a context, or a tarball.
-fn of_input(args: &BuildArgs) -> Result<Named> {
+fn of_input(args: &BuildArgs) -> Result<Found> {
     if args.file.as_deref().is_some_and(is_stdin) {
         return Err(Error::Usage("the context and -f cannot both be standard input".into()));
     }
@@ -104,7 +105,7 @@ fn of_input(args: &BuildArgs) -> Result<Named> {
 }
 
 /// A context that is brought first. A Dockerfile of this machine is one that is named from the root.
-fn of_source(args: &BuildArgs, source: Source) -> Result<Named> {
+fn of_source(args: &BuildArgs, source: Source) -> Result<Found> {
     let is_remote = matches!(source, Source::Git(_) | Source::Url(_));
     let unread = |name: &str| DockerfileSource {
         name: name.to_owned(),
@@ -119,23 +120,26 @@ fn of_source(args: &BuildArgs, source: Source) -> Result<Named> {
         }
         inside => (unread("Dockerfile"), Some(FileAt::Inside(inside.clone()))),
     };
-    Ok(Named { source: found, elsewhere: Elsewhere { context: Some(source), file } })
+    Ok(Found { source: found, elsewhere: Elsewhere { context: Some(source), file } })
 }
 
-fn of_directory(args: &BuildArgs, context: &Path) -> Result<Named> {
+fn of_directory(args: &BuildArgs, context: &Path) -> Result<Found> {
     let place = ContextPlace::Directory(context.to_owned());
     let file = args.file.clone().unwrap_or_else(|| default_file(context));
-    let ignore = read_ignore(&file, context)?;
+    let ignore = match &args.ignorefile {
+        Some(path) => Some(named_ignore(path)?),
+        None => read_ignore(&file, context)?,
+    };
     if let Some(url) = url(&file) {
         let source = DockerfileSource { name: "Dockerfile".to_owned(), bytes: Vec::new(), context: place, ignore };
         let elsewhere = Elsewhere { context: None, file: Some(FileAt::Url(url)) };
-        return Ok(Named { source, elsewhere });
+        return Ok(Found { source, elsewhere });
     }
     Ok(DockerfileSource { name: shown(&file), bytes: read(&file)?, context: place, ignore }.into())
 }
 
 /// A Dockerfile where a context was expected.
-fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Named> {
+fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Found> {
     if args.file.is_some() {
         return Err(Error::Usage(format!(
             "the context {} is a file and no tarball; with -f it must be a directory or a tarball",
@@ -155,57 +159,8 @@ fn default_file(context: &Path) -> PathBuf {
     if !upper.exists() && lower.is_file() { lower } else { upper }
 }
 
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
-/// The text of a path that is a URL.
-fn url(file: &Path) -> Option<String> {
-    let text = file.to_str()?;
-    ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)).then(|| text.to_owned())
-}
-
 fn shown(file: &Path) -> String {
     file.strip_prefix(".").unwrap_or(file).display().to_string()
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    if is_stdin(file) {
-        return limited(Stdin::default()).map_err(Error::io("read", "the Dockerfile from standard input"));
-    }
-    let opened = fs::File::open(file).map_err(|source| missing_file(file, source))?;
-    limited(opened).map_err(|source| missing_file(file, source))
-}
-
-/// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.
-fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>> {
-    let is_here = !is_stdin(file) && url(file).is_none();
-    let own = is_here.then(|| {
-        let mut own = file.as_os_str().to_owned();
-        own.push(".dockerignore");
-        PathBuf::from(own)
-    });
-    for path in own.into_iter().chain([context.join(".dockerignore")]) {
-        match fs::File::open(&path).and_then(limited) {
-            Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(Error::io("read", path.display())(error)),
-        }
-    }
-    Ok(None)
-}
-
-/// The most that a Dockerfile or an ignore file may have, in bytes: the largest known have a few hundred thousand.
-pub const LIMIT: u64 = 16 << 20;
-
-/// All there is to read, but never without end.
-pub fn limited(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(LIMIT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LIMIT >> 20)));
-    }
-    Ok(bytes)
 }
 
 fn missing_context(path: &Path, source: io::Error) -> Error {
@@ -217,18 +172,5 @@ fn missing_context(path: &Path, source: io::Error) -> Error {
             None => format!("the context {} does not exist", path.display()),
         }),
         _ => Error::io("open", format!("the context {}", path.display()))(source),
-    }
-}
-
-fn missing_file(path: &Path, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::NotFound => {
-            Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
-        }
-        io::ErrorKind::IsADirectory => {
-            let path = path.display();
-            Error::Usage(format!("the Dockerfile {path} is a directory; name a file in it with -f"))
-        }
-        _ => Error::io("read", format!("the Dockerfile {}", path.display()))(source),
     }
 }

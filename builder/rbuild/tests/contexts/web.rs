@@ -109,6 +109,7 @@ fn servers_that_fail_are_named() {
         "/file" => Reply::new(302, "").with("Location", "file:///etc/passwd"),
         "/round" => Reply::new(302, "").with("Location", "/round"),
         "/gzip" => Reply::new(200, b"\x1f\x8b\x08\x00nothing of the kind".to_vec()),
+        "/page" => Reply::new(200, "\n<!DOCTYPE html>\n<html>"),
         "/nothing" => Reply::new(200, ""),
         _ => Reply::new(404, ""),
     });
@@ -118,6 +119,7 @@ fn servers_that_fail_are_named() {
         ("/file", "redirects to no http or https address"),
         ("/round", "redirect"),
         ("/gzip", "no tarball"),
+        ("/page", "ends in .git"),
         ("/nothing", "no instructions"),
         ("/none", "404"),
     ] {
@@ -126,4 +128,5 @@ fn servers_that_fail_are_named() {
     }
     let said = lab.refusal(&["-f", &server.url("/endless"), "."], b"");
     assert!(said.contains("more than 16777216 bytes"), "{said}");
+    assert!(lab.refusal(&["-f", &server.url("/page"), "."], b"").contains("is a web page"));
 }

@@ -10,7 +10,7 @@ use crate::lower::state::State;
 use crate::lower::vertices::Inputs;
 use crate::op::{ContextOp, CopyOp, ImageOp, Op, Source, Unpack};
 use crate::request::NamedContext;
-use rbuild_oci::Platform;
+use rbuild_oci::{ImageConfig, Platform};
 
 impl Stage<'_, '_, '_> {
     /// The state that the stage's FROM gives.
@@ -28,11 +28,20 @@ impl Stage<'_, '_, '_> {
                 let tree = self.image(image, place)?;
                 let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
-                self.warn_platform(name, platform, &answer.config.platform(), head);
-                Ok(State::on(tree, answer.config, platform))
+                self.warn_platform(name, platform, &answer.config.platform().normal(), head);
+                let platform = self.runs_on(head, platform, &answer.config);
+                Ok(State::on(tree, answer.config, &platform))
             }
             Located::Context { name, platform, .. } => self.start_on_context(&head.base, name, platform),
         }
+    }
+
+    /// The platform of a base's programs: the wanted one, but where nobody said which, that of the image there is.
+    fn runs_on(&self, head: &Head<'_>, wanted: &Platform, base: &ImageConfig) -> Platform {
+        let found = base.platform().normal();
+        let same = found.os == wanted.os && found.architecture == wanted.architecture;
+        let said = !self.job.request.platforms.is_empty() || head.section.from.platform.is_some();
+        if said || same || found.architecture.is_empty() { wanted.clone() } else { found }
     }
 
     /// The whole of a named context as the lowest layer of a stage.

@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// What the only file is called where the URL gives no tarball, as in BuildKit.
 const FILE: &str = "context";
 
+/// Bytes that tell what a download is.
+const PREFIX: u64 = 512;
+
 /// Brings it, from the store where the server says that it has not changed.
 pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
     let (name, body) = download(reach, url, u64::MAX)?;
@@ -28,12 +31,15 @@ pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
         return Ok((Brought::new(ContextPlace::Tree(Arc::new(tree)), time), Shown::Done));
     }
     let mut first = Vec::new();
-    open(&path)?.take(Compression::PREFIX as u64).read_to_end(&mut first).map_err(Error::io("read", path.display()))?;
+    open(&path)?.take(PREFIX).read_to_end(&mut first).map_err(Error::io("read", path.display()))?;
     if Compression::of(&first) != Compression::None {
         return Err(unusable(&name, "it is compressed, but what is in it is no tarball"));
     }
+    if is_page(&first) {
+        return Err(unusable(&name, "it is a web page; the address of a git repository ends in .git"));
+    }
     let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-    let tree = DownloadTree::new(FILE, data, body.mtime, path);
+    let tree = DownloadTree::new(FILE, data, body.mtime, reach.store.content());
     let brought = Brought { only: Some(FILE), ..Brought::new(ContextPlace::Tree(Arc::new(tree)), served) };
     Ok((brought, Shown::Done))
 }
@@ -52,8 +58,17 @@ pub(super) fn time(reach: &Reach<'_>, url: &str) -> Result<(Option<i64>, Shown)>
 /// The text that a URL gives.
 pub(super) fn text(reach: &Reach<'_>, url: &str) -> Result<(Vec<u8>, Shown)> {
     let (name, body) = download(reach, url, LIMIT)?;
-    let bytes = limited(open(&reach.store.blob_path(&body.digest))?).map_err(Error::io("read", name))?;
+    let bytes = limited(open(&reach.store.blob_path(&body.digest))?).map_err(Error::io("read", &name))?;
+    if is_page(&bytes) {
+        return Err(Error::Step(format!("{name} is a web page, not a Dockerfile")));
+    }
     Ok((bytes, Shown::Done))
+}
+
+/// Whether these are the first bytes of an HTML document, which no Dockerfile begins with.
+fn is_page(first: &[u8]) -> bool {
+    let text = first.trim_ascii_start().to_ascii_lowercase();
+    text.starts_with(b"<!doctype") || text.starts_with(b"<html")
 }
 
 /// What is there now, of so many bytes at most, and the address without what opens doors.

@@ -23,6 +23,9 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
     {
         return Ok((tree(work, op, body), Shown::Cached));
     }
+    if known.is_none() {
+        (reach.ready)()?;
+    }
     reach.begin();
     let body = download.get(known)?;
     match op.checksum {
@@ -38,6 +41,5 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
 
 fn tree(work: &Work<'_>, op: &FetchOp, body: &Body) -> Value {
     let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-    let path = work.ctx.store.blob_path(&body.digest);
-    Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, path)))
+    Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, work.ctx.store.content())))
 }
