@@ -13,9 +13,9 @@ pub fn solve(work: &Work<'_>, mkdir: &MkdirOp, parent: &Stack) -> Result<(Value,
     }
     step.begin()?;
     let view = work.shelf.view(parent)?;
-    let (uid, gid) = owner::resolve(work, mkdir.owner.as_deref(), parent, &view)?.unwrap_or_default();
+    let owner = owner::resolve(work, mkdir.owner.as_deref(), parent, &view)?;
     let lookup = layer::lookup(&view);
-    let made = Made { uid, gid, mode: mkdir.mode, mtime: step.now().seconds };
+    let made = Made { owner, mode: mkdir.mode, mtime: step.now().seconds };
     let mut placement = Placement::<layer::Data<'_>>::new(&lookup, made);
     let target = placement.resolve(mkdir.path.as_bytes(), crate::tree::Follow::All)?;
     if placement.lookup(&target)?.is_some_and(|entry| !entry.node.is_directory()) {
