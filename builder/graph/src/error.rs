@@ -177,6 +177,16 @@ pub enum ErrorKind {
     /// SOURCE_DATE_EPOCH with something that is no number.
     #[error("invalid SOURCE_DATE_EPOCH {0:?}: it is a number of seconds since 1970")]
     SourceDateEpoch(String),
+    /// A build argument for the linter that it cannot read.
+    #[error("cannot use the build argument {argument}={value:?}: {source}")]
+    Check {
+        /// The argument's name.
+        argument: &'static str,
+        /// Its value.
+        value: String,
+        /// Why.
+        source: dockerfile_parser::Error,
+    },
     /// More than the graph can number.
     #[error("the build has more than 4,294,967,295 steps")]
     TooManyVertices,

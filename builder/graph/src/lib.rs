@@ -14,7 +14,7 @@ mod request;
 mod show;
 
 pub use error::{Error, ErrorKind, Result};
-pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId, Warning};
+pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId};
 pub use lower::lower;
 pub use op::{
     BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile,

@@ -1,5 +1,5 @@
 //! `FromAsCasing`: AS is written in the case of its FROM. A FROM of mixed case is the business of another rule.
-use super::{Hits, Rule, Seen, Severity};
+use super::{Hits, Place, Rule, Seen, Severity};
 use crate::tree::Args;
 use crate::unicode;
 
@@ -16,6 +16,7 @@ fn look(seen: &Seen<'_>, hits: &mut Hits) {
     let Seen::Written(node) = seen else { return };
     let Args::Words(words) = &node.args else { return };
     let [_, word, _, ..] = &words[..] else { return };
+    let place = Place::of_node(node).word(word.span);
     let (from, word) = (node.keyword.to_str_lossy(), word.to_str_lossy());
     let agrees = match &from[..] {
         "from" => word == unicode::lower(word.as_bytes()),
@@ -23,7 +24,7 @@ fn look(seen: &Seen<'_>, hits: &mut Hits) {
         _ => return,
     };
     if !agrees {
-        hits.here(format!("'{word}' and '{from}' keywords' casing do not match"));
+        hits.at(place, format!("'{word}' and '{from}' keywords' casing do not match"));
     }
 }
 

@@ -1,5 +1,5 @@
 //! `StageNameCasing`: a stage's name is in lower case.
-use super::{Hits, Rule, Seen, Severity};
+use super::{Hits, Place, Rule, Seen, Severity};
 use crate::tree::Args;
 use crate::unicode;
 
@@ -18,7 +18,8 @@ fn look(seen: &Seen<'_>, hits: &mut Hits) {
     let [_, _, name] = &words[..] else { return };
     let written = name.to_str_lossy();
     if node.keyword.bytes.eq_ignore_ascii_case(b"FROM") && written != unicode::lower(&name.bytes) {
-        hits.here(format!("Stage name '{written}' should be lowercase"));
+        let place = Place::of_node(node).word(name.span);
+        hits.at(place, format!("Stage name '{written}' should be lowercase"));
     }
 }
 

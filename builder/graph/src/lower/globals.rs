@@ -28,6 +28,20 @@ pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platf
         build_args.entry(EPOCH.to_owned()).or_insert_with(|| seconds.to_string());
     }
     let mut variables = platform_variables(outline, request, platform, &build_args);
+    declare(outline, &mut variables, &build_args)?;
+    let epoch = epoch(&mut build_args, &mut variables)?;
+    Ok(Globals { variables, build_args, epoch })
+}
+
+/// The platform variables and the global ARGs with their defaults, whatever build arguments there are for the latter.
+pub(super) fn defaults(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Variables> {
+    let mut variables = platform_variables(outline, request, platform, &request.build_args);
+    declare(outline, &mut variables, &BTreeMap::new())?;
+    Ok(variables)
+}
+
+/// Adds the global ARGs.
+fn declare(outline: &Outline<'_>, variables: &mut Variables, build_args: &BTreeMap<String, String>) -> Result<()> {
     for (instruction, items) in &outline.globals {
         for item in *items {
             let name = item.name.to_str_lossy().into_owned();
@@ -39,8 +53,7 @@ pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platf
             variables.set(&name, &value);
         }
     }
-    let epoch = epoch(&mut build_args, &mut variables)?;
-    Ok(Globals { variables, build_args, epoch })
+    Ok(())
 }
 
 fn platform_variables(

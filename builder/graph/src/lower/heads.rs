@@ -5,8 +5,8 @@ use super::outline::Section;
 use super::pass::Job;
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::Warning;
 use crate::request::{ImageSource, NamedContext};
+use dockerfile_parser::lint::{PlatformFlag, Seen, Site};
 use dockerfile_parser::words::Expanded;
 use dockerfile_parser::{Span, Text};
 use rbuild_oci::{Platform, Reference};
@@ -47,6 +47,8 @@ pub(super) struct Head<'a> {
     pub(super) name: Option<String>,
     /// Its name for people; empty for the only stage.
     pub(super) label: String,
+    /// The image as written, variables expanded.
+    pub(super) image: String,
     /// What it starts from.
     pub(super) base: Located<'a>,
     /// Whether a named context stands in for it: then `base` is all there is.
@@ -78,9 +80,12 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
         let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
             (Some((name, context)), _) => from_context(name, context, platform),
             (None, Some(stage)) => base_of_stage(&heads, stage),
-            (None, None) => external(job, work, &image.value, platform, section.from.image.span).map_err(suggest)?,
+            (None, None) => {
+                let site = Site::of(section.head, &section.from.image);
+                external(job, work, &image.value, platform, &site).map_err(suggest)?
+            }
         };
-        heads.push(Head { section, name, label, base, replaced: stand_in.is_some() });
+        heads.push(Head { section, name, label, image: image.value, base, replaced: stand_in.is_some() });
     }
     Ok(heads)
 }
@@ -98,7 +103,7 @@ pub(super) fn external<'a>(
     work: &mut Work<'_>,
     name: &str,
     platform: Platform,
-    span: Span,
+    site: &Site<'_>,
 ) -> Result<Located<'a>> {
     if name == "scratch" {
         return Ok(Located::Scratch);
@@ -106,7 +111,7 @@ pub(super) fn external<'a>(
     if let Some((name, context)) = job.contexts.find(name) {
         return Ok(from_context(name, context, platform));
     }
-    let reference = reference(name, span, work)?;
+    let reference = reference(name, site, work)?;
     Ok(Located::Image { name: reference.to_string(), source: ImageSource::Registry(reference), platform })
 }
 
@@ -128,22 +133,24 @@ fn from_context<'a>(name: &'a str, context: &'a NamedContext, platform: Platform
 }
 
 /// Reads a reference. One that is wrong only for its upper-case letters is taken in lower case, with a warning.
-fn reference(name: &str, span: Span, work: &mut Work<'_>) -> Result<Reference> {
+fn reference(name: &str, site: &Site<'_>, work: &mut Work<'_>) -> Result<Reference> {
     name.parse().or_else(|source| {
         let lower = lower_case_name(name);
         match lower.parse() {
             Ok(reference) => {
-                let message = format!("the image name {name:?} has upper-case letters: {lower:?} is used");
-                work.warnings.insert(Warning { span: Some(span), rule: "ImageNameCasing", message });
+                work.linter.see(site, &Seen::UpperCaseImage { written: name, used: &lower });
                 Ok(reference)
             }
-            Err(_) => Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source })),
+            Err(_) => {
+                let span = site.place.map(|place| place.span).unwrap_or_default();
+                Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source }))
+            }
         }
     })
 }
 
 /// The name in lower case, its tag and digest as they are.
-fn lower_case_name(name: &str) -> String {
+pub(super) fn lower_case_name(name: &str) -> String {
     let (rest, digest) = name.find('@').map_or((name, ""), |at| name.split_at(at));
     let colon = rest.rfind(':').filter(|at| !rest[*at..].contains('/'));
     let (repository, tag) = colon.map_or((rest, ""), |at| rest.split_at(at));
@@ -152,7 +159,7 @@ fn lower_case_name(name: &str) -> String {
 
 fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Expanded> {
     let word = &section.from.image;
-    let name = expand(job, work, word)?;
+    let name = expand(job, work, section, word)?;
     if name.value.is_empty() {
         let error = Error::at(word.span, ErrorKind::BlankBase(word.to_str_lossy().into_owned()));
         return Err(suggesting(error, &name, job));
@@ -170,7 +177,8 @@ fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
 
 fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Option<Platform>> {
     let Some(word) = &section.from.platform else { return Ok(None) };
-    let expanded = expand(job, work, word)?;
+    let expanded = expand(job, work, section, word)?;
+    see_platform(job, work, section, (word, &expanded));
     let written = word.to_str_lossy().into_owned();
     let suggest = |error: Error| suggesting(error, &expanded, job);
     if expanded.value.is_empty() {
@@ -180,15 +188,30 @@ fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result
     platform.map(Some).map_err(|source| suggest(Error::at(word.span, ErrorKind::Platform { written, source })))
 }
 
-fn expand(job: &Job<'_>, work: &mut Work<'_>, word: &Text) -> Result<Expanded> {
+fn see_platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>, (word, expanded): (&Text, &Expanded)) {
+    const TARGET: &str = "TARGETPLATFORM";
+    let name = section.from.name.as_ref().map(|name| name.to_str_lossy()).unwrap_or_default();
+    let platform: Option<Platform> = expanded.value.parse().ok();
+    let flag = PlatformFlag {
+        written: &word.to_str_lossy(),
+        value: &expanded.value,
+        is_target: expanded.unmatched.is_empty()
+            && expanded.used.iter().eq([TARGET])
+            && job.globals.variables.get(TARGET) == Some(&expanded.value),
+        is_constant: expanded.unmatched.is_empty() && expanded.used.is_empty(),
+        stage: &name,
+        parts: platform.as_ref().map(|platform| (&platform.os[..], &platform.architecture[..])),
+    };
+    work.linter.see(&Site::of(section.head, word), &Seen::Platform(flag));
+}
+
+fn expand(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>, word: &Text) -> Result<Expanded> {
     let variables: &Variables = &job.globals.variables;
     let expanded = variables.expand(word, job.outline.escape, word.span)?;
     let declared = declared(job);
     for name in expanded.unmatched.iter().filter(|name| !declared.contains(name.as_str())) {
-        let hint = dockerfile_parser::did_you_mean(name, variables.names());
-        let hint = hint.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
-        let message = format!("FROM uses ${name}, which no ARG before the first FROM declares{hint}");
-        work.warnings.insert(Warning { span: Some(word.span), rule: "UndefinedArgInFrom", message });
+        let near = dockerfile_parser::nearest(name, declared.iter().map(String::as_str).chain(variables.names()));
+        work.linter.see(&Site::of(section.head, word), &Seen::Undeclared { name, near });
     }
     Ok(expanded)
 }

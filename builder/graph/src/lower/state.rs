@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) platform: Platform,
     /// Whether this stage itself has had a CMD.
     pub(super) has_cmd: bool,
+    /// Whether it, or a stage that it is built on, has had a WORKDIR.
+    pub(super) has_workdir: bool,
 }
 
 /// The search path of an image that has none.
@@ -50,6 +52,7 @@ impl State {
             args: Vec::new(),
             platform: platform.clone(),
             has_cmd: false,
+            has_workdir: false,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Stage;
 use crate::error::Result;
 use dockerfile_parser::instruction::ArgItem;
+use dockerfile_parser::lint::Seen;
 
 /// Arguments for attestations: declared, but never in the environment.
 const UNSEEN: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -13,6 +14,7 @@ impl Stage<'_, '_, '_> {
         let mut shown = Vec::new();
         for item in items {
             let name = item.name.to_str_lossy().into_owned();
+            self.see(&item.name, &Seen::Variable { keyword: "ARG", name: &name });
             let globals = self.job.globals;
             let value = match (globals.build_args.get(&name), &item.default) {
                 (Some(given), _) => Some(given.clone()),

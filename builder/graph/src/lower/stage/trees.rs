@@ -2,15 +2,16 @@
 
 use super::Stage;
 use crate::error::{ErrorKind, Result};
-use crate::graph::{Place, VertexId, Warning};
+use crate::graph::{Place, VertexId};
 use crate::lower::heads::{Head, Located};
 use crate::lower::plan;
 use crate::lower::remote::{Remote, remote};
 use crate::lower::state::State;
 use crate::lower::vertices::Inputs;
 use crate::op::{ContextOp, CopyOp, FetchOp, ImageOp, Op, Source, Unpack};
-use crate::request::NamedContext;
-use rbuild_oci::Platform;
+use crate::request::{ImageSource, NamedContext};
+use dockerfile_parser::lint::Seen;
+use rbuild_oci::{ImageConfig, Platform};
 
 impl Stage<'_, '_, '_> {
     /// The state that the stage's FROM gives.
@@ -28,7 +29,7 @@ impl Stage<'_, '_, '_> {
                 let tree = self.image(image, place)?;
                 let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
-                self.warn_platform(name, platform, &answer.config.platform(), head);
+                self.see_base(image, &answer.config, head);
                 Ok(State::on(tree, answer.config, platform))
             }
             Located::Context { name, platform, .. } => self.start_on_context(&head.base, name, platform),
@@ -107,12 +108,13 @@ impl Stage<'_, '_, '_> {
         self.work.vertices.add(Op::Image(op), None, Inputs::none(), place).map(Some)
     }
 
-    fn warn_platform(&mut self, name: &str, wanted: &Platform, found: &Platform, head: &Head<'_>) {
-        if wanted.os == found.os && wanted.architecture == found.architecture {
-            return;
+    /// Shows the linter an image of a registry that has files.
+    fn see_base(&mut self, base: &Located<'_>, found: &ImageConfig, head: &Head<'_>) {
+        if let Located::Image { source: ImageSource::Registry(_), platform, .. } = base
+            && !found.rootfs.diff_ids.is_empty()
+        {
+            let (wanted, found) = (&platform.to_string(), &found.platform().to_string());
+            self.see(&head.section.from.image, &Seen::BaseImage { name: &head.image, wanted, found });
         }
-        let message = format!("the image {name} was asked for {wanted} and is for {found}");
-        let span = head.section.from.image.span;
-        self.work.warnings.insert(Warning { span: Some(span), rule: "InvalidBaseImagePlatform", message });
     }
 }
