@@ -136,16 +136,12 @@ fn from_context<'a>(name: &'a str, context: &'a NamedContext, platform: Platform
 fn reference(name: &str, site: &Site<'_>, work: &mut Work<'_>) -> Result<Reference> {
     name.parse().or_else(|source| {
         let lower = lower_case_name(name);
-        match lower.parse() {
-            Ok(reference) => {
-                work.linter.see(site, &Seen::UpperCaseImage { written: name, used: &lower });
-                Ok(reference)
-            }
-            Err(_) => {
-                let span = site.place.map(|place| place.span).unwrap_or_default();
-                Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source }))
-            }
-        }
+        let Ok(reference) = lower.parse() else {
+            let span = site.place.map(|place| place.span).unwrap_or_default();
+            return Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source }));
+        };
+        work.linter.see(site, &Seen::UpperCaseImage { written: name, used: &lower });
+        Ok(reference)
     })
 }
 

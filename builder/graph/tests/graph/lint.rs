@@ -28,7 +28,7 @@ fn every_rule_has_two_cases_and_is_found_in_one() {
             fs::read_to_string(case.join("expected.txt")).unwrap().contains(&format!(" {}: ", rule.name))
         };
         let own: Vec<_> = cases.iter().filter(own).collect();
-        assert!(own.len() >= 2 && own.iter().any(|case| found(case)), "{}: {own:?}", rule.name);
+        assert!(own.len() >= 2 && own.iter().any(found), "{}: {own:?}", rule.name);
     }
 }
 

@@ -10,8 +10,10 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::report;
 use crate::request::BuildRequest;
+use crate::warnings;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::{Client, Config};
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Build an image from a Dockerfile
+/// What a build, or a question about one, is given.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = report::EXIT_CODES)]
 pub struct BuildArgs {
@@ -90,6 +92,7 @@ pub struct BuildArgs {
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
     let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+    let mut linter = request.graph.linter()?;
     let store = globals.store()?;
     let _lease = store.lease()?;
     let standing = Standing::find()?;
@@ -103,9 +106,14 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Inside => progress.events(&store),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
-    match attempt(&request, globals, &store, &standing, &events, &cancel) {
+    let tell = |linter: &Linter| {
+        let shown = progress.events(&store);
+        held.release(&shown);
+        warnings::tell(&shown, &request.dockerfile.name, linter);
+    };
+    match attempt((&request, &mut linter), globals, &store, &standing, &events, &cancel) {
         Ok(built) => {
-            held.release(&progress.events(&store));
+            tell(&linter);
             finish(args, &request, &built)
         }
         Err(Error::NeedsNamespace) => {
@@ -116,8 +124,8 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {
-            held.release(&progress.events(&store));
             drop(events);
+            tell(&linter);
             complain(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
@@ -126,7 +134,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(
-    request: &BuildRequest,
+    (request, linter): (&BuildRequest, &mut Linter),
     globals: &Globals,
     store: &Store,
     standing: &Standing,
@@ -153,7 +161,7 @@ fn attempt(
         ids: &standing.ids,
         fidelity: standing.fidelity,
     };
-    let built = build(ctx, request, &client)?;
+    let built = build(ctx, request, &client, linter)?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }

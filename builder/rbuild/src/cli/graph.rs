@@ -5,11 +5,11 @@ use super::globals::Globals;
 use super::out::{complain, print};
 use crate::build::plan;
 use crate::error::Result;
-use crate::events::Events;
 use crate::import::Images;
 use crate::report;
 use crate::request::BuildRequest;
 use clap::{Args, ValueEnum};
+use dockerfile_parser::lint::Linter;
 use rbuild_graph::{BuildGraph, to_dot, to_mermaid, to_text};
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
@@ -42,7 +42,7 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
     let images = Images::new(&store, &request.named, &client, &cancel);
-    match plan(&request, &images, (&Events::default(), &cancel)) {
+    match plan(&request, &images, &cancel, &mut Linter::default()) {
         Ok(graph) => {
             print(&text(args.format, &graph))?;
             Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
+use dockerfile_parser::ignore::{Matcher, Patterns};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,12 @@ impl DockerfileSource {
         }
         let file = args.file.clone().unwrap_or_else(|| context.join("Dockerfile"));
         Self::read(&file, context)
+    }
+
+    /// What `.dockerignore` leaves out.
+    pub(super) fn ignored(&self) -> Result<Matcher> {
+        let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
+        Patterns::read(bytes).map(Matcher::new).map_err(|error| Error::Usage(format!("{name}: {error}")))
     }
 
     fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Self> {

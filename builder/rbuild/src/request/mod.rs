@@ -65,7 +65,7 @@ impl BuildRequest {
         let dockerfile = DockerfileSource::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         Ok(Self {
-            graph: graph_request(args, env, &named)?,
+            graph: Request { ignore: dockerfile.ignored()?, ..graph_request(args, env, &named)? },
             dockerfile,
             named,
             tags: tags(&args.tags)?,

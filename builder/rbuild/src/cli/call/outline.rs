@@ -1,0 +1,1 @@
+//! `rbuild build --call=outline`: what a target can be given. Builds nothing.
