@@ -2,6 +2,7 @@
 //! of how a vertex is executed or looked up.
 
 use crate::op::Op;
+use crate::parameters::Parameters;
 use dockerfile_parser::Span;
 use rbuild_oci::{ContainerConfig, History, ImageConfig, Platform};
 use std::fmt;
@@ -118,6 +119,8 @@ pub struct Target {
     pub config: ImageConfig,
     /// The history, oldest first.
     pub history: Vec<Row>,
+    /// What its builder can give it.
+    pub parameters: Parameters,
 }
 
 /// One line of an image's history and where its layer comes from.

@@ -51,6 +51,8 @@ pub(super) struct Head<'a> {
     pub(super) image: String,
     /// What it starts from.
     pub(super) base: Located<'a>,
+    /// The variables that its FROM uses.
+    pub(super) used: BTreeSet<String>,
     /// Whether a named context stands in for it: then `base` is all there is.
     pub(super) replaced: bool,
 }
@@ -75,7 +77,8 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
         };
         let image = base_name(job, work, section)?;
         let suggest = |error: Error| suggesting(error, &image, job);
-        let platform = platform(job, work, section)?.unwrap_or_else(|| job.platform.clone());
+        let (platform, mut used) = platform(job, work, section)?;
+        used.extend(image.used.iter().cloned());
         let stand_in = name.as_ref().and_then(|name| job.contexts.find(name));
         let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
             (Some((name, context)), _) => from_context(name, context, platform),
@@ -85,7 +88,7 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
                 external(job, work, &image.value, platform, &site).map_err(suggest)?
             }
         };
-        heads.push(Head { section, name, label, image: image.value, base, replaced: stand_in.is_some() });
+        heads.push(Head { section, name, label, image: image.value, base, used, replaced: stand_in.is_some() });
     }
     Ok(heads)
 }
@@ -171,8 +174,9 @@ fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
     }
 }
 
-fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Option<Platform>> {
-    let Some(word) = &section.from.platform else { return Ok(None) };
+/// The platform of a FROM, and the variables that give it.
+fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<(Platform, BTreeSet<String>)> {
+    let Some(word) = &section.from.platform else { return Ok((job.platform.clone(), BTreeSet::new())) };
     let expanded = expand(job, work, section, word)?;
     see_platform(job, work, section, (word, &expanded));
     let written = word.to_str_lossy().into_owned();
@@ -180,8 +184,10 @@ fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result
     if expanded.value.is_empty() {
         return Err(suggest(Error::at(word.span, ErrorKind::EmptyPlatform(written))));
     }
-    let platform = expanded.value.parse();
-    platform.map(Some).map_err(|source| suggest(Error::at(word.span, ErrorKind::Platform { written, source })))
+    match expanded.value.parse() {
+        Ok(platform) => Ok((platform, expanded.used)),
+        Err(source) => Err(suggest(Error::at(word.span, ErrorKind::Platform { written, source }))),
+    }
 }
 
 fn see_platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>, (word, expanded): (&Text, &Expanded)) {

@@ -67,6 +67,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         if !head.replaced {
             stage.state.begin();
         }
+        head.used.iter().for_each(|name| job.globals.note(name, &mut stage.state.parameters));
         for command in commands {
             (stage.site, stage.comments) = (command.site, &command.instruction.comments);
             stage.instruction(command)?;
@@ -79,7 +80,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         self.see_step(&command.instruction);
         match &command.instruction.kind {
             Kind::Add(add) => self.add(add, text)?,
-            Kind::Arg(items) => self.arg(items)?,
+            Kind::Arg(items) => self.arg(items, &command.instruction)?,
             Kind::Cmd(cmd) => self.cmd(cmd),
             Kind::Copy(copy) => self.copy(copy, command)?,
             Kind::Entrypoint(entrypoint) => self.entrypoint(entrypoint),

@@ -62,7 +62,11 @@ impl Stage<'_, '_, '_> {
     pub(super) fn tree(&mut self, located: &Located<'_>) -> Result<Option<VertexId>> {
         match located {
             Located::Scratch => Ok(None),
-            Located::Stage(stage) => Ok(self.done.get(stage).and_then(|state| state.tree)),
+            Located::Stage(stage) => {
+                let Some(taken) = self.done.get(stage) else { return Ok(None) };
+                self.state.parameters.absorb(&taken.parameters);
+                Ok(taken.tree)
+            }
             image @ Located::Image { name, platform, .. } => {
                 let show_platform = self.job.has_many_platforms();
                 let aside = self.aside(&format!("FROM {name}"));

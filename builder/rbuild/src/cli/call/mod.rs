@@ -1,7 +1,7 @@
 //! `rbuild build` and the questions that `--call` asks instead of building: one file a question.
 
 mod check;
-//mod outline;
+mod outline;
 mod targets;
 
 use super::build::{self, BuildArgs};
@@ -76,7 +76,7 @@ pub(super) fn run(args: &CallArgs, globals: &Globals) -> Result<ExitCode> {
         Method::Outline | Method::Targets if form == Form::Sarif => {
             Err(Error::Usage("only a check has the form sarif: use text or json".to_owned()))
         }
-        Method::Outline => Ok(ExitCode::SUCCESS),
+        Method::Outline => outline::run(&args.build, globals, form),
         Method::Targets => targets::run(&args.build, form),
     }
 }

@@ -4,14 +4,14 @@ use super::{BuildArgs, Form};
 use crate::cli::out::{complain, print};
 use crate::error::{Error, Result};
 use crate::render::align_by;
-use crate::render::findings::ranges;
+use crate::render::findings::{object, ranges};
 use crate::report;
 use crate::request::BuildRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dockerfile_parser::instruction::From;
 use dockerfile_parser::{Instruction, Kind, parse};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Prints the stages.
@@ -64,16 +64,14 @@ impl<'a> Target<'a> {
 
     fn json(&self) -> Value {
         let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
-        let fields = [
+        object([
             ("name", text(&self.name)),
             ("default", self.is_default.then(|| true.into())),
             ("description", text(&self.description)),
             ("base", text(&self.from.image.to_str_lossy())),
             ("platform", self.from.platform.as_ref().and_then(|platform| text(&platform.to_str_lossy()))),
             ("location", Some(ranges(self.head.first_line, self.head.last_line))),
-        ];
-        let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(present.collect::<Map<_, _>>())
+        ])
     }
 }
 

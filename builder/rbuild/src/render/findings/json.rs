@@ -28,14 +28,18 @@ pub(super) fn json(report: &Report<'_>) -> String {
 
 fn warning(finding: &Finding) -> Value {
     let rule = finding.rule;
-    let fields = [
+    object([
         ("ruleName", Some(rule.name.into())),
         ("description", Some(rule.about.into())),
         ("url", rule.url().map(Value::from)),
         ("detail", Some(redact(&finding.message).into())),
         ("fix", Some(rule.fix.into())),
         ("location", finding.place.map(|place| ranges(place.first_line, place.last_line))),
-    ];
+    ])
+}
+
+/// An object of the fields that have a value, in this order.
+pub fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(present.collect::<Map<_, _>>())
 }

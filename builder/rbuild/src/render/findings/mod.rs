@@ -7,7 +7,7 @@ mod text;
 use dockerfile_parser::lint::Finding;
 use dockerfile_parser::{Source, Span};
 
-pub use json::ranges;
+pub use json::{object, ranges};
 
 /// What a check came to.
 #[derive(Debug)]

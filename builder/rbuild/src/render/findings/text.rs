@@ -16,6 +16,7 @@ pub(super) fn text(report: &Report<'_>) -> String {
     for finding in &report.findings {
         out.push_str(&one(report, finding));
     }
+    out.push_str(if report.error.is_some() { "\n" } else { "" });
     out
 }
 
