@@ -94,7 +94,9 @@ impl Sink for Tty {
             Event::Note(text) => self.print(text),
             Event::Findings { findings, .. } => {
                 self.print("");
-                summary::lines(findings).iter().for_each(|line| self.print(line));
+                for line in summary::lines(findings) {
+                    self.print(&line);
+                }
             }
         }
     }
