@@ -10,14 +10,7 @@ export RBUILD_ROOT=${RBUILD_ROOT:-$work/store}
 mkdir -p "$work"
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-need() { # PROGRAM PACKAGE: installs a missing program through the system's package manager
-  command -v "$1" >/dev/null && return
-  command -v apt-get >/dev/null || { echo "$1 is missing: install the package that has it" >&2; exit 1; }
-  say "installing $2"
-  as_root apt-get update -qq
-  as_root apt-get install -y -qq "$2" >/dev/null
-}
+. "$here/debian-base.sh"
 
 say "building rbuild"
 need curl curl
@@ -30,25 +23,8 @@ rbuild=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1
 base=()
 if [ -d "$work/base" ] || ! "$rbuild" pull --quiet ubuntu >/dev/null 2>&1; then
   if [ ! -d "$work/base" ]; then
-    need debootstrap debootstrap
     say "no registry answers for 'ubuntu': making a base from Debian bookworm with this machine's own apt sources"
-    root=$work/rootfs
-    as_root rm -rf "$root"
-    as_root debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$work/debootstrap.log" \
-      || { tail -5 "$work/debootstrap.log"; exit 1; }
-    # A machine behind a proxy or mirror says so in its apt configuration and its certificates; the image needs both.
-    for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /usr/local/share/ca-certificates; do
-      [ -e "$path" ] && as_root cp -aL "$path" "$root$(dirname "$path")/"
-    done
-    as_root cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-    as_root rm -rf "$root/var/cache/apt/archives" "$root/var/lib/apt/lists"
-    as_root mkdir -p "$root/var/cache/apt/archives/partial" "$root/var/lib/apt/lists/partial"
-    as_root tar -C "$root" --numeric-owner -cf - . >"$work/rootfs.tar"
-    as_root rm -rf "$root"
-    RBUILD_ROOT=$work/base.partial "$rbuild" import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-      --change 'CMD ["bash"]' "$work/rootfs.tar" debian:bookworm
-    rm "$work/rootfs.tar"
-    mv "$work/base.partial" "$work/base"
+    debian_base "$work/base" "$rbuild"
   fi
   say "note: 'ubuntu' below is Debian bookworm, handed in with --build-context"
   base=(--build-context "ubuntu=oci-layout://$work/base:debian:bookworm")

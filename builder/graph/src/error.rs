@@ -174,8 +174,11 @@ pub enum ErrorKind {
     /// `type=ssh,source=…`.
     #[error("a mount of type ssh takes no source")]
     SshSource,
-    /// SOURCE_DATE_EPOCH with something that is no number.
-    #[error("invalid SOURCE_DATE_EPOCH {0:?}: it is a number of seconds since 1970")]
+    /// SOURCE_DATE_EPOCH with something that is neither a number nor a name.
+    #[error(
+        "invalid SOURCE_DATE_EPOCH {0:?}: it is a number of seconds since 1970, the word context, or the name of a \
+         context or stage"
+    )]
     SourceDateEpoch(String),
     /// A build argument for the linter that it cannot read.
     #[error("cannot use the build argument {argument}={value:?}: {source}")]
@@ -186,6 +189,14 @@ pub enum ErrorKind {
         value: String,
         /// Why.
         source: dockerfile_parser::Error,
+    },
+    /// SOURCE_DATE_EPOCH with the name of a stage that has no time of its own.
+    #[error("SOURCE_DATE_EPOCH cannot be that of stage {stage:?}: {reason}")]
+    StageWithoutTime {
+        /// The stage.
+        stage: String,
+        /// What it would have to be.
+        reason: String,
     },
     /// More than the graph can number.
     #[error("the build has more than 4,294,967,295 steps")]

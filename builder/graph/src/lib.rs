@@ -5,6 +5,7 @@
 //! for ([`Outcome::Need`]) and is told ([`Answers`]). ENV, CMD, LABEL and the like are folded here; a solver sees only
 //! [`Op`]s.
 
+mod address;
 mod error;
 mod graph;
 mod lower;
@@ -14,9 +15,10 @@ mod redact;
 mod request;
 mod show;
 
+pub use address::context_op;
 pub use error::{Error, ErrorKind, Result};
 pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId};
-pub use lower::lower;
+pub use lower::{TimeSource, lower, time_source};
 pub use op::{
     BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile,
     Input, MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,

@@ -5,6 +5,7 @@ mod circles;
 mod command;
 mod contexts;
 mod defaults;
+mod epoch;
 mod globals;
 mod heads;
 mod history;
@@ -18,6 +19,9 @@ mod state;
 mod unconsumed;
 mod variables;
 mod vertices;
+
+pub use epoch::{TimeSource, time_source};
+pub(crate) use remote::{Remote, remote, short};
 
 use crate::error::Result;
 use crate::graph::BuildGraph;

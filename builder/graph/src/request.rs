@@ -21,7 +21,8 @@ pub struct Request {
     pub platforms: Vec<Platform>,
     /// The platform this build runs on.
     pub build_platform: Platform,
-    /// Inputs by name, each of which overrides the stage or image of that name.
+    /// Inputs by name, each of which overrides the stage or image of that name; `name::platform` does so for builds of
+    /// that platform only, and goes first.
     pub named_contexts: BTreeMap<String, NamedContext>,
     /// Labels that every target gets, stronger than those of the Dockerfile.
     pub labels: BTreeMap<String, String>,
@@ -76,6 +77,8 @@ pub enum NamedContext {
     Directory,
     /// An image; the text is the caller's own and comes back in [`ImageSource::Context`].
     Image(String),
+    /// Nothing at all, as in `docker-image://scratch`.
+    Scratch,
     /// A git repository by its address, or the URL of a file, which is then called `context`.
     Remote(String),
 }

@@ -22,8 +22,7 @@ pub struct Image {
     pub config: ImageConfig,
     /// The configuration's bytes.
     pub config_bytes: Vec<u8>,
-    /// The images that end at each line of history but the last, oldest first.
-    pub rows: Vec<Earlier>,
+    lines: Vec<Line>,
 }
 
 /// An image that ends at an earlier line of history.
@@ -42,29 +41,39 @@ pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
 pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
     let lines = lines(target, storeys.len(), outcomes, time);
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
-    let config = |last: usize, container| {
-        let line = &lines[last];
-        ImageConfig {
-            created: lines[..=last].iter().filter_map(|line| line.entry.created).max(),
-            config: container,
-            rootfs: RootFs { diff_ids: diff_ids[..line.layers.min(diff_ids.len())].to_vec(), ..RootFs::default() },
-            history: lines[..=last].iter().map(|line| line.entry.clone()).collect(),
-            ..target.config.clone()
-        }
-    };
-    let mut rows = Vec::new();
-    for (number, line) in lines.iter().enumerate().take(lines.len().saturating_sub(1)) {
-        let config_bytes = to_canonical_json(&config(number, line.container.clone()))?;
-        rows.push(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes });
-    }
-    let config = match lines.len() {
-        0 => ImageConfig { created: Some(time), ..target.config.clone() },
-        count => config(count - 1, target.config.config.clone()),
+    let config = match &lines[..] {
+        [] => ImageConfig { created: Some(time), ..target.config.clone() },
+        lines => ending_at(lines, &target.config, &diff_ids),
     };
     let config_bytes = to_canonical_json(&config)?;
     let (manifest, manifest_bytes) = manifest(&config_bytes, storeys)?;
     let manifest = Descriptor { platform: Some(target.platform.clone()), ..manifest };
-    Ok(Image { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config, config_bytes, rows })
+    Ok(Image { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config, config_bytes, lines })
+}
+
+impl Image {
+    /// The images that end at each line of history but the last, oldest first. Each holds all lines before it, so this
+    /// costs the square of their number: ask only for what is not kept yet.
+    pub fn earlier(&self) -> Result<Vec<Earlier>> {
+        let one = |count: usize| {
+            let container = ImageConfig { config: self.lines[count - 1].container.clone(), ..self.config.clone() };
+            let config_bytes =
+                to_canonical_json(&ending_at(&self.lines[..count], &container, &self.config.rootfs.diff_ids))?;
+            Ok(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes })
+        };
+        (1..self.lines.len()).map(one).collect()
+    }
+}
+
+/// A configuration with the history and the layers up to the last of these lines.
+fn ending_at(lines: &[Line], config: &ImageConfig, diff_ids: &[DiffId]) -> ImageConfig {
+    let layers = lines.last().map_or(0, |line| line.layers).min(diff_ids.len());
+    ImageConfig {
+        created: lines.iter().filter_map(|line| line.entry.created).max(),
+        rootfs: RootFs { diff_ids: diff_ids[..layers].to_vec(), ..RootFs::default() },
+        history: lines.iter().map(|line| line.entry.clone()).collect(),
+        ..config.clone()
+    }
 }
 
 /// The manifest of a configuration on uncompressed layers.
@@ -78,10 +87,12 @@ pub fn manifest(config_bytes: &[u8], storeys: &[Storey]) -> Result<(Descriptor, 
 }
 
 /// One line of the finished history.
+#[derive(Clone, Debug, PartialEq)]
 struct Line {
     entry: History,
     /// How many layers the image that ends here has.
     layers: usize,
+    /// What a container of that image starts with.
     container: rbuild_oci::ContainerConfig,
 }
 
@@ -174,8 +185,9 @@ mod tests {
             image.config.history[1..].iter().map(|line| (line.empty_layer, line.created.unwrap().seconds)).collect();
         assert_eq!(seen, [(true, 1000), (false, 2001), (true, 2001), (true, 2002)]);
         assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
-        assert_eq!(image.rows.len(), 4);
-        let after_run = ImageConfig::from_json(&image.rows[2].config_bytes).unwrap();
+        let earlier = image.earlier().unwrap();
+        assert_eq!(earlier.len(), 4);
+        let after_run = ImageConfig::from_json(&earlier[2].config_bytes).unwrap();
         assert_eq!((after_run.rootfs.diff_ids.len(), after_run.history.len()), (2, 3));
     }
 

@@ -11,9 +11,10 @@ use crate::tree::{ContextTree, EmptyTree, Tree};
 use dockerfile_parser::ignore::{Matcher, Patterns};
 use dockerfile_parser::lint::Linter;
 use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
-use rbuild_oci::{Cancel, Descriptor, Digest, Index, MediaType, Timestamp, to_canonical_json};
+use rbuild_oci::{Cancel, Descriptor, Digest, ImageId, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::Client;
+use rbuild_store::content::ContentStore;
 use rbuild_store::{FileCache, RootDir, Store};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -153,12 +154,11 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
     let store = ctx.store;
     let mut needed = Vec::new();
     for (image, stack) in &built.images {
-        let earlier = image.rows.iter().map(|row| &row.config_bytes);
-        for bytes in earlier.chain([&image.config_bytes, &image.manifest_bytes]) {
-            needed.push(store.blob_path(&store.put_document(bytes)?));
+        for bytes in [&image.config_bytes, &image.manifest_bytes] {
+            store.put_document(bytes)?;
         }
-        let rows: Vec<_> = image.rows.iter().map(|row| row.id).chain([image.id]).collect();
-        store.history().put(&image.id, &rows)?;
+        let rows = keep_rows(store, image)?.into_iter().map(|row| row.0);
+        needed.extend(rows.chain([image.manifest.digest]).map(|digest| store.blob_path(&digest)));
         for storey in stack.storeys() {
             needed.push(store.blob_path(&storey.layer.diff_id.0));
             // One that was lost is made again when it is asked for.
@@ -179,6 +179,25 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
         store.refs().set(&tags, ctx.clock.now())?;
     }
     Ok(())
+}
+
+/// Keeps the images that end at each line of an image's history; the ids of them all, the image's own last.
+fn keep_rows(store: &Store, image: &Image) -> Result<Vec<ImageId>> {
+    let histories = store.history();
+    if let Some(rows) = histories.get(&image.id)? {
+        let content = store.content();
+        if rows.iter().try_fold(true, |all, row| Ok::<_, Error>(all && content.has(&row.0)?))? {
+            return Ok(rows);
+        }
+    }
+    let mut rows = Vec::new();
+    for earlier in image.earlier()? {
+        store.put_document(&earlier.config_bytes)?;
+        rows.push(earlier.id);
+    }
+    rows.push(image.id);
+    histories.put(&image.id, &rows)?;
+    Ok(rows)
 }
 
 /// The contexts of a build, each opened when a step first needs it.
@@ -208,6 +227,7 @@ impl<'a> Contexts<'a> {
         let source = &self.request.dockerfile;
         match (name, &source.context) {
             (None, ContextPlace::Empty) => Ok(Arc::new(EmptyTree)),
+            (None, ContextPlace::Tree(tree)) => Ok(tree.clone()),
             (None, ContextPlace::Directory(path)) => {
                 let ignore = source.ignore.as_ref().map_or_else(String::new, |(name, _)| name.clone());
                 self.directory("the build context", path, (ignore, self.request.graph.ignore.clone()))

@@ -67,6 +67,9 @@ fn hints(error: &Error) -> Vec<String> {
         Error::Graph(error) => error.hint.clone(),
         Error::NotFound { hint, .. } => hint.clone(),
         Error::Store(error) => error.hint().map(str::to_owned),
+        Error::Records(rbuild_records::Error::Io { source, .. } | rbuild_records::Error::Tidy { source, .. }) => {
+            rbuild_store::Error::hint_for(source).map(str::to_owned)
+        }
         Error::Io { source, .. } => of_system(source).map(str::to_owned),
         Error::Registry(error) => error.hint().map(str::to_owned),
         Error::NotAllowed { entitlement } => {

@@ -1,5 +1,5 @@
 //! Holds the tree against the rules that README.md prints: crate arrows, file headers and sizes, where `unsafe` may
-//! stand, a golden for every instruction, a transcript for every command of README.
+//! stand, a golden for every instruction, a transcript for every command of README, a test for every example.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -187,4 +187,18 @@ fn every_command_of_readme_is_a_transcript() {
     let missing: Vec<String> =
         commands.into_iter().filter(|command| !transcripts.contains(&format!("$ {command}\n"))).collect();
     fail_if_any("commands of README that no transcript runs", &missing);
+}
+
+#[test]
+fn every_example_is_built_by_a_test() {
+    let tests = fs::read_to_string(root().join("builder/rbuild/tests/projects/examples.rs")).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let entries = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
+    let folders: BTreeSet<String> = folders.collect();
+    assert!(!folders.is_empty(), "examples/ is empty");
+    let untested = folders.iter().filter(|name| !tests.contains(&format!("\"{name}\""))).cloned();
+    fail_if_any("examples that no test builds", &untested.collect::<Vec<_>>());
+    let unsaid = folders.iter().filter(|name| !readme.contains(&format!("`examples/{name}`"))).cloned();
+    fail_if_any("examples that README does not name", &unsaid.collect::<Vec<_>>());
 }

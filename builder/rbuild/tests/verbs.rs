@@ -92,7 +92,7 @@ fn run(verb: &Verb, store: &Store) -> Result<String> {
             inspect::text(&values.collect::<Result<Vec<_>>>()?, args.format.as_deref())
         }
         Verb::Load(args) => load::load(args, store, &Cancel::new(), Timestamp::from_seconds(MADE + 60)),
-        Verb::Rmi(args) => args.names.iter().map(|name| rmi::remove(store, name, args.force)).collect(),
+        Verb::Rmi(args) => args.names.iter().map(|name| rmi::remove(store, name, args.force, &Cancel::new())).collect(),
         Verb::Tag(args) => tag::tag(args, store, NOW).map(|()| String::new()),
         Verb::Volume(args) => match &args.verb {
             volume::VolumeVerb::Create(args) => volume::create(args, store, NOW),

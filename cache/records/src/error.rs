@@ -22,6 +22,14 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The system refused to remove what is of no use any more.
+    #[error("cannot tidy the cache records in {place}: {source}")]
+    Tidy {
+        /// Where they are.
+        place: String,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// A record that cannot be written down.
     #[error("cannot encode the cache record {key}: {source}")]
     Encode {

@@ -4,12 +4,13 @@
 use crate::backend::CacheBackend;
 use crate::error::{Error, Result};
 use crate::key::CacheKey;
-use crate::record::Record;
+use crate::record::{Output, Record};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Keeps records below one directory.
 #[derive(Debug)]
@@ -27,6 +28,30 @@ impl LocalBackend {
     /// The files written since the last call, for the one flush before a tag becomes visible.
     pub fn take_written(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.written.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Removes the records of more than 30 days ago that lead nowhere any more, which is said of their outputs. A record
+    /// that is written anew meanwhile may go, too: it counts as never written.
+    pub fn forget_old(&self, leads_nowhere: &dyn Fn(&Output) -> bool) -> Result<()> {
+        let place = || self.directory.display().to_string();
+        self.remove_old(leads_nowhere).map_err(|source| Error::Tidy { place: place(), source })
+    }
+
+    fn remove_old(&self, leads_nowhere: &dyn Fn(&Output) -> bool) -> io::Result<()> {
+        for shelf in children(&self.directory)? {
+            for path in children(&shelf)? {
+                let age =
+                    path.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed().unwrap_or_default());
+                if !age.is_ok_and(|age| age > OLD) {
+                    continue;
+                }
+                let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+                if record.is_none_or(|record| leads_nowhere(&record.output)) {
+                    unless_missing(fs::remove_file(&path))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, key: &CacheKey) -> PathBuf {
@@ -50,6 +75,22 @@ impl LocalBackend {
             drop(fs::remove_file(&temporary));
         }
         landed
+    }
+}
+
+/// How long records stay in any case.
+const OLD: Duration = Duration::from_secs(30 * 86_400);
+
+/// What is in a directory; nothing if there is none.
+fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let list = || fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect();
+    Ok(unless_missing(list())?.unwrap_or_default())
+}
+
+fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Every backend keeps its promises, and damage is a miss.
 
+use rbuild_oci::Digest;
 use rbuild_records::testing::{FailingBackend, conformance, record};
-use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend, Tiered};
+use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend, Output, Record, Tiered};
 
 #[test]
 fn every_backend_conforms() {
@@ -50,4 +51,27 @@ fn a_far_hit_is_kept_near() {
 fn failures_name_the_record() {
     let message = FailingBackend.put(&record("one")).unwrap_err().to_string();
     assert!(message.contains(&record("one").key().hex()), "{message}");
+}
+
+#[test]
+fn old_records_that_lead_nowhere_are_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = LocalBackend::new(directory.path().join("records"));
+    backend.forget_old(&|_| true).unwrap();
+    let names = ["new", "old", "old and good"];
+    for name in names {
+        let details = std::collections::BTreeMap::from([("name".to_owned(), name.to_owned())]);
+        let output = Output::Pinned { digest: Digest::of(b"x"), details };
+        backend.put(&Record { output, ..record(name) }).unwrap();
+        if name.starts_with("old") {
+            let old = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+            let path = backend.take_written().pop().unwrap();
+            std::fs::File::open(path).unwrap().set_modified(old).unwrap();
+        }
+    }
+    let good = |output: &Output| matches!(output, Output::Pinned { details, .. } if details["name"].contains("good"));
+    backend.forget_old(&|output| !good(output)).unwrap();
+    let left: Vec<&str> =
+        names.into_iter().filter(|name| backend.get(&record(name).key()).unwrap().is_some()).collect();
+    assert_eq!(left, ["new", "old and good"]);
 }

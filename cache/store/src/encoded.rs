@@ -70,6 +70,16 @@ impl Encoded {
         })
     }
 
+    /// Forgets a form that turned out damaged; says whether it was here. It is made again when it is asked for.
+    pub fn forget(&self, layer: &DiffId, codec: Codec) -> Result<bool> {
+        let path = self.blob_path(layer, codec);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("remove", path.display())(error)),
+        }
+    }
+
     /// The layer with this form of it among its encodings.
     #[must_use]
     pub fn noted(layer: LayerRef, codec: Codec, descriptor: Descriptor) -> LayerRef {
@@ -116,6 +126,8 @@ mod tests {
             let mut plain = Vec::new();
             decompress(&*blob).unwrap().1.read_to_end(&mut plain).unwrap();
             assert_eq!(Digest::of(&plain), layer.diff_id.0);
+            assert!(encoded.forget(&layer.diff_id, codec).unwrap() && !encoded.forget(&layer.diff_id, codec).unwrap());
+            assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), None);
             fs::write(encoded.blob_path(&layer.diff_id, codec), "short").unwrap();
             assert_eq!(encoded.find(&layer.diff_id, codec).unwrap(), None);
             assert_eq!(encoded.make(&layer.diff_id, codec, &Cancel::new()).unwrap(), made);

@@ -49,6 +49,16 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
+    /// A store with user data that only a newer rbuild can read.
+    #[error("store {subject} is refused: its {found} was made by a newer rbuild, and this one knows {known}")]
+    Newer {
+        /// The store.
+        subject: String,
+        /// The bucket that is too new.
+        found: String,
+        /// The bucket as it is known here.
+        known: &'static str,
+    },
     /// A file that changed between being looked at and being read.
     #[error("{subject} changed while it was read")]
     Changed {
@@ -81,9 +91,17 @@ impl Error {
 
     /// What the user can do about it, where the cause alone does not say.
     pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } => Self::hint_for(source),
+            Self::Newer { .. } => Some("use that rbuild, or another store with --root"),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about an answer of the system to something that was tried in a store.
+    pub fn hint_for(answer: &io::Error) -> Option<&'static str> {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported};
-        let Self::Io { source, .. } = self else { return None };
-        match source.kind() {
+        match answer.kind() {
             StorageFull | QuotaExceeded => Some("free space there, or use another store with --root"),
             ReadOnlyFilesystem => Some("the file system is read-only: use a store elsewhere with --root"),
             PermissionDenied => Some("check who owns it, or use a store of your own with --root"),
@@ -104,5 +122,22 @@ impl Error {
             *subject = String::from_utf8_lossy(path).into_owned();
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_can_mend_has_a_hint() {
+        let hint = |errno: rustix::io::Errno| Error::io("write", "x")(errno).hint().unwrap_or_default();
+        assert!(hint(rustix::io::Errno::NOSPC).contains("free space"));
+        assert!(hint(rustix::io::Errno::DQUOT).contains("free space"));
+        assert!(hint(rustix::io::Errno::ROFS).contains("read-only"));
+        assert!(hint(rustix::io::Errno::ACCESS).contains("who owns it"));
+        assert_eq!(hint(rustix::io::Errno::IO), "");
+        let newer = Error::Newer { subject: "/s".to_owned(), found: "refs.v9".to_owned(), known: "refs.v1" };
+        assert!(newer.hint().is_some_and(|hint| hint.contains("--root")));
     }
 }

@@ -33,13 +33,17 @@ const MAGIC: &[u8; 16] = b"rbuild-files/1\n\0";
 /// A file changed at most this long before it was hashed is not remembered: two ticks of the slowest kernel clock.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The same where times are in whole seconds: there are file systems that keep every other one only.
+const COARSE_TICK: Duration = Duration::from_secs(2);
+
 impl FileCache {
     /// What is remembered of the files below `directory`, which is known by its path without links.
     pub fn open(store: &Store, directory: &Path) -> Result<Self> {
         let real = directory.canonicalize().map_err(Error::io("find", directory.display()))?;
         let place = store.dir(Bucket::Files).join(Digest::of(real.as_os_str().as_bytes()).hex());
         let bytes = match std::fs::read(&place) {
-            Ok(bytes) => bytes,
+            Ok(bytes) if store.rely(&place)? => bytes,
+            Ok(_) => Vec::new(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::io("read", place.display())(error)),
         };
@@ -61,7 +65,8 @@ impl FileCache {
 
     /// Remembers a digest; `meta` is what the file looked like before it was read, which began at `began`.
     pub fn put(&mut self, path: &[u8], meta: &Meta, began: SystemTime, digest: Digest) {
-        let settled = Timestamp::from(began.checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH));
+        let tick = if meta.ctime.nanos == 0 { COARSE_TICK } else { TICK };
+        let settled = Timestamp::from(began.checked_sub(tick).unwrap_or(SystemTime::UNIX_EPOCH));
         if meta.ctime >= settled || meta.mtime >= settled {
             return;
         }
@@ -160,6 +165,22 @@ mod tests {
             None,
             "it changed just before it was read, so it may have again in the same tick"
         );
+    }
+
+    #[test]
+    fn where_times_are_whole_seconds_a_file_settles_later() {
+        let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::open(&place.path().join("store")).unwrap();
+        std::fs::write(context.path().join("a"), "a").unwrap();
+        let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
+        let whole = Timestamp { nanos: 0, ..meta.ctime };
+        let meta = Meta { ctime: whole, mtime: whole, ..meta };
+        let mut cache = FileCache::open(&store, context.path()).unwrap();
+        for (seconds, known) in [(1, false), (3, true)] {
+            let began = SystemTime::UNIX_EPOCH + Duration::from_secs(whole.seconds as u64 + seconds);
+            cache.put(b"a", &meta, began, Digest::of(b"a"));
+            assert_eq!(cache.get(b"a", &meta).is_some(), known, "{seconds}");
+        }
     }
 
     #[test]

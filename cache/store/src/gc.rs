@@ -1,112 +1,204 @@
-//! Removing content that nobody needs any more. Knows digests and which files live for which; what is needed is the
-//! caller's to say.
+//! Removing content that nobody needs any more, in short steps while others are at work. Knows digests and which files
+//! live for which; what is needed is the caller's to say.
+//!
+//! A digest goes, with all that lives for it, if none of it was made or stamped since the start of the oldest lease that
+//! was live at any time since the sweep began, nor since the sweep began itself; and what is only a cache goes if, besides,
+//! it was not made or stamped for 30 days. So whoever came to rely on it while it
+//! was decided what to remove has stamped it, or is still looking, holds the gate shared, and is waited for.
 
 use crate::error::{Error, Result};
 use crate::layout::{Bucket, Store};
-use crate::lease::Sweep;
+use crate::lease;
+use crate::lock::Lock;
 use crate::root_dir::RootDir;
-use rbuild_oci::Digest;
-use std::collections::BTreeSet;
+use crate::tmp::remove_tree;
+use rbuild_oci::{Cancel, Digest, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
-    /// The blobs, sorted.
+    /// The digests of the blobs, sorted.
     pub blobs: Vec<Digest>,
     /// The bytes of all files that went, compressed forms and indexes included; snapshots are not counted.
     pub bytes: u64,
+    /// Digests that stay because somebody at work may rely on them, sorted.
+    pub kept: Vec<Digest>,
 }
 
+/// A removal that has begun; what is needed is to be looked for after that.
+#[derive(Debug)]
+pub struct Sweep {
+    store: Store,
+    gate: Lock,
+    cancel: Cancel,
+    horizon: Timestamp,
+}
+
+/// How many digests, with all that lives for them, go in one step.
+const AT_ONCE: usize = 25;
+/// For how long a cache is kept that nobody uses, in seconds.
+const CACHE_AGE: i64 = 30 * 86_400;
+/// How long is waited for those who look before they count as relying on everything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Store {
-    /// Removes these blobs and everything that lives for them: indexes, compressed forms, snapshots of stacks that are
-    /// called like one of them. What is not here is passed over.
-    pub fn remove(&self, unneeded: &BTreeSet<Digest>, sweep: &Sweep) -> Result<Freed> {
-        let _ = sweep;
+    /// Begins a removal. The tags that are to go are gone by then.
+    pub fn sweep(&self, cancel: &Cancel) -> Result<Sweep> {
+        self.hold()?;
+        let gate = Lock::open(&self.gate())?;
+        // The clock of files goes in ticks: what was made before this call is to look older than it.
+        let called = lease::now();
+        while lease::now() <= called {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut sweep = Sweep { store: self.clone(), gate, cancel: cancel.clone(), horizon: lease::now() };
+        sweep.lower()?;
+        Ok(sweep)
+    }
+}
+
+/// Things that go together.
+struct Group {
+    /// What they live for; none of caches that are found by other names.
+    digest: Option<Digest>,
+    paths: Vec<PathBuf>,
+    /// For how many seconds nobody may have used them.
+    age: i64,
+}
+
+impl Sweep {
+    /// Removes those of the digests of `gone` that are not in `needed`, and everything that lives for them: blobs,
+    /// indexes, compressed forms, snapshots of stacks that are called like one of them. Then whatever else is not needed
+    /// and was not used for 30 days: what images without a name and builds left, downloads, checkouts, stat caches, logs.
+    pub fn remove(&mut self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>) -> Result<Freed> {
         let mut freed = Freed::default();
-        for digest in unneeded {
-            if let Some(bytes) = remove_file(&self.blob_path(digest))? {
-                freed.blobs.push(*digest);
-                freed.bytes += bytes;
+        let mut groups = groups(&self.store)?;
+        groups.retain(|group| group.digest.is_none_or(|digest| !needed.contains(&digest)));
+        for group in &mut groups {
+            group.age = if group.digest.is_some_and(|digest| gone.contains(&digest)) { 0 } else { CACHE_AGE };
+        }
+        for step in groups.chunks(AT_ONCE) {
+            if self.take()? {
+                let trash = self.discard(step, &mut freed);
+                self.gate.release()?;
+                trash?.iter().try_for_each(|path| remove_tree(path))?;
+            } else {
+                freed.kept.extend(step.iter().filter(|group| group.age == 0).filter_map(|group| group.digest));
             }
         }
-        for bucket in [Bucket::Index, Bucket::Encoded] {
-            let directory = self.dir(bucket);
-            for name in dependents(&directory, unneeded)? {
-                freed.bytes += remove_file(&directory.join(name))?.unwrap_or_default();
-            }
-        }
-        self.remove_snapshots(unneeded)?;
         Ok(freed)
     }
 
-    fn remove_snapshots(&self, unneeded: &BTreeSet<Digest>) -> Result<()> {
-        let root = RootDir::open(&self.dir(Bucket::Snapshots))?;
-        for driver in root.list(b"")? {
-            for id_map in root.list(&driver.name)? {
-                let home = [&driver.name[..], b"/", &id_map.name].concat();
-                let path = self.dir(Bucket::Snapshots).join(String::from_utf8_lossy(&home).as_ref());
-                for name in dependents(&path, unneeded)? {
-                    root.remove_tree(&[&home[..], b"/", name.as_bytes()].concat())?;
-                }
+    /// Waits for those who look; false if that takes too long.
+    fn take(&self) -> Result<bool> {
+        let began = Instant::now();
+        while !self.gate.try_take()? {
+            self.cancel.check()?;
+            if began.elapsed() > PATIENCE {
+                return Ok(false);
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
+        Ok(true)
+    }
+
+    fn lower(&mut self) -> Result<()> {
+        self.horizon = lease::oldest(&self.store)?.map_or(self.horizon, |start| start.min(self.horizon));
         Ok(())
+    }
+
+    /// Renames what is old enough to names in tmp that nobody looks for, and gives these.
+    fn discard(&mut self, step: &[Group], freed: &mut Freed) -> Result<Vec<PathBuf>> {
+        self.lower()?;
+        let mut trash = Vec::new();
+        for Group { digest, paths, age } in step {
+            let homes = paths.iter().filter(|path| path.starts_with(self.store.dir(Bucket::Snapshots)));
+            let homes: BTreeSet<&Path> = homes.filter_map(|path| path.parent()).collect();
+            let _homes = homes.into_iter().map(alone).collect::<Result<Vec<_>>>()?;
+            if paths.iter().map(|path| self.is_old(path, *age)).collect::<Result<Vec<_>>>()?.contains(&false) {
+                freed.kept.extend(digest.filter(|_| *age == 0));
+                continue;
+            }
+            for path in paths {
+                self.rename(path, &mut trash, freed)?;
+            }
+            freed.blobs.extend(digest.filter(|digest| paths.contains(&self.store.blob_path(digest))));
+        }
+        Ok(trash)
+    }
+
+    fn is_old(&self, path: &Path, age: i64) -> Result<bool> {
+        let horizon = Timestamp { seconds: self.horizon.seconds.saturating_sub(age), ..self.horizon };
+        Ok(lease::modified(path)?.is_none_or(|modified| modified < horizon))
+    }
+
+    fn rename(&self, path: &Path, trash: &mut Vec<PathBuf>, freed: &mut Freed) -> Result<()> {
+        let mut moved = || -> io::Result<()> {
+            let meta = fs::symlink_metadata(path)?;
+            let name = format!("trash-{}-{}", std::process::id(), meta.ino());
+            let place = self.store.dir(Bucket::Tmp).join(name);
+            fs::rename(path, &place)?;
+            freed.bytes += if meta.is_dir() { 0 } else { meta.len() };
+            trash.push(place);
+            Ok(())
+        };
+        match moved() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("rename", path.display())(error)),
+            _ => Ok(()),
+        }
     }
 }
 
-/// The names in a directory that begin with one of these digests.
-fn dependents(directory: &Path, digests: &BTreeSet<Digest>) -> Result<Vec<String>> {
+/// The directory of a driver's snapshots, held against those who come to use one.
+fn alone(home: &Path) -> Result<Lock> {
+    let lock = Lock::open_existing(home)?;
+    lock.take()?;
+    Ok(lock)
+}
+
+/// All that may go: what lives for a digest, the blob first; then the caches of other names.
+fn groups(store: &Store) -> Result<Vec<Group>> {
+    let mut found: BTreeMap<Digest, Vec<PathBuf>> = BTreeMap::new();
+    let mut directories = vec![store.blobs(), store.dir(Bucket::Index), store.dir(Bucket::Encoded)];
+    let snapshots = RootDir::open(&store.dir(Bucket::Snapshots))?;
+    for driver in snapshots.list(b"")? {
+        for id_map in snapshots.list(&driver.name)? {
+            let names = [&driver.name, &id_map.name].map(|name| String::from_utf8_lossy(name).into_owned());
+            directories.push(store.snapshots(&names[0], &names[1]));
+        }
+    }
+    for directory in directories {
+        for name in names(&directory)? {
+            let digest = name.get(..64).and_then(|hex| Digest::from_hex(hex).ok());
+            if let Some(digest) = digest {
+                found.entry(digest).or_default().push(directory.join(name));
+            }
+        }
+    }
+    let mut groups: Vec<Group> =
+        found.into_iter().map(|(digest, paths)| Group { digest: Some(digest), paths, age: 0 }).collect();
+    let git = store.dir(Bucket::Git);
+    for directory in
+        [store.dir(Bucket::Files), store.dir(Bucket::Builds), git.join("checkouts"), git.join("repositories")]
+    {
+        let paths = names(&directory)?.into_iter().map(|name| directory.join(name));
+        groups.extend(paths.map(|path| Group { digest: None, paths: vec![path], age: CACHE_AGE }));
+    }
+    Ok(groups)
+}
+
+fn names(directory: &Path) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     };
-    let names = match list() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(Error::io("list", directory.display()))?,
-    };
-    let lives_for = |name: &String| {
-        let digest = name.get(..64).and_then(|hex| Digest::from_hex(hex).ok());
-        digest.is_some_and(|digest| digests.contains(&digest))
-    };
-    Ok(names.into_iter().filter(lives_for).collect())
-}
-
-/// Removes a file; its size, if there was one.
-fn remove_file(path: &Path) -> Result<Option<u64>> {
-    let remove = || -> io::Result<u64> {
-        let size = fs::symlink_metadata(path)?.len();
-        fs::remove_file(path)?;
-        Ok(size)
-    };
-    match remove() {
-        Ok(size) => Ok(Some(size)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("remove", path.display())(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_lives_for_a_blob_goes_with_it() {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::open(&place.path().join("store")).unwrap();
-        let (gone, kept) = (store.put_document(b"gone").unwrap(), store.put_document(b"kept").unwrap());
-        for digest in [gone, kept] {
-            fs::write(store.layer_index_path(&rbuild_oci::DiffId(digest)), "index").unwrap();
-            fs::write(store.encoded_path(&rbuild_oci::DiffId(digest), "gzip-6"), "gz").unwrap();
-            let snapshot = store.dir(Bucket::Snapshots).join("overlay/root").join(digest.hex()).join("fs/d");
-            fs::create_dir_all(snapshot).unwrap();
-        }
-        let sweep = store.sweep().unwrap().unwrap();
-        let freed = store.remove(&BTreeSet::from([gone, Digest::of(b"never")]), &sweep).unwrap();
-        assert_eq!(freed, Freed { blobs: vec![gone], bytes: 4 + 5 + 2 });
-        let left = |bucket: &str| fs::read_dir(store.root().join(bucket)).unwrap().count();
-        assert_eq!((left("blobs/sha256"), left("index.v1"), left("encoded.v1")), (1, 1, 1));
-        assert_eq!(left("snapshots.v1/overlay/root"), 1);
+    match list() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(Error::io("list", directory.display())),
     }
 }

@@ -1,6 +1,7 @@
 //! The layers of a store: each an uncompressed tarball among the blobs and an index beside it, both by its DiffId. Knows
 //! where layers are and how they land; what is in one is `layer`'s.
 
+use crate::content::{Blob, ContentStore, Verified};
 use crate::error::{Error, Result};
 use crate::layer::{
     Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, decompress,
@@ -10,10 +11,9 @@ use crate::layout::Store;
 use crate::root_dir::RootDir;
 use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
-use rbuild_oci::{Cancel, DiffId, Digest, Hasher};
+use rbuild_oci::{Cancel, DiffId, Digest};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,17 +54,12 @@ impl Store {
 impl Layers {
     /// Whether the tarball of a layer is here. Its index then is, too, or can be made from it.
     pub fn has(&self, layer: &DiffId) -> Result<bool> {
-        Ok(self.get(layer)?.is_some())
+        self.store.content().has(&layer.0)
     }
 
     /// The layer, if its tarball is here.
     pub fn get(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
-        let path = self.store.blob_path(&layer.0);
-        match path.metadata() {
-            Ok(metadata) => Ok(Some(LayerRef::stored(*layer, metadata.len()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("find", path.display())(error)),
-        }
+        Ok(self.store.content().size(&layer.0)?.map(|size| LayerRef::stored(*layer, size)))
     }
 
     /// The index of a layer; one that is lost or damaged is made again from the tarball.
@@ -107,20 +102,20 @@ impl Layers {
     /// Reads a whole layer again. One whose bytes are not those of its name is [`Error::Corrupt`], and put away: it counts
     /// as missing from now on.
     pub fn verify(&self, layer: &DiffId, cancel: &Cancel) -> Result<()> {
-        let (mut file, mut hasher, mut buffer) = (self.open_tarball(layer)?, Hasher::new(), vec![0; 1 << 20]);
+        let (mut tarball, mut buffer) = (Verified::new(self.open_tarball(layer)?, layer.0), vec![0; 1 << 20]);
         loop {
             cancel.check()?;
-            match file.read(&mut buffer).map_err(Error::io("read", layer))? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
+            match tarball.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.store.content().remove(&layer.0)?;
+                    let reason = error.to_string();
+                    return Err(Error::Corrupt { what: "layer", subject: layer.to_string(), reason });
+                }
+                Err(error) => return Err(Error::io("read", layer)(error)),
             }
         }
-        let found = DiffId(hasher.finish());
-        if found == *layer {
-            return Ok(());
-        }
-        remove(&self.store.blob_path(&layer.0))?;
-        Err(damaged(layer, &found))
     }
 
     /// A writer of a new layer. Modification times later than `clamp`, in seconds, become that.
@@ -131,7 +126,7 @@ impl Layers {
     /// Puts a finished layer in its place, the index first: who sees the tarball finds the index.
     pub fn land(&self, packed: StoreTarball) -> Result<Landed> {
         self.keep_index(&packed.diff_id, &packed.index)?;
-        self.keep_blob(packed.out.0, &packed.diff_id.0)?;
+        self.store.content().adopt(packed.out.0, &packed.diff_id.0)?;
         let layer = LayerRef::stored(packed.diff_id, packed.size);
         Ok(Landed { layer, index: packed.index, timeless: packed.timeless })
     }
@@ -139,7 +134,7 @@ impl Layers {
     /// Puts a tarball that was written and hashed elsewhere in its place, with its index.
     pub fn adopt(&self, tarball: TmpFile, layer: &DiffId, index: &LayerIndex) -> Result<()> {
         self.keep_index(layer, index)?;
-        self.keep_blob(tarball, &layer.0)
+        self.store.content().adopt(tarball, &layer.0)
     }
 
     /// Brings a layer here from its blob, compressed or not. The caller sees to it that the blob is the one that its
@@ -178,12 +173,9 @@ impl Layers {
     }
 
     /// The uncompressed tarball of a layer; its content is not verified.
-    pub(crate) fn open_tarball(&self, layer: &DiffId) -> Result<File> {
-        let path = self.store.blob_path(&layer.0);
-        File::open(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing { what: "layer", subject: layer.to_string() },
-            _ => Error::io("open", path.display())(error),
-        })
+    pub(crate) fn open_tarball(&self, layer: &DiffId) -> Result<Box<dyn Blob>> {
+        let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
+        self.store.content().open(&layer.0)?.ok_or_else(missing)
     }
 
     fn keep_index(&self, layer: &DiffId, index: &LayerIndex) -> Result<()> {
@@ -193,16 +185,6 @@ impl Layers {
         }
         let file = self.store.tmp_file()?;
         file.file().write_all(&index.encode()).map_err(Error::io("write", path.display()))?;
-        file.persist(&path)
-    }
-
-    fn keep_blob(&self, file: TmpFile, digest: &Digest) -> Result<()> {
-        let path = self.store.blob_path(digest);
-        if path.exists() {
-            return Ok(());
-        }
-        rustix::fs::fchmod(file.file().as_fd(), rustix::fs::Mode::from_raw_mode(0o444))
-            .map_err(Error::io("change the mode of", path.display()))?;
         file.persist(&path)
     }
 }

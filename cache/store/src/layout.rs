@@ -13,15 +13,25 @@
 //! ```
 //!
 //! An entry of blobs, index, encoded or snapshots begins with the 64 hexadecimal characters of the digest it lives
-//! for: gc keeps it while that digest is reachable. Knows no bucket's content.
+//! for. What stays how long (removal is [`crate::Sweep`]'s, and happens when an image is removed):
+//!
+//! | | |
+//! |---|---|
+//! | refs, containers, volumes | user data: until the user removes it |
+//! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is a cache (base images and layers of other stages, downloads) and goes 30 days after a build that had work to do last used it |
+//! | records | as long as what they name is here; 30 days at least |
+//! | git, files, builds | 30 days after they were last used, or written |
+//! | mounts | until the user removes it: what it is worth only he knows |
+//! | leases, tmp | as long as their process lives |
+//!
+//! Knows no bucket's content.
 
 use crate::error::{Error, Result};
+use crate::lease::Lease;
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
-use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,10 +110,11 @@ impl Bucket {
     }
 }
 
-/// An open store; clones are cheap. Any number of processes may use one store at once.
+/// An open store; clones are cheap and share one lease. Any number of processes may use one store at once.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: Arc<Path>,
+    pub(crate) lease: Arc<Lease>,
 }
 
 impl Store {
@@ -112,7 +123,7 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let store = Self { root: root.into() };
+        let store = Self { root: root.into(), lease: Arc::default() };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -170,24 +181,22 @@ impl Store {
 
     /// A new empty file in tmp; it is gone when dropped, unless it was moved to its place.
     pub fn tmp_file(&self) -> Result<TmpFile> {
+        self.hold()?;
         TmpFile::new(&self.dir(Bucket::Tmp))
     }
 
     /// A new empty directory in tmp (mode 0700); it is gone when dropped, unless it was moved to its place.
     pub fn tmp_dir(&self) -> Result<TmpDir> {
+        self.hold()?;
         TmpDir::new(&self.dir(Bucket::Tmp))
     }
 
     fn refuse_newer(&self, present: &BTreeSet<String>) -> Result<()> {
         for bucket in Bucket::ALL.into_iter().filter(|bucket| bucket.is_user_data()) {
             let newer = present.iter().find(|name| is_newer(name, bucket.name()));
-            if let Some(name) = newer {
-                let reason = format!(
-                    "its {name} was made by a newer rbuild and this one knows {}: use that rbuild, or another store \
-                     with --root",
-                    bucket.name()
-                );
-                return Err(self.refused(reason));
+            if let Some(found) = newer.cloned() {
+                let subject = self.root.display().to_string();
+                return Err(Error::Newer { subject, found, known: bucket.name() });
             }
         }
         Ok(())
@@ -264,12 +273,6 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 
 /// The file in a bucket that those who change it lock.
 pub(crate) const LOCK: &str = ".lock";
-
-/// Opens a lock file, making it if it is missing; what is there is not written to.
-pub(crate) fn open_lock(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map_err(Error::io("open", path.display()))
-}
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
     let list = || -> std::io::Result<_> {

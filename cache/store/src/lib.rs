@@ -1,6 +1,7 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+pub mod content;
 mod documents;
 pub mod durable;
 mod encoded;
@@ -12,20 +13,21 @@ pub mod layer;
 mod layers;
 mod layout;
 mod lease;
+mod lock;
 mod refs;
 mod root_dir;
 pub mod snapshot;
+pub mod testing;
 mod tmp;
 mod volume;
 
 pub use encoded::Encoded;
 pub use error::{Error, Result};
 pub use files::FileCache;
-pub use gc::Freed;
+pub use gc::{Freed, Sweep};
 pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, Store};
-pub use lease::{Lease, Sweep};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};

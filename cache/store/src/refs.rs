@@ -4,14 +4,14 @@
 //! In `index.json` an image stands under the name a person types, `app:latest`, and where that is its whole tag also
 //! under `app`; so `skopeo inspect oci:ROOT:app:latest` and `umoci unpack --image ROOT:app` both find it.
 
+use crate::content::ContentStore;
 use crate::error::{Error, Result};
-use crate::layout::{Bucket, INDEX, LOCK, Store, open_lock};
-use rbuild_oci::{Descriptor, Digest, Index, Manifest, Reference, Timestamp, to_canonical_json};
-use rustix::fs::FlockOperation;
+use crate::layout::{Bucket, INDEX, LOCK, Store};
+use crate::lock::Lock;
+use rbuild_oci::{Descriptor, Index, Manifest, Reference, Timestamp, to_canonical_json};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// A tag and what it points at.
@@ -124,11 +124,9 @@ impl Refs {
         }
     }
 
-    fn lock(&self) -> Result<OwnedFd> {
-        let path = self.store.dir(Bucket::Refs).join(LOCK);
-        let lock = open_lock(&path)?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
-            .map_err(Error::io("lock", path.display()))?;
+    fn lock(&self) -> Result<Lock> {
+        let lock = Lock::open(&self.store.dir(Bucket::Refs).join(LOCK))?;
+        lock.take()?;
         Ok(lock)
     }
 
@@ -165,23 +163,18 @@ impl Refs {
     }
 
     fn is_whole(&self, descriptor: &Descriptor) -> Result<bool> {
-        let Some(bytes) = self.read(&descriptor.digest)? else { return Ok(false) };
+        let bytes = match self.store.document(&descriptor.digest) {
+            Err(Error::Corrupt { .. }) | Ok(None) => return Ok(false),
+            Ok(Some(bytes)) => bytes,
+            Err(error) => return Err(error),
+        };
         if descriptor.media_type.is_index() {
             let index = Index::from_json(&bytes)?;
             return index.manifests.iter().try_fold(true, |whole, next| Ok(whole && self.is_whole(next)?));
         }
         let manifest = Manifest::from_json(&bytes)?;
-        let here = |blob: &Descriptor| self.store.blob_path(&blob.digest).exists();
-        Ok(here(&manifest.config) && manifest.layers.iter().all(here))
-    }
-
-    fn read(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let path = self.store.blob_path(digest);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", path.display())(error)),
-        }
+        let (content, mut all) = (self.store.content(), manifest.layers.iter().chain([&manifest.config]));
+        all.try_fold(true, |whole, blob| Ok(whole && content.has(&blob.digest)?))
     }
 }
 

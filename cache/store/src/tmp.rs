@@ -2,14 +2,15 @@
 //! removed when dropped before that. Knows no bucket.
 
 use crate::error::{Error, Result};
+use crate::lease;
 use crate::root_dir::RootDir;
+use rbuild_oci::Timestamp;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// A file on its way. Dropping it removes it.
 #[derive(Debug)]
@@ -116,22 +117,21 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     RootDir::open(parent)?.remove_tree(name.as_bytes())
 }
 
-/// How old a thing in tmp is at least before it counts as left behind: long past the moment in which a store is made,
-/// which is when things are in tmp without a lease.
-const LEFT_BEHIND: Duration = Duration::from_secs(60);
+/// How old a thing in tmp is at least before it counts as left behind, in seconds: long past the moment in which a store
+/// is made, which is when things are in tmp without a lease.
+const LEFT_BEHIND: i64 = 60;
 
-/// Removes what killed processes left. To be called while nobody has a lease. What only another user may remove stays.
-pub(crate) fn sweep(dir: &Path) -> Result<()> {
+/// Removes what is older than the oldest live lease, so its maker is dead. What only another user may remove stays.
+pub(crate) fn sweep(dir: &Path, oldest: Timestamp) -> Result<()> {
     let failed = || Error::io("list", dir.display());
+    let latest = lease::now();
+    let horizon = oldest.min(Timestamp { seconds: latest.seconds - LEFT_BEHIND, ..latest });
     for entry in fs::read_dir(dir).map_err(failed())? {
-        let entry = entry.map_err(failed())?;
-        let modified = match entry.metadata() {
-            Ok(metadata) => metadata.modified().map_err(failed())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed()(error)),
-        };
-        if modified.elapsed().is_ok_and(|age| age > LEFT_BEHIND) {
-            match remove_tree(&entry.path()) {
+        let path = entry.map_err(failed())?.path();
+        if lease::modified(&path)?.is_some_and(|modified| modified < horizon) {
+            match remove_tree(&path) {
+                // Somebody else may sweep, too.
+                Err(error) if error.is_not_found() => {}
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
                 other => other?,
             }

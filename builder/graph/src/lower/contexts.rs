@@ -1,8 +1,8 @@
-//! Named contexts by every spelling of their name: `busybox`, `busybox:latest` and `docker.io/library/busybox` are one.
-//! Knows nothing of what is in them.
+//! Named contexts by every spelling of their name: `busybox`, `busybox:latest` and `docker.io/library/busybox` are one, and
+//! `busybox::linux/arm64` is the one for that platform. Knows nothing of what is in them.
 
 use crate::request::{NamedContext, Request};
-use rbuild_oci::Reference;
+use rbuild_oci::{Platform, Reference};
 use std::collections::BTreeMap;
 
 /// The request's named contexts under their plain names.
@@ -14,14 +14,25 @@ impl<'a> Contexts<'a> {
         Self(request.named_contexts.iter().map(|(name, context)| (plain(name), (name.as_str(), context))).collect())
     }
 
-    /// The context that stands for `name`, with its name in the request. `scratch` and `context` are never replaced.
-    pub(super) fn find(&self, name: &str) -> Option<(&'a str, &'a NamedContext)> {
+    /// The context that stands for `name` on a platform, with its name in the request: the one for just that platform
+    /// first. `scratch` and `context` are never replaced.
+    pub(super) fn find(&self, name: &str, platform: &Platform) -> Option<(&'a str, &'a NamedContext)> {
         let reserved = ["scratch", "context"].iter().any(|word| name.eq_ignore_ascii_case(word));
-        if reserved { None } else { self.0.get(&plain(name)).copied() }
+        if reserved {
+            return None;
+        }
+        let plain = plain(name);
+        self.0.get(&format!("{plain}{MARK}{platform}")).or_else(|| self.0.get(&plain)).copied()
     }
 }
 
+/// What stands between a context's name and its platform.
+const MARK: &str = "::";
+
 fn plain(name: &str) -> String {
+    if let Some((name, Ok(platform))) = name.split_once(MARK).map(|(name, text)| (name, text.parse::<Platform>())) {
+        return format!("{}{MARK}{platform}", plain(name));
+    }
     match name.parse::<Reference>() {
         Ok(reference) => {
             let familiar = reference.familiar();

@@ -3,7 +3,7 @@
 
 use super::outline::Outline;
 use super::variables::Variables;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::parameters::{Argument, Parameters};
 use crate::request::Request;
 use dockerfile_parser::lint::Place;
@@ -27,14 +27,24 @@ pub(super) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The outermost scope of a build for `platform`.
 pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Globals> {
+    let (mut build_args, mut variables, args) = scope(outline, request, platform)?;
+    let epoch = epoch(outline, request, &mut build_args, &mut variables)?;
+    Ok(Globals { variables, args, build_args, epoch })
+}
+
+/// Build arguments, variables and global ARGs as they are given.
+pub(super) fn scope(
+    outline: &Outline<'_>,
+    request: &Request,
+    platform: &Platform,
+) -> Result<(BTreeMap<String, String>, Variables, Declared)> {
     let mut build_args = request.build_args.clone();
     if let Some(seconds) = request.source_date_epoch {
         build_args.entry(EPOCH.to_owned()).or_insert_with(|| seconds.to_string());
     }
     let mut variables = platform_variables(outline, request, platform, &build_args);
     let args = declare(outline, &mut variables, &build_args)?;
-    let epoch = epoch(&mut build_args, &mut variables)?;
-    Ok(Globals { variables, args, build_args, epoch })
+    Ok((build_args, variables, args))
 }
 
 /// The platform variables and the global ARGs with their defaults, whatever build arguments there are for the latter.
@@ -45,7 +55,7 @@ pub(super) fn defaults(outline: &Outline<'_>, request: &Request, platform: &Plat
 }
 
 /// Global ARGs with the names that their defaults use.
-type Declared = BTreeMap<String, (Argument, BTreeSet<String>)>;
+pub(super) type Declared = BTreeMap<String, (Argument, BTreeSet<String>)>;
 
 /// Adds the global ARGs.
 fn declare(
@@ -115,19 +125,26 @@ fn platform_variables(
     variables
 }
 
-/// Takes the time from the build arguments or a global ARG. The word `context` stands for the time of a context that
-/// has one; a directory has none.
-fn epoch(build_args: &mut BTreeMap<String, String>, variables: &mut Variables) -> Result<Option<i64>> {
-    let Some(text) = build_args.get(EPOCH).map(String::as_str).or_else(|| variables.get(EPOCH)) else {
-        return Ok(None);
-    };
-    if text.is_empty() || text == "context" {
-        build_args.remove(EPOCH);
-        variables.remove(EPOCH);
-        return Ok(None);
-    }
+/// Takes the time from the build arguments or a global ARG. A name stands for the time of what has that name, which the
+/// caller finds out beforehand by [`crate::time_source`]: where there is still a name, there is no time.
+fn epoch(
+    outline: &Outline<'_>,
+    request: &Request,
+    build_args: &mut BTreeMap<String, String>,
+    variables: &mut Variables,
+) -> Result<Option<i64>> {
+    let Some(text) = epoch_text(build_args, variables) else { return Ok(None) };
     match text.parse() {
-        Ok(seconds) => Ok(Some(seconds)),
-        Err(_) => Err(Error::nowhere(ErrorKind::SourceDateEpoch(text.to_owned()))),
+        Ok(seconds) => return Ok(Some(seconds)),
+        Err(_) if text.is_empty() => {}
+        Err(_) => super::epoch::check(outline, request, &text)?,
     }
+    build_args.remove(EPOCH);
+    variables.remove(EPOCH);
+    Ok(None)
+}
+
+/// What SOURCE_DATE_EPOCH is set to.
+pub(super) fn epoch_text(build_args: &BTreeMap<String, String>, variables: &Variables) -> Option<String> {
+    build_args.get(EPOCH).map(String::as_str).or_else(|| variables.get(EPOCH)).map(str::to_owned)
 }

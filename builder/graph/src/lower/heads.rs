@@ -79,7 +79,7 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
         let suggest = |error: Error| suggesting(error, &image, job);
         let (platform, mut used) = platform(job, work, section)?;
         used.extend(image.used.iter().cloned());
-        let stand_in = name.as_ref().and_then(|name| job.contexts.find(name));
+        let stand_in = name.as_ref().and_then(|name| job.contexts.find(name, &platform));
         let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
             (Some((name, context)), _) => from_context(name, context, platform),
             (None, Some(stage)) => base_of_stage(&heads, stage),
@@ -111,7 +111,7 @@ pub(super) fn external<'a>(
     if name == "scratch" {
         return Ok(Located::Scratch);
     }
-    if let Some((name, context)) = job.contexts.find(name) {
+    if let Some((name, context)) = job.contexts.find(name, &platform) {
         return Ok(from_context(name, context, platform));
     }
     let reference = reference(name, site, work)?;
@@ -131,6 +131,7 @@ fn from_context<'a>(name: &'a str, context: &'a NamedContext, platform: Platform
         NamedContext::Image(text) => {
             Located::Image { source: ImageSource::Context(text.clone()), name: name.to_owned(), platform }
         }
+        NamedContext::Scratch => Located::Scratch,
         NamedContext::Directory | NamedContext::Remote(_) => Located::Context { name, context, platform },
     }
 }

@@ -111,43 +111,52 @@ fn hint(heads: &[Head<'_>], source: &ImageSource, name: &str) -> Option<String> 
     Some(format!("did you mean {near}?"))
 }
 
-/// The ONBUILD triggers of what a stage starts from.
+/// The ONBUILD triggers of what a stage starts from, one that fired there among them if it is an ONBUILD itself.
 fn triggers<'a>(work: &mut Work<'_>, heads: &[Head<'a>], head: &Head<'a>) -> Result<Vec<Command<'a>>> {
+    if head.replaced {
+        return Ok(Vec::new());
+    }
     let texts = match &head.base {
-        Located::Stage(base) => heads.get(*base).map(|base| onbuild_of(base.section.body)).unwrap_or_default(),
+        Located::Stage(base) => match heads.get(*base) {
+            Some(base) => {
+                // Only an image's triggers can be ONBUILDs.
+                let of_image = matches!(base.base, Located::Image { .. });
+                let fired = if of_image { triggers(work, heads, base)? } else { Vec::new() };
+                let fired = fired.iter().map(|command| &*command.instruction);
+                let written = if base.replaced { &[][..] } else { base.section.body };
+                fired.chain(written).filter_map(stored).collect()
+            }
+            None => Vec::new(),
+        },
         image @ Located::Image { .. } => ask(work, heads, image, head.section.from.image.span)
             .map(|answer| answer.config.config.on_build.clone())
             .unwrap_or_default(),
         Located::Scratch | Located::Context { .. } => Vec::new(),
     };
-    if head.replaced {
-        return Ok(Vec::new());
-    }
     texts.iter().map(|text| trigger(text, head).map(|inner| Command::triggered(inner, head.section.head))).collect()
 }
 
-fn onbuild_of(body: &[Instruction]) -> Vec<String> {
-    let texts = body.iter().filter_map(|instruction| match &instruction.kind {
+fn stored(instruction: &Instruction) -> Option<String> {
+    match &instruction.kind {
         Kind::Onbuild(onbuild) => Some(onbuild.trigger.to_str_lossy().into_owned()),
         _ => None,
-    });
-    texts.collect()
+    }
 }
 
+/// A stored trigger, which may be any instruction but FROM: what the parser refuses behind ONBUILD may still come with
+/// an image, and BuildKit takes it from there.
 fn trigger(text: &str, head: &Head<'_>) -> Result<Instruction> {
     let refuse = |source| {
         let base = head.section.from.image.to_str_lossy().into_owned();
         Error::at(head.span(), ErrorKind::Trigger { trigger: text.to_owned(), base, source })
     };
     let inner = dockerfile_parser::parse_instruction(text.as_bytes()).map_err(refuse)?;
-    match inner.kind {
-        Kind::From(_) | Kind::Onbuild(_) => {
-            let keyword = inner.keyword.to_str_lossy().to_ascii_uppercase();
-            let kind = dockerfile_parser::ErrorKind::OnbuildTrigger(keyword);
-            Err(refuse(dockerfile_parser::Error::new(kind, inner.span)))
-        }
-        _ => Ok(inner),
+    if matches!(inner.kind, Kind::From(_)) {
+        let keyword = inner.keyword.to_str_lossy().to_ascii_uppercase();
+        let kind = dockerfile_parser::ErrorKind::OnbuildTrigger(keyword);
+        return Err(refuse(dockerfile_parser::Error::new(kind, inner.span)));
     }
+    Ok(inner)
 }
 
 fn later(heads: &[Head<'_>], index: usize, from: usize, span: Span) -> Error {

@@ -4,7 +4,7 @@ use super::paths::absolute;
 use crate::op::GitOp;
 
 /// What the text of an ADD source means.
-pub(super) enum Remote {
+pub(crate) enum Remote {
     /// A git repository.
     Git(GitAddress),
     /// A URL to download, and the name of the file.
@@ -18,26 +18,26 @@ pub(super) enum Remote {
 
 /// A git repository as an address names it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct GitAddress {
+pub(crate) struct GitAddress {
     /// What git takes.
-    pub(super) remote: String,
+    pub(crate) remote: String,
     /// Branch, tag or commit; may be empty.
-    pub(super) reference: String,
+    pub(crate) reference: String,
     /// Directory inside; may be empty.
-    pub(super) subdir: String,
+    pub(crate) subdir: String,
     /// `checksum` or `commit`.
-    pub(super) checksum: Option<String>,
+    pub(crate) checksum: Option<String>,
     /// `keep-git-dir`.
-    pub(super) keep_git_dir: Option<bool>,
+    pub(crate) keep_git_dir: Option<bool>,
     /// `submodules`.
-    pub(super) submodules: Option<bool>,
+    pub(crate) submodules: Option<bool>,
     /// `fetch-by-commit`.
-    pub(super) fetch_by_commit: bool,
+    pub(crate) fetch_by_commit: bool,
 }
 
 impl GitAddress {
     /// The checkout, where `keep_git_dir` and `checksum` are what flags and address agree on.
-    pub(super) fn checkout(self, keep_git_dir: bool, checksum: Option<String>) -> GitOp {
+    pub(crate) fn checkout(self, keep_git_dir: bool, checksum: Option<String>) -> GitOp {
         GitOp {
             remote: self.remote,
             reference: self.reference,
@@ -51,7 +51,7 @@ impl GitAddress {
 }
 
 /// Tells what `source` is. An error is the reason why a git address cannot be used.
-pub(super) fn remote(source: &str) -> Result<Remote, String> {
+pub(crate) fn remote(source: &str) -> Result<Remote, String> {
     if let Some(parts) = scp_style(source).or_else(|| git_url(source)) {
         return git(&parts).map(Remote::Git);
     }
@@ -59,6 +59,13 @@ pub(super) fn remote(source: &str) -> Result<Remote, String> {
         return Ok(Remote::Url { name: file_name(split(source).path_of_url()) });
     }
     Ok(Remote::Local)
+}
+
+/// `github.com/owner/repository`, which only a context may be written as: to ADD it is a path.
+pub(crate) fn short(source: &str) -> Option<Result<Remote, String>> {
+    let parts = split(source);
+    let address = format!("https://{}", parts.address);
+    source.starts_with("github.com/").then(|| git(&Parts { address: &address, ..parts }).map(Remote::Git))
 }
 
 /// An address without its query and fragment, and these two.

@@ -60,6 +60,7 @@ fn context(text: &str) -> NamedContext {
     match text.split_once(':') {
         Some(("image", id)) => NamedContext::Image(id.to_owned()),
         Some(("remote", address)) => NamedContext::Remote(address.to_owned()),
+        None if text == "scratch" => NamedContext::Scratch,
         _ => NamedContext::Directory,
     }
 }

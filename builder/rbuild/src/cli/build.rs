@@ -8,6 +8,8 @@ use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::import::context;
+use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
 use crate::warnings;
@@ -29,7 +31,8 @@ use std::sync::atomic::AtomicBool;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = report::EXIT_CODES)]
 pub struct BuildArgs {
-    /// Dockerfile to read; `-` is standard input [default: CONTEXT/Dockerfile]
+    /// Dockerfile to read: a file (of the context, where that is no directory), `-` for standard input, or a URL
+    /// [default: Dockerfile in the context]
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Name of the image, `name[:tag]`; may be given several times
@@ -38,7 +41,8 @@ pub struct BuildArgs {
     /// Value of an ARG, `NAME=VALUE`; `NAME` alone takes the value from the environment
     #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
     pub build_args: Vec<String>,
-    /// Another context or image under a name: a directory, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
+    /// Another context or image under a name (`NAME::PLATFORM` for one platform only): a directory, a git repository, a
+    /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
     #[arg(long = "build-context", value_name = "NAME=SOURCE")]
     pub build_contexts: Vec<String>,
     /// Stage to stop at
@@ -83,7 +87,8 @@ pub struct BuildArgs {
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     pub iidfile: Option<PathBuf>,
-    /// The context: a directory, or a Dockerfile whose directory is the context
+    /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
+    /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub context: String,
 }
@@ -91,10 +96,10 @@ pub struct BuildArgs {
 /// Builds, and starts again inside a user namespace where that is needed.
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
-    let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+    let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let mut linter = request.graph.linter()?;
     let store = globals.store()?;
-    let _lease = store.lease()?;
+    store.lease()?;
     let standing = Standing::find()?;
     if let Some(path) = &request.iidfile {
         remove_stale(path)?;
@@ -106,14 +111,15 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Inside => progress.events(&store),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
-    let tell = |linter: &Linter| {
+    let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
+    let tell = || {
         let shown = progress.events(&store);
         held.release(&shown);
-        warnings::tell(&shown, &request.dockerfile.name, linter);
+        warnings::tell(&shown, &request.dockerfile.name, &linter);
     };
-    match attempt((&request, &mut linter), globals, &store, &standing, &events, &cancel) {
+    match result {
         Ok(built) => {
-            tell(&linter);
+            tell();
             finish(args, &request, &built)
         }
         Err(Error::NeedsNamespace) => {
@@ -121,11 +127,12 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             if let Some(note) = standing.note() {
                 complain(&format!("NOTE: {note}\n"));
             }
+            store.release();
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {
             drop(events);
-            tell(&linter);
+            tell();
             complain(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
@@ -134,16 +141,13 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(
-    (request, linter): (&BuildRequest, &mut Linter),
+    (request, linter): (&mut BuildRequest, &mut Linter),
     globals: &Globals,
     store: &Store,
     standing: &Standing,
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Built> {
-    for note in &request.notes {
-        events.note(note);
-    }
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
     let executor = Sandbox::new()?;
@@ -161,6 +165,10 @@ fn attempt(
         ids: &standing.ids,
         fidelity: standing.fidelity,
     };
+    context::complete(Reach::of(&ctx), request)?;
+    for note in &request.notes {
+        events.note(note);
+    }
     let built = build(ctx, request, &client, linter)?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));

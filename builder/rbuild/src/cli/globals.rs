@@ -4,6 +4,7 @@
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
+use crate::request::StandardInput;
 use clap::Args;
 use rbuild_runner::userns::{Fidelity, IdMapPlan, spawn_inside};
 use rbuild_runner::{Exit, IdMap};
@@ -88,7 +89,7 @@ impl Standing {
 
     /// Runs this very command line again inside a user namespace, where the store is the same, and takes over how it
     /// ends. `input` is handed to it where this process has read standard input already.
-    pub fn start_again(&self, root: &std::path::Path, input: Option<&[u8]>) -> Result<ExitCode> {
+    pub fn start_again(&self, root: &std::path::Path, input: Option<StandardInput<'_>>) -> Result<ExitCode> {
         let mut env: Vec<(OsString, OsString)> =
             std::env::vars_os().filter(|(name, _)| name != "RBUILD_ROOT").collect();
         env.push(("RBUILD_ROOT".into(), root.as_os_str().to_owned()));

@@ -2,17 +2,13 @@
 
 use super::build::BuildArgs;
 use super::globals::Globals;
+use super::look::Look;
 use super::out::{complain, print};
-use crate::build::plan;
 use crate::error::Result;
-use crate::import::Images;
 use crate::report;
-use crate::request::BuildRequest;
 use clap::{Args, ValueEnum};
 use dockerfile_parser::lint::Linter;
 use rbuild_graph::{BuildGraph, to_dot, to_mermaid, to_text};
-use rbuild_oci::Cancel;
-use rbuild_registry::{Client, Config};
 use std::process::ExitCode;
 
 /// Show the build graph of a Dockerfile
@@ -38,17 +34,14 @@ pub(super) enum GraphFormat {
 
 /// Prints the graph.
 pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
-    let request = BuildRequest::resolve(&args.build, &|name| std::env::var(name).ok())?;
-    let (store, cancel) = (globals.store()?, Cancel::new());
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
-    let images = Images::new(&store, &request.named, &client, &cancel);
-    match plan(&request, &images, &cancel, &mut Linter::default()) {
+    let look = Look::new(&args.build, globals)?;
+    match look.plan(&mut Linter::default()) {
         Ok(graph) => {
             print(&text(args.format, &graph))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain(&report::with_source(&error, &request.dockerfile));
+            complain(&report::with_source(&error, &look.request.dockerfile));
             Ok(report::exit_code(&error))
         }
     }

@@ -9,6 +9,7 @@ use crate::render::{Column, Listing, Tree, align, human};
 use clap::Args;
 use rbuild_oci::{ImageId, Platform, Reference, Timestamp};
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -150,7 +151,7 @@ fn intermediate(store: &Store, listed: &[Listed]) -> Result<Vec<Listed>> {
     let mut found = Vec::new();
     for image in listed.iter().map(|listed| &listed.image) {
         for row in image::rows(store, image)? {
-            if seen.insert(row.id) && store.blob_path(&row.id.0).exists() {
+            if seen.insert(row.id) && store.content().has(&row.id.0)? {
                 let image: StoredImage = image::find(store, &row.id.to_string(), None)?;
                 found.push(Listed { image, tags: Vec::new() });
             }

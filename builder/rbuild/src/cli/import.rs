@@ -43,7 +43,7 @@ pub struct ImportArgs {
 pub fn run(args: &ImportArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
-    let _lease = store.lease()?;
+    store.lease()?;
     let id = import(args, &store, &cancel, now()?)?;
     print(&format!("{id}\n"))?;
     Ok(ExitCode::SUCCESS)

@@ -30,7 +30,7 @@ pub struct LoadArgs {
 pub fn run(args: &LoadArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
-    let _lease = store.lease()?;
+    store.lease()?;
     print(&load(args, &store, &cancel, std::time::SystemTime::now().into())?)?;
     Ok(ExitCode::SUCCESS)
 }

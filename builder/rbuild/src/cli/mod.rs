@@ -12,6 +12,7 @@ pub mod import;
 pub mod info;
 pub mod inspect;
 pub mod load;
+mod look;
 mod out;
 pub mod pull;
 pub mod rmi;

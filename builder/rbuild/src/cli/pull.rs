@@ -29,7 +29,7 @@ pub struct PullArgs {
 pub fn run(args: &PullArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
-    let _lease = store.lease()?;
+    store.lease()?;
     let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
     let say = |line: &str| if args.quiet { Ok(()) } else { print(line) };
     fetch(args, &store, (&client, &cancel), std::time::SystemTime::now().into(), &say)?;

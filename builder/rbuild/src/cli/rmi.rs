@@ -2,14 +2,16 @@
 
 use super::globals::{Globals, Standing};
 use super::out::{complain, familiar, print};
+use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
-use rbuild_oci::{DiffId, ImageId, Reference};
-use rbuild_store::{Store, Tag};
+use rbuild_oci::{Cancel, DiffId, Digest, Reference};
+use rbuild_records::{LocalBackend, Output};
+use rbuild_store::{Bucket, Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -31,9 +33,11 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
+    let cancel = Cancel::new();
+    let _watch = cancel_on_signal(&cancel)?;
     let mut code = ExitCode::SUCCESS;
     for name in &args.names {
-        match remove(&store, name, args.force) {
+        match remove(&store, name, args.force, &cancel) {
             Ok(text) => print(&text)?,
             Err(error) => {
                 complain(&report::plain(&error));
@@ -45,7 +49,7 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 /// Removes one image or one of its names, and says what went.
-pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
+pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result<String> {
     let image = image::find(store, name, None)?;
     let all = image::list(store)?;
     let listed = all.iter().find(|listed| listed.image.id == image.id);
@@ -69,7 +73,7 @@ pub fn remove(store: &Store, name: &str, force: bool) -> Result<String> {
         store.refs().remove(&tag.reference.parse()?)?;
         text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
     }
-    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers)?);
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers, cancel)?);
     Ok(text)
 }
 
@@ -117,13 +121,10 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
     Ok(refused(&image.id.0.short(), reason))
 }
 
-/// Frees what only this needed, unless somebody is at work on the store.
-fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<String> {
+/// Frees what only this needed, but for what others at work may use.
+fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Cancel) -> Result<String> {
     let Removal { tags, orphans } = removal;
-    let Some(sweep) = store.sweep()? else {
-        let note = "Kept: another rbuild is at work, so nothing is freed now; remove the image by its id later\n";
-        return Ok(if orphans.is_empty() { String::new() } else { note.to_owned() });
-    };
+    let mut sweep = store.sweep(cancel)?;
     let mut gone = Reach::default();
     let targets = tags.iter().map(|tag| &tag.descriptor);
     for target in targets.chain(orphans.iter().map(|orphan| &orphan.target)) {
@@ -132,8 +133,20 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<St
     for orphan in *orphans {
         gone.add_image(store, &orphan.id)?;
     }
-    let ids: BTreeSet<ImageId> = orphans.iter().map(|orphan| orphan.id).collect();
-    let freed = store.remove(&gone.without(&needed(store, &ids, containers)?), &sweep)?;
+    let ids: BTreeSet<Digest> = orphans.iter().map(|orphan| orphan.id.0).collect();
+    let needed = needed(store, &ids, containers)?;
+    // An image that stays, stays whole.
+    let mut freed = sweep.remove(&ids, needed.digests())?;
+    if let Some(kept) = freed.kept.first() {
+        return Ok(format!("Kept: another rbuild at work may use it; remove {} later\n", kept.short()));
+    }
+    let rest = sweep.remove(gone.digests(), needed.digests())?;
+    freed.blobs.extend(rest.blobs);
+    LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
+        Output::Layer { layer, .. } => !store.blob_path(&layer.diff_id.0).exists(),
+        Output::Pinned { digest, .. } => !store.blob_path(digest).exists(),
+        Output::Unchanged => false,
+    })?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);
     let layers = orphans.iter().flat_map(|orphan| orphan.config.rootfs.diff_ids.iter().rev());
     let (mut text, mut said) = (String::new(), BTreeSet::new());
@@ -142,13 +155,18 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry]) -> Result<St
             text.extend(["Deleted: ", &digest.to_string(), "\n"]);
         }
     }
+    if !rest.kept.is_empty() {
+        let kept = "Kept: what another rbuild at work may use; it goes once nobody used it for 30 days\n";
+        text.push_str(kept);
+    }
     Ok(text)
 }
 
-/// What all images but some, and all containers, need.
-fn needed(store: &Store, except: &BTreeSet<ImageId>, containers: &[Entry]) -> Result<Reach> {
+/// What all images and containers need, but for some images that have no name, unless they have one again.
+fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Result<Reach> {
     let mut needed = Reach::default();
-    for listed in image::list(store)?.iter().filter(|listed| !except.contains(&listed.image.id)) {
+    let stays = |listed: &&Listed| !listed.tags.is_empty() || !except.contains(&listed.image.id.0);
+    for listed in image::list(store)?.iter().filter(stays) {
         for target in listed.tags.iter().map(|tag| &tag.descriptor) {
             needed.add_target(store, target)?;
         }

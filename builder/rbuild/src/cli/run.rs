@@ -155,7 +155,6 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
     let request = Request::resolve(args, world)?;
     let store = globals.store()?;
-    let _lease = store.lease()?;
     let standing = Standing::find()?;
     if standing.place == Place::Outside {
         if let Some(note) = standing.note() {
@@ -163,6 +162,7 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
         }
         return standing.start_again(store.root(), None);
     }
+    store.lease()?;
     let cancel = Cancel::new();
     let image = {
         let _watch = cancel_on_signal(&cancel)?;

@@ -1,6 +1,7 @@
 //! Ctrl-C and its kin: raised as a cancellation, or handed on to the process that does the work.
 
 use crate::error::{Error, Result};
+use crate::request::StandardInput;
 use rbuild_oci::Cancel;
 use rbuild_runner::Process;
 use rustix::process::Signal;
@@ -72,12 +73,19 @@ fn watch(wanted: &[i32], mut act: impl FnMut(i32) + Send + 'static) -> Result<Wa
     Ok(Watch { handle, last })
 }
 
-/// Makes these bytes what the next process reads as its standard input.
-pub(crate) fn replace_stdin(bytes: &[u8]) -> Result<()> {
+/// Makes what was read from standard input what the next process reads from it.
+pub(crate) fn replace_stdin(read: StandardInput<'_>) -> Result<()> {
     let failed = || Error::io::<std::io::Error>("hand on", "standard input");
-    let memory =
-        rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC).map_err(|errno| failed()(errno.into()))?;
-    let mut file = std::fs::File::from(memory);
-    file.write_all(bytes).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed())?;
-    rustix::stdio::dup2_stdin(&file).map_err(|errno| failed()(errno.into()))
+    let memory;
+    let mut file = match read {
+        StandardInput::File(file) => file,
+        StandardInput::Text(bytes) => {
+            let made = rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC);
+            memory = std::fs::File::from(made.map_err(|errno| failed()(errno.into()))?);
+            (&memory).write_all(bytes).map_err(failed())?;
+            &memory
+        }
+    };
+    file.seek(SeekFrom::Start(0)).map_err(failed())?;
+    rustix::stdio::dup2_stdin(file).map_err(|errno| failed()(errno.into()))
 }

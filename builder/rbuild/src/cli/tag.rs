@@ -22,7 +22,7 @@ pub struct TagArgs {
 /// Sets the tag.
 pub fn run(args: &TagArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
-    let _lease = store.lease()?;
+    store.lease()?;
     tag(args, &store, std::time::SystemTime::now().into())?;
     Ok(ExitCode::SUCCESS)
 }

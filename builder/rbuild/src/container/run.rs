@@ -30,6 +30,8 @@ pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeD
     containers.sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal)?;
     let held = make(ctx, &containers, request, image)?;
+    // From now on the container itself says what it needs, however long it runs.
+    ctx.store.release();
     let mut life = Life { ctx, held: &held, signals: &signals, started: None, failure: None, deaf: false };
     let ended = life.live(image, volumes);
     let (started, deaf) = (life.started, life.deaf);

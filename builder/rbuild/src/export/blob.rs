@@ -2,10 +2,11 @@
 //! form of output.
 
 use crate::error::{Error, Result};
-use rbuild_oci::{Cancel, Descriptor, Digest, Hasher};
-use std::fs::File;
+use rbuild_oci::{Cancel, Descriptor, DiffId, Digest, Hasher};
+use rbuild_store::Encoded;
+use rbuild_store::content::{ContentStore, DiskContent};
+use rbuild_store::layer::Codec;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 
 /// Bytes that are copied at once, and how often a stop is looked for.
 const CHUNK: usize = 64 << 10;
@@ -24,10 +25,10 @@ pub(super) struct Blob {
 pub(super) enum Source {
     /// Here.
     Bytes(Vec<u8>),
-    /// In a file among the store's blobs.
-    Stored(PathBuf),
-    /// In a file that can be made again: it is removed if it turns out damaged.
-    Cached(PathBuf),
+    /// Among the store's blobs.
+    Stored(DiskContent),
+    /// Among its compressed layers: one that turns out damaged is forgotten, and made again next time.
+    Encoded(Encoded, DiffId, Codec),
 }
 
 impl Blob {
@@ -39,19 +40,18 @@ impl Blob {
     /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error.
     pub(super) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
         let Descriptor { digest, size, .. } = self.descriptor;
-        let found = match &self.source {
+        let source: Box<dyn Read> = match &self.source {
             Source::Bytes(bytes) => return out.write_all(bytes).map_err(Error::io("write", to)),
-            Source::Stored(path) | Source::Cached(path) => {
-                let mut file = File::open(path).map_err(Error::io("open", path.display()))?.take(size + 1);
-                copy(&mut file, &path.display().to_string(), out, to, cancel)?
-            }
+            Source::Stored(content) => content.open(&digest)?.ok_or_else(|| gone(&digest))?,
+            Source::Encoded(encoded, layer, codec) => Box::new(encoded.open(layer, *codec)?),
         };
+        let found = copy(&mut source.take(size + 1), &digest.to_string(), out, to, cancel)?;
         if found == (digest, size) { Ok(()) } else { Err(self.damaged(&found.0)) }
     }
 
     fn damaged(&self, found: &Digest) -> Error {
         let reason = match &self.source {
-            Source::Cached(path) if std::fs::remove_file(path).is_ok() => {
+            Source::Encoded(encoded, layer, codec) if encoded.forget(layer, *codec).is_ok() => {
                 format!("its digest is {found}; it was removed and will be made again next time")
             }
             _ => format!("its digest is {found}"),
@@ -59,6 +59,10 @@ impl Blob {
         let subject = self.descriptor.digest.to_string();
         Error::Store(rbuild_store::Error::Corrupt { what: "blob", subject, reason })
     }
+}
+
+fn gone(digest: &Digest) -> Error {
+    rbuild_store::Error::Missing { what: "blob", subject: digest.to_string() }.into()
 }
 
 /// Copies all that `source` has and gives its digest and size; errors call the two sides `from` and `to`.

@@ -1,7 +1,4 @@
 //! Layers as outputs want them: compressed once, kept in the store, found there from then on. Knows no form of output.
-//!
-//! A compressed layer lies at [`rbuild_store::Store::encoded_path`] under [`Codec::key`], its descriptor beside it under
-//! the same name and `.json`. Either may vanish at any time: the layer is then compressed again, to the same bytes.
 
 use super::blob::{Blob, Source};
 use crate::ctx::Ctx;
@@ -9,12 +6,10 @@ use crate::error::{Error, Result};
 use crate::request::{Compression, Output};
 use crate::solve::Storey;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use rbuild_oci::{Descriptor, DiffId, Hasher, MediaType};
-use rbuild_store::layer::{Codec, Format, LayerRef, Location, compress};
+use rbuild_oci::{Descriptor, DiffId, MediaType};
+use rbuild_store::content::ContentStore;
+use rbuild_store::layer::{Codec, Format, LayerRef, Location};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
 
 /// Layers up to this many bytes are compressed several at once, larger ones each by all processors: either way there is
 /// about one piece per processor in memory.
@@ -73,27 +68,23 @@ struct Work {
 
 /// The blob of a layer, or what is to be done for it.
 fn find(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
-    let path = ctx.store.blob_path(&layer.diff_id.0);
     let Some(codec) = packing.codec else {
-        let size = size_of(&path, layer)?;
-        let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size);
-        return Ok(Ok(Blob { descriptor, source: Source::Stored(path) }));
+        let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size_of(ctx, layer)?);
+        return Ok(Ok(Blob { descriptor, source: Source::Stored(ctx.store.content()) }));
     };
-    if let Some(blob) = original(ctx, layer, codec).filter(|_| packing.any_level) {
+    if packing.any_level
+        && let Some(blob) = original(ctx, layer, codec)?
+    {
         return Ok(Ok(blob));
     }
-    match kept(ctx, &layer.diff_id, codec)? {
-        Some(blob) => Ok(Ok(blob)),
-        None => Ok(Err(Work { layer: layer.diff_id, size: size_of(&path, layer)?, codec })),
+    match ctx.store.encoded().find(&layer.diff_id, codec)? {
+        Some(descriptor) => Ok(Ok(encoded(ctx, layer.diff_id, codec, descriptor))),
+        None => Ok(Err(Work { layer: layer.diff_id, size: size_of(ctx, layer)?, codec })),
     }
 }
 
-fn size_of(path: &Path, layer: &LayerRef) -> Result<u64> {
-    match path.metadata() {
-        Ok(there) => Ok(there.len()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing(&layer.diff_id)),
-        Err(error) => Err(Error::io("stat", path.display())(error)),
-    }
+fn size_of(ctx: &Ctx<'_>, layer: &LayerRef) -> Result<u64> {
+    ctx.store.content().size(&layer.diff_id.0)?.ok_or_else(|| missing(&layer.diff_id))
 }
 
 /// The error for a layer that should be here.
@@ -102,15 +93,15 @@ pub(super) fn missing(layer: &DiffId) -> Error {
 }
 
 /// The blob that the layer came in, if it is here and of the codec's format.
-fn original(ctx: &Ctx<'_>, layer: &LayerRef, codec: Codec) -> Option<Blob> {
-    let encoding = layer.encodings.iter().find(|encoding| {
+fn original(ctx: &Ctx<'_>, layer: &LayerRef, codec: Codec) -> Result<Option<Blob>> {
+    let came = layer.encodings.iter().find(|encoding| {
         encoding.location == Location::Blob && format_of(&encoding.descriptor.media_type) == Some(codec.format())
-    })?;
-    let path = ctx.store.blob_path(&encoding.descriptor.digest);
-    let Descriptor { digest, size, .. } = encoding.descriptor;
-    let whole = path.metadata().is_ok_and(|there| there.len() == size);
-    let descriptor = Descriptor::new(codec.media_type(), digest, size);
-    whole.then_some(Blob { descriptor, source: Source::Stored(path) })
+    });
+    let Some(Descriptor { digest, size, .. }) = came.map(|encoding| &encoding.descriptor) else { return Ok(None) };
+    let content = ctx.store.content();
+    let whole = content.size(digest)? == Some(*size);
+    let descriptor = Descriptor::new(codec.media_type(), *digest, *size);
+    Ok(whole.then_some(Blob { descriptor, source: Source::Stored(content) }))
 }
 
 fn format_of(media_type: &MediaType) -> Option<Format> {
@@ -121,53 +112,11 @@ fn format_of(media_type: &MediaType) -> Option<Format> {
     }
 }
 
-/// Where a compressed layer and its descriptor are.
-fn places(ctx: &Ctx<'_>, layer: &DiffId, codec: Codec) -> (PathBuf, PathBuf) {
-    let key = codec.key();
-    (ctx.store.encoded_path(layer, &key), ctx.store.encoded_path(layer, &format!("{key}.json")))
-}
-
-/// The layer as it was compressed before.
-fn kept(ctx: &Ctx<'_>, layer: &DiffId, codec: Codec) -> Result<Option<Blob>> {
-    let (path, note) = places(ctx, layer, codec);
-    let bytes = match std::fs::read(&note) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", note.display())(error)),
-    };
-    let Ok(descriptor) = serde_json::from_slice::<Descriptor>(&bytes) else { return Ok(None) };
-    let whole = path.metadata().is_ok_and(|there| there.len() == descriptor.size);
-    Ok(whole.then_some(Blob { descriptor, source: Source::Cached(path) }))
-}
-
 fn encode(ctx: &Ctx<'_>, work: &Work) -> Result<(DiffId, Blob)> {
-    let source = ctx.store.blob_path(&work.layer.0);
-    let file = File::open(&source).map_err(Error::io("open", source.display()))?;
-    let mut plain = Hashed { file, hasher: Hasher::new() };
-    let out = ctx.store.tmp_file()?;
-    let descriptor = compress(&mut plain, work.codec, &mut out.file(), ctx.cancel)?;
-    let found = DiffId(plain.hasher.finish());
-    if found != work.layer {
-        let reason = format!("its tarball has the digest {found}");
-        return Err(rbuild_store::Error::Corrupt { what: "layer", subject: work.layer.to_string(), reason }.into());
-    }
-    let (path, note) = places(ctx, &work.layer, work.codec);
-    out.persist(&path)?;
-    let text = ctx.store.tmp_file()?;
-    text.file().write_all(&rbuild_oci::to_canonical_json(&descriptor)?).map_err(Error::io("write", note.display()))?;
-    text.persist(&note)?;
-    Ok((work.layer, Blob { descriptor, source: Source::Cached(path) }))
+    let descriptor = ctx.store.encoded().make(&work.layer, work.codec, ctx.cancel)?;
+    Ok((work.layer, encoded(ctx, work.layer, work.codec, descriptor)))
 }
 
-struct Hashed {
-    file: File,
-    hasher: Hasher,
-}
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
+fn encoded(ctx: &Ctx<'_>, layer: DiffId, codec: Codec, descriptor: Descriptor) -> Blob {
+    Blob { descriptor, source: Source::Encoded(ctx.store.encoded(), layer, codec) }
 }

@@ -2,15 +2,13 @@
 //! git and nowhere else. Runs nothing.
 
 use crate::error::{Error, Result};
+use crate::reach::SecretOf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rbuild_registry::Address;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// Reads a secret by its id; none where it was not given.
-pub type SecretOf<'a> = dyn Fn(&str) -> Result<Option<Vec<u8>>> + 'a;
 
 /// A remote and what is needed to reach it.
 pub struct Access {

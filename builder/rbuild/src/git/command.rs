@@ -146,7 +146,9 @@ impl std::fmt::Debug for Git<'_> {
 fn not_started(error: std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::NotFound {
         let help = "install it (apt-get install git, apk add git, dnf install git)";
-        return Error::Step(format!("adding from a repository needs the program git, which is not on PATH: {help}"));
+        return Error::Step(format!(
+            "taking files from a repository needs the program git, which is not on PATH: {help}"
+        ));
     }
     Error::io("start", "git")(error)
 }

@@ -30,7 +30,7 @@ impl<'a> Mirror<'a> {
         let lock = lock(&bucket.join("locks"), &key, git.cancel())?;
         let (format, suffix) = if found.object.len() == 64 { ("sha256", "-sha256") } else { ("sha1", "") };
         let directory = make(&bucket.join("repositories"))?.join(format!("{key}{suffix}"));
-        if !directory.exists() {
+        if !directory.exists() || !store.rely(&directory)? {
             let draft = store.tmp_dir()?;
             let arguments = ["init", "--quiet", "--bare", &format!("--object-format={format}")];
             git.must(Place::Bare(draft.path()), "make a repository for", &arguments)?;

@@ -3,19 +3,21 @@
 //!
 //! ```text
 //! git.v1/repositories/<digest of the remote>[-sha256]   one bare repository a remote, of the commits asked for
-//!        checkouts/<commit>-<digest of what was asked>  files as they are added; never changed
+//!        checkouts/<commit>-<digest of what was asked>/files   as they are added; never changed
 //!        locks/<digest of the remote>                   held by who changes any of these
 //!        known_hosts                                    keys of ssh servers, as they were first seen
 //! ```
 
 mod access;
+mod bring;
 mod checkout;
 mod command;
 mod find;
 mod mirror;
 mod settings;
 
-pub use access::{Access, SecretOf};
+pub use access::Access;
+pub use bring::{Arrival, Checkout, bring};
 pub use checkout::{Wanted, checkout};
 pub use command::{Git, Outcome, Place};
 pub use find::{Found, ask, pinned};

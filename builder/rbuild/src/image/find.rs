@@ -4,7 +4,9 @@ use super::{StoredImage, document, list};
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Digest, ImageId, Index, MediaType, Platform, Reference};
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use serde_json::Value;
+use std::io::Read;
 
 /// The image that `text` means: a name, the id of an image or of a line of a history, the digest of a manifest or index,
 /// or an unambiguous beginning of one of these. Of several platforms it is the wanted one; where none is wanted, this
@@ -26,7 +28,7 @@ pub fn find_id(store: &Store, text: &str) -> Result<Option<Digest>> {
         return Ok(None);
     }
     let mut found = Vec::new();
-    for digest in blobs(store)?.into_iter().filter(|digest| digest.hex().starts_with(hex)) {
+    for digest in store.content().list()?.into_iter().filter(|digest| digest.hex().starts_with(hex)) {
         if kind(store, &digest)?.is_some() {
             found.push(digest);
         }
@@ -46,7 +48,7 @@ fn by_name(store: &Store, reference: &Reference, platform: Option<&Platform>) ->
         return read(store, &tag.descriptor, platform).map(Some);
     }
     match reference.digest() {
-        Some(digest) if store.blob_path(digest).exists() => by_digest(store, digest, platform),
+        Some(digest) if store.content().has(digest)? => by_digest(store, digest, platform),
         _ => Ok(None),
     }
 }
@@ -95,7 +97,7 @@ pub(super) fn manifests(store: &Store, target: &Descriptor) -> Result<Vec<Descri
     let mut found = Vec::new();
     for entry in Index::from_json(&document(store, &target.digest)?)?.manifests {
         let known = entry.media_type.is_manifest() || entry.media_type.is_index();
-        if known && !crate::import::is_attestation(&entry) && store.blob_path(&entry.digest).exists() {
+        if known && !crate::import::is_attestation(&entry) && store.content().has(&entry.digest)? {
             found.extend(manifests(store, &entry)?);
         }
     }
@@ -116,18 +118,10 @@ enum Kind {
     Config,
 }
 
-/// The largest blob that is looked at as a document, in bytes.
-const DOCUMENT: u64 = 16 << 20;
-
 /// What kind of document a blob is, and its size; none for anything else.
 fn kind(store: &Store, digest: &Digest) -> Result<Option<(Kind, u64)>> {
-    let path = store.blob_path(digest);
-    let size = match std::fs::metadata(&path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("find", path.display())(error)),
-    };
-    if size > DOCUMENT || !begins_as_json(&path)? {
+    let Some(size) = store.content().size(digest)? else { return Ok(None) };
+    if size > Store::DOCUMENT_LIMIT || !begins_as_json(store, digest)? {
         return Ok(None);
     }
     let Ok(Value::Object(map)) = serde_json::from_slice(&document(store, digest)?) else { return Ok(None) };
@@ -140,22 +134,11 @@ fn kind(store: &Store, digest: &Digest) -> Result<Option<(Kind, u64)>> {
     Ok(Some((kind, size)))
 }
 
-fn begins_as_json(path: &std::path::Path) -> Result<bool> {
-    use std::io::Read;
+fn begins_as_json(store: &Store, digest: &Digest) -> Result<bool> {
+    let Some(mut blob) = store.content().open(digest)? else { return Ok(false) };
     let mut first = [0];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut first));
-    Ok(read.map_err(Error::io("read", path.display()))? == 1 && first == *b"{")
-}
-
-fn blobs(store: &Store) -> Result<Vec<Digest>> {
-    let directory = store.blobs();
-    let list = || -> std::io::Result<Vec<Digest>> {
-        let entries = std::fs::read_dir(&directory)?.collect::<std::io::Result<Vec<_>>>()?;
-        Ok(entries.iter().filter_map(|entry| Digest::from_hex(entry.file_name().to_str()?).ok()).collect())
-    };
-    let mut blobs = list().map_err(Error::io("list", directory.display()))?;
-    blobs.sort();
-    Ok(blobs)
+    let read = blob.read(&mut first).map_err(Error::io("read", digest))?;
+    Ok(read == 1 && first == *b"{")
 }
 
 fn no_image(store: &Store, text: &str) -> Error {

@@ -18,6 +18,7 @@ pub use stack::{Level, Stacked, compact, stacks};
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Digest, ImageConfig, ImageId, Manifest, MediaType, to_canonical_json};
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 
 /// An image of the store for one platform.
 #[derive(Clone, Debug)]
@@ -62,15 +63,19 @@ impl StoredImage {
 impl StoredImage {
     /// Sees to it that a tag may point at the image: its manifest is written down, and all of it is on the disk.
     pub fn settle(&self, store: &Store) -> Result<()> {
-        if !store.blob_path(&self.descriptor.digest).exists() {
+        let content = store.content();
+        if !content.has(&self.descriptor.digest)? {
             store.put_document(&to_canonical_json(&self.manifest)?)?;
         }
-        let rows = rows(store, self)?;
-        let configs = rows.iter().map(|row| row.id.0).filter(|id| store.blob_path(id).exists());
-        let layers = self.config.rootfs.diff_ids.iter().filter(|layer| store.blob_path(&layer.0).exists());
-        let digests = [self.target.digest, self.descriptor.digest, self.id.0].into_iter().chain(configs);
-        let mut needed: Vec<_> = digests.map(|digest| store.blob_path(&digest)).collect();
-        needed.extend(layers.flat_map(|layer| [store.blob_path(&layer.0), store.layer_index_path(layer)]));
+        let mut digests = vec![self.target.digest, self.descriptor.digest, self.id.0];
+        digests.extend(rows(store, self)?.iter().map(|row| row.id.0));
+        digests.extend(self.config.rootfs.diff_ids.iter().map(|layer| layer.0));
+        let mut needed: Vec<_> =
+            self.config.rootfs.diff_ids.iter().map(|layer| store.layer_index_path(layer)).collect();
+        needed.retain(|index| index.exists());
+        for digest in digests {
+            needed.extend(content.has(&digest)?.then(|| store.blob_path(&digest)));
+        }
         Ok(rbuild_store::durable::sync_batch(needed)?)
     }
 }

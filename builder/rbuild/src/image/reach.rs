@@ -52,9 +52,8 @@ impl Reach {
         }
     }
 
-    /// What is here and not there.
-    #[must_use]
-    pub fn without(&self, other: &Self) -> BTreeSet<Digest> {
-        self.0.difference(&other.0).copied().collect()
+    /// All of them.
+    pub const fn digests(&self) -> &BTreeSet<Digest> {
+        &self.0
     }
 }

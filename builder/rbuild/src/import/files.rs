@@ -1,9 +1,10 @@
 //! Named files in a directory or in an uncompressed tarball: what layouts and docker archives are made of. Knows no
 //! image.
 
-use super::blobs::{Blobs, DOCUMENT_LIMIT};
+use super::blobs::Blobs;
 use crate::error::{Error, Result};
 use rbuild_oci::Descriptor;
+use rbuild_store::Store;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -71,11 +72,11 @@ impl Files {
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let Some((size, reader)) = self.open_file(name)? else { return Ok(None) };
         let io = |source: io::Error| Error::io("read", format!("{name} in {}", self.name))(source);
-        if size > DOCUMENT_LIMIT {
+        if size > Store::DOCUMENT_LIMIT {
             return Err(io(io::Error::other(format!("a document of {size} bytes is more than is read"))));
         }
         let mut bytes = Vec::with_capacity(size as usize);
-        reader.take(DOCUMENT_LIMIT).read_to_end(&mut bytes).map_err(io)?;
+        reader.take(Store::DOCUMENT_LIMIT).read_to_end(&mut bytes).map_err(io)?;
         Ok(Some(bytes))
     }
 }

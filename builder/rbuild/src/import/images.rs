@@ -54,7 +54,7 @@ impl<'a> Images<'a> {
             ImageSource::Context(text) => match self.named.get(text) {
                 Some(Named::Layout { path, image }) => layout::resolve(path, image.as_deref(), &ask.platform),
                 Some(Named::Registry(reference)) => self.by_name(reference, &ask.platform),
-                Some(Named::Directory(_)) | None => {
+                Some(Named::Directory(_) | Named::Remote(_) | Named::Scratch) | None => {
                     Err(Error::Usage(format!("the context {text} is no image: use a directory or an oci-layout://")))
                 }
             },

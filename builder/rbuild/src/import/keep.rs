@@ -1,17 +1,16 @@
 //! Keeps a found image in the store, under names: documents and blobs as they were written, layers with their indexes.
 //! Knows nothing of where the image comes from.
 
-use super::blobs::{Verified, damaged, missing};
+use super::blobs::{damaged, missing};
 use super::found::Found;
 use super::layers::{Progress, fetch_layers};
 use super::local::Nearest;
 use crate::error::{Error, Result};
 use crate::image;
 use rbuild_oci::{Cancel, Canceled, Descriptor, Digest, ImageId, Reference, Timestamp};
+use rbuild_store::content::{ContentStore, Verified};
 use rbuild_store::{Store, durable};
-use std::fs::Permissions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,8 +57,10 @@ pub fn keep(
         needed.push(store.blob_path(&store.put_document(bytes)?));
     }
     if let Some(found) = kept.images.first() {
-        for blob in kept.more.iter().filter(|blob| !store.blob_path(&blob.digest).exists()) {
-            copy(found, blob, store, cancel)?;
+        for blob in &kept.more {
+            if !store.content().has(&blob.digest)? {
+                copy(found, blob, store, cancel)?;
+            }
         }
         needed.extend(kept.more.iter().map(|blob| store.blob_path(&blob.digest)));
     }
@@ -86,8 +87,13 @@ const TRANSFERS: usize = 4;
 /// Keeps the layers' blobs as the manifest names them, several at once; an uncompressed one is there once its layer is.
 fn blobs_as_they_are(found: &Found, store: &Store, cancel: &Cancel) -> Result<Vec<PathBuf>> {
     let layers = found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids);
-    let wanted = layers.filter(|(blob, diff_id)| blob.digest != diff_id.0 && !store.blob_path(&blob.digest).exists());
-    let queue = Mutex::new(wanted.map(|(blob, _)| blob).collect::<Vec<_>>());
+    let mut wanted = Vec::new();
+    for (blob, diff_id) in layers {
+        if blob.digest != diff_id.0 && !store.content().has(&blob.digest)? {
+            wanted.push(blob);
+        }
+    }
+    let queue = Mutex::new(wanted);
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let work = || -> Result<()> {
         while let Some(blob) = next() {
@@ -104,14 +110,13 @@ fn blobs_as_they_are(found: &Found, store: &Store, cancel: &Cancel) -> Result<Ve
 
 fn copy(found: &Found, blob: &Descriptor, store: &Store, cancel: &Cancel) -> Result<()> {
     let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
-    let mut reader = Verified::new(reader, blob);
-    let (file, path) = (store.tmp_file()?, store.blob_path(&blob.digest));
+    let (mut reader, mut writer) = (Verified::of(reader, blob), store.content().writer()?);
     let mut buffer = vec![0; 1 << 20];
     loop {
         cancel.check()?;
         match reader.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => file.file().write_all(&buffer[..count]).map_err(Error::io("write", path.display()))?,
+            Ok(count) => writer.write_all(&buffer[..count]).map_err(Error::io("write", blob.digest))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(damaged(&*found.blobs, blob, error.to_string()));
@@ -119,7 +124,6 @@ fn copy(found: &Found, blob: &Descriptor, store: &Store, cancel: &Cancel) -> Res
             Err(error) => return Err(Error::io("read", format!("{} in {}", blob.digest, found.blobs.place()))(error)),
         }
     }
-    let read_only = Permissions::from_mode(0o444);
-    file.file().set_permissions(read_only).map_err(Error::io("change the mode of", path.display()))?;
-    Ok(file.persist(&path)?)
+    writer.commit(Some(&blob.digest))?;
+    Ok(())
 }

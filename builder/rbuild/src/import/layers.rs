@@ -1,11 +1,12 @@
 //! Brings the layers of a found image into the store. Knows no image's name.
 
-use super::blobs::{Verified, damaged, missing};
+use super::blobs::{damaged, missing};
 use super::found::Found;
 use crate::error::Result;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rbuild_oci::{Cancel, Descriptor, DiffId};
 use rbuild_store::Store;
+use rbuild_store::content::Verified;
 use rbuild_store::layer::LayerRef;
 use std::io::{self, Read};
 
@@ -40,7 +41,7 @@ fn fetch(
         return Ok(layer);
     }
     let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
-    let reader = Told { source: Verified::new(reader, blob), blob, read: 0, progress };
+    let reader = Told { source: Verified::of(reader, blob), blob, read: 0, progress };
     store.layers().ingest(reader, diff_id, cancel).map_err(|error| match error {
         rbuild_store::Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
             damaged(&*found.blobs, blob, source.to_string())

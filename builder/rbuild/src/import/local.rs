@@ -1,10 +1,11 @@
 //! The content of the store, also as what is nearer than another place. Knows no image.
 
 use super::Blobs;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
-use std::io::{ErrorKind, Read};
+use rbuild_store::content::ContentStore;
+use std::io::Read;
 use std::sync::Arc;
 
 /// The blobs of the store.
@@ -22,12 +23,7 @@ impl Local {
 
 impl Blobs for Local {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        let path = self.store.blob_path(&blob.digest);
-        match std::fs::File::open(&path) {
-            Ok(file) => Ok(Some(Box::new(file))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", path.display())(error)),
-        }
+        Ok(self.store.content().open(&blob.digest)?.map(|blob| blob as Box<dyn Read + Send>))
     }
 
     fn place(&self) -> String {

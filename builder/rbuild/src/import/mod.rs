@@ -1,5 +1,5 @@
 //! Images from outside the store: OCI layouts, docker archives, root file systems. Reads them, checks every byte
-//! against its digest, and brings their layers into the store. Knows no command and no build.
+//! against its digest, and brings their layers into the store. Knows no step. Contexts from outside: see `context`.
 //!
 //! Whatever an image comes from, it becomes a [`Found`]: its documents, verified, and a [`Blobs`] that its layers are
 //! read from. [`fetch_layers`] brings those into the store.
@@ -10,6 +10,7 @@ pub mod rootfs;
 pub mod source;
 
 mod blobs;
+pub mod context;
 mod files;
 mod found;
 mod images;

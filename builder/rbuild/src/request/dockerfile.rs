@@ -1,11 +1,19 @@
-//! Which Dockerfile and which context the arguments mean. Reads the Dockerfile and the ignore file, not the context.
+//! Which Dockerfile and which context the arguments mean. Reads what of it lies here: the Dockerfile and the ignore file,
+//! not the context.
 
+use super::elsewhere::{Elsewhere, FileAt, Source};
+use super::stdin::Input;
+use super::text::{is_stdin, limited, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
+use crate::tree::Tree;
 use dockerfile_parser::ignore::{Matcher, Patterns};
+use rbuild_graph::context_op;
+use rbuild_store::layer::is_archive;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A Dockerfile's bytes and where its files come from.
 #[derive(Debug)]
@@ -21,113 +29,154 @@ pub struct DockerfileSource {
 }
 
 /// Where a context lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum ContextPlace {
     /// A directory of this machine.
     Directory(PathBuf),
+    /// Something else that was opened.
+    Tree(Arc<dyn Tree>),
     /// There is none.
     Empty,
 }
 
 impl DockerfileSource {
-    /// Finds what the arguments mean; what is unusual about it is noted.
-    pub(super) fn find(args: &BuildArgs, notes: &mut Vec<String>) -> Result<Self> {
-        if args.context == "-" {
-            if args.file.is_some() {
-                return Err(Error::Usage(
-                    "the context `-` reads the Dockerfile from standard input, so -f cannot name one".into(),
-                ));
-            }
-            return Ok(Self { name: "-".into(), bytes: standard_input()?, context: ContextPlace::Empty, ignore: None });
-        }
-        let context = PathBuf::from(&args.context);
-        let metadata = fs::metadata(&context).map_err(|source| missing_context(&context, source))?;
-        if metadata.is_file() {
-            return Self::of_file(args, &context, notes);
-        }
-        let file = args.file.clone().unwrap_or_else(|| context.join("Dockerfile"));
-        Self::read(&file, context)
-    }
-
     /// What `.dockerignore` leaves out.
     pub(super) fn ignored(&self) -> Result<Matcher> {
         let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
         Patterns::read(bytes).map(Matcher::new).map_err(|error| Error::Usage(format!("{name}: {error}")))
     }
+}
 
-    fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Self> {
-        if args.file.is_some() {
-            return Err(Error::Usage(format!(
-                "the context {} is a file; with -f it must be a directory",
-                file.display()
-            )));
+impl std::fmt::Debug for ContextPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "Directory({})", path.display()),
+            Self::Tree(tree) => write!(f, "Tree({})", tree.name()),
+            Self::Empty => f.write_str("Empty"),
         }
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let (name, directory) = (file.display(), parent.display());
-        notes.push(format!("{name} is a file: taken as -f {name} with the context {directory}"));
-        Self::read(file, parent.to_owned())
     }
+}
 
-    fn read(file: &Path, context: PathBuf) -> Result<Self> {
-        let bytes = if file == Path::new("-") {
-            standard_input()?
+/// What the arguments name.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The Dockerfile and the context, as far as they are here.
+    pub(super) source: DockerfileSource,
+    /// The rest.
+    pub(super) elsewhere: Elsewhere,
+}
+
+impl Found {
+    /// Finds what the arguments mean; what is unusual about it is noted.
+    pub(super) fn find(args: &BuildArgs, notes: &mut Vec<String>) -> Result<Self> {
+        let context = Path::new(&args.context);
+        if args.context == "-" {
+            return of_input(args);
+        }
+        if !context.is_dir()
+            && let Some(source) = context_op(&args.context)?.and_then(Source::of)
+        {
+            return of_source(args, source);
+        }
+        let metadata = fs::metadata(context).map_err(|source| missing_context(context, source))?;
+        if !metadata.is_file() {
+            return of_directory(args, context);
+        }
+        let opened = fs::File::open(context).map_err(|source| missing_context(context, source))?;
+        if is_archive(opened)? {
+            of_source(args, Source::Tarball(context.into()))
         } else {
-            let opened = fs::File::open(file).map_err(|source| missing_file(file, source))?;
-            limited(opened).map_err(|source| missing_file(file, source))?
-        };
-        let ignore = read_ignore(file, &context)?;
-        let name = file.strip_prefix(".").unwrap_or(file).display().to_string();
-        Ok(Self { name, bytes, context: ContextPlace::Directory(context), ignore })
-    }
-}
-
-/// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.
-fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>> {
-    let mut own = file.as_os_str().to_owned();
-    own.push(".dockerignore");
-    for path in [PathBuf::from(own), context.join(".dockerignore")] {
-        match fs::File::open(&path).and_then(limited) {
-            Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(Error::io("read", path.display())(error)),
+            of_file(args, context, notes)
         }
     }
-    Ok(None)
 }
 
-fn standard_input() -> Result<Vec<u8>> {
-    limited(io::stdin().lock()).map_err(Error::io("read", "the Dockerfile from standard input"))
-}
-
-/// The most that a Dockerfile or an ignore file may have, in bytes: the largest known have a few hundred thousand.
-const LIMIT: u64 = 16 << 20;
-
-/// All there is to read, but never without end.
-fn limited(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(LIMIT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LIMIT >> 20)));
+impl From<DockerfileSource> for Found {
+    fn from(source: DockerfileSource) -> Self {
+        Self { source, elsewhere: Elsewhere::default() }
     }
-    Ok(bytes)
+}
+
+/// The context `-`: a Dockerfile without a context, or a tarball.
+fn of_input(args: &BuildArgs) -> Result<Found> {
+    if args.file.as_deref().is_some_and(is_stdin) {
+        return Err(Error::Usage("the context and -f cannot both be standard input".into()));
+    }
+    match Input::read(&|source| limited(source)).map_err(Error::io("read", "standard input"))? {
+        Input::Tarball(first) => of_source(args, Source::Input(first)),
+        Input::Text(_) if args.file.is_some() => Err(Error::Usage(
+            "standard input is no tarball but a Dockerfile, so -f cannot name another: leave one of them out".into(),
+        )),
+        Input::Text(bytes) => {
+            Ok(DockerfileSource { name: "-".into(), bytes, context: ContextPlace::Empty, ignore: None }.into())
+        }
+    }
+}
+
+/// A context that is brought first. A Dockerfile of this machine is one that is named from the root.
+fn of_source(args: &BuildArgs, source: Source) -> Result<Found> {
+    let is_remote = matches!(source, Source::Git(_) | Source::Url(_));
+    let unread = |name: &str| DockerfileSource {
+        name: name.to_owned(),
+        bytes: Vec::new(),
+        context: ContextPlace::Empty,
+        ignore: None,
+    };
+    let (found, file) = match &args.file {
+        Some(file) if url(file).is_some() => (unread("Dockerfile"), url(file).map(FileAt::Url)),
+        Some(file) if is_stdin(file) || (is_remote && file.is_absolute()) => {
+            (DockerfileSource { name: shown(file), bytes: read(file)?, ..unread("") }, None)
+        }
+        inside => (unread("Dockerfile"), Some(FileAt::Inside(inside.clone()))),
+    };
+    Ok(Found { source: found, elsewhere: Elsewhere { context: Some(source), file } })
+}
+
+fn of_directory(args: &BuildArgs, context: &Path) -> Result<Found> {
+    let place = ContextPlace::Directory(context.to_owned());
+    let file = args.file.clone().unwrap_or_else(|| default_file(context));
+    let ignore = read_ignore(&file, context)?;
+    if let Some(url) = url(&file) {
+        let source = DockerfileSource { name: "Dockerfile".to_owned(), bytes: Vec::new(), context: place, ignore };
+        let elsewhere = Elsewhere { context: None, file: Some(FileAt::Url(url)) };
+        return Ok(Found { source, elsewhere });
+    }
+    Ok(DockerfileSource { name: shown(&file), bytes: read(&file)?, context: place, ignore }.into())
+}
+
+/// A Dockerfile where a context was expected.
+fn of_file(args: &BuildArgs, file: &Path, notes: &mut Vec<String>) -> Result<Found> {
+    if args.file.is_some() {
+        return Err(Error::Usage(format!(
+            "the context {} is a file and no tarball; with -f it must be a directory or a tarball",
+            file.display()
+        )));
+    }
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let (name, directory) = (file.display(), parent.display());
+    notes.push(format!("{name} is a file: taken as -f {name} with the context {directory}"));
+    of_directory(&BuildArgs { file: Some(file.to_owned()), ..args.clone() }, parent)
+}
+
+/// `Dockerfile`, or `dockerfile` where there is only that.
+fn default_file(context: &Path) -> PathBuf {
+    let lower = context.join("dockerfile");
+    let upper = context.join("Dockerfile");
+    if !upper.exists() && lower.is_file() { lower } else { upper }
+}
+
+fn shown(file: &Path) -> String {
+    file.strip_prefix(".").unwrap_or(file).display().to_string()
 }
 
 fn missing_context(path: &Path, source: io::Error) -> Error {
     match source.kind() {
-        io::ErrorKind::NotFound => Error::Usage(format!("the context {} does not exist", path.display())),
+        io::ErrorKind::NotFound => Error::Usage(match path.to_str().and_then(|text| text.split_once("://")) {
+            Some((scheme, _)) => format!(
+                "contexts of the kind {scheme:?} are not known: use a path, http://, https://, git:// or ssh://"
+            ),
+            None => format!("the context {} does not exist", path.display()),
+        }),
         _ => Error::io("open", format!("the context {}", path.display()))(source),
-    }
-}
-
-fn missing_file(path: &Path, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::NotFound => {
-            Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
-        }
-        io::ErrorKind::IsADirectory => {
-            let path = path.display();
-            Error::Usage(format!("the Dockerfile {path} is a directory; name a file in it with -f"))
-        }
-        _ => Error::io("read", format!("the Dockerfile {}", path.display()))(source),
     }
 }

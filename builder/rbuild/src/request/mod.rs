@@ -2,16 +2,22 @@
 //! The environment, the working directory and standard input are read here and nowhere else.
 
 mod dockerfile;
+mod elsewhere;
 pub mod entitlement;
 mod named;
 mod output;
 mod secret;
+mod stdin;
+mod text;
 
 pub use dockerfile::{ContextPlace, DockerfileSource};
+pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use named::Named;
 pub use output::{Compression, Output, OutputKind};
 pub use secret::SecretSource;
+pub use stdin::{Input, Stdin};
+pub use text::{LIMIT, limited};
 
 use crate::cli::build::BuildArgs;
 use crate::container::add_host;
@@ -19,6 +25,7 @@ use crate::error::{Error, Result};
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A build, resolved.
@@ -26,6 +33,10 @@ use std::path::{Path, PathBuf};
 pub struct BuildRequest {
     /// The Dockerfile and the context it is for.
     pub dockerfile: DockerfileSource,
+    /// What of the two has to be brought first.
+    pub elsewhere: Elsewhere,
+    /// The tarball that came on standard input, once it was read.
+    pub input: Option<File>,
     /// What the graph needs to know.
     pub graph: Request,
     /// Where named contexts lie.
@@ -50,23 +61,35 @@ pub struct BuildRequest {
     pub notes: Vec<String>,
 }
 
+/// What was read from standard input.
+#[derive(Clone, Copy, Debug)]
+pub enum StandardInput<'a> {
+    /// A text.
+    Text(&'a [u8]),
+    /// More than memory should hold.
+    File(&'a File),
+}
+
 /// Reads the environment.
 pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl BuildRequest {
-    /// What was read from standard input, if it was read: the Dockerfile.
-    pub fn standard_input(&self) -> Option<&[u8]> {
-        (self.dockerfile.name == "-").then_some(&self.dockerfile.bytes[..])
+    /// What was read from standard input, if it was read: the Dockerfile or the context.
+    pub fn standard_input(&self) -> Option<StandardInput<'_>> {
+        let text = (self.dockerfile.name == "-").then_some(StandardInput::Text(&self.dockerfile.bytes));
+        self.input.as_ref().map(StandardInput::File).or(text)
     }
 
     /// Resolves arguments as typed.
     pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
         let mut notes = Vec::new();
-        let dockerfile = DockerfileSource::find(args, &mut notes)?;
+        let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         Ok(Self {
-            graph: Request { ignore: dockerfile.ignored()?, ..graph_request(args, env, &named)? },
-            dockerfile,
+            graph: Request { ignore: found.source.ignored()?, ..graph_request(args, env, &named)? },
+            dockerfile: found.source,
+            elsewhere: found.elsewhere,
+            input: None,
             named,
             tags: tags(&args.tags)?,
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
@@ -81,6 +104,9 @@ impl BuildRequest {
     }
 }
 
+/// The build argument and the variable that stand in for now.
+pub const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named>) -> Result<Request> {
     let mut request = Request::new(Platform::native());
     request.target = args.target.clone().filter(|name| !name.is_empty());
@@ -90,8 +116,11 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
     request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
-    let epoch = request.build_args.get("SOURCE_DATE_EPOCH").cloned().or_else(|| env("SOURCE_DATE_EPOCH"));
-    request.source_date_epoch = epoch.filter(|text| !text.is_empty()).map(|text| seconds(&text)).transpose()?;
+    // A number, or the name of what has a time, which only the Dockerfile can tell.
+    if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
+        request.build_args.entry(EPOCH.to_owned()).or_insert(text);
+    }
+    request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
 }
 
@@ -99,6 +128,8 @@ impl Named {
     fn for_graph(&self) -> NamedContext {
         match self {
             Self::Directory(_) => NamedContext::Directory,
+            Self::Remote(address) => NamedContext::Remote(address.clone()),
+            Self::Scratch => NamedContext::Scratch,
             Self::Layout { .. } | Self::Registry(_) => NamedContext::Image(self.to_string()),
         }
     }
@@ -176,10 +207,6 @@ fn pair(text: &str) -> Result<(String, String)> {
         return Err(Error::Usage(format!("--label {text:?} has no key: write KEY=VALUE")));
     }
     Ok((key.to_owned(), value.to_owned()))
-}
-
-fn seconds(text: &str) -> Result<i64> {
-    text.parse().map_err(|_| Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} is not a number of seconds since 1970")))
 }
 
 /// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV.

@@ -1,10 +1,11 @@
 //! `--build-context NAME=SOURCE`. Sees that what is named is there; opens nothing.
 
 use crate::error::{Error, Result};
-use rbuild_oci::Reference;
+use rbuild_graph::{context_op, redact};
+use rbuild_oci::{Platform, Reference};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a named context lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub enum Named {
         /// Its tag or digest there; none is the only image.
         image: Option<String>,
     },
+    /// A git repository or a URL, by its address.
+    Remote(String),
+    /// Nothing at all.
+    Scratch,
     /// An image of a registry or of the store.
     Registry(Reference),
 }
@@ -28,6 +33,8 @@ impl fmt::Display for Named {
             Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Layout { path, image: None } => write!(f, "oci-layout://{}", path.display()),
             Self::Layout { path, image: Some(image) } => write!(f, "oci-layout://{}:{image}", path.display()),
+            Self::Remote(address) => f.write_str(&redact(address)),
+            Self::Scratch => f.write_str("docker-image://scratch"),
             Self::Registry(reference) => write!(f, "docker-image://{reference}"),
         }
     }
@@ -44,12 +51,23 @@ fn one(text: &str) -> Result<(String, Named)> {
     if name.is_empty() || source.is_empty() {
         return Err(wrong("both a name and a source are needed, as NAME=SOURCE"));
     }
+    if let Some((_, platform)) = name.split_once("::") {
+        let parsed = platform.parse::<Platform>();
+        parsed.map_err(|error| wrong(&format!("behind NAME:: stands a platform, and {error}")))?;
+    }
+    let remote =
+        if Path::new(source).is_dir() { None } else { context_op(source).map_err(|e| wrong(&e.to_string()))? };
     let named = match source.split_once("://") {
+        _ if remote.is_some() => Named::Remote(source.to_owned()),
         Some(("oci-layout", rest)) => layout(rest),
+        Some(("docker-image", "scratch")) => Named::Scratch,
         Some(("docker-image", reference)) => {
             Named::Registry(reference.parse().map_err(|error: rbuild_oci::Error| wrong(&error.to_string()))?)
         }
         Some((scheme, _)) => return Err(wrong(&format!("sources of the kind {scheme:?} are not known"))),
+        None if source.starts_with("target:") => {
+            return Err(wrong("targets are those of a bake file; a stage of this Dockerfile has its name already"));
+        }
         None => Named::Directory(source.into()),
     };
     match &named {
@@ -60,23 +78,26 @@ fn one(text: &str) -> Result<(String, Named)> {
     }
 }
 
-/// `PATH`, `PATH:tag` or `PATH@digest`; a colon before the last slash belongs to the path.
+/// `PATH`, `PATH:tag`, `PATH@digest` or `PATH:tag@digest`, whose digest decides; the path is what is a layout.
 fn layout(text: &str) -> Named {
     let whole = || Named::Layout { path: text.into(), image: None };
-    if std::path::Path::new(text).join("index.json").exists() {
+    if Path::new(text).join("index.json").exists() {
         return whole();
     }
     if let Some((path, digest)) = text.split_once('@') {
+        let path = colon(path).map_or(path, |at| &path[..at]);
         return Named::Layout { path: path.into(), image: Some(digest.to_owned()) };
     }
-    let colons = text.match_indices(':').map(|(at, _)| at);
-    for at in colons {
-        let (path, tag) = (&text[..at], &text[at + 1..]);
-        if std::path::Path::new(path).join("index.json").exists() {
-            return Named::Layout { path: path.into(), image: Some(tag.to_owned()) };
-        }
+    match colon(text) {
+        Some(at) => Named::Layout { path: text[..at].into(), image: Some(text[at + 1..].to_owned()) },
+        None => whole(),
     }
-    whole()
+}
+
+/// The colon behind the path of a layout.
+fn colon(text: &str) -> Option<usize> {
+    let mut colons = text.match_indices(':').map(|(at, _)| at);
+    colons.find(|at| Path::new(&text[..*at]).join("index.json").exists())
 }
 
 #[cfg(test)]
@@ -92,8 +113,12 @@ mod tests {
         let text = format!("oci-layout://{}:debian:bookworm", path.display());
         let (name, named) = one(&format!("Ubuntu={text}")).unwrap();
         assert_eq!(name, "ubuntu");
-        assert_eq!(named, Named::Layout { path, image: Some("debian:bookworm".to_owned()) });
+        assert_eq!(named, Named::Layout { path: path.clone(), image: Some("debian:bookworm".to_owned()) });
         assert_eq!(named.to_string(), text);
+        let Named::Layout { path, image } = layout(&format!("{}:tag@sha256:00", path.display())) else {
+            unreachable!()
+        };
+        assert!(path.ends_with("a:b") && image.as_deref() == Some("sha256:00"), "{path:?} {image:?}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub use step::Step;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepId};
+use crate::reach::Reach;
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, Timestamp};
@@ -105,6 +106,15 @@ pub struct Work<'a> {
     pub vertex: &'a Vertex,
     /// Its number for people.
     pub step: StepId,
+}
+
+impl Work<'_> {
+    /// What it takes to bring something here for this step, whose line is `name`.
+    pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
+        let Ctx { store, cache, events, cancel, clock, wrote, .. } = self.ctx;
+        let Inputs { secret, ssh, .. } = *self.inputs;
+        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, step: self.step, name }
+    }
 }
 
 /// Solves all vertices of a graph.

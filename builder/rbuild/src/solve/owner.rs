@@ -1,8 +1,16 @@
-//! Whose files are: `user[:group]` by name or number, names from the image's own passwd and group. Opens no file.
+//! Whose files are: `user[:group]` by name or number, names from the image's own passwd and group, wherever links lead to
+//! them. Knows no instruction.
 
+use super::{Stack, Work};
 use crate::error::{Error, Result};
 use rbuild_runner::users::{GroupEntry, PasswdEntry, parse_group, parse_passwd};
-use rbuild_store::layer::View;
+use rbuild_store::Store;
+use rbuild_store::layer::{Follow, View};
+use std::borrow::Cow;
+use std::io::Read;
+
+/// The most that is read of passwd and group, in bytes.
+const LIMIT: u64 = 10 << 20;
 
 /// The accounts of an image.
 #[derive(Debug, Default)]
@@ -14,39 +22,66 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The accounts of a stack; none where it has no such files.
-    pub fn of(view: &View) -> Self {
-        let read = |path: &[u8]| view.read_small(path).unwrap_or_default();
-        Self { passwd: parse_passwd(read(b"etc/passwd")), group: parse_group(read(b"etc/group")) }
+    /// The accounts of a stack, of which `view` is the view; none where it has no such files.
+    pub fn of(store: &Store, stack: &Stack, view: &View) -> Result<Self> {
+        let passwd = parse_passwd(&read(store, stack, view, b"etc/passwd")?);
+        Ok(Self { passwd, group: parse_group(&read(store, stack, view, b"etc/group")?) })
+    }
+
+    /// The ids of a user, or of the group of the same number.
+    fn user(&self, text: &str) -> Option<(u32, u32)> {
+        let named =
+            || self.passwd.iter().find(|entry| entry.name == text.as_bytes()).map(|entry| (entry.uid, entry.gid));
+        number(text).map(|id| (id, id)).or_else(named)
+    }
+
+    fn group(&self, text: &str) -> Option<u32> {
+        let named = || self.group.iter().find(|entry| entry.name == text.as_bytes()).map(|entry| entry.gid);
+        number(text).or_else(named)
     }
 }
 
 /// The ids of an owner as `--chown` writes it; a user without a group has the group of the same number, or of its
-/// passwd entry where it is named. None for no owner.
-pub fn resolve(owner: Option<&str>, view: &View) -> Result<Option<(u32, u32)>> {
+/// passwd entry where it is named. As in BuildKit a name that the image does not know means root, of which the user is
+/// warned; on nothing at all it is an error. None for no owner.
+pub fn resolve(work: &Work<'_>, owner: Option<&str>, stack: &Stack, view: &View) -> Result<Option<(u32, u32)>> {
     let Some(text) = owner.filter(|text| !text.is_empty()) else { return Ok(None) };
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
-    let accounts = Accounts::of(view);
-    let (uid, own) = match user.parse::<u32>() {
-        _ if user.is_empty() => (0, 0),
-        Ok(uid) => (uid, uid),
-        Err(_) => {
-            let find = |entry: &&PasswdEntry| entry.name == user.as_bytes();
-            let entry = accounts.passwd.iter().find(find).ok_or_else(|| unknown("user", user, "passwd"))?;
-            (entry.uid, entry.gid)
+    let accounts = Accounts::of(work.ctx.store, stack, view)?;
+    let unknown = |what: &str, name: &str, file: &str, instead: &str| {
+        let missing = format!("unable to find {what} {name:?}: no such entry in /etc/{file} of the image");
+        if stack.storeys().is_empty() {
+            return Err(Error::Step(missing));
         }
+        work.ctx.events.warning(&format!("{missing}, so {instead}"));
+        Ok(())
     };
-    let gid = match group.parse::<u32>() {
-        _ if group.is_empty() => own,
-        Ok(gid) => gid,
-        Err(_) => {
-            let find = |entry: &&GroupEntry| entry.name == group.as_bytes();
-            accounts.group.iter().find(find).ok_or_else(|| unknown("group", group, "group"))?.gid
-        }
+    let (uid, own) = match accounts.user(user) {
+        Some(ids) => ids,
+        None if user.is_empty() => (0, 0),
+        None => unknown("user", user, "passwd", "the files are root's").map(|()| (0, 0))?,
+    };
+    let gid = match accounts.group(group) {
+        Some(gid) => gid,
+        None if group.is_empty() => own,
+        None => unknown("group", group, "group", "they have the user's own group").map(|()| own)?,
     };
     Ok(Some((uid, gid)))
 }
 
-fn unknown(what: &str, name: &str, file: &str) -> Error {
-    Error::Step(format!("unable to find {what} {name:?}: no such entry in /etc/{file} of the image"))
+/// A numeric id; root has its number in every image.
+fn number(text: &str) -> Option<u32> {
+    if text == "root" { Some(0) } else { text.parse().ok() }
+}
+
+fn read<'a>(store: &Store, stack: &Stack, view: &'a View, path: &[u8]) -> Result<Cow<'a, [u8]>> {
+    if let Some(body) = view.read_small(path) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let found = view.resolve(path, Follow::All).ok().and_then(|resolved| resolved.found);
+    let Some(file) = found.and_then(|found| view.file(found)) else { return Ok(Cow::default()) };
+    let mut body = Vec::new();
+    let mut reader = store.layers().read_file(&stack.diff_ids()[file.layer], file.entry)?.take(LIMIT);
+    reader.read_to_end(&mut body).map_err(Error::io("read", rbuild_store::layer::show_path(&file.entry.path)))?;
+    Ok(Cow::Owned(body))
 }

@@ -29,6 +29,10 @@ pub struct Placement<'a, B> {
     placed: BTreeMap<Vec<u8>, (Entry, Option<B>)>,
     /// Directories of the parent that a file has replaced, and with them all that was below.
     hidden: BTreeSet<Vec<u8>>,
+    /// Times of directories of the parent.
+    stamps: BTreeMap<Vec<u8>, i64>,
+    /// The hard links placed, by the file that has their data.
+    links: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
 }
 
 /// A destination as COPY and ADD write it.
@@ -43,7 +47,8 @@ pub struct Destination {
 impl<'a, B> Placement<'a, B> {
     /// Nothing placed on `parent` yet.
     pub fn new(parent: &'a Lookup<'a>, made: Made) -> Self {
-        Self { parent, made, placed: BTreeMap::new(), hidden: BTreeSet::new() }
+        let (placed, hidden) = (BTreeMap::new(), BTreeSet::new());
+        Self { parent, made, placed, hidden, stamps: BTreeMap::new(), links: BTreeMap::new() }
     }
 
     /// What is at a path now, links not followed.
@@ -77,19 +82,40 @@ impl<'a, B> Placement<'a, B> {
         Ok(Destination { path, directory })
     }
 
+    /// Finds the directory that an archive is unpacked in, links followed, and makes it: a mode that the step asks for is
+    /// not for what archives bring.
+    pub fn archive_root(&mut self, text: &[u8]) -> Result<Vec<u8>> {
+        let path = self.resolve(text, Follow::All)?;
+        self.make(&path, Made { mode: 0o755, ..self.made })?;
+        Ok(path)
+    }
+
     /// Makes a directory and all that are missing above it. The path has no links.
     pub fn make_directories(&mut self, path: &[u8]) -> Result<()> {
+        self.make(path, self.made)
+    }
+
+    fn make(&mut self, path: &[u8], made: Made) -> Result<()> {
         match self.lookup(path)? {
             Some(entry) if entry.node.is_directory() => return Ok(()),
             Some(_) => return Err(Error::NotADirectory { path: show_path(path) }),
             None if path.is_empty() => return Ok(()),
             None => {}
         }
-        self.make_directories(split_path(path).0)?;
-        let Made { uid, gid, mode, mtime } = self.made;
+        self.make(split_path(path).0, made)?;
+        let Made { uid, gid, mode, mtime } = made;
         let entry = Entry { uid, gid, mtime, ..Entry::new(path, Node::DIRECTORY, mode) };
         self.insert(entry, None);
         Ok(())
+    }
+
+    /// Gives a directory that is there the time of the one that is copied onto it. The path has no links. A time alone
+    /// makes no layer: it counts where the directory has to be in it.
+    pub fn stamp(&mut self, path: &[u8], mtime: i64) {
+        match self.placed.get_mut(path) {
+            Some((entry, _)) => entry.mtime = mtime,
+            None => drop(self.stamps.insert(path.to_vec(), mtime)),
+        }
     }
 
     /// Puts a file of a copied tree at `entry.path`, links in its last place not followed. A directory merges with one
@@ -106,13 +132,28 @@ impl<'a, B> Placement<'a, B> {
         }
     }
 
-    /// Puts a file of an archive at `entry.path`: links above it are followed inside the image, missing directories made,
-    /// and what is there gives way, as tar does.
-    pub fn extract(&mut self, mut entry: Entry, body: Option<B>) -> Result<()> {
+    /// Puts a directory that is only on the way to what is copied: one that is there takes over its mode and nothing else.
+    pub fn pass(&mut self, entry: Entry, mode: u32) -> Result<()> {
+        match self.lookup(&entry.path)? {
+            Some(there) if there.node.is_directory() => {
+                self.insert(Entry { mode, node: Node::DIRECTORY, ..there }, None);
+                Ok(())
+            }
+            _ => self.put(entry, None),
+        }
+    }
+
+    /// Puts a file of an archive at `entry.path` below `root`, which is all that the archive sees: links on the way are
+    /// followed inside it. Missing directories are made and belong to root; what is there gives way, as tar does.
+    pub fn extract(&mut self, root: &[u8], mut entry: Entry, body: Option<B>) -> Result<()> {
         let (above, name) = split_path(&entry.path);
-        let above = self.resolve(above, Follow::All)?;
-        self.make_directories(&above)?;
+        let above = self.resolve_below(root, above)?;
+        self.make(&above, Made { uid: 0, gid: 0, mode: 0o755, ..self.made })?;
         entry.path = join_path(&above, name);
+        if let Node::HardLink { target } = &mut entry.node {
+            let (above, name) = split_path(target);
+            *target = join_path(&self.resolve_below(root, above)?, name);
+        }
         let there = self.lookup(&entry.path)?.map(|there| there.node.is_directory());
         if let (false, Some(true)) = (entry.node.is_directory(), there) {
             self.placed.retain(|path, _| !is_below(path, &entry.path));
@@ -122,11 +163,40 @@ impl<'a, B> Placement<'a, B> {
         Ok(())
     }
 
+    fn resolve_below(&self, root: &[u8], path: &[u8]) -> Result<Vec<u8>> {
+        let inside = resolve(&|path| self.lookup(&join_path(root, path)), path, Follow::All)?;
+        Ok(if inside.is_empty() { root.to_vec() } else { join_path(root, &inside) })
+    }
+
     fn insert(&mut self, mut entry: Entry, body: Option<B>) {
         if let Node::Directory { opaque, .. } = &mut entry.node {
             *opaque |= self.hidden.contains(&entry.path);
         }
+        if let Some(replaced) = self.placed.remove(&entry.path) {
+            self.bequeath(replaced);
+        }
+        if let Node::HardLink { target } = &entry.node {
+            self.links.entry(target.clone()).or_default().insert(entry.path.clone());
+        }
         self.placed.insert(entry.path.clone(), (entry, body));
+    }
+
+    /// Hands the data of a file that is replaced to its other names.
+    fn bequeath(&mut self, (entry, body): (Entry, Option<B>)) {
+        if let Node::HardLink { target } = &entry.node
+            && let Some(names) = self.links.get_mut(target)
+        {
+            names.remove(&entry.path);
+        }
+        let mut names = self.links.remove(&entry.path).unwrap_or_default();
+        let Some(heir) = names.pop_first() else { return };
+        for name in &names {
+            if let Some((link, _)) = self.placed.get_mut(name) {
+                link.node = Node::HardLink { target: heir.clone() };
+            }
+        }
+        self.placed.insert(heir.clone(), (Entry { path: heir.clone(), ..entry }, body));
+        self.links.insert(heir, names);
     }
 
     /// Everything placed, in the order of layers, with the parent's directories above it as they are there.
@@ -141,7 +211,8 @@ impl<'a, B> Placement<'a, B> {
         for path in above {
             if let Some(entry) = self.lookup(&path)? {
                 let node = if entry.node.is_directory() { Node::DIRECTORY } else { entry.node };
-                self.placed.insert(path, (Entry { node, ..entry }, None));
+                let mtime = self.stamps.get(&path).copied().unwrap_or(entry.mtime);
+                self.placed.insert(path, (Entry { node, mtime, ..entry }, None));
             }
         }
         promote_links(&mut self.placed);
@@ -267,11 +338,11 @@ mod tests {
     #[test]
     fn an_archive_replaces_what_is_there() {
         let mut placement = Placement::<()>::new(&parent, MADE);
-        placement.extract(file("real"), None).unwrap();
+        placement.extract(b"", file("real"), None).unwrap();
         assert!(placement.lookup(b"real/sub").unwrap().is_none());
-        placement.extract(Entry::new("real", Node::DIRECTORY, 0o711), None).unwrap();
+        placement.extract(b"", Entry::new("real", Node::DIRECTORY, 0o711), None).unwrap();
         assert!(placement.lookup(b"real/sub").unwrap().is_none(), "what was below stays gone");
-        placement.extract(file("link/through"), None).unwrap();
+        placement.extract(b"", file("link/through"), None).unwrap();
         assert_eq!(paths(placement), ["real/ 711 0", "real/through 644 0"]);
     }
 }

@@ -18,6 +18,8 @@ pub struct Match {
     pub entry: Entry,
     /// Of a directory all that is taken from it, parents before children.
     pub below: Vec<Entry>,
+    /// The directories of `below` that nothing names: they are on the way to what is taken.
+    pub on_the_way: BTreeSet<Vec<u8>>,
 }
 
 /// A source as written.
@@ -35,19 +37,20 @@ pub struct Wanted<'a> {
 pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
     let excludes = matcher(wanted.excludes)?;
     let mut matches = Vec::new();
-    for path in expand(tree, wanted.path.as_bytes())? {
+    for path in expand(tree, wanted)? {
         let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
         if found.entry.node.is_directory() {
             let all = tree.walk(&found.entry.path)?;
             let base = found.entry.path.clone();
             found.below = match wanted.below {
-                Some(pattern) => only(all, &base, &matcher(&[pattern.to_owned()])?),
+                Some(pattern) => only(all, &base, &matcher(&[pattern.to_owned()])?, &mut found.on_the_way),
                 None => all,
             };
-            if wanted.below.is_some_and(|pattern| !has_wildcards(pattern.as_bytes())) && found.below.is_empty() {
+            let plain = |text: &str| !has_wildcards(text.as_bytes());
+            if plain(wanted.path) && wanted.below.is_some_and(plain) && found.below.is_empty() {
                 return Err(missing(tree, wanted));
             }
-            found.below = except(found.below, &base, &excludes);
+            found.below = except(found.below, &base, &excludes, &mut found.on_the_way);
             cut_links(tree, &mut found.below)?;
         } else if !excludes.is_empty() && excludes.matches(&found.name).is_some_and(|verdict| verdict.ignored) {
             continue;
@@ -85,9 +88,9 @@ pub fn digest(matches: &[Match]) -> Digest {
     let mut hasher = Hasher::new();
     for found in matches {
         put(&mut hasher, &found.name);
-        put_entry(&mut hasher, b"", &found.entry);
+        put_entry(&mut hasher, &found.entry.path, &found.entry);
         for entry in &found.below {
-            put_entry(&mut hasher, relative(&entry.path, &found.entry.path), entry);
+            put_entry(&mut hasher, &found.entry.path, entry);
         }
         put(&mut hasher, b"end");
     }
@@ -104,15 +107,15 @@ fn put(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
-    put(hasher, path);
+fn put_entry(hasher: &mut Hasher, base: &[u8], entry: &Entry) {
+    put(hasher, if entry.path == base { b"" } else { relative(&entry.path, base) });
     let device = |kind: u8, device: &rbuild_store::Device| {
         (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
     };
     let (kind, detail) = match &entry.node {
         Node::Directory { .. } => (1, Vec::new()),
         Node::File(data) => (2, data.digest.as_bytes().to_vec()),
-        Node::HardLink { target } => (3, target.clone()),
+        Node::HardLink { target } => (3, relative(target, base).to_vec()),
         Node::Symlink { target } => (4, target.clone()),
         Node::CharDevice(number) => device(5, number),
         Node::BlockDevice(number) => device(6, number),
@@ -130,15 +133,19 @@ fn put_entry(hasher: &mut Hasher, path: &[u8], entry: &Entry) {
     }
 }
 
-/// The paths a pattern stands for, sorted; a path without wildcards stands for itself.
-fn expand(tree: &dyn Tree, pattern: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let parts: Vec<&[u8]> = pattern.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+/// The paths a pattern stands for, sorted; a path without wildcards stands for itself, and so does what comes before them.
+fn expand(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Vec<u8>>> {
+    let parts: Vec<&[u8]> =
+        wanted.path.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
     let literal = parts.iter().position(|part| has_wildcards(part)).unwrap_or(parts.len());
     let base = parts[..literal].join(&b'/');
     if literal == parts.len() {
         return Ok(vec![base]);
     }
     let start = resolve(&|path| tree.lookup(path), &base, Follow::All)?;
+    if !start.is_empty() && tree.lookup(&start)?.is_none() {
+        return Err(missing(tree, wanted));
+    }
     let mut found = vec![start];
     for (position, part) in parts[literal..].iter().enumerate() {
         let mut next = Vec::new();
@@ -187,7 +194,7 @@ fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Match>> {
         None => return Ok(None),
         Some(entry) => entry,
     };
-    Ok(Some(Match { name: split_path(path).1.to_vec(), entry, below: Vec::new() }))
+    Ok(Some(Match { name: split_path(path).1.to_vec(), entry, below: Vec::new(), on_the_way: BTreeSet::new() }))
 }
 
 fn missing(tree: &dyn Tree, wanted: &Wanted<'_>) -> Error {
@@ -204,22 +211,15 @@ fn matcher(patterns: &[String]) -> Result<Matcher> {
     Ok(Matcher::new(Patterns::from_flags(&texts)?))
 }
 
-/// The entries below `base` that a pattern names, with all that is in them and the directories above them.
-fn only(all: Vec<Entry>, base: &[u8], patterns: &Matcher) -> Vec<Entry> {
+/// The entries below `base` that a pattern names, with all that is in them and the directories on the way to them.
+fn only(all: Vec<Entry>, base: &[u8], patterns: &Matcher, on_the_way: &mut BTreeSet<Vec<u8>>) -> Vec<Entry> {
     let wanted = |entry: &Entry| patterns.matches(relative(&entry.path, base)).is_some_and(|verdict| verdict.ignored);
-    let mut above = BTreeSet::new();
     let picked: BTreeSet<Vec<u8>> = all.iter().filter(|entry| wanted(entry)).map(|entry| entry.path.clone()).collect();
-    for path in &picked {
-        let mut path = split_path(path).0;
-        while is_below(path, base) && above.insert(path.to_vec()) {
-            path = split_path(path).0;
-        }
-    }
-    all.into_iter().filter(|entry| picked.contains(&entry.path) || above.contains(&entry.path)).collect()
+    with_ways(all, base, &picked, on_the_way)
 }
 
 /// The entries that no pattern leaves out; a directory that is left out stays where something in it does.
-fn except(all: Vec<Entry>, base: &[u8], patterns: &Matcher) -> Vec<Entry> {
+fn except(all: Vec<Entry>, base: &[u8], patterns: &Matcher, on_the_way: &mut BTreeSet<Vec<u8>>) -> Vec<Entry> {
     if patterns.is_empty() {
         return all;
     }
@@ -234,12 +234,26 @@ fn except(all: Vec<Entry>, base: &[u8], patterns: &Matcher) -> Vec<Entry> {
         if entry.node.is_directory() {
             open.push((entry.path.clone(), inner));
         }
-        if !verdict.is_some_and(|verdict| verdict.ignored) {
-            let mut path = &entry.path[..];
-            while path != base && kept.insert(path.to_vec()) {
-                path = split_path(path).0;
-            }
+        if !verdict.is_some_and(|verdict| verdict.ignored) && !on_the_way.contains(&entry.path) {
+            kept.insert(entry.path.clone());
         }
     }
-    all.into_iter().filter(|entry| kept.contains(&entry.path)).collect()
+    with_ways(all, base, &kept, on_the_way)
+}
+
+/// The picked entries and the directories on the way to them, which are noted.
+fn with_ways(
+    all: Vec<Entry>,
+    base: &[u8],
+    picked: &BTreeSet<Vec<u8>>,
+    on_the_way: &mut BTreeSet<Vec<u8>>,
+) -> Vec<Entry> {
+    on_the_way.clear();
+    for path in picked {
+        let mut path = split_path(path).0;
+        while is_below(path, base) && !picked.contains(path) && on_the_way.insert(path.to_vec()) {
+            path = split_path(path).0;
+        }
+    }
+    all.into_iter().filter(|entry| picked.contains(&entry.path) || on_the_way.contains(&entry.path)).collect()
 }

@@ -97,6 +97,7 @@ impl<'a> Step<'a> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
+        self.work.ctx.store.hold()?;
         self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
         self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
         Ok(())

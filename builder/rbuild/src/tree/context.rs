@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest, Hasher};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
 use rbuild_store::{FileCache, FileKind, Meta, RootDir, WalkEntry};
+use std::collections::{BTreeMap, btree_map};
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -231,6 +232,8 @@ struct Scan<'a> {
     base: &'a [u8],
     open: Vec<Open>,
     entries: Vec<Entry>,
+    /// The first name of each file that has several.
+    first_names: BTreeMap<(u64, u64), Vec<u8>>,
 }
 
 /// A directory the walk is in.
@@ -244,7 +247,7 @@ struct Open {
 impl<'a> Scan<'a> {
     fn new(tree: &'a ContextTree, base: &'a [u8]) -> Self {
         let top = Open { path: base.to_vec(), carry: tree.carry_of(base), pending: None };
-        Self { tree, base, open: vec![top], entries: Vec::new() }
+        Self { tree, base, open: vec![top], entries: Vec::new(), first_names: BTreeMap::new() }
     }
 
     fn take(&mut self, found: &WalkEntry) -> Result<Below> {
@@ -261,6 +264,7 @@ impl<'a> Scan<'a> {
         if !entry.node.is_directory() {
             let verdict = self.tree.ignore.entry(&above.carry, &path);
             if !verdict.is_some_and(|verdict| verdict.ignored) {
+                let entry = self.linked(entry, &found.meta);
                 self.keep(entry);
             }
             return Ok(Below::Enter);
@@ -277,6 +281,17 @@ impl<'a> Scan<'a> {
             self.open.push(Open { path, carry, pending: None });
         }
         Ok(Below::Enter)
+    }
+
+    /// A further name of a file that the walk has kept already becomes a hard link to it.
+    fn linked(&mut self, mut entry: Entry, meta: &Meta) -> Entry {
+        if meta.is_file() && meta.nlink > 1 {
+            match self.first_names.entry(meta.id()) {
+                btree_map::Entry::Occupied(first) => entry.node = Node::HardLink { target: first.get().clone() },
+                btree_map::Entry::Vacant(slot) => drop(slot.insert(entry.path.clone())),
+            }
+        }
+        entry
     }
 
     fn keep(&mut self, entry: Entry) {

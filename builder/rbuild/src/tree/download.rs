@@ -1,23 +1,25 @@
 //! A download as a tree with one file.
 
 use super::Tree;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use rbuild_oci::Digest;
+use rbuild_store::content::{ContentStore, DiskContent};
 use rbuild_store::layer::{Entry, FileData, Node};
-use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 
 /// One file, mode 0600, owned by root.
 #[derive(Debug)]
 pub struct DownloadTree {
     entry: Entry,
-    body: PathBuf,
+    body: Digest,
+    content: DiskContent,
 }
 
 impl DownloadTree {
-    /// The file `name` with that data, whose bytes are those of `body`.
-    pub fn new(name: &str, data: FileData, mtime: i64, body: PathBuf) -> Self {
-        Self { entry: Entry { mtime, ..Entry::new(name, Node::File(data), 0o600) }, body }
+    /// The file `name` with that data, whose bytes are a blob.
+    pub fn new(name: &str, data: FileData, mtime: i64, content: DiskContent) -> Self {
+        let body = data.digest;
+        Self { entry: Entry { mtime, ..Entry::new(name, Node::File(data), 0o600) }, body, content }
     }
 }
 
@@ -43,6 +45,7 @@ impl Tree for DownloadTree {
     }
 
     fn open(&self, _: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(File::open(&self.body).map_err(Error::io("open", self.body.display()))?))
+        let missing = || rbuild_store::Error::Missing { what: "download", subject: self.body.to_string() };
+        Ok(self.content.open(&self.body)?.ok_or_else(missing)?)
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Paths are bytes from the tree's root, without leading or trailing slash; the root is the empty path.
 
+mod archive;
 mod context;
 mod download;
 mod empty;
 mod paths;
 mod stage;
 
+pub use archive::ArchiveTree;
 pub use context::ContextTree;
 pub use download::DownloadTree;
 pub use empty::EmptyTree;

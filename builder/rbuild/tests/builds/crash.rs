@@ -66,3 +66,23 @@ fn a_killed_build_leaves_a_store_that_works() {
         println!("{who:?}: {killed} builds killed, {late} were done before; a whole one takes {whole:?}");
     }
 }
+
+#[test]
+fn what_belongs_to_subordinate_ids_is_swept_by_who_may() {
+    if !Who::all().contains(&Who::User) {
+        eprintln!("SKIP: subordinate ids need root");
+        return;
+    }
+    let tool = Tool::new(Who::User);
+    let context = context(&[("Dockerfile", "FROM busybox\nRUN true\n")]);
+    tool.build(context.path(), &[]);
+    let trash = tool.root().join("tmp.v1/1-1");
+    fs::create_dir_all(trash.join("deep")).unwrap();
+    fs::write(trash.join("deep/file"), "x").unwrap();
+    for path in [trash.join("deep/file"), trash.join("deep"), trash] {
+        std::os::unix::fs::chown(path, Some(700_005), Some(700_005)).unwrap();
+    }
+    tool.age_leftovers();
+    tool.build(context.path(), &["--no-cache"]);
+    assert_eq!(tool.leftovers(), Vec::<String>::new());
+}

@@ -1,7 +1,8 @@
 //! Many processes, one store.
 
 use crate::common::{context, fsck};
-use crate::tool::{EPOCH, Tool, Who};
+use crate::tool::{EPOCH, Tool, Who, events, started};
+use std::io::{BufRead, BufReader, Read};
 
 #[test]
 fn eight_builds_at_once_give_what_each_gives_alone() {
@@ -60,4 +61,53 @@ fn racing_builds_of_one_random_step_each_get_a_whole_history() {
         tool.build(context.path(), &[]);
     }
     fsck::check(&tool.root());
+}
+
+#[test]
+fn an_image_goes_while_a_build_and_a_container_are_at_work() {
+    let dockerfile = |text| context(&[("Dockerfile", text)]);
+    let gone = dockerfile("FROM busybox\nRUN echo gone > /gone\nRUN echo too > /too\n");
+    let slow = dockerfile("FROM busybox\nRUN sleep 5 && echo slow > /slow\nRUN cat /slow > /end\n");
+    let late = dockerfile("FROM busybox\nRUN echo late > /late\n");
+    for who in Who::all() {
+        let tool = Tool::new(who);
+        tool.build(gone.path(), &["-t", "gone"]);
+        tool.build(dockerfile("FROM busybox\nRUN echo kept > /kept\n").path(), &["-t", "kept"]);
+        let before = fsck::check(&tool.root()).blobs;
+        let go = tool.path("home/go");
+        std::fs::create_dir(&go).unwrap();
+        let mount = format!("{}:/go:ro", go.display());
+        let script = "echo up; while ! test -e /go/on; do sleep 0.02; done; cat /kept";
+        let words = ["run", "--rm", "-v", &mount, "kept", "sh", "-c", script];
+        let mut container = tool.command(&words).spawn().unwrap();
+        let mut up = [0; 3];
+        container.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+        let mut build = tool.start(slow.path(), &["-t", "slow"]);
+        let mut lines = BufReader::new(build.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| events(&line).any(|event| started(&event).is_some())));
+        let rmi = |name: &str| {
+            let output = tool.command(&["rmi", name]).output().unwrap();
+            assert!(output.status.success(), "{who:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let said = rmi("gone");
+        assert!(said.contains("Deleted: ") && !said.contains("Kept"), "{who:?}: {said}");
+        assert!(fsck::check(&tool.root()).blobs < before);
+        // What came after the build began it might use.
+        let late = tool.build(late.path(), &["-t", "late"]).id;
+        let said = rmi("late");
+        assert!(said.contains("Kept: ") && !said.contains("Deleted: "), "{who:?}: {said}");
+        let at_work = build.try_wait().unwrap().is_none() && container.try_wait().unwrap().is_none();
+        assert!(at_work, "nothing was tested");
+        std::fs::write(go.join("on"), "").unwrap();
+        // What the build still says has to go somewhere.
+        lines.for_each(drop);
+        for process in [container, build] {
+            let output = process.wait_with_output().unwrap();
+            assert!(output.status.success(), "{who:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let said = rmi(&late);
+        assert!(said.contains("Deleted: ") && !said.contains("Kept"), "{who:?}: {said}");
+        assert_eq!(fsck::check(&tool.root()).tags, 2);
+    }
 }

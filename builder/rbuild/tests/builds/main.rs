@@ -10,6 +10,7 @@ mod apps;
 mod crash;
 mod crowd;
 mod deep;
+mod devices;
 mod equal;
 mod interrupt;
 mod mounts;

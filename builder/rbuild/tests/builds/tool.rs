@@ -1,6 +1,6 @@
 //! The program under test: who runs it, where its store is, and what it leaves behind.
 
-use crate::common;
+use crate::common::{self, user};
 use rbuild_runner::userns::IdMapPlan;
 use serde_json::Value;
 use std::fs;
@@ -10,9 +10,6 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
-
-/// The ordinary user that root becomes: known to a private view of the machine's accounts only.
-const UID: u32 = 54_321;
 
 /// The time that layers are clamped to where digests are compared.
 pub(crate) const EPOCH: &str = "SOURCE_DATE_EPOCH=1600000000";
@@ -31,7 +28,7 @@ impl Who {
     pub(crate) fn all() -> Vec<Self> {
         static CAN: OnceLock<bool> = OnceLock::new();
         let can = *CAN.get_or_init(|| {
-            let reason = reason_against_users();
+            let reason = user::reason_against();
             if let Some(reason) = &reason {
                 crate::common::skip(&format!("builds as another user: {reason}"));
             }
@@ -39,21 +36,6 @@ impl Who {
         });
         if can { vec![Self::Caller, Self::User] } else { vec![Self::Caller] }
     }
-}
-
-fn reason_against_users() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("not root".to_owned());
-    }
-    let missing = ["newuidmap", "newgidmap", "setpriv", "unshare"].into_iter().find(|program| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        !std::env::split_paths(&path).any(|directory| directory.join(program).exists())
-    });
-    if let Some(missing) = missing {
-        return Some(format!("{missing} is not installed (Debian, Ubuntu: apt-get install uidmap util-linux)"));
-    }
-    let tried = Command::new("unshare").args(["--mount", "--propagation", "private", "true"]).output().unwrap();
-    (!tried.status.success()).then(|| String::from_utf8_lossy(&tried.stderr).into_owned())
 }
 
 /// Why the caller cannot give files to others, if so.
@@ -114,8 +96,8 @@ impl Tool {
         let program = match who {
             Who::Caller => built.to_owned(),
             Who::User => {
-                chown(place.path().join("home"), Some(UID), Some(UID)).unwrap();
-                accounts(place.path());
+                chown(place.path().join("home"), Some(user::UID), Some(user::UID)).unwrap();
+                user::accounts(place.path());
                 let copy = place.path().join("rbuild");
                 fs::copy(built, &copy).unwrap();
                 fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
@@ -142,16 +124,9 @@ impl Tool {
 
     /// The program with these arguments, as its user.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        const AS_USER: &str = "d=$1; shift; for f in passwd group subuid subgid; do mount --bind \"$d/$f\" /etc/$f || exit 99; done; \
-                               exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups -- \"${@:2}\"";
         let mut command = match self.who {
             Who::Caller => Command::new(&self.program),
-            Who::User => {
-                let mut command = Command::new("unshare");
-                command.args(["--mount", "--propagation", "private", "bash", "-c", AS_USER, "bash"]);
-                command.arg(self.place.path()).arg(UID.to_string()).arg(&self.program);
-                command
-            }
+            Who::User => user::command(self.place.path(), &self.program),
         };
         command.args(self.driver.iter().flat_map(|driver| ["--storage-driver", driver])).args(args);
         command.env("RBUILD_ROOT", self.root()).env("HOME", self.place.path().join("home"));
@@ -259,20 +234,5 @@ impl Tool {
                 format!("{} {} {} {times:?}", path.display(), meta.ino(), meta.size())
             })
             .collect()
-    }
-}
-
-/// A view of the machine's accounts that knows the user.
-fn accounts(place: &Path) {
-    let with = |file: &str, line: String| {
-        let known = fs::read_to_string(Path::new("/etc").join(file)).unwrap_or_default();
-        fs::write(place.join(file), known + &line).unwrap();
-    };
-    with("passwd", format!("tester:x:{UID}:{UID}::/:/bin/sh\n"));
-    with("group", format!("tester:x:{UID}:\n"));
-    for file in ["subuid", "subgid"] {
-        // The mount needs a file to lie on.
-        assert!(Path::new("/etc").join(file).exists(), "/etc/{file}");
-        with(file, "tester:700000:65536\n".to_owned());
     }
 }

@@ -45,6 +45,19 @@ impl Content {
         self.put(tar::EntryType::Regular, name, mode, body, None)
     }
 
+    /// With a character device, the machine's null.
+    pub(crate) fn null(mut self, name: &str) -> Self {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Char);
+        header.set_mode(0o666);
+        header.set_mtime(1_500_000_000);
+        header.set_size(0);
+        header.set_device_major(1).unwrap();
+        header.set_device_minor(3).unwrap();
+        self.tar.append_data(&mut header, name, &b""[..]).unwrap();
+        self
+    }
+
     /// With a symbolic link.
     pub(crate) fn link(self, name: &str, target: &str) -> Self {
         self.put(tar::EntryType::Symlink, name, 0o777, b"", Some(target))

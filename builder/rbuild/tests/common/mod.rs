@@ -5,6 +5,7 @@
 
 pub(crate) mod base;
 pub(crate) mod fsck;
+pub(crate) mod user;
 
 use std::fs;
 use std::io::Write;
@@ -14,6 +15,11 @@ use std::path::{Path, PathBuf};
 pub(crate) fn skip(what: &str) {
     // A closed stream must not fail the test.
     let _ = writeln!(std::io::stderr(), "SKIP: {what}");
+}
+
+/// Says something where the test harness does not swallow it.
+pub(crate) fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 /// A directory with these files; a name that ends in a slash is a directory.

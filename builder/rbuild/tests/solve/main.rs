@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod copies;
 mod cutoff;
 mod damage;
 mod editing;

@@ -113,12 +113,12 @@ impl Scan<'_> {
         Ok(())
     }
 
-    const fn reading(&self) -> Reading {
+    const fn reading(&self) -> Reading<'_> {
         let marks = match self.comparison.tree {
             Tree::Upper(marks) => Some(marks),
             Tree::Whole(_) => None,
         };
-        Reading { marks, ownership: self.comparison.ownership }
+        Reading { marks, ownership: self.comparison.ownership, base: self.comparison.base }
     }
 
     fn came_up(&mut self, name: &[u8]) {

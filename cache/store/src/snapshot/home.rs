@@ -13,9 +13,11 @@
 
 use super::workspace::{self, FILES, Workspace};
 use crate::error::{Error, Result};
+use crate::lease;
+use crate::lock::Lock;
 use crate::root_dir::RootDir;
 use rbuild_oci::{ChainId, Digest, Timestamp};
-use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -155,17 +157,20 @@ impl Home {
         if !is_there(&path)? {
             return Ok(false);
         }
+        // Who removes snapshots has this lock alone.
+        let turn = Lock::open_existing(&self.path)?;
+        turn.share()?;
         let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
         if boot.as_bytes() != self.boot.as_bytes() && !is_there(&path.join(SYNCED))? {
+            drop(turn);
             self.discard(name)?;
             return Ok(false);
         }
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let times = Timestamps { last_access: now, last_modification: now };
-        rustix::fs::utimensat(rustix::fs::CWD, &path, &times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(Error::io("stamp", path.display()))?;
-        self.trust(name.to_owned());
-        Ok(true)
+        let stamped = lease::stamp(&path)?;
+        if stamped {
+            self.trust(name.to_owned());
+        }
+        Ok(stamped)
     }
 
     fn trust(&self, name: String) {

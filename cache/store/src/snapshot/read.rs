@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::layer::{
-    Entry, FileData, Node, OpaqueXattr, Ownership, Recorded, is_internal_xattr, portable_xattr, show_path,
+    Entry, FileData, Node, OpaqueXattr, Ownership, Recorded, View, is_internal_xattr, portable_xattr, show_path,
 };
 use crate::root_dir::{Device, Dir, FileKind, Meta, Xattrs};
 
@@ -20,14 +20,16 @@ pub(super) enum Seen {
 
 /// Where and how a tree is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
     /// Which marks of overlayfs are meant; none in a tree that was no upper directory.
     pub marks: Option<OpaqueXattr>,
     /// Where owners are.
     pub ownership: Ownership,
+    /// The layers below.
+    pub base: &'a View,
 }
 
-impl Reading {
+impl Reading<'_> {
     /// Reads `name` of `dir`, which is `path` in the tree.
     pub(super) fn read(self, dir: &Dir, name: &[u8], path: &[u8], meta: &Meta) -> Result<Seen> {
         let about = |error: Error| error.about(path);
@@ -60,18 +62,24 @@ impl Reading {
     }
 
     fn entry(self, path: &[u8], node: Node, meta: &Meta, all: &Xattrs) -> Entry {
-        let recorded = match self.ownership {
-            Ownership::Apply => None,
-            Ownership::Recorded => all.get(Recorded::XATTR).and_then(|value| Recorded::decode(value)),
-        };
-        let (uid, gid) = recorded.map_or((meta.uid, meta.gid), |recorded| (recorded.uid, recorded.gid));
-        let node = match recorded.and_then(|recorded| recorded.device).filter(|_| meta.is_file() && meta.size == 0) {
-            Some((FileKind::BlockDevice, device)) => Node::BlockDevice(device),
-            Some((_, device)) => Node::CharDevice(device),
-            None => node,
-        };
+        let recorded = all.get(Recorded::XATTR).and_then(|value| Recorded::decode(value));
+        let owner = recorded.filter(|_| self.ownership == Ownership::Recorded);
+        let (uid, gid) = owner.map_or((meta.uid, meta.gid), |recorded| (recorded.uid, recorded.gid));
+        let device = recorded.and_then(|recorded| recorded.device).filter(|_| meta.is_file() && meta.size == 0);
+        let device = device.map(|(kind, device)| match kind {
+            FileKind::BlockDevice => Node::BlockDevice(device),
+            _ => Node::CharDevice(device),
+        });
+        let node = device.filter(|device| self.is_stand_in(path, device)).unwrap_or(node);
         let (mode, mtime, path) = (meta.mode, meta.mtime.seconds, path.to_vec());
         Entry { path, node, mode, uid, gid, mtime, xattrs: kept_xattrs(all) }
+    }
+
+    /// Whether an empty file that says so stands for the device. Where owners are real, the file of any user may say it,
+    /// so it is believed for what the layers below have there only.
+    fn is_stand_in(self, path: &[u8], device: &Node) -> bool {
+        let is_below = || self.base.lookup(path).is_some_and(|found| found.entry.node == *device);
+        self.ownership == Ownership::Recorded || is_below()
     }
 }
 
@@ -113,6 +121,8 @@ fn node(dir: &Dir, name: &[u8], meta: &Meta) -> Result<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::LayerIndex;
+    use crate::root_dir::RootDir;
 
     #[test]
     fn only_what_an_image_can_mean_is_kept() {
@@ -121,5 +131,37 @@ mod tests {
         let all = kept.iter().chain(&dropped).map(|name| (name.as_bytes().to_vec(), b"y".to_vec())).collect();
         let names: Vec<_> = kept_xattrs(&all).into_keys().collect();
         assert_eq!(names, [b"security.capability".to_vec(), b"system.posix_acl_access".to_vec(), b"user.kit".to_vec()]);
+    }
+
+    #[test]
+    fn a_file_that_claims_to_be_a_device_is_believed_only_where_one_was() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("f"), "").unwrap();
+        let root = RootDir::open(place.path()).unwrap();
+        let (top, claim) = (root.top(), b"0:0:c:1:3");
+        if let Err(error) = top.set_xattr(b"f", Recorded::XATTR, claim) {
+            eprintln!("SKIP: no attributes of users here: {error}");
+            return;
+        }
+        let read = |ownership, base: &View| {
+            let reading = Reading { marks: None, ownership, base };
+            match reading.read(top, b"f", b"f", &top.stat(b"f").unwrap()).unwrap() {
+                Seen::Entry { entry, .. } => entry.node,
+                other => panic!("{other:?}"),
+            }
+        };
+        let device = Node::CharDevice(Device { major: 1, minor: 3 });
+        let below = |node| {
+            View::new(vec![
+                LayerIndex::new(vec![Entry::new("f", node, 0o600)], std::collections::BTreeMap::new()).unwrap().into(),
+            ])
+        };
+        assert_eq!(read(Ownership::Recorded, &View::default()), device);
+        assert!(matches!(read(Ownership::Apply, &View::default()), Node::File(_)));
+        assert!(matches!(
+            read(Ownership::Apply, &below(Node::CharDevice(Device { major: 8, minor: 0 }))),
+            Node::File(_)
+        ));
+        assert_eq!(read(Ownership::Apply, &below(device.clone())), device);
     }
 }

@@ -127,7 +127,11 @@ impl Settling<'_> {
         if self.ownership == Ownership::Recorded {
             wanted.extend(record_of(entry).map(|record| (Recorded::XATTR.to_vec(), record)));
         }
+        let is_device = matches!(entry.node, Node::CharDevice(_) | Node::BlockDevice(_));
         strip(dir, name, |attribute| {
+            if is_device && attribute == Recorded::XATTR {
+                return false;
+            }
             let ours = is_kept(attribute) || is_internal_xattr(attribute) || attribute.starts_with(b"trusted.");
             ours && !wanted.contains_key(attribute)
         })?;

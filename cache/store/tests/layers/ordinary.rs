@@ -102,14 +102,33 @@ fn owners_modes_and_devices_are_kept_without_the_right_to_make_them() {
 }
 
 #[test]
-fn what_needs_root_is_refused_or_reported() {
-    if again_as_user("ordinary::what_needs_root_is_refused_or_reported") {
+fn devices_that_may_not_be_made_are_kept_where_owners_are_real() {
+    if again_as_user("ordinary::devices_that_may_not_be_made_are_kept_where_owners_are_real") {
         return;
     }
-    let device = pack(&[node("dev", Node::CharDevice(Device { major: 1, minor: 3 }))]);
-    let (_, result) = unpacked(&device, Ownership::Apply, Style::Plain);
-    let said = result.unwrap_err().to_string();
-    assert!(said.contains("/dev is refused: it is a device, which only real root can make"), "{said}");
+    let id = USER.parse().unwrap();
+    let mine = |item| owned(item, id, id);
+    let device = Device { major: 1, minor: 3 };
+    let items = [
+        mine(dir("")),
+        mine(node("block", Node::BlockDevice(device))),
+        mine(node("char", Node::CharDevice(device))),
+        mine(file("file", "f")),
+    ];
+    let packed = pack(&items);
+    for style in [Style::Plain, OVERLAY] {
+        let (target, result) = unpacked(&packed, Ownership::Apply, style);
+        result.unwrap();
+        let found: Vec<Item> = read_back(scan(&target.root)).into_iter().map(mine).collect();
+        assert!(pack(&found).out == packed.out, "{found:?}");
+    }
+}
+
+#[test]
+fn what_needs_root_is_reported() {
+    if again_as_user("ordinary::what_needs_root_is_reported") {
+        return;
+    }
     let mut entry = Entry::new("f", Node::File(FileData::unread(0)), 0o755);
     let capability = [1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     entry.xattrs.insert(b"security.capability".to_vec(), capability.to_vec());

@@ -109,11 +109,9 @@ impl Stage<'_, '_, '_> {
             excludes: transfer.excludes,
         };
         let place = self.next_step(self.shown(original));
-        let vertex = if transfer.link && self.state.tree.is_some() {
-            self.link(op, inputs, place)?
-        } else {
-            self.extend(Op::Copy(op), inputs, place)?
-        };
+        // BuildKit does not link what has a mode: its destination follows the image's links.
+        let linked = transfer.link && op.chmod.is_none() && self.state.tree.is_some();
+        let vertex = if linked { self.link(op, inputs, place)? } else { self.extend(Op::Copy(op), inputs, place)? };
         self.commit_layer(&created_by, vertex);
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! What a stage starts from, and the trees that its instructions take files from. Knows no instruction but FROM.
 
 use super::Stage;
-use crate::error::{ErrorKind, Result};
+use crate::address::context_op;
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Place, VertexId};
 use crate::lower::heads::{Head, Located};
 use crate::lower::plan;
-use crate::lower::remote::{Remote, remote};
 use crate::lower::state::State;
 use crate::lower::vertices::Inputs;
-use crate::op::{ContextOp, CopyOp, FetchOp, ImageOp, Op, Source, Unpack};
+use crate::op::{ContextOp, CopyOp, ImageOp, Op, Source, Unpack};
 use crate::request::{ImageSource, NamedContext};
 use dockerfile_parser::lint::Seen;
 use rbuild_oci::{ImageConfig, Platform};
@@ -86,17 +86,12 @@ impl Stage<'_, '_, '_> {
     }
 
     fn remote_context(&mut self, name: &str, address: &str) -> Result<Option<VertexId>> {
-        let refuse = |reason| self.refuse(ErrorKind::Git { address: address.to_owned(), reason });
-        let op = match remote(address).map_err(refuse)? {
-            Remote::Git(git) => {
-                let (keep, checksum) = (git.keep_git_dir.unwrap_or(false), git.checksum.clone());
-                Op::Git(git.checkout(keep, checksum))
-            }
-            Remote::Url { .. } => {
-                Op::Fetch(FetchOp { url: address.to_owned(), name: "context".to_owned(), checksum: None })
-            }
-            Remote::Local => return Err(refuse("it is neither a repository nor a URL".to_owned())),
+        let placed = |error: Error| Error { span: Some(self.site.span), ..error };
+        let neither = || {
+            let reason = "it is neither a repository nor a URL".to_owned();
+            self.refuse(ErrorKind::Git { address: address.to_owned(), reason })
         };
+        let op = context_op(address).map_err(placed)?.ok_or_else(neither)?;
         let place = self.aside(&format!("context {name}: {address}"));
         self.work.vertices.add(op, None, Inputs::none(), place).map(Some)
     }

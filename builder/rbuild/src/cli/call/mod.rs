@@ -77,7 +77,7 @@ pub(super) fn run(args: &CallArgs, globals: &Globals) -> Result<ExitCode> {
             Err(Error::Usage("only a check has the form sarif: use text or json".to_owned()))
         }
         Method::Outline => outline::run(&args.build, globals, form),
-        Method::Targets => targets::run(&args.build, form),
+        Method::Targets => targets::run(&args.build, globals, form),
     }
 }
 

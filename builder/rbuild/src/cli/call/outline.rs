@@ -2,41 +2,35 @@
 //! the file. Builds nothing.
 
 use super::{BuildArgs, Form, Globals};
-use crate::build::plan;
+use crate::cli::look::Look;
 use crate::cli::out::{complain, print};
 use crate::error::Result;
-use crate::import::Images;
 use crate::render::align_by;
 use crate::render::findings::{object, ranges};
 use crate::report;
-use crate::request::BuildRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dockerfile_parser::lint::{Linter, Place};
 use rbuild_graph::{Argument, Credential, Parameters};
-use rbuild_oci::Cancel;
-use rbuild_registry::{Client, Config};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Prints the outline of the target.
 pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<ExitCode> {
-    let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
-    let (store, cancel) = (globals.store()?, Cancel::new());
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
-    let images = Images::new(&store, &request.named, &client, &cancel);
-    match plan(&request, &images, &cancel, &mut Linter::default()) {
+    let look = Look::new(args, globals)?;
+    let dockerfile = &look.request.dockerfile;
+    match look.plan(&mut Linter::default()) {
         Ok(graph) => {
             let parameters = graph.targets.into_iter().next().map(|target| target.parameters).unwrap_or_default();
             print(&match form {
-                Form::Json => json(&parameters, &request.dockerfile.bytes),
+                Form::Json => json(&parameters, &dockerfile.bytes),
                 Form::Text | Form::Sarif => text(&parameters),
             })?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain(&report::with_source(&error, &request.dockerfile));
+            complain(&report::with_source(&error, dockerfile));
             Ok(report::exit_code(&error))
         }
     }

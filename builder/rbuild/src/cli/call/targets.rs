@@ -1,12 +1,12 @@
-//! `rbuild build --call=targets`: the stages of a Dockerfile and what the comments above them say. Needs no store.
+//! `rbuild build --call=targets`: the stages of a Dockerfile and what the comments above them say.
 
-use super::{BuildArgs, Form};
+use super::{BuildArgs, Form, Globals};
+use crate::cli::look::Look;
 use crate::cli::out::{complain, print};
 use crate::error::{Error, Result};
 use crate::render::align_by;
 use crate::render::findings::{object, ranges};
 use crate::report;
-use crate::request::BuildRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dockerfile_parser::instruction::From;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Prints the stages.
-pub(super) fn run(args: &BuildArgs, form: Form) -> Result<ExitCode> {
-    let request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
-    let file = match parse(&request.dockerfile.bytes) {
+pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<ExitCode> {
+    let dockerfile = Look::new(args, globals)?.request.dockerfile;
+    let file = match parse(&dockerfile.bytes) {
         Ok(file) => file,
         Err(error) => {
             let error = Error::Parse(error);
-            complain(&report::with_source(&error, &request.dockerfile));
+            complain(&report::with_source(&error, &dockerfile));
             return Ok(report::exit_code(&error));
         }
     };
@@ -30,7 +30,7 @@ pub(super) fn run(args: &BuildArgs, form: Form) -> Result<ExitCode> {
         last.is_default = true;
     }
     print(&match form {
-        Form::Json => json(&targets, &request.dockerfile.bytes),
+        Form::Json => json(&targets, &dockerfile.bytes),
         Form::Text | Form::Sarif => text(&targets),
     })?;
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ pub fn solve(work: &Work<'_>, mkdir: &MkdirOp, parent: &Stack) -> Result<(Value,
     }
     step.begin()?;
     let view = work.shelf.view(parent)?;
-    let (uid, gid) = owner::resolve(mkdir.owner.as_deref(), &view)?.unwrap_or_default();
+    let (uid, gid) = owner::resolve(work, mkdir.owner.as_deref(), parent, &view)?.unwrap_or_default();
     let lookup = layer::lookup(&view);
     let made = Made { uid, gid, mode: mkdir.mode, mtime: step.now().seconds };
     let mut placement = Placement::<layer::Data<'_>>::new(&lookup, made);

@@ -17,12 +17,15 @@ use std::fs::File;
 pub(super) struct Metadata {
     style: Style,
     ownership: Ownership,
+    /// Whether devices are empty files with a record: always where owners are recorded, else once making one was refused.
+    pub(super) devices_stand_in: bool,
     pub(super) unsupported: BTreeSet<Vec<u8>>,
 }
 
 impl Metadata {
     pub(super) const fn new(style: Style, ownership: Ownership) -> Self {
-        Self { style, ownership, unsupported: BTreeSet::new() }
+        let devices_stand_in = matches!(ownership, Ownership::Recorded);
+        Self { style, ownership, devices_stand_in, unsupported: BTreeSet::new() }
     }
 
     /// Of a new regular file that is open.
@@ -84,7 +87,7 @@ impl Metadata {
         }
     }
 
-    /// The attributes of the entry, with the record of its owner where that is due.
+    /// The attributes of the entry, with the record of its owner or device where that is due.
     fn wanted(&self, entry: &Entry) -> Xattrs {
         let mut wanted = entry.xattrs.clone();
         let device = match entry.node {
@@ -93,7 +96,8 @@ impl Metadata {
             _ => None,
         };
         let holds = !matches!(entry.node, Node::Symlink { .. } | Node::Fifo);
-        if self.ownership == Ownership::Recorded && holds {
+        let stands_in = self.devices_stand_in && device.is_some();
+        if stands_in || self.ownership == Ownership::Recorded && holds {
             let recorded = Recorded { uid: entry.uid, gid: entry.gid, device };
             wanted.extend(recorded.encode().map(|value| (Recorded::XATTR.to_vec(), value)));
         }
@@ -101,14 +105,12 @@ impl Metadata {
     }
 
     /// Notes an attribute that the file system or the caller's rights do not allow. Capabilities must not get lost
-    /// where owners are real, nor the record where they are not.
+    /// where owners are real, nor the record at all.
     fn tolerate(&mut self, attribute: &[u8], done: Result<()>) -> Result<()> {
         let Err(error) = done else { return Ok(()) };
         let Error::Io { source, .. } = &error else { return Err(error) };
-        let needed = match self.ownership {
-            Ownership::Apply => attribute == b"security.capability",
-            Ownership::Recorded => attribute == Recorded::XATTR,
-        };
+        let is_capability = attribute == b"security.capability";
+        let needed = attribute == Recorded::XATTR || is_capability && self.ownership == Ownership::Apply;
         let refused = [Errno::PERM, Errno::NOTSUP, Errno::ACCESS].map(Errno::raw_os_error);
         if needed || !source.raw_os_error().is_some_and(|errno| refused.contains(&errno)) {
             return Err(error);

@@ -2,10 +2,10 @@
 //! paths have none in their parents. Knows nothing of tar.
 
 use super::metadata::Metadata;
-use super::{Ownership, Style, UnpackOptions};
+use super::{Style, UnpackOptions};
 use crate::error::{Error, Result};
 use crate::layer::draft::Draft;
-use crate::layer::entry::{Entry, Node, is_below, join_path, show_path, split_path};
+use crate::layer::entry::{Entry, Node, is_below, join_path, split_path};
 use crate::layer::scan::Sink;
 use crate::layer::view::View;
 use crate::root_dir::{Device, Dir, FileKind, RootDir};
@@ -23,7 +23,6 @@ const INHERITED: &[u8] = b"system.posix_acl_default";
 pub(super) struct Place<'a> {
     target: &'a RootDir,
     style: Style,
-    ownership: Ownership,
     below: &'a View,
     metadata: Metadata,
     /// The directory of the last entry.
@@ -33,7 +32,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(super) fn new(target: &'a RootDir, options: UnpackOptions<'a>) -> Self {
         let UnpackOptions { style, ownership, below, .. } = options;
-        Self { target, style, ownership, below, metadata: Metadata::new(style, ownership), parent: None }
+        Self { target, style, below, metadata: Metadata::new(style, ownership), parent: None }
     }
 
     pub(super) fn into_unsupported(self) -> BTreeSet<Vec<u8>> {
@@ -96,17 +95,20 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Makes a device or a pipe. A process that may not make devices makes an empty file with a record in its place,
+    /// as nobody can open the device in a user namespace anyway.
     fn node(&mut self, entry: &Entry, kind: FileKind, device: Device) -> Result<()> {
-        let stands_in = self.ownership == Ownership::Recorded && kind != FileKind::Fifo;
-        let kind = if stands_in { FileKind::File } else { kind };
-        self.replace(&entry.path, |dir, name| dir.mknod(name, kind, 0o600, device)).map_err(|error| match error {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Error::Refused {
-                what: "archive entry",
-                subject: show_path(&entry.path),
-                reason: "it is a device, which only real root can make".to_owned(),
-            },
-            other => other,
-        })
+        if !self.metadata.devices_stand_in || kind == FileKind::Fifo {
+            match self.replace(&entry.path, |dir, name| dir.mknod(name, kind, 0o600, device)) {
+                Err(Error::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::PermissionDenied && kind != FileKind::Fifo =>
+                {
+                    self.metadata.devices_stand_in = true;
+                }
+                other => return other,
+            }
+        }
+        self.replace(&entry.path, |dir, name| dir.mknod(name, FileKind::File, 0o600, Device::default()))
     }
 
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {

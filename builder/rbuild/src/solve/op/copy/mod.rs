@@ -41,7 +41,8 @@ fn attempt(
     step.begin()?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
-    let entries = place(copy, &picked, &archives, &view, step.now().seconds)?;
+    let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
+    let entries = place(copy, owner, (&picked, &archives), &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -104,15 +105,14 @@ fn digest(picked: &[Picked<'_>]) -> String {
 /// Everything placed where it belongs, as the entries of a layer.
 fn place<'a>(
     copy: &CopyOp,
-    picked: &'a [Picked<'a>],
-    archives: &'a [Option<Archive>],
+    owner: Option<(u32, u32)>,
+    (picked, archives): (&'a [Picked<'a>], &'a [Option<Archive>]),
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
-    let owner = owner::resolve(copy.chown.as_deref(), view)?;
     let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
-    let mode = copy.chmod.as_ref().map_or(Ok(0o755), |mode| chmod::apply(mode, 0o755, true))?;
+    let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
     let placement = Placement::new(&lookup, Made { uid, gid, mode, mtime: now });
     let mut copier = Copier { copy, owner, placement, now };
     let mut archives = archives.iter();
@@ -147,13 +147,22 @@ impl<'a> Copier<'_, 'a> {
             return self.put(tree, (&found.entry, found.entry.clone()), path);
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
-        for entry in &found.below {
+        if !found.entry.path.is_empty() {
+            self.placement.stamp(&dest.path, found.entry.mtime);
+        }
+        for entry in links_last(&found.below) {
             let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
             let mut placed = entry.clone();
             if let Node::HardLink { target } = &mut placed.node {
                 *target = place(target);
             }
-            self.put(tree, (entry, placed), place(&entry.path))?;
+            let path = place(&entry.path);
+            if found.on_the_way.contains(&entry.path) {
+                let dressed = self.dressed(Entry { path, ..placed })?;
+                self.placement.pass(dressed, entry.mode)?;
+            } else {
+                self.put(tree, (entry, placed), path)?;
+            }
         }
         Ok(())
     }
@@ -166,19 +175,15 @@ impl<'a> Copier<'_, 'a> {
         self.placement.put(entry, Some(Data::Bytes(file.content.clone().into())))
     }
 
+    /// The archive's entry for its own root says nothing of the destination, which stays as it is.
     fn archive(&mut self, archive: &'a Archive) -> Result<()> {
-        let mut dest = self.copy.dest.clone().into_bytes();
-        dest.push(b'/');
-        let dest = self.placement.destination(&dest)?;
-        for source in archive.entries() {
-            let mut entry = Entry { path: join_path(&dest.path, &source.path), ..source.clone() };
-            match &mut entry.node {
-                Node::Directory { implied: true, .. } => continue,
-                Node::HardLink { target } => *target = join_path(&dest.path, target),
-                _ => {}
+        let root = self.placement.archive_root(self.copy.dest.as_bytes())?;
+        for source in links_last(archive.entries()) {
+            let is_root = source.path.is_empty();
+            if !is_root && !matches!(source.node, Node::Directory { implied: true, .. }) {
+                let entry = self.owned(source.clone());
+                self.placement.extract(&root, entry, Some(Data::Archive(archive, source.clone())))?;
             }
-            let entry = self.dressed(entry)?;
-            self.placement.extract(entry, Some(Data::Archive(archive, source.clone())))?;
         }
         Ok(())
     }
@@ -195,10 +200,8 @@ impl<'a> Copier<'_, 'a> {
     }
 
     /// The entry with the owner and mode that the instruction asks for.
-    fn dressed(&self, mut entry: Entry) -> Result<Entry> {
-        if let Some((uid, gid)) = self.owner {
-            (entry.uid, entry.gid) = (uid, gid);
-        }
+    fn dressed(&self, entry: Entry) -> Result<Entry> {
+        let mut entry = self.owned(entry);
         if let Some(mode) = &self.copy.chmod
             && !matches!(entry.node, Node::Symlink { .. })
         {
@@ -206,6 +209,18 @@ impl<'a> Copier<'_, 'a> {
         }
         Ok(entry)
     }
+
+    /// The entry with the owner that the instruction asks for.
+    fn owned(&self, entry: Entry) -> Entry {
+        let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
+        Entry { uid, gid, ..entry }
+    }
+}
+
+/// Hard links after all else: what they stand for must be the file that comes with them, not one from before.
+fn links_last(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    let is_link = |entry: &&Entry| matches!(entry.node, Node::HardLink { .. });
+    entries.iter().filter(move |entry| !is_link(entry)).chain(entries.iter().filter(is_link))
 }
 
 fn not_a_directory(dest: &Destination) -> crate::error::Error {

@@ -42,9 +42,12 @@ pub(super) fn take(
 
 /// Makes a directory; one that another process makes at the same time wins.
 fn make(store: &Store, path: &Path, fill: &dyn Fn(&Path) -> Result<()>) -> Result<()> {
-    let fresh = store.tmp_dir()?;
-    fill(fresh.path())?;
-    match renameat_with(CWD, fresh.path(), CWD, path, RenameFlags::NOREPLACE) {
+    let draft = store.tmp_dir()?;
+    // One below, as it may get an old time, and what is old in tmp counts as left behind.
+    let fresh = draft.path().join("cache");
+    std::fs::create_dir(&fresh).map_err(Error::io("create", fresh.display()))?;
+    fill(&fresh)?;
+    match renameat_with(CWD, &fresh, CWD, path, RenameFlags::NOREPLACE) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(Error::io("create", path.display())(errno)),
     }

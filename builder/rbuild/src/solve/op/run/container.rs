@@ -4,8 +4,8 @@ use super::mounts::Surroundings;
 use crate::error::Result;
 use crate::etc::{etc, file};
 use crate::rootfs::{Sync, rootfs};
-use crate::solve::Work;
 use crate::solve::owner::Accounts;
+use crate::solve::{Stack, Work};
 use rbuild_graph::{Network, RunOp, Security};
 use rbuild_runner::{Access, Confinement, Container, InjectedFile, Stdio, docker_filter, users};
 use rbuild_store::layer::View;
@@ -19,10 +19,10 @@ pub(super) fn plan(
     work: &Work<'_>,
     run: &RunOp,
     draft: &Draft,
-    view: &View,
+    (parent, view): (&Stack, &View),
     surroundings: &Surroundings,
 ) -> Result<Container> {
-    let accounts = Accounts::of(view);
+    let accounts = Accounts::of(work.ctx.store, parent, view)?;
     let account = users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group)?;
     Ok(Container {
         rootfs: rootfs(draft, Sync::Ignored),

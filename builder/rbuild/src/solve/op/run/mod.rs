@@ -30,7 +30,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
     let view = work.shelf.view(parent)?;
 
-    let container = container::plan(work, run, &draft, &view, &surroundings)?;
+    let container = container::plan(work, run, &draft, (parent, &view), &surroundings)?;
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
     let outcome = outcome.map_err(|error| not_started(run, error))?;

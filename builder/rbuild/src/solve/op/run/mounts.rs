@@ -201,8 +201,12 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
     let (entries, file) = if entry.node.is_directory() {
         let base = entry.path.clone();
         let inside = below.into_iter().map(|found| {
-            let path = select::relative(&found.path, &base).to_vec();
-            data(found, path)
+            let inside = |path: &[u8]| select::relative(path, &base).to_vec();
+            let (mut entry, body) = data(found.clone(), inside(&found.path));
+            if let Node::HardLink { target } = &mut entry.node {
+                *target = inside(target);
+            }
+            (entry, body)
         });
         (std::iter::once((Entry { path: Vec::new(), ..entry }, None)).chain(inside).collect(), None)
     } else {

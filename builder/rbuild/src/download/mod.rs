@@ -1,49 +1,21 @@
-//! ADD of a URL: a download, asked for again by every build unless its checksum says what it must be, and transferred
-//! again only where the server says that it changed. Knows no destination.
+//! Downloads: content asked for again by every build, transferred again only where the server says that it changed, kept
+//! in the store by its digest. Knows no tree and no step.
 
 mod body;
 mod progress;
 
+pub use body::Body;
+
 use crate::error::{Error, Result};
-use crate::events::Event;
-use crate::solve::{Shown, Value, Work};
-use crate::tree::DownloadTree;
-use body::{Body, Validators};
+use crate::reach::Reach;
+use body::Validators;
 use progress::Progress;
-use rbuild_graph::FetchOp;
 use rbuild_oci::{Digest, Hasher};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_registry::{Address, Answer, Config, Get, Web};
 use rbuild_store::TmpFile;
-use rbuild_store::layer::FileData;
+use rbuild_store::content::ContentStore;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-/// The file, from the store where it is known to be the same as at its address.
-pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
-    let Some(address) = Address::parse(&op.url) else {
-        return Err(Error::Step("a URL to add is not of the form http(s)://HOST/PATH".to_owned()));
-    };
-    let download = Download { work, address: &address, recipe: recipe(&address) };
-    let known = download.known()?;
-    if let (Some(wanted), Some(body)) = (&op.checksum, &known)
-        && body.digest == *wanted
-    {
-        return Ok((download.tree(op, body), Shown::Cached));
-    }
-    work.ctx.events.send(&Event::Started { step: work.step, name: &work.vertex.place.to_string() });
-    let body = download.get(known)?;
-    match op.checksum {
-        Some(wanted) if wanted != body.digest => {
-            let found = body.digest;
-            Err(Error::Step(format!(
-                "{address}: its content has the digest {found}, not {wanted} as its checksum says"
-            )))
-        }
-        _ => Ok((download.tree(op, &body), Shown::Done)),
-    }
-}
 
 /// What is remembered of an address; the query, which may be a secret, only by its digest.
 fn recipe(address: &Address) -> Recipe {
@@ -53,10 +25,12 @@ fn recipe(address: &Address) -> Recipe {
 }
 
 /// One download.
-struct Download<'a> {
-    work: &'a Work<'a>,
+#[derive(Debug)]
+pub struct Download<'a> {
+    reach: &'a Reach<'a>,
     address: &'a Address,
     recipe: Recipe,
+    most: u64,
 }
 
 /// Content that came whole and has no place yet.
@@ -65,22 +39,35 @@ struct Arrived {
     body: Body,
 }
 
-impl Download<'_> {
+impl<'a> Download<'a> {
+    /// Of that address.
+    pub fn new(reach: &'a Reach<'a>, address: &'a Address) -> Self {
+        Self { reach, address, recipe: recipe(address), most: u64::MAX }
+    }
+
+    /// The same, given up once there are more bytes than that.
+    #[must_use]
+    pub fn at_most(self, most: u64) -> Self {
+        Self { most, ..self }
+    }
+
     /// What the address gave the last time, if that is still in the store.
-    fn known(&self) -> Result<Option<Body>> {
-        let Some(record) = self.work.ctx.cache.get(&self.recipe.key())? else { return Ok(None) };
+    pub fn known(&self) -> Result<Option<Body>> {
+        let Some(record) = self.reach.cache.get(&self.recipe.key())? else { return Ok(None) };
         let Output::Pinned { digest, details } = record.output else { return Ok(None) };
-        Ok(Body::from_details(digest, details).filter(|body| self.has(body)))
+        match Body::from_details(digest, details) {
+            Some(body) if self.has(&body)? => Ok(Some(body)),
+            _ => Ok(None),
+        }
     }
 
-    fn has(&self, body: &Body) -> bool {
-        let path = self.work.ctx.store.blob_path(&body.digest);
-        std::fs::metadata(path).is_ok_and(|meta| meta.len() == body.size)
+    fn has(&self, body: &Body) -> Result<bool> {
+        Ok(self.reach.store.content().size(&body.digest)? == Some(body.size))
     }
 
-    /// Asks for the content and remembers the answer.
-    fn get(&self, known: Option<Body>) -> Result<Body> {
-        let web = Web::new(Config::from_env(&|name| std::env::var_os(name)), self.work.ctx.cancel);
+    /// Asks for the content and remembers the answer; `known` is what is here already.
+    pub fn get(&self, known: Option<Body>) -> Result<Body> {
+        let web = Web::new(Config::from_env(&|name| std::env::var_os(name)), self.reach.cancel);
         let authorization = self.authorization()?;
         let headers = known.as_ref().map_or_else(Vec::new, |body| body.validators.headers());
         let get = Get { address: self.address, headers: &headers, authorization: authorization.as_deref() };
@@ -100,7 +87,7 @@ impl Download<'_> {
         let host = self.address.host();
         for (prefix, scheme) in [("HTTP_AUTH_TOKEN_", "Bearer "), ("HTTP_AUTH_HEADER_", "")] {
             let id = format!("{prefix}{host}");
-            if let Some(secret) = (self.work.inputs.secret)(&id)? {
+            if let Some(secret) = (self.reach.secret)(&id)? {
                 let unusable = |_| Error::Step(format!("the secret {id} is not text"));
                 let text = String::from_utf8(secret).map_err(unusable)?;
                 return Ok(Some(format!("{scheme}{}", text.trim())));
@@ -110,17 +97,23 @@ impl Download<'_> {
     }
 
     fn receive(&self, answer: &mut Answer<'_>) -> rbuild_registry::Result<Arrived> {
-        let file = self.work.ctx.store.tmp_file().map_err(|error| rbuild_registry::Error::Local {
+        let file = self.reach.store.tmp_file().map_err(|error| rbuild_registry::Error::Local {
             operation: "keep",
             subject: self.address.to_string(),
             source: io::Error::other(error),
         })?;
-        let (mut hasher, mut progress) = (Hasher::new(), Progress::new(self.work, self.address, answer.size()));
+        let (mut hasher, mut progress) = (Hasher::new(), Progress::new(self.reach, self.address, answer.size()));
         let mtime = answer.date("last-modified").map_or(0, |time| time.seconds);
         let validators = Validators::of(answer);
         answer.read(|bytes| {
             hasher.update(bytes);
             progress.moved(bytes.len());
+            if progress.done() > self.most {
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("it has more than {} bytes", self.most),
+                ));
+            }
             file.file().write_all(bytes)
         })?;
         Ok(Arrived { file, body: Body { digest: hasher.finish(), size: progress.done(), mtime, validators } })
@@ -131,22 +124,16 @@ impl Download<'_> {
         if known.is_some_and(|known| known == body) {
             return Ok(body);
         }
-        self.work.ctx.wrote.store(true, Ordering::Relaxed);
-        if !self.has(&body) {
+        self.reach.keeps();
+        if !self.has(&body)? {
             // Later builds, which verify nothing but its size, must find it whole even after a crash of the machine.
             file.file().sync_data().map_err(Error::io("sync", self.address))?;
-            file.persist(&self.work.ctx.store.blob_path(&body.digest))?;
+            self.reach.store.content().adopt(file, &body.digest)?;
         }
         let output = Output::Pinned { digest: body.digest, details: body.details() };
-        let created = self.work.ctx.clock.now();
-        self.work.ctx.cache.put(&Record { recipe: self.recipe.clone(), parent: None, output, created })?;
+        let created = self.reach.clock.now();
+        self.reach.cache.put(&Record { recipe: self.recipe.clone(), parent: None, output, created })?;
         Ok(body)
-    }
-
-    fn tree(&self, op: &FetchOp, body: &Body) -> Value {
-        let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-        let path = self.work.ctx.store.blob_path(&body.digest);
-        Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, path)))
     }
 }
 

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 /// Content that lies in the store.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Body {
-    pub(super) digest: Digest,
+pub struct Body {
+    /// Of its bytes.
+    pub digest: Digest,
     /// In bytes.
-    pub(super) size: u64,
+    pub size: u64,
     /// In seconds since 1970; 0 where the server gives no date.
-    pub(super) mtime: i64,
+    pub mtime: i64,
     pub(super) validators: Validators,
 }
 

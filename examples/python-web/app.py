@@ -1,0 +1,10 @@
+"""Says hello."""
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def hello():
+    return "Hello from Python\n"

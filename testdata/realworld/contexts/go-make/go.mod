@@ -1,0 +1,3 @@
+module example.org/go-md2man
+
+go 1.19

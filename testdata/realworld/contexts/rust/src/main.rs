@@ -1,0 +1,5 @@
+//! Prints a number.
+
+fn main() {
+    println!("{} from rust", itoa::Buffer::new().format(42));
+}
