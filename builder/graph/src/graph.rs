@@ -58,6 +58,8 @@ pub struct Vertex {
     pub inputs: Vec<VertexId>,
     /// Where the Dockerfile asks for it; of several equal ones the first.
     pub place: Place,
+    /// Whether it is done again although its result may be known: a stage that the request renews asks for it.
+    pub renewed: bool,
 }
 
 /// Where in the Dockerfile a vertex comes from, for people.

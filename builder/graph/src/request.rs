@@ -7,13 +7,13 @@ use dockerfile_parser::ignore::Matcher;
 use dockerfile_parser::lint::Linter;
 use dockerfile_parser::{Check, Span, Text};
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything besides the Dockerfile that decides what is built.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The stage to build, by name or number; the last one where none is named.
+    /// The stage to build, by name; the last one where none is named.
     pub target: Option<String>,
     /// Values for ARG by name, already resolved (a bare `--build-arg NAME` has taken its value from the environment).
     pub build_args: BTreeMap<String, String>,
@@ -36,6 +36,8 @@ pub struct Request {
     pub ignore: Matcher,
     /// Whether every stage is carried out, needed or not: to look at all of the file.
     pub all_stages: bool,
+    /// Stages, by name in lower case, whose RUN, COPY and ADD are done again although their results may be known.
+    pub renewed_stages: BTreeSet<String>,
 }
 
 impl Request {
@@ -53,6 +55,7 @@ impl Request {
             add_hosts: Vec::new(),
             ignore: Matcher::default(),
             all_stages: false,
+            renewed_stages: BTreeSet::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the image that ends at each line of history.
 
 use crate::error::Result;
+use crate::request::{Annotated, Notes};
 use crate::solve::{Made, Storey};
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{
@@ -37,7 +38,11 @@ pub struct Earlier {
 /// What became of a vertex, by its id.
 pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
 
-/// The image of a target whose files are `storeys`. Lines of history whose time nothing tells get `time`.
+/// The image of a target whose files are `storeys`.
+///
+/// Times are BuildKit's: a line with a layer has that of its step; one without has that of the line before, or, where
+/// no step came before it, of the first step after it; without any step, that of the base. Only where that has none
+/// either, it is `time`. The image is as old as its last line.
 pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
     let lines = lines(target, storeys.len(), outcomes, time);
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
@@ -52,6 +57,20 @@ pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, ti
 }
 
 impl Image {
+    /// The image with annotations.
+    pub fn annotated(mut self, notes: &Notes) -> Result<Self> {
+        let platform = self.manifest.platform.clone();
+        let annotations = notes.of(Annotated::Manifest, platform.as_ref());
+        if !annotations.is_empty() {
+            let manifest = Manifest { annotations, ..Manifest::from_json(&self.manifest_bytes)? };
+            self.manifest_bytes = to_canonical_json(&manifest)?;
+            self.manifest = Descriptor::of(MediaType::OCI_MANIFEST, &self.manifest_bytes);
+        }
+        self.manifest.annotations = notes.of(Annotated::ManifestDescriptor, platform.as_ref());
+        self.manifest.platform = platform;
+        Ok(self)
+    }
+
     /// The images that end at each line of history but the last, oldest first. Each holds all lines before it, so this
     /// costs the square of their number: ask only for what is not kept yet.
     pub fn earlier(&self) -> Result<Vec<Earlier>> {
@@ -69,7 +88,7 @@ impl Image {
 fn ending_at(lines: &[Line], config: &ImageConfig, diff_ids: &[DiffId]) -> ImageConfig {
     let layers = lines.last().map_or(0, |line| line.layers).min(diff_ids.len());
     ImageConfig {
-        created: lines.iter().filter_map(|line| line.entry.created).max(),
+        created: lines.iter().rev().find_map(|line| line.entry.created),
         rootfs: RootFs { diff_ids: diff_ids[..layers].to_vec(), ..RootFs::default() },
         history: lines.iter().map(|line| line.entry.clone()).collect(),
         ..config.clone()
@@ -104,7 +123,7 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
     let own: usize = target.history.iter().filter_map(&made).map(|made| made.layers).sum();
     let mut lines = base_lines(target, layers.saturating_sub(own));
     let mut so_far = layers.saturating_sub(own);
-    let mut latest = None;
+    let mut latest = first_time(target, &made, &lines);
     for row in target.history.iter().filter(|row| row.origin != Origin::Base) {
         let made = made(row);
         so_far += made.as_ref().map_or(0, |made| made.layers);
@@ -117,6 +136,13 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
         lines.push(Line { entry, layers: so_far, container: row.config.clone() });
     }
     lines
+}
+
+/// The time of lines before the first step: that of the step, or of the base where there is none.
+fn first_time(target: &Target, made: &dyn Fn(&Row) -> Option<Made>, base: &[Line]) -> Option<Timestamp> {
+    let mut steps = target.history.iter().filter_map(made).filter(|made| made.layers > 0);
+    let first = steps.find_map(|made| made.created);
+    first.or_else(|| base.iter().rev().find_map(|line| line.entry.created))
 }
 
 /// The history of the base as it is; where it does not account for the base's layers, a line for each of those.
@@ -168,7 +194,7 @@ mod tests {
     const TIME: Timestamp = Timestamp::from_seconds(1000);
 
     #[test]
-    fn steps_that_change_nothing_have_no_layer_and_times_carry_on() {
+    fn steps_that_change_nothing_have_no_layer_and_times_are_buildkits() {
         let rows = vec![
             row("base", Origin::Base),
             row("ENV", Origin::Config),
@@ -183,12 +209,35 @@ mod tests {
         let image = assemble(&target(rows), &[storey("base"), storey("a")], &outcomes, TIME).unwrap();
         let seen: Vec<(bool, i64)> =
             image.config.history[1..].iter().map(|line| (line.empty_layer, line.created.unwrap().seconds)).collect();
-        assert_eq!(seen, [(true, 1000), (false, 2001), (true, 2001), (true, 2002)]);
+        assert_eq!(seen, [(true, 2001), (false, 2001), (true, 2001), (true, 2002)]);
         assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
         let earlier = image.earlier().unwrap();
         assert_eq!(earlier.len(), 4);
         let after_run = ImageConfig::from_json(&earlier[2].config_bytes).unwrap();
         assert_eq!((after_run.rootfs.diff_ids.len(), after_run.history.len()), (2, 3));
+    }
+
+    #[test]
+    fn without_a_step_lines_are_as_old_as_the_base() {
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        let old = |name: &str, created| {
+            let row = row(name, Origin::Base);
+            Row { entry: History { created, ..row.entry }, ..row }
+        };
+        for (base, expected) in [(vec![old("a", at(9)), old("b", at(7))], 7), (vec![old("a", None)], TIME.seconds)] {
+            let rows = base.into_iter().chain([row("CMD", Origin::Config)]).collect();
+            let image = assemble(&target(rows), &[storey("a"), storey("b")], &|_| None, TIME).unwrap();
+            assert_eq!(image.config.created, at(expected), "that of the last line, whatever others have");
+        }
+    }
+
+    #[test]
+    fn an_image_is_as_old_as_its_last_line_however_young_its_base_is() {
+        let mut rows = vec![row("base", Origin::Base), row("ENV", Origin::Config)];
+        rows[0].entry.created = Some(Timestamp::from_seconds(5000));
+        rows[1].entry.created = Some(Timestamp::from_seconds(10));
+        let image = assemble(&target(rows), &[storey("base")], &|_| None, TIME).unwrap();
+        assert_eq!(image.config.created, Some(Timestamp::from_seconds(10)));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use crate::assemble::{self, Image};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::export::{self, Product, exporter};
+use crate::foreign;
 use crate::import::Images;
-use crate::request::{BuildRequest, ContextPlace, Named, entitlement};
+use crate::request::{Annotated, BuildRequest, ContextPlace, Named, Times, entitlement};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
 use dockerfile_parser::ignore::{Matcher, Patterns};
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a build came to.
 #[derive(Debug)]
@@ -31,21 +32,29 @@ pub struct Built {
     pub top: Descriptor,
     /// The id to show: of the one image, or of the index.
     pub id: Digest,
+    /// What the last output that holds an image points at.
+    pub exported: Option<Descriptor>,
 }
 
 /// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut Linter) -> Result<Built> {
-    let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
+    let images = Images::new(ctx.store, &request.named, client, ctx.cancel).refreshing(request.pull);
     let graph = plan(request, &images, ctx.cancel, linter)?;
     Error::of_lint(linter).map_or(Ok(()), Err)?;
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request);
+    let fine = OnceLock::new();
     let inputs = Inputs {
+        begin: &|| match fine.get() {
+            Some(()) => Ok(()),
+            None => foreign::check(&graph, ctx.executor).map(|()| *fine.get_or_init(|| ())),
+        },
         context: &|name| contexts.open(name),
         image: &|image, arrival| images.stack(image, arrival),
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
+        limits: &request.limits,
         clamp: graph.source_date_epoch,
         jobs: request.jobs,
     };
@@ -58,15 +67,12 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
             Some(id) => value(id).ok_or_else(|| Error::Step("the target was not built".into()))?.stack()?.clone(),
             None => Stack::default(),
         };
-        images.push((image(ctx, &graph, target, &stack, &value)?, stack));
+        let image = image(ctx, &graph, target, &stack, &value)?;
+        images.push((image.annotated(&request.annotations)?, stack));
     }
-    let built = finish(images)?;
+    let mut built = finish(images, request)?;
     keep(ctx, request, &built)?;
-    let made: Vec<_> = built.images.iter().map(|(image, stack)| export::Built { image, stack }).collect();
-    let product = Product { images: &made, tags: &request.tags };
-    for output in &request.outputs {
-        exporter(output).export(&ctx, &shelf, &product)?;
-    }
+    built.exported = write(ctx, request, &shelf, (&graph, &built))?;
     contexts.remember(ctx)?;
     Ok(built)
 }
@@ -132,21 +138,45 @@ fn image<'v>(
     Ok(image)
 }
 
+/// Writes all outputs; what the last of them that holds an image points at.
+fn write(
+    ctx: Ctx<'_>,
+    request: &BuildRequest,
+    shelf: &Shelf<'_>,
+    (graph, built): (&BuildGraph, &Built),
+) -> Result<Option<Descriptor>> {
+    let images: Vec<_> = built.images.iter().map(|(image, stack)| export::Built { image, stack }).collect();
+    let (is_index, tags, notes) = (request.is_index, &request.tags[..], &request.annotations);
+    let product = Product { images: &images, is_index, tags, notes };
+    let mut exported = None;
+    for output in &request.outputs {
+        if output.times == Times::Epoch && graph.source_date_epoch.is_none() {
+            ctx.events
+                .warning("rewrite-timestamp=true needs SOURCE_DATE_EPOCH, which is not set: times stay as they are");
+        }
+        exported = exporter(output).export(&ctx, shelf, &product)?.or(exported);
+    }
+    Ok(exported)
+}
+
 /// What the tags point at.
-fn finish(images: Vec<(Image, Stack)>) -> Result<Built> {
-    if let [(image, _)] = &images[..] {
+fn finish(images: Vec<(Image, Stack)>, request: &BuildRequest) -> Result<Built> {
+    if let ([(image, _)], false) = (&images[..], request.is_index) {
         let top = Descriptor { platform: None, ..image.manifest.clone() };
         let id = image.id.0;
-        return Ok(Built { images, top, id });
+        return Ok(Built { images, top, id, exported: None });
     }
-    let bytes = index(&images)?;
-    let top = Descriptor::of(MediaType::OCI_INDEX, &bytes);
-    Ok(Built { images, id: top.digest, top })
+    let bytes = index(&images, request)?;
+    let annotations = request.annotations.of(Annotated::IndexDescriptor, None);
+    let top = Descriptor { annotations, ..Descriptor::of(MediaType::OCI_INDEX, &bytes) };
+    Ok(Built { images, id: top.digest, top, exported: None })
 }
 
 /// The index of several images.
-fn index(images: &[(Image, Stack)]) -> Result<Vec<u8>> {
-    Ok(to_canonical_json(&Index::oci(images.iter().map(|(image, _)| image.manifest.clone()).collect()))?)
+fn index(images: &[(Image, Stack)], request: &BuildRequest) -> Result<Vec<u8>> {
+    let annotations = request.annotations.of(Annotated::Index, None);
+    let manifests = images.iter().map(|(image, _)| image.manifest.clone()).collect();
+    Ok(to_canonical_json(&Index { annotations, ..Index::oci(manifests) })?)
 }
 
 /// Keeps the images' documents and sets the tags; what they need is on the disk before.
@@ -165,8 +195,8 @@ fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
             needed.extend(Some(store.layer_index_path(&storey.layer.diff_id)).filter(|path| path.exists()));
         }
     }
-    if built.images.len() != 1 {
-        needed.push(store.blob_path(&store.put_document(&index(&built.images)?)?));
+    if request.is_index {
+        needed.push(store.blob_path(&store.put_document(&index(&built.images, request)?)?));
     }
     if request.tags.is_empty() {
         return Ok(());

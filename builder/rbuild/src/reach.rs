@@ -34,6 +34,8 @@ pub struct Reach<'a> {
     pub secret: &'a SecretOf<'a>,
     /// The ssh agents.
     pub agent: &'a AgentOf<'a>,
+    /// Asked before anything is transferred; may refuse.
+    pub ready: &'a (dyn Fn() -> Result<()> + 'a),
     /// Which step it is for.
     pub step: StepId,
     /// The step's line.
@@ -55,8 +57,9 @@ impl<'a> Reach<'a> {
         cancel: &'a Cancel,
         wrote: &'a AtomicBool,
     ) -> Self {
-        let (secret, agent) = (&|_: &str| Ok(None), &|_: &str| None);
-        Self { store, cache, events, cancel, clock: &SystemClock, wrote, secret, agent, step: StepId(0), name: "" }
+        let (secret, agent, ready) = (&|_: &str| Ok(None), &|_: &str| None, &|| Ok(()));
+        let (clock, step, name) = (&SystemClock, StepId(0), "");
+        Self { store, cache, events, cancel, clock, wrote, secret, agent, ready, step, name }
     }
 
     /// Tells that the step has something to do.

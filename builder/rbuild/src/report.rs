@@ -72,6 +72,7 @@ fn hints(error: &Error) -> Vec<String> {
         }
         Error::Io { source, .. } => of_system(source).map(str::to_owned),
         Error::Registry(error) => error.hint().map(str::to_owned),
+        Error::Runner(error) => error.hint().map(str::to_owned),
         Error::NotAllowed { entitlement } => {
             Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
         }

@@ -50,6 +50,18 @@ pub enum Error {
     /// No user namespace can be had; says what to install or allow.
     #[error("cannot create a user namespace: {0}")]
     UserNamespace(String),
+    /// This machine does not run the programs of a platform.
+    #[error("programs of {platform} do not run on this machine, which is {native}: {reason}")]
+    Platform {
+        /// The platform.
+        platform: String,
+        /// The machine's own.
+        native: String,
+        /// Why.
+        reason: String,
+        /// What helps.
+        hint: String,
+    },
     /// The caller asked to stop.
     #[error(transparent)]
     Canceled(#[from] rbuild_oci::Canceled),
@@ -61,6 +73,14 @@ impl Error {
         match self {
             Self::Program { code, .. } => *code,
             _ => 125,
+        }
+    }
+
+    /// What helps, where something is known to.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Platform { hint, .. } => Some(hint),
+            _ => None,
         }
     }
 

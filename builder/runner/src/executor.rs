@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Platform};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::container::Container;
@@ -18,6 +18,9 @@ pub trait Executor: Send + Sync {
     /// what `output` refused, or [`crate::Error::Canceled`] within a second of `cancel` being raised. Nothing of the
     /// container runs or stays mounted when this returns.
     fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome>;
+
+    /// Refuses a platform whose programs it cannot run, with [`crate::Error::Platform`].
+    fn runs(&self, platform: &Platform) -> Result<()>;
 }
 
 /// Where a container's output goes, live.

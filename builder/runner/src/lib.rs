@@ -9,6 +9,7 @@ pub mod caps;
 mod channel;
 mod container;
 mod disposition;
+mod emulation;
 mod error;
 mod executor;
 mod filter;

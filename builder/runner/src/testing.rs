@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Platform};
 
 use crate::container::{Container, Rootfs};
 use crate::error::{Error, Result};
@@ -20,6 +20,7 @@ pub type Script = dyn Fn(&Container, &Path, &mut dyn Output) -> io::Result<Exit>
 pub struct Scripted {
     scripts: BTreeMap<Vec<u8>, Box<Script>>,
     ran: Mutex<Vec<String>>,
+    not_for: Vec<Platform>,
 }
 
 impl Scripted {
@@ -36,6 +37,13 @@ impl Scripted {
         script: impl Fn(&Container, &Path, &mut dyn Output) -> io::Result<Exit> + Send + Sync + 'static,
     ) -> Self {
         self.scripts.insert(command.as_bytes().to_vec(), Box::new(script));
+        self
+    }
+
+    /// Refuses that platform.
+    #[must_use]
+    pub fn not_for(mut self, platform: Platform) -> Self {
+        self.not_for.push(platform);
         self
     }
 
@@ -69,6 +77,14 @@ impl Executor for Scripted {
         let exit = script(container, writable, output).map_err(|error| Error::io("run script", shown, error))?;
         cancel.check()?;
         Ok(Outcome { exit, stubs: Vec::new() })
+    }
+
+    fn runs(&self, platform: &Platform) -> Result<()> {
+        if !self.not_for.contains(platform) {
+            return Ok(());
+        }
+        let (native, reason) = (Platform::native().to_string(), "it was not written for it".to_owned());
+        Err(Error::Platform { platform: platform.to_string(), native, reason, hint: "take another".to_owned() })
     }
 }
 
@@ -121,6 +137,7 @@ pub fn conformance(executor: &dyn Executor, containers: &Conformance) {
     assert!(matches!(missing, Err(Error::Program { code: 127, .. })), "a missing program: {missing:?}");
     assert!(said.stdout.is_empty() && said.stderr.is_empty(), "nobody spoke");
 
+    assert!(executor.runs(&Platform::native()).is_ok(), "the machine's own programs");
     let canceled = Cancel::new();
     canceled.cancel();
     let stopped = executor.run(&containers.speaks, &mut Collected::default(), &canceled);

@@ -37,9 +37,15 @@ pub struct Account {
 }
 
 /// Resolves `user`, `uid`, `user:group`, … against the two files. Empty means user 0. A number needs no entry; a name
-/// does. Supplementary groups come from `group` for a user with an entry, unless the spec names a group itself.
+/// does, but for `root` where both parts are numbers or `root`. Supplementary groups come from `group` for a user with an
+/// entry, unless the spec names a group itself.
 pub fn resolve(spec: &[u8], passwd: &[PasswdEntry], group: &[GroupEntry]) -> Result<Account> {
     let (user_part, group_part) = split(spec);
+    if let (Some(uid), Some(gid)) = (number_or_root(user_part), number_or_root(group_part)) {
+        let home =
+            passwd.iter().find(|entry| entry.uid == uid).map_or_else(|| b"/".to_vec(), |entry| entry.home.clone());
+        return Ok(Account { user: User { uid, gid, groups: Vec::new() }, home });
+    }
     let entry = find_user(user_part, passwd);
     let mut account = match entry {
         Some(entry) => {
@@ -134,6 +140,10 @@ fn number_or(part: &[u8], kind: &str, file: &str) -> Result<u32> {
     })
 }
 
+fn number_or_root(text: &[u8]) -> Option<u32> {
+    if text == b"root" { Some(0) } else { number(text) }
+}
+
 /// An id: decimal, at most 2³¹ − 1, as Docker bounds it.
 fn number(text: &[u8]) -> Option<u32> {
     let digits = std::str::from_utf8(text).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?;
@@ -184,6 +194,8 @@ mod tests {
     fn without_files_only_numbers_resolve() {
         assert_eq!(resolve(b"5:6", &[], &[]).unwrap().user, User { uid: 5, gid: 6, groups: vec![] });
         assert!(resolve(b"root", &[], &[]).is_err());
+        assert_eq!(resolve(b"root:root", &[], &[]).unwrap().user, User::default());
+        assert_eq!(resolve(b"root:7", &[], &[]).unwrap().user, User { uid: 0, gid: 7, groups: vec![] });
         assert_eq!(resolve(b"", &[], &[]).unwrap().home, b"/");
     }
 }

@@ -40,18 +40,66 @@ impl Platform {
         normalise(std::env::consts::OS, std::env::consts::ARCH, None)
     }
 
+    /// The same with the names that Docker normalises: `linux/x86_64` is `linux/amd64`.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        let named = normalise(&self.os, &self.architecture, self.variant.as_deref());
+        Self { os_version: self.os_version.clone(), os_features: self.os_features.clone(), ..named }
+    }
+
     /// Whether an image for `self` serves someone who asks for `wanted`. A missing variant on either side of arm64
     /// means `v8`, of arm `v7`; any other variant must be equal.
     pub fn serves(&self, wanted: &Self) -> bool {
-        let variant = |platform: &Self| match (platform.architecture.as_str(), platform.variant.as_deref()) {
-            ("arm64", None) => Some("v8".to_owned()),
-            ("arm", None) => Some("v7".to_owned()),
-            ("amd64", None) => Some("v1".to_owned()),
-            (_, variant) => variant.map(str::to_owned),
+        self.os == wanted.os && self.level() == wanted.level()
+    }
+
+    /// Of several offers the one that serves best someone who asks for `wanted`: just that, else the highest lower level
+    /// of the architecture, else what its processors also run (386 of amd64, arm of arm64); the first of equals. This is
+    /// the order of containerd, and so of docker and BuildKit.
+    pub fn best<'p, T>(offers: impl IntoIterator<Item = (&'p Self, T)>, wanted: &Self) -> Option<T> {
+        let levels = wanted.levels();
+        let rank = |own: &Self| levels.iter().position(|level| own.os == wanted.os && own.level() == *level);
+        let ranked = offers.into_iter().filter_map(|(own, offer)| Some((rank(own)?, offer)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, offer)| offer)
+    }
+
+    /// The architecture and its variant, the one that is meant where none is named.
+    fn level(&self) -> (&str, &str) {
+        let usual = match self.architecture.as_str() {
+            "arm64" => "v8",
+            "arm" => "v7",
+            "amd64" => "v1",
+            _ => "",
         };
-        self.os == wanted.os && self.architecture == wanted.architecture && variant(self) == variant(wanted)
+        (&self.architecture, self.variant.as_deref().unwrap_or(usual))
+    }
+
+    /// What a processor of this platform runs, best first.
+    fn levels(&self) -> Vec<(&str, &str)> {
+        let below = |levels: &'static [&'static str], variant: &str| {
+            let at = levels.iter().position(|level| *level == variant);
+            at.map_or(&levels[..0], |at| &levels[at + 1..])
+        };
+        let own = self.level();
+        let mut levels = vec![own];
+        match own.0 {
+            "amd64" => {
+                levels.extend(below(&["v4", "v3", "v2", "v1"], own.1).iter().map(|level| ("amd64", *level)));
+                levels.push(("386", ""));
+            }
+            "arm" => levels.extend(below(&ARM, own.1).iter().map(|level| ("arm", *level))),
+            "arm64" => {
+                levels.extend(Some(("arm64", "v8")).filter(|level| *level != own));
+                levels.extend(ARM.iter().map(|level| ("arm", *level)));
+            }
+            _ => {}
+        }
+        levels
     }
 }
+
+/// The levels of arm, highest first.
+const ARM: [&str; 4] = ["v8", "v7", "v6", "v5"];
 
 fn normalise(os: &str, architecture: &str, variant: Option<&str>) -> Platform {
     let os = match os {
@@ -134,6 +182,31 @@ mod tests {
             ("linux/amd64/v3", "linux/amd64/v3"),
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_normalised_too() {
+        let odd = Platform { os_version: Some("1".to_owned()), ..Platform::new("linux", "x86_64") };
+        assert_eq!(odd.normal(), Platform { os_version: Some("1".to_owned()), ..Platform::new("linux", "amd64") });
+        assert_eq!(Platform::new("", "").normal(), Platform::new("", ""));
+    }
+
+    #[test]
+    fn the_best_that_runs_is_taken() {
+        for (wanted, offers, expected) in [
+            ("linux/amd64/v3", &["linux/386", "linux/amd64", "linux/amd64/v2", "linux/amd64/v4"][..], Some(2)),
+            ("linux/amd64/v3", &["linux/amd64", "linux/amd64/v3"], Some(1)),
+            ("linux/amd64", &["linux/amd64/v2", "linux/386"], Some(1)),
+            ("linux/arm64", &["linux/arm/v5", "linux/arm/v6", "linux/arm64"], Some(2)),
+            ("linux/arm64", &["linux/arm/v5", "linux/arm/v7"], Some(1)),
+            ("linux/arm/v6", &["linux/arm/v7", "linux/arm/v5"], Some(1)),
+            ("linux/arm", &["windows/arm", "linux/arm64"], None),
+            ("linux/s390x", &["linux/s390x", "linux/s390x"], Some(0)),
+        ] {
+            let offers: Vec<Platform> = offers.iter().map(|text| text.parse().unwrap()).collect();
+            let numbered = offers.iter().enumerate().map(|(at, offer)| (offer, at));
+            assert_eq!(Platform::best(numbered, &wanted.parse().unwrap()), expected, "{wanted}");
         }
     }
 

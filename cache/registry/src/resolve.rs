@@ -122,12 +122,12 @@ impl Client {
     }
 }
 
-/// The manifest in `index` for `wanted`. What attests others (provenance, software lists) is no image and passed over;
+/// The manifest in `index` that serves `wanted` best. What attests others (provenance, software lists) is no image and passed over;
 /// a lone image without a platform is taken as it is.
 pub fn select<'i>(reference: &Reference, index: &'i Index, wanted: &Platform) -> Result<&'i Descriptor> {
     let images: Vec<&Descriptor> = index.manifests.iter().filter(|manifest| !is_attestation(manifest)).collect();
-    let serves = |manifest: &&&Descriptor| manifest.platform.as_ref().is_some_and(|platform| platform.serves(wanted));
-    if let Some(found) = images.iter().find(serves) {
+    let offers = images.iter().filter_map(|manifest| Some((manifest.platform.as_ref()?, *manifest)));
+    if let Some(found) = Platform::best(offers, wanted) {
         return Ok(found);
     }
     match images[..] {

@@ -2,9 +2,9 @@
 //! live for which; what is needed is the caller's to say.
 //!
 //! A digest goes, with all that lives for it, if none of it was made or stamped since the start of the oldest lease that
-//! was live at any time since the sweep began, nor since the sweep began itself; and what is only a cache goes if, besides,
-//! it was not made or stamped for 30 days. So whoever came to rely on it while it
-//! was decided what to remove has stamped it, or is still looking, holds the gate shared, and is waited for.
+//! was live at any time since the sweep began, nor since the sweep began itself. So whoever came to rely on it while it was
+//! decided what to remove has stamped it, or is still looking, holds the gate shared, and is waited for. A cache that
+//! nobody gave up has to be 30 days older than that.
 
 use crate::error::{Error, Result};
 use crate::layout::{Bucket, Store};
@@ -40,8 +40,8 @@ pub struct Sweep {
     horizon: Timestamp,
 }
 
-/// How many digests, with all that lives for them, go in one step.
-const AT_ONCE: usize = 25;
+/// How many digests, each with the handful of files that live for it, go in one step.
+const AT_ONCE: usize = 10;
 /// For how long a cache is kept that nobody uses, in seconds.
 const CACHE_AGE: i64 = 30 * 86_400;
 /// How long is waited for those who look before they count as relying on everything.
@@ -72,27 +72,47 @@ struct Group {
     age: i64,
 }
 
+impl Group {
+    /// Its digest, if it is not just a cache.
+    fn given_up(&self) -> Option<Digest> {
+        self.digest.filter(|_| self.age == 0)
+    }
+}
+
 impl Sweep {
     /// Removes those of the digests of `gone` that are not in `needed`, and everything that lives for them: blobs,
     /// indexes, compressed forms, snapshots of stacks that are called like one of them. Then whatever else is not needed
     /// and was not used for 30 days: what images without a name and builds left, downloads, checkouts, stat caches, logs.
     pub fn remove(&mut self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>) -> Result<Freed> {
         let mut freed = Freed::default();
-        let mut groups = groups(&self.store)?;
-        groups.retain(|group| group.digest.is_none_or(|digest| !needed.contains(&digest)));
-        for group in &mut groups {
-            group.age = if group.digest.is_some_and(|digest| gone.contains(&digest)) { 0 } else { CACHE_AGE };
+        let mut groups = self.candidates(gone, needed, &mut freed)?;
+        while !groups.is_empty() && self.take()? {
+            let rest = groups.split_off(groups.len().min(AT_ONCE));
+            let trash = self.discard(&groups, &mut freed);
+            self.gate.release()?;
+            trash?.iter().try_for_each(|path| remove_tree(path))?;
+            groups = rest;
         }
-        for step in groups.chunks(AT_ONCE) {
-            if self.take()? {
-                let trash = self.discard(step, &mut freed);
-                self.gate.release()?;
-                trash?.iter().try_for_each(|path| remove_tree(path))?;
+        freed.kept.extend(groups.iter().filter_map(Group::given_up));
+        freed.kept.sort();
+        Ok(freed)
+    }
+
+    /// What may go by what can be said without the lock: times only become later.
+    fn candidates(&self, gone: &BTreeSet<Digest>, needed: &BTreeSet<Digest>, freed: &mut Freed) -> Result<Vec<Group>> {
+        let mut candidates = Vec::new();
+        for mut group in groups(&self.store)? {
+            if group.digest.is_some_and(|digest| needed.contains(&digest)) {
+                continue;
+            }
+            group.age = if group.digest.is_some_and(|digest| gone.contains(&digest)) { 0 } else { CACHE_AGE };
+            if self.is_old(&group)? {
+                candidates.push(group);
             } else {
-                freed.kept.extend(step.iter().filter(|group| group.age == 0).filter_map(|group| group.digest));
+                freed.kept.extend(group.given_up());
             }
         }
-        Ok(freed)
+        Ok(candidates)
     }
 
     /// Waits for those who look; false if that takes too long.
@@ -117,25 +137,28 @@ impl Sweep {
     fn discard(&mut self, step: &[Group], freed: &mut Freed) -> Result<Vec<PathBuf>> {
         self.lower()?;
         let mut trash = Vec::new();
-        for Group { digest, paths, age } in step {
-            let homes = paths.iter().filter(|path| path.starts_with(self.store.dir(Bucket::Snapshots)));
+        for group in step {
+            let homes = group.paths.iter().filter(|path| path.starts_with(self.store.dir(Bucket::Snapshots)));
             let homes: BTreeSet<&Path> = homes.filter_map(|path| path.parent()).collect();
             let _homes = homes.into_iter().map(alone).collect::<Result<Vec<_>>>()?;
-            if paths.iter().map(|path| self.is_old(path, *age)).collect::<Result<Vec<_>>>()?.contains(&false) {
-                freed.kept.extend(digest.filter(|_| *age == 0));
+            if !self.is_old(group)? {
+                freed.kept.extend(group.given_up());
                 continue;
             }
-            for path in paths {
+            for path in &group.paths {
                 self.rename(path, &mut trash, freed)?;
             }
-            freed.blobs.extend(digest.filter(|digest| paths.contains(&self.store.blob_path(digest))));
+            freed.blobs.extend(group.digest.filter(|digest| group.paths.contains(&self.store.blob_path(digest))));
         }
         Ok(trash)
     }
 
-    fn is_old(&self, path: &Path, age: i64) -> Result<bool> {
-        let horizon = Timestamp { seconds: self.horizon.seconds.saturating_sub(age), ..self.horizon };
-        Ok(lease::modified(path)?.is_none_or(|modified| modified < horizon))
+    fn is_old(&self, group: &Group) -> Result<bool> {
+        let horizon = Timestamp { seconds: self.horizon.seconds.saturating_sub(group.age), ..self.horizon };
+        group
+            .paths
+            .iter()
+            .try_fold(true, |all, path| Ok(all && lease::modified(path)?.is_none_or(|modified| modified < horizon)))
     }
 
     fn rename(&self, path: &Path, trash: &mut Vec<PathBuf>, freed: &mut Freed) -> Result<()> {

@@ -64,7 +64,7 @@ fn quoted(word: &str) -> String {
             char if char.is_ascii_control() => {
                 let _ = write!(out, "\\x{:02x}", u32::from(char));
             }
-            char if char.is_control() => {
+            char if char.is_control() || is_unseen(char) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(char));
             }
             char => out.push(char),
@@ -72,6 +72,13 @@ fn quoted(word: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// Separators, format and private characters of the first plane: what Go does not count as printable.
+fn is_unseen(char: char) -> bool {
+    let format = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'].contains(&char)
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    format || matches!(char, '\u{e000}'..='\u{f8ff}') || (char.is_whitespace() && char != ' ')
 }
 
 #[cfg(test)]
@@ -95,7 +102,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_as_go_does() {
-        let words = ["sh", "-c", "echo \"hi\"\n\t\\ \u{1} ä"].map(str::to_owned);
-        assert_eq!(quoted_list(&words), r#"["sh" "-c" "echo \"hi\"\n\t\\ \x01 ä"]"#);
+        let words = ["sh", "-c", "echo \"hi\"\n\t\\ \u{1} ä\u{2028}\u{a0}\u{200b}"].map(str::to_owned);
+        assert_eq!(quoted_list(&words), r#"["sh" "-c" "echo \"hi\"\n\t\\ \x01 ä\u2028\u00a0\u200b"]"#);
     }
 }

@@ -92,6 +92,8 @@ fn finish(job: &Job<'_>, stage: String, state: State) -> Target {
             config.os_features.clone_from(&wanted.os_features);
         }
     }
-    let (platform, parameters) = (job.platform.clone(), state.parameters);
+    let unasked = job.request.platforms.is_empty() && !config.architecture.is_empty();
+    let platform = if unasked { config.platform() } else { job.platform.clone() };
+    let parameters = state.parameters;
     Target { platform, stage, result: state.tree, config, history: state.rows, parameters }
 }

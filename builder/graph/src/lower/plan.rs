@@ -174,11 +174,10 @@ pub(super) fn shown(heads: &[Head<'_>], index: usize) -> String {
     name.unwrap_or_else(|| format!("stage-{index}"))
 }
 
-/// The stage that the request names, by name or number; the last one where it names none.
+/// The stage that the request names; the last one where it names none. A number names no target, as in BuildKit.
 pub(super) fn target(target: Option<&str>, heads: &[Head<'_>]) -> Result<usize> {
     let Some(name) = target else { return Ok(heads.len().saturating_sub(1)) };
-    let number = name.parse().ok().filter(|number| *number < heads.len());
-    heads::by_name(heads, name, heads.len()).or(number).ok_or_else(|| {
+    heads::by_name(heads, name, heads.len()).ok_or_else(|| {
         let error = Error::nowhere(ErrorKind::UnknownTarget(name.to_owned()));
         error.suggesting(name, heads.iter().filter_map(|head| head.name.as_deref()))
     })

@@ -194,6 +194,14 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         Ok(id)
     }
 
+    /// Has the vertex of a RUN, COPY or ADD done again where the request renews this stage.
+    fn renew(&mut self, id: VertexId) {
+        let name = self.heads.get(self.index).and_then(|head| head.name.as_ref());
+        if name.is_some_and(|name| self.job.request.renewed_stages.contains(name)) {
+            self.work.vertices.renew(id);
+        }
+    }
+
     fn commit_layer(&mut self, created_by: &str, vertex: VertexId) {
         self.state.commit(created_by, Origin::Layer(vertex), self.job.globals.epoch);
     }

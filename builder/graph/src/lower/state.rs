@@ -41,9 +41,12 @@ impl State {
         Self::on(tree, config, platform)
     }
 
-    /// A stage on an image.
+    /// A stage on an image: of its configuration, what the specification and Docker's additions to it name.
     pub(super) fn on(tree: Option<VertexId>, mut config: ImageConfig, platform: &Platform) -> Self {
         config.created = None;
+        // What other tools noted there is about the base, not about what is built on it.
+        config.extra.clear();
+        config.config.extra.clear();
         let base = std::mem::take(&mut config.history);
         let row = |entry| Row { entry, origin: Origin::Base, config: config.config.clone() };
         let rows = base.into_iter().map(row).collect();

@@ -25,9 +25,16 @@ impl Vertices {
         let next = u32::try_from(self.list.len());
         let id = VertexId(next.map_err(|_| Error::at(place.span, ErrorKind::TooManyVertices))?);
         let (op, parent, inputs) = shape.clone();
-        self.list.push(Vertex { op, parent, inputs, place });
+        self.list.push(Vertex { op, parent, inputs, place, renewed: false });
         self.known.insert(shape, id);
         Ok(id)
+    }
+
+    /// Has a vertex done again although its result may be known.
+    pub(super) fn renew(&mut self, id: VertexId) {
+        if let Some(vertex) = self.list.get_mut(id.index()) {
+            vertex.renewed = true;
+        }
     }
 
     /// All of them, inputs before users.

@@ -11,7 +11,7 @@ pub struct RunOp {
     pub argv: Vec<Vec<u8>>,
     /// The environment in order, names unique: ENV, then ARGs in scope as they were declared. HOME is the executor's.
     pub env: Vec<(String, String)>,
-    /// Proxy variables, which must not change the result and are kept out of keys and history.
+    /// Proxy variables, which must not change the result and are kept out of keys and history; they win over `env`.
     pub env_unkeyed: Vec<(String, String)>,
     /// `user[:group]` by name or number; empty is root.
     pub user: String,

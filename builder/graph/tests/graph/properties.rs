@@ -2,6 +2,7 @@
 //! are not needed.
 
 use crate::common::{self, World, outcome};
+use dockerfile_parser::{Dockerfile, Kind};
 use proptest::prelude::*;
 use rbuild_graph::{BuildGraph, Op, Origin, Outcome, Request, VertexId, to_dot, to_mermaid, to_text};
 use rbuild_oci::Platform;
@@ -28,10 +29,8 @@ fn unused_stages_leave_no_trace() {
         let world = World::of(&case);
         let Some(alone) = graph(&dockerfile, &request, &world) else { continue };
         let file = dockerfile_parser::parse(&dockerfile).unwrap();
-        let stages =
-            file.instructions.iter().filter(|one| matches!(one.kind, dockerfile_parser::Kind::From(_))).count();
         if request.target.is_none() {
-            request.target = Some((stages - 1).to_string());
+            request.target = Some(name_last_stage(&file, &mut dockerfile));
             request.build_args.insert("TARGETSTAGE".to_owned(), alone.targets[0].stage.clone());
         }
         dockerfile.extend_from_slice(b"\nFROM busybox AS never-used\nRUN exit 1\nCOPY none /\nONBUILD RUN exit 2\n");
@@ -42,6 +41,21 @@ fn unused_stages_leave_no_trace() {
         }
     }
     assert!(compared >= 30, "only {compared} compared");
+}
+
+/// Only a stage with a name can be a target: the name of the last one, which gets one where it has none.
+fn name_last_stage(file: &Dockerfile, bytes: &mut Vec<u8>) -> String {
+    let last = file.instructions.iter().rev().find_map(|one| match &one.kind {
+        Kind::From(from) => Some((one.span.end as usize, &from.name)),
+        _ => None,
+    });
+    match last.unwrap() {
+        (_, Some(name)) => name.to_str_lossy().into_owned(),
+        (end, None) => {
+            bytes.splice(end..end, *b" AS the-last");
+            "the-last".to_owned()
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::import::context;
+use crate::metadata;
 use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
@@ -45,18 +46,31 @@ pub struct BuildArgs {
     /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
     #[arg(long = "build-context", value_name = "NAME=SOURCE")]
     pub build_contexts: Vec<String>,
+    /// File with patterns of what is left out of the context, in place of .dockerignore
+    #[arg(long, value_name = "FILE")]
+    pub ignorefile: Option<PathBuf>,
     /// Stage to stop at
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
-    /// Platform to build for, `os/arch[/variant]`; several behind commas make an index
+    /// Platform to build for, `os/arch[/variant]` or `local`; several make an index
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
     pub platforms: Vec<String>,
     /// Label of the image, `KEY=VALUE`
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
+    /// Annotation, `[PLACE[,PLACE]:]KEY=VALUE`; a place is manifest (the default), index, manifest-descriptor or
+    /// index-descriptor, and the manifests may name one platform: `manifest[linux/arm64]:KEY=VALUE`
+    #[arg(long = "annotation", value_name = "ANNOTATION")]
+    pub annotations: Vec<String>,
     /// Run every step again; the results are kept for the next build
     #[arg(long)]
     pub no_cache: bool,
+    /// Run the steps of this stage again; may be given several times
+    #[arg(long = "no-cache-filter", value_name = "STAGE")]
+    pub no_cache_filters: Vec<String>,
+    /// Ask registries also for images that the store has
+    #[arg(long)]
+    pub pull: bool,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
     pub secrets: Vec<String>,
@@ -69,13 +83,19 @@ pub struct BuildArgs {
     /// Line for /etc/hosts of RUN steps, `HOST:IP`
     #[arg(long = "add-host", value_name = "HOST:IP")]
     pub add_hosts: Vec<String>,
+    /// Size of /dev/shm in RUN steps, such as `128m` [default: 64m]
+    #[arg(long, value_name = "SIZE")]
+    pub shm_size: Option<String>,
+    /// Limit of a resource in RUN steps, `NAME=SOFT[:HARD]`
+    #[arg(long = "ulimit", value_name = "LIMIT")]
+    pub ulimits: Vec<String>,
     /// Allow what the Dockerfile asks for: `security.insecure` or `network.host`
     #[arg(long = "allow", value_name = "ENTITLEMENT")]
     pub allow: Vec<String>,
     /// Steps that may run at once
     #[arg(short, long, value_name = "N", default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: usize,
-    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]`
+    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]
     pub outputs: Vec<String>,
     /// How to show what happens: auto, plain, tty, rawjson or quiet
@@ -87,6 +107,9 @@ pub struct BuildArgs {
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     pub iidfile: Option<PathBuf>,
+    /// Write digest, descriptor and names of the image to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
@@ -101,9 +124,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     store.lease()?;
     let standing = Standing::find()?;
-    if let Some(path) = &request.iidfile {
-        remove_stale(path)?;
-    }
+    request.iidfile.iter().chain(&request.metadata_file).try_for_each(|path| remove_stale(path))?;
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
     let held = Arc::new(Held::default());
@@ -190,6 +211,9 @@ fn remove_stale(path: &Path) -> Result<()> {
 fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
     if let Some(path) = &request.iidfile {
         std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
+    }
+    if let Some(path) = &request.metadata_file {
+        metadata::write(path, request, built)?;
     }
     if args.quiet || args.progress == "quiet" {
         print(&format!("{}\n", built.id))?;

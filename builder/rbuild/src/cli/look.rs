@@ -41,6 +41,7 @@ impl Look {
     pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
         let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &self.cancel);
         let images = Images::new(&self.store, &self.request.named, &client, &self.cancel);
+        let images = images.refreshing(self.request.pull);
         plan(&self.request, &images, &self.cancel, linter)
     }
 }

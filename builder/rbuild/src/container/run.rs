@@ -26,6 +26,7 @@ use std::path::Path;
 /// Runs the image's command, or the request's, in a new container, to its end; the exit code for the shell. Needs to be
 /// inside the namespace that work is done in. [`exit_code`] has the number of an error.
 pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<u8> {
+    ctx.executor.runs(&image.config.platform())?;
     let containers = Containers::new(ctx.store);
     containers.sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal)?;

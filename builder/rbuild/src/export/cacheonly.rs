@@ -4,13 +4,14 @@ use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::solve::Shelf;
+use rbuild_oci::Descriptor;
 
 /// Writes nothing.
 #[derive(Debug)]
 pub(super) struct CacheOnly;
 
 impl Exporter for CacheOnly {
-    fn export(&self, _: &Ctx<'_>, _: &Shelf<'_>, _: &Product<'_>) -> Result<()> {
-        Ok(())
+    fn export(&self, _: &Ctx<'_>, _: &Shelf<'_>, _: &Product<'_>) -> Result<Option<Descriptor>> {
+        Ok(None)
     }
 }

@@ -1,10 +1,10 @@
 //! `type=docker`: an archive for `docker load`. As BuildKit writes it, it is an image layout too; `manifest.json` says
-//! the same in Docker's words.
+//! the same in Docker's words. The request has seen to it that there is one platform.
 
 use super::layout::Layout;
-use super::{Exporter, Product, archive};
+use super::{Exporter, Product, archive, oci};
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::request::Output;
 use crate::solve::Shelf;
 use rbuild_oci::{Descriptor, Manifest, Reference, to_canonical_json};
@@ -15,19 +15,15 @@ use serde::Serialize;
 pub(super) struct Docker(pub(super) Output);
 
 impl Exporter for Docker {
-    fn export(&self, ctx: &Ctx<'_>, _: &Shelf<'_>, product: &Product<'_>) -> Result<()> {
-        if product.images.len() > 1 {
-            let platforms = product.images.len();
-            let reason = format!("type=docker holds one platform, and there are {platforms}: use type=oci");
-            return Err(Error::Usage(reason));
-        }
+    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>> {
         if !self.0.tar {
-            let reason = "type=docker is an archive: use type=oci,tar=false for a directory";
-            return Err(Error::Usage(reason.to_owned()));
+            return oci::Oci(self.0.clone()).export(ctx, shelf, product);
         }
         let layout = Layout::of(ctx, product, &self.0)?;
-        let images: Vec<Image> = layout.manifests.iter().map(|manifest| image(manifest, product.tags)).collect();
-        archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", to_canonical_json(&images)?)])
+        let tags = if self.0.names.is_empty() { product.tags } else { &self.0.names };
+        let images: Vec<Image> = layout.manifests.iter().map(|manifest| image(manifest, tags)).collect();
+        archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", to_canonical_json(&images)?)])?;
+        Ok(Some(layout.target))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::blob::{Blob, Source};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::request::{Compression, Output};
+use crate::request::Output;
 use crate::solve::Storey;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rbuild_oci::{Descriptor, DiffId, MediaType};
@@ -19,19 +19,43 @@ const SMALL: u64 = 1 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packing {
     codec: Option<Codec>,
-    /// Whether the blob that a layer came in serves, if it is of that format.
-    any_level: bool,
+    /// Which blobs serve that a layer came in.
+    originals: Originals,
+}
+
+/// Compressed forms of layers that were not made here.
+#[derive(Clone, Copy, Debug)]
+enum Originals {
+    /// All that the media types have a name for, as BuildKit does it.
+    All,
+    /// Those of gzip: Docker's media types name no other.
+    Gzip,
+    /// Those of the codec's format, at whichever level.
+    Alike,
+    /// None.
+    None,
 }
 
 impl Packing {
     /// What the output asks for.
     pub(super) fn of(output: &Output) -> Result<Self> {
-        let codec = match output.compression {
-            Compression::Uncompressed => None,
-            Compression::Gzip => Some(Codec::new(Format::Gzip, output.level)?),
-            Compression::Zstd => Some(Codec::new(Format::Zstd, output.level)?),
+        let originals = match (output.force, output.level) {
+            (false, _) if output.oci_media_types => Originals::All,
+            (false, _) => Originals::Gzip,
+            (true, None) => Originals::Alike,
+            (true, Some(_)) => Originals::None,
         };
-        Ok(Self { codec, any_level: output.level.is_none() })
+        Ok(Self { codec: output.codec()?, originals })
+    }
+
+    /// Whether a blob of that format serves.
+    fn takes(&self, format: Format) -> bool {
+        match self.originals {
+            Originals::All => true,
+            Originals::Gzip => format == Format::Gzip,
+            Originals::Alike => self.codec.is_some_and(|codec| codec.format() == format),
+            Originals::None => false,
+        }
     }
 }
 
@@ -68,15 +92,13 @@ struct Work {
 
 /// The blob of a layer, or what is to be done for it.
 fn find(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
+    if let Some(blob) = original(ctx, layer, packing)? {
+        return Ok(Ok(blob));
+    }
     let Some(codec) = packing.codec else {
         let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size_of(ctx, layer)?);
         return Ok(Ok(Blob { descriptor, source: Source::Stored(ctx.store.content()) }));
     };
-    if packing.any_level
-        && let Some(blob) = original(ctx, layer, codec)?
-    {
-        return Ok(Ok(blob));
-    }
     match ctx.store.encoded().find(&layer.diff_id, codec)? {
         Some(descriptor) => Ok(Ok(encoded(ctx, layer.diff_id, codec, descriptor))),
         None => Ok(Err(Work { layer: layer.diff_id, size: size_of(ctx, layer)?, codec })),
@@ -92,16 +114,19 @@ pub(super) fn missing(layer: &DiffId) -> Error {
     rbuild_store::Error::Missing { what: "layer", subject: layer.to_string() }.into()
 }
 
-/// The blob that the layer came in, if it is here and of the codec's format.
-fn original(ctx: &Ctx<'_>, layer: &LayerRef, codec: Codec) -> Result<Option<Blob>> {
-    let came = layer.encodings.iter().find(|encoding| {
-        encoding.location == Location::Blob && format_of(&encoding.descriptor.media_type) == Some(codec.format())
-    });
-    let Some(Descriptor { digest, size, .. }) = came.map(|encoding| &encoding.descriptor) else { return Ok(None) };
-    let content = ctx.store.content();
-    let whole = content.size(digest)? == Some(*size);
-    let descriptor = Descriptor::new(codec.media_type(), *digest, *size);
-    Ok(whole.then_some(Blob { descriptor, source: Source::Stored(content) }))
+/// The blob that the layer came in, if it is here and serves.
+fn original(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<Option<Blob>> {
+    for encoding in layer.encodings.iter().filter(|encoding| encoding.location == Location::Blob) {
+        let Descriptor { digest, size, .. } = encoding.descriptor;
+        let Some(format) = format_of(&encoding.descriptor.media_type).filter(|format| packing.takes(*format)) else {
+            continue;
+        };
+        if ctx.store.content().size(&digest)? == Some(size) {
+            let descriptor = Descriptor::new(format.media_type(), digest, size);
+            return Ok(Some(Blob { descriptor, source: Source::Stored(ctx.store.content()) }));
+        }
+    }
+    Ok(None)
 }
 
 fn format_of(media_type: &MediaType) -> Option<Format> {

@@ -9,7 +9,7 @@ use super::layers::{Packing, blobs, missing};
 use super::{Built, Product};
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::request::{Compression, Output};
+use crate::request::{Annotated, Notes, Output};
 use rbuild_oci::{
     Annotations, Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json,
 };
@@ -35,6 +35,8 @@ pub(super) struct Layout {
     pub(super) entries: Vec<Descriptor>,
     /// The manifests, one for each image of the product.
     pub(super) manifests: Vec<Manifest>,
+    /// What the entries point at, under no name.
+    pub(super) target: Descriptor,
 }
 
 impl Layout {
@@ -42,31 +44,51 @@ impl Layout {
     pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
         let storeys: Vec<_> = product.images.iter().flat_map(|built| built.stack.storeys()).collect();
         let layers = blobs(ctx, &storeys, Packing::of(output)?)?;
-        let types = Types::of(ctx, output);
-        let mut layout = Self { blobs: BTreeMap::new(), entries: Vec::new(), manifests: Vec::new() };
+        let form = Form { types: Types::of(output), notes: product.notes.and(&output.notes) };
+        let mut content = Content::default();
         let mut platforms = Vec::new();
         for built in product.images {
-            platforms.push(layout.add_image(built, &layers, types)?);
+            platforms.push(content.add_image(built, &layers, &form)?);
         }
         let mut target = match <[Descriptor; 1]>::try_from(platforms) {
-            Ok([only]) => only,
-            Err(several) => layout.add_index(several, types)?,
+            Ok([only]) if !product.is_index => only,
+            Ok([only]) => content.add_index(vec![only], &form)?,
+            Err(several) => content.add_index(several, &form)?,
         };
-        target.annotations.extend(created(product).map(|time| (CREATED.to_owned(), time.to_string())));
-        layout.entries = name(&target, product.tags);
-        Ok(layout)
+        let created = created(product).map(|time| time.to_string());
+        created.map(|time| target.annotations.entry(CREATED.to_owned()).or_insert(time));
+        let tags = if output.names.is_empty() { product.tags } else { &output.names };
+        let entries = name(&target, tags);
+        Ok(Self { blobs: content.blobs, entries, manifests: content.manifests, target })
     }
+}
 
+/// How documents are written.
+struct Form {
+    types: Types,
+    notes: Notes,
+}
+
+/// Blobs as they come together.
+#[derive(Default)]
+struct Content {
+    blobs: BTreeMap<Digest, Blob>,
+    manifests: Vec<Manifest>,
+}
+
+impl Content {
     fn add(&mut self, blob: Blob) {
         self.blobs.insert(blob.descriptor.digest, blob);
     }
 
     /// Adds an image's manifest, configuration and layers.
-    fn add_image(&mut self, built: &Built<'_>, layers: &BTreeMap<DiffId, Blob>, types: Types) -> Result<Descriptor> {
+    fn add_image(&mut self, built: &Built<'_>, layers: &BTreeMap<DiffId, Blob>, form: &Form) -> Result<Descriptor> {
+        let (types, platform) = (form.types, built.image.manifest.platform.clone());
         let config = Blob::document(types.config(), built.image.config_bytes.clone());
         let mut manifest = Manifest::from_json(&built.image.manifest_bytes)?;
         manifest.media_type = Some(types.manifest().into());
         manifest.config = config.descriptor.clone();
+        manifest.annotations.extend(form.notes.of(Annotated::Manifest, platform.as_ref()));
         manifest.layers.clear();
         for storey in built.stack.storeys() {
             let diff_id = storey.layer.diff_id;
@@ -77,16 +99,19 @@ impl Layout {
         }
         self.add(config);
         let blob = Blob::document(types.manifest(), to_canonical_json(&manifest)?);
-        let descriptor = Descriptor { platform: built.image.manifest.platform.clone(), ..blob.descriptor.clone() };
+        let annotations = form.notes.of(Annotated::ManifestDescriptor, platform.as_ref());
+        let descriptor = Descriptor { platform, annotations, ..blob.descriptor.clone() };
         self.add(blob);
         self.manifests.push(manifest);
         Ok(descriptor)
     }
 
-    fn add_index(&mut self, platforms: Vec<Descriptor>, types: Types) -> Result<Descriptor> {
-        let index = Index { media_type: Some(types.index().into()), ..Index::oci(platforms) };
-        let blob = Blob::document(types.index(), to_canonical_json(&index)?);
-        let descriptor = blob.descriptor.clone();
+    fn add_index(&mut self, platforms: Vec<Descriptor>, form: &Form) -> Result<Descriptor> {
+        let (media_type, annotations) = (form.types.index(), form.notes.of(Annotated::Index, None));
+        let index = Index { media_type: Some(media_type.into()), annotations, ..Index::oci(platforms) };
+        let blob = Blob::document(media_type, to_canonical_json(&index)?);
+        let annotations = form.notes.of(Annotated::IndexDescriptor, None);
+        let descriptor = Descriptor { annotations, ..blob.descriptor.clone() };
         self.add(blob);
         Ok(descriptor)
     }
@@ -121,16 +146,8 @@ enum Types {
 }
 
 impl Types {
-    /// Docker's are not defined for zstd.
-    fn of(ctx: &Ctx<'_>, output: &Output) -> Self {
-        match (output.oci_media_types, output.compression) {
-            (true, _) => Self::Oci,
-            (false, Compression::Zstd) => {
-                ctx.events.note("zstd needs the media types of OCI: they are used in place of Docker's");
-                Self::Oci
-            }
-            (false, _) => Self::Docker,
-        }
+    const fn of(output: &Output) -> Self {
+        if output.oci_media_types { Self::Oci } else { Self::Docker }
     }
 
     const fn manifest(self) -> &'static str {

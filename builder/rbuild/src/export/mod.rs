@@ -20,17 +20,21 @@ mod tests;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::request::{Output, OutputKind};
+use crate::request::{Notes, Output, OutputKind};
 use crate::solve::{Shelf, Stack};
-use rbuild_oci::Reference;
+use rbuild_oci::{Descriptor, Reference};
 
 /// What a build made.
 #[derive(Clone, Copy, Debug)]
 pub struct Product<'a> {
     /// The images, one for each platform; never empty.
     pub images: &'a [Built<'a>],
+    /// Whether they come as an index; always, where there are several.
+    pub is_index: bool,
     /// Their names.
     pub tags: &'a [Reference],
+    /// Their annotations; those of manifests are in the images already.
+    pub notes: &'a Notes,
 }
 
 /// An image for one platform, with its files.
@@ -44,8 +48,9 @@ pub struct Built<'a> {
 
 /// Writes what a build made in one form.
 pub trait Exporter: Send + Sync {
-    /// Writes it. Archives appear under their name once they are whole; nothing is left of one that fails.
-    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<()>;
+    /// Writes it. Archives appear under their name once they are whole; nothing is left of one that fails. Gives what
+    /// points at the manifest or index that was written, where one was.
+    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>>;
 }
 
 /// The exporter for an output.
@@ -53,8 +58,8 @@ pub fn exporter(output: &Output) -> Box<dyn Exporter> {
     match output.kind {
         OutputKind::Oci => Box::new(oci::Oci(output.clone())),
         OutputKind::Docker => Box::new(docker::Docker(output.clone())),
-        OutputKind::Local => Box::new(local::Local { dest: output.dest.clone() }),
-        OutputKind::Tar => Box::new(tar::Tar { dest: output.dest.clone() }),
+        OutputKind::Local => Box::new(local::Local(output.clone())),
+        OutputKind::Tar => Box::new(tar::Tar(output.clone())),
         OutputKind::CacheOnly => Box::new(cacheonly::CacheOnly),
     }
 }

@@ -24,10 +24,12 @@ const INDEX_FILE: &str = "index.json";
 pub(super) struct Oci(pub(super) Output);
 
 impl Exporter for Oci {
-    fn export(&self, ctx: &Ctx<'_>, _: &Shelf<'_>, product: &Product<'_>) -> Result<()> {
+    fn export(&self, ctx: &Ctx<'_>, _: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>> {
         let dest = &self.0.dest;
         if self.0.tar {
-            return archive::write(ctx, dest, &Layout::of(ctx, product, &self.0)?, &[]);
+            let layout = Layout::of(ctx, product, &self.0)?;
+            archive::write(ctx, dest, &layout, &[])?;
+            return Ok(Some(layout.target));
         }
         if is_stdout(dest) {
             return Err(Error::Usage("a directory cannot go to standard output: leave tar=false out".to_owned()));
@@ -35,11 +37,13 @@ impl Exporter for Oci {
         let there = is_there(dest)?;
         let layout = Layout::of(ctx, product, &self.0)?;
         if there {
-            return fill(dest, &layout, ctx.cancel);
+            fill(dest, &layout, ctx.cancel)?;
+        } else {
+            let new = Unfinished::directory(dest.clone())?;
+            fill(new.path(), &layout, ctx.cancel)?;
+            new.finish()?;
         }
-        let new = Unfinished::directory(dest.clone())?;
-        fill(new.path(), &layout, ctx.cancel)?;
-        new.finish()
+        Ok(Some(layout.target))
     }
 }
 

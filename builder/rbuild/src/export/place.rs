@@ -3,8 +3,9 @@
 
 use super::blob::copy;
 use crate::error::{Error, Result};
+use crate::request::Others;
 use rbuild_oci::{Cancel, Timestamp};
-use rbuild_store::layer::{Entry, Node, show_path, split_path};
+use rbuild_store::layer::{Entry, Node, join_path, show_path, split_path};
 use rbuild_store::{Device, Dir, FileKind, RootDir};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ pub(super) struct Tree<'a> {
     parent: Option<(Vec<u8>, Dir)>,
     /// Directories get their mode and time when all is in them.
     directories: Vec<Entry>,
+    /// What was put, where others are to go.
+    kept: Option<BTreeSet<Vec<u8>>>,
     left_out: LeftOut,
 }
 
@@ -43,16 +46,20 @@ pub(super) struct LeftOut {
 
 impl<'a> Tree<'a> {
     /// Fills that directory.
-    pub(super) fn open(path: &Path, cancel: &'a Cancel) -> Result<Self> {
+    pub(super) fn open(path: &Path, others: Others, cancel: &'a Cancel) -> Result<Self> {
         let root = RootDir::open(path)?;
-        let left_out = LeftOut::default();
-        Ok(Self { path: path.to_owned(), root, cancel, parent: None, directories: Vec::new(), left_out })
+        let (path, directories, left_out) = (path.to_owned(), Vec::new(), LeftOut::default());
+        let kept = (others == Others::Go).then(BTreeSet::new);
+        Ok(Self { path, root, cancel, parent: None, directories, kept, left_out })
     }
 
     /// Puts an entry in its place, with the data of a regular file; its parents came before. What is there gives way,
     /// but for a directory to a directory.
     pub(super) fn put(&mut self, entry: Entry, data: Option<Box<dyn Read + Send>>) -> Result<()> {
         self.cancel.check()?;
+        if let Some(kept) = &mut self.kept {
+            kept.insert(entry.path.clone());
+        }
         if entry.node.is_directory() {
             self.directory(&entry).map_err(|error| self.about(error, &entry.path))?;
             self.directories.push(entry);
@@ -71,13 +78,33 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Finishes the directories, deepest first, and tells what could not be done.
+    /// Sends others away, finishes the directories, deepest first, and tells what could not be done.
     pub(super) fn finish(mut self) -> Result<LeftOut> {
+        if let Some(kept) = self.kept.take() {
+            self.remove_others(&kept)?;
+        }
         for entry in std::mem::take(&mut self.directories).iter().rev() {
             let done = self.at(&entry.path).and_then(|(dir, name)| self.left_out.describe(entry, &dir, name));
             done.map_err(|error| self.about(error, &entry.path))?;
         }
         Ok(self.left_out)
+    }
+
+    fn remove_others(&self, kept: &BTreeSet<Vec<u8>>) -> Result<()> {
+        let mut ahead = vec![Vec::new()];
+        while let Some(directory) = ahead.pop() {
+            for found in self.root.list(&directory)? {
+                self.cancel.check()?;
+                let path = join_path(&directory, &found.name);
+                if !kept.contains(&path) {
+                    let removed = self.root.remove_tree(&path).map_err(Error::from);
+                    removed.map_err(|error| self.about(error, &path))?;
+                } else if found.kind == FileKind::Directory {
+                    ahead.push(path);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn directory(&mut self, entry: &Entry) -> Result<()> {

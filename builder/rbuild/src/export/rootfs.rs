@@ -1,11 +1,11 @@
 //! The files of an image as one tree, from the indexes and tarballs of its layers. Knows no form of output.
 
 use super::{Built, Product};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::solve::Shelf;
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
-use rbuild_store::layer::{Entry, Found, Node, View, join_path};
+use rbuild_store::layer::{Entry, Found, Node, View, join_path, show_path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -29,11 +29,17 @@ pub(super) struct Placed<'a> {
 }
 
 impl<'a> Rootfs<'a> {
-    /// The files of all images: of several, each in a directory of its platform's name, sorted by that.
-    pub(super) fn all(store: &'a Store, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Vec<Self>> {
-        let several = product.images.len() > 1;
+    /// The files of all images, each in a directory of its platform's name, sorted by that, where `split` says so or
+    /// says nothing and there is an index. Images that share one directory may have no file in common.
+    pub(super) fn all(
+        store: &'a Store,
+        shelf: &Shelf<'_>,
+        product: &Product<'_>,
+        split: Option<bool>,
+    ) -> Result<Vec<Self>> {
+        let split = split.unwrap_or(product.is_index);
         let one = |built: &Built<'_>| {
-            let platform = built.image.manifest.platform.as_ref().filter(|_| several);
+            let platform = built.image.manifest.platform.as_ref().filter(|_| split);
             Ok(Self {
                 store,
                 view: shelf.view(built.stack)?,
@@ -43,6 +49,7 @@ impl<'a> Rootfs<'a> {
         };
         let mut all = product.images.iter().map(one).collect::<Result<Vec<_>>>()?;
         all.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        refuse_overlaps(&all)?;
         Ok(all)
     }
 
@@ -70,6 +77,23 @@ impl<'a> Rootfs<'a> {
         let path = join_path(&self.prefix, &found.entry.path);
         Placed { entry: Entry { path, node, ..found.entry.clone() }, data }
     }
+}
+
+/// What two images have in one place can only be a directory.
+fn refuse_overlaps(all: &[Rootfs<'_>]) -> Result<()> {
+    let mut seen = BTreeMap::new();
+    for rootfs in all.iter().filter(|rootfs| all.len() > 1 && rootfs.prefix.is_empty()) {
+        for found in rootfs.view.walk(b"") {
+            let is_directory = found.entry.node.is_directory();
+            let before = seen.insert(&found.entry.path, is_directory);
+            if before.is_some_and(|was_directory| !(was_directory && is_directory)) {
+                let path = show_path(&found.entry.path);
+                let reason = format!("several platforms have {path}: leave platform-split=false out");
+                return Err(Error::Usage(reason));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Which names of a file are still there: the first of them is the file, the others are links to it, whatever the layer

@@ -5,22 +5,22 @@ use super::target::Target;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::request::Output;
 use crate::solve::Shelf;
+use rbuild_oci::Descriptor;
 use rbuild_store::layer::{Body, LayerWriter};
-use std::path::PathBuf;
 
 /// The files of an image in an archive.
 #[derive(Debug)]
-pub(super) struct Tar {
-    pub(super) dest: PathBuf,
-}
+pub(super) struct Tar(pub(super) Output);
 
 impl Exporter for Tar {
-    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<()> {
-        let images = Rootfs::all(ctx.store, shelf, product)?;
-        let target = Target::open(&self.dest, ctx.cancel)?;
+    fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>> {
+        let images = Rootfs::all(ctx.store, shelf, product, self.0.split)?;
+        let target = Target::open(&self.0.dest, ctx.cancel)?;
         let written = write(ctx, &images, target);
-        written.or_else(|error| ctx.cancel.check().map_err(Error::from).and(Err(error)))?.finish()
+        written.or_else(|error| ctx.cancel.check().map_err(Error::from).and(Err(error)))?.finish()?;
+        Ok(None)
     }
 }
 

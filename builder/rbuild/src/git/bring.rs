@@ -61,6 +61,7 @@ pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
     if is_here(reach, &place)? {
         return Ok(Checkout { place, arrival: Arrival::Confirmed });
     }
+    (reach.ready)()?;
     reach.keeps();
     reach.store.hold()?;
     let mirror = Mirror::open(&git, reach.store, &bucket, &found)?;

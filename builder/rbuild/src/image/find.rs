@@ -75,7 +75,7 @@ fn read(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Resu
     }
     let here = manifests(store, target)?;
     let serves = |wanted: &Platform| {
-        here.iter().find(|manifest| manifest.platform.as_ref().is_some_and(|platform| platform.serves(wanted)))
+        Platform::best(here.iter().filter_map(|manifest| Some((manifest.platform.as_ref()?, manifest))), wanted)
     };
     let chosen = match platform {
         Some(wanted) => serves(wanted),

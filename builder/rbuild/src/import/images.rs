@@ -20,6 +20,7 @@ pub struct Images<'a> {
     named: BTreeMap<String, &'a Named>,
     client: &'a Client,
     cancel: &'a Cancel,
+    refresh: bool,
     found: Mutex<BTreeMap<Digest, Found>>,
 }
 
@@ -27,7 +28,13 @@ impl<'a> Images<'a> {
     /// Images from the store, from these named contexts, and from registries.
     pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {
         let named = named.values().map(|named| (named.to_string(), named)).collect();
-        Self { store, named, client, cancel, found: Mutex::default() }
+        Self { store, named, client, cancel, refresh: false, found: Mutex::default() }
+    }
+
+    /// Asks registries also for images that the store has, where `refresh` is set.
+    #[must_use]
+    pub fn refreshing(self, refresh: bool) -> Self {
+        Self { refresh, ..self }
     }
 
     /// The answer to a question of the graph.
@@ -61,9 +68,10 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The store's own image of that name, else the registry's.
+    /// The store's own image of that name, unless all are asked for anew, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
-        if let Some(tag) = self.store.refs().get(reference)? {
+        let kept = if self.refresh { None } else { self.store.refs().get(reference)? };
+        if let Some(tag) = kept {
             let blobs: Arc<dyn Blobs> = Arc::new(Local::new(self.store));
             if let Some(descriptor) = pick(&blobs, &tag.descriptor, reference, platform)? {
                 return Found::read(&blobs, &descriptor);

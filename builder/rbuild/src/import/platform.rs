@@ -9,12 +9,11 @@ pub fn is_attestation(descriptor: &Descriptor) -> bool {
         || descriptor.platform.as_ref().is_some_and(unknown)
 }
 
-/// The first of `offers` that serves `wanted`; an offer without a platform serves where it is the only one.
+/// That of `offers` which serves `wanted` best; an offer without a platform serves where it is the only one.
 pub(super) fn choose<'a, T>(offers: &'a [(Option<Platform>, T)], wanted: &Platform) -> Option<&'a T> {
-    let serves = |(platform, _): &&(Option<Platform>, T)| platform.as_ref().is_some_and(|own| own.serves(wanted));
     match offers {
         [(None, only)] => Some(only),
-        _ => offers.iter().find(serves).map(|(_, offer)| offer),
+        _ => Platform::best(offers.iter().filter_map(|(own, offer)| Some((own.as_ref()?, offer))), wanted),
     }
 }
 

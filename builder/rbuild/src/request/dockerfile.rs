@@ -3,7 +3,7 @@
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
 use super::stdin::Input;
-use super::text::{is_stdin, limited, read, read_ignore, url};
+use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
@@ -135,7 +135,10 @@ fn of_source(args: &BuildArgs, source: Source) -> Result<Found> {
 fn of_directory(args: &BuildArgs, context: &Path) -> Result<Found> {
     let place = ContextPlace::Directory(context.to_owned());
     let file = args.file.clone().unwrap_or_else(|| default_file(context));
-    let ignore = read_ignore(&file, context)?;
+    let ignore = match &args.ignorefile {
+        Some(path) => Some(named_ignore(path)?),
+        None => read_ignore(&file, context)?,
+    };
     if let Some(url) = url(&file) {
         let source = DockerfileSource { name: "Dockerfile".to_owned(), bytes: Vec::new(), context: place, ignore };
         let elsewhere = Elsewhere { context: None, file: Some(FileAt::Url(url)) };

@@ -6,6 +6,7 @@ mod elsewhere;
 pub mod entitlement;
 mod named;
 mod output;
+mod platform;
 mod secret;
 mod stdin;
 mod text;
@@ -14,14 +15,15 @@ pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use named::Named;
-pub use output::{Compression, Output, OutputKind};
+pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::SecretSource;
 pub use stdin::{Input, Stdin};
 pub use text::{LIMIT, limited};
 
 use crate::cli::build::BuildArgs;
-use crate::container::add_host;
+use crate::container::{add_host, shm_size, ulimit};
 use crate::error::{Error, Result};
+use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,10 @@ pub struct BuildRequest {
     pub named: BTreeMap<String, Named>,
     /// Under which names the image is kept.
     pub tags: Vec<Reference>,
+    /// Whether the image is an index of platforms; always, where there are several.
+    pub is_index: bool,
+    /// Annotations of the image's documents.
+    pub annotations: Notes,
     /// What else is written.
     pub outputs: Vec<Output>,
     /// Where secrets come from, by id.
@@ -51,12 +57,18 @@ pub struct BuildRequest {
     pub ssh: BTreeMap<String, PathBuf>,
     /// What the Dockerfile may have beyond the ordinary.
     pub allowed: BTreeSet<Entitlement>,
+    /// What processes of steps may use.
+    pub limits: RunLimits,
+    /// Whether registries are asked also for images that the store has.
+    pub pull: bool,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Steps that may run at once.
     pub jobs: usize,
     /// Where the image id is written.
     pub iidfile: Option<PathBuf>,
+    /// Where it is told what came out.
+    pub metadata_file: Option<PathBuf>,
     /// What the user should know about the request itself.
     pub notes: Vec<String>,
 }
@@ -85,8 +97,12 @@ impl BuildRequest {
         let mut notes = Vec::new();
         let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
-        Ok(Self {
-            graph: Request { ignore: found.source.ignored()?, ..graph_request(args, env, &named)? },
+        let graph = Request { ignore: found.source.ignored()?, ..graph_request(args, env, &named)? };
+        let request = Self {
+            is_index: platform::is_index(&graph),
+            annotations: annotations(&args.annotations)?,
+            metadata_file: args.metadata_file.clone().map(|path| writable("--metadata-file", path)).transpose()?,
+            graph,
             dockerfile: found.source,
             elsewhere: found.elsewhere,
             input: None,
@@ -95,13 +111,23 @@ impl BuildRequest {
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
             secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
             ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
-            allowed: entitlement::parse(&args.allow)?,
+            allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
+            limits: limits(args)?,
+            pull: args.pull,
             no_cache: args.no_cache,
             jobs: args.jobs,
-            iidfile: args.iidfile.clone().map(iidfile).transpose()?,
+            iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,
-        })
+        };
+        output::check(&request, env)?;
+        Ok(request)
     }
+}
+
+fn annotations(texts: &[String]) -> Result<Notes> {
+    let mut notes = Notes::default();
+    texts.iter().filter(|text| !text.is_empty()).try_for_each(|text| notes.add(text))?;
+    Ok(notes)
 }
 
 /// The build argument and the variable that stand in for now.
@@ -111,17 +137,27 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     let mut request = Request::new(Platform::native());
     request.target = args.target.clone().filter(|name| !name.is_empty());
     request.build_args = build_args(args, env)?;
-    request.platforms = platforms(&args.platforms)?;
+    request.platforms = platform::parse(&args.platforms)?;
     request.labels = args.labels.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
     request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
+    let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
+    request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
     if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
         request.build_args.entry(EPOCH.to_owned()).or_insert(text);
     }
     request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
+}
+
+fn limits(args: &BuildArgs) -> Result<RunLimits> {
+    let usual = RunLimits::default();
+    Ok(RunLimits {
+        shm_size: args.shm_size.as_deref().map_or(Ok(usual.shm_size), shm_size)?,
+        ulimits: args.ulimits.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
+    })
 }
 
 impl Named {
@@ -172,8 +208,8 @@ fn tags(texts: &[String]) -> Result<Vec<Reference>> {
 }
 
 /// A place that can be written to, so that a build does not fail at its end.
-fn iidfile(path: PathBuf) -> Result<PathBuf> {
-    let wrong = |why: &str| Error::Usage(format!("--iidfile {}: {why}", path.display()));
+fn writable(option: &str, path: PathBuf) -> Result<PathBuf> {
+    let wrong = |why: &str| Error::Usage(format!("{option} {}: {why}", path.display()));
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     if path.is_dir() {
         return Err(wrong("it is a directory: give the name of a file"));
@@ -182,14 +218,6 @@ fn iidfile(path: PathBuf) -> Result<PathBuf> {
         return Err(wrong("there is no directory of that name to put it into"));
     }
     Ok(path)
-}
-
-fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
-    let parse = |text: &String| match text.trim() {
-        "local" => Ok(Platform::native()),
-        name => name.parse().map_err(|error| Error::Usage(format!("--platform: {error}"))),
-    };
-    texts.iter().map(parse).collect()
 }
 
 fn network(text: Option<&str>) -> Result<Network> {
@@ -209,20 +237,27 @@ fn pair(text: &str) -> Result<(String, String)> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV.
+/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV. Keys come in lower
+/// case.
 pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let fields = raw_fields(what, text)?;
+    Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
+}
+
+/// The same with keys as they are written.
+fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
     let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
     let mut fields: Vec<(String, String)> = Vec::new();
     for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
         let (key, value) = field.split_once('=').unwrap_or((&field, ""));
-        let key = key.trim().to_ascii_lowercase();
+        let key = key.trim();
         if key.is_empty() {
             return Err(wrong("has an empty field".to_owned()));
         }
-        if fields.iter().any(|(known, _)| *known == key) {
+        if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
             return Err(wrong(format!("has {key} twice")));
         }
-        fields.push((key, value.to_owned()));
+        fields.push((key.to_owned(), value.to_owned()));
     }
     Ok(fields)
 }

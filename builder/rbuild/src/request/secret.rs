@@ -49,6 +49,9 @@ pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)>
         }
     }
     let id = id.filter(|id| !id.is_empty()).ok_or_else(|| wrong("it has no id"))?;
+    if let Some(kind) = kind.as_deref().filter(|kind| !matches!(*kind, "file" | "env")) {
+        return Err(wrong(&format!("the type {kind:?} of secret {id:?} is not known: use file or env")));
+    }
     if kind.as_deref() == Some("env") && variable.is_none() {
         variable = source.take();
     }
@@ -106,7 +109,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let env = |_: &str| None;
-        for (text, names) in [("src=x", "no id"), ("id=a,env=NOPE", "NOPE"), ("id=a,src=/no/such", "/no/such")] {
+        for (text, names) in [
+            ("src=x", "no id"),
+            ("id=a,type=vault", "vault"),
+            ("id=a,env=NOPE", "NOPE"),
+            ("id=a,src=/no/such", "/no/such"),
+        ] {
             let error = parse(text, &env).unwrap_err().to_string();
             assert!(error.contains(names), "{error}");
         }

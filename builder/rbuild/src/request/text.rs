@@ -26,6 +26,12 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     limited(opened).map_err(|source| missing_file(file, source))
 }
 
+/// The ignore file that the command line names.
+pub(super) fn named_ignore(path: &Path) -> Result<(String, Vec<u8>)> {
+    let bytes = fs::File::open(path).and_then(limited).map_err(Error::io("read", path.display()))?;
+    Ok((path.display().to_string(), bytes))
+}
+
 /// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.
 pub(super) fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>> {
     let is_here = !is_stdin(file) && url(file).is_none();

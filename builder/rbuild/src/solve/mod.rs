@@ -22,6 +22,7 @@ use crate::reach::Reach;
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, Timestamp};
+use rbuild_runner::Limit;
 use schedule::Values;
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,6 +67,22 @@ impl Value {
 /// Opens a context by its name; none is the main one.
 pub type OpenContext<'a> = dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync + 'a;
 
+/// What the process of a RUN may use; it changes no key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Size of `/dev/shm` in bytes.
+    pub shm_size: u64,
+    /// Resource limits.
+    pub ulimits: Vec<Limit>,
+}
+
+impl Default for RunLimits {
+    /// Docker's size of `/dev/shm`, and the limits that this process has itself.
+    fn default() -> Self {
+        Self { shm_size: 64 << 20, ulimits: Vec::new() }
+    }
+}
+
 /// What a build is given besides its graph.
 pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
@@ -76,8 +93,12 @@ pub struct Inputs<'a> {
     pub secret: &'a (dyn Fn(&str) -> Result<Option<Vec<u8>>> + Sync),
     /// The socket of an ssh agent by its id.
     pub ssh: &'a (dyn Fn(&str) -> Option<std::path::PathBuf> + Sync),
+    /// Asked before any work is done, by every step that has some; may refuse, naming the place itself.
+    pub begin: &'a (dyn Fn() -> Result<()> + Sync),
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// What a process may use.
+    pub limits: &'a RunLimits,
     /// Later times in layers become this.
     pub clamp: Option<i64>,
     /// Steps that may run at once.
@@ -112,8 +133,8 @@ impl Work<'_> {
     /// What it takes to bring something here for this step, whose line is `name`.
     pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
         let Ctx { store, cache, events, cancel, clock, wrote, .. } = self.ctx;
-        let Inputs { secret, ssh, .. } = *self.inputs;
-        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, step: self.step, name }
+        let Inputs { secret, ssh, begin, .. } = *self.inputs;
+        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, ready: begin, step: self.step, name }
     }
 }
 
@@ -141,7 +162,7 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
 
 fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {
     match source {
-        Error::NeedsNamespace => source,
+        Error::NeedsNamespace | Error::At { .. } => source,
         _ if source.is_canceled() => source,
         _ => {
             let (step, hint) = (vertex.place.to_string(), where_it_is(ctx, &source));
@@ -169,7 +190,7 @@ fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
     match &result {
         Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
         Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
-        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace) => {}
+        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
         Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
             let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));

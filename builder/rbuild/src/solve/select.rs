@@ -35,9 +35,19 @@ pub struct Wanted<'a> {
 
 /// Everything a source names, digests of files read. A pattern may name nothing; a plain path must be there.
 pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
+    take(tree, wanted, expand(tree, wanted)?)
+}
+
+/// What is at a path, all that is in it included; `*` and its like are letters as others are.
+pub fn select_plain(tree: &dyn Tree, path: &str) -> Result<Vec<Match>> {
+    let clean = path.trim_matches('/').as_bytes().to_vec();
+    take(tree, &Wanted { path, below: None, excludes: &[] }, vec![clean])
+}
+
+fn take(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Vec<Match>> {
     let excludes = matcher(wanted.excludes)?;
     let mut matches = Vec::new();
-    for path in expand(tree, wanted)? {
+    for path in paths {
         let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
         if found.entry.node.is_directory() {
             let all = tree.walk(&found.entry.path)?;

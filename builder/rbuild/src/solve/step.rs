@@ -60,7 +60,11 @@ impl<'a> Step<'a> {
 
     /// Looks a recipe up; on a miss it is one of those under which the result will be recorded.
     pub fn look_up(&mut self, recipe: Recipe) -> Result<Option<(Value, Shown)>> {
-        let found = if self.work.inputs.no_cache { None } else { self.work.ctx.cache.get(&recipe.key())? };
+        let found = if self.work.inputs.no_cache || self.work.vertex.renewed {
+            None
+        } else {
+            self.work.ctx.cache.get(&recipe.key())?
+        };
         if let Some(record) = found
             && let Some(stack) = self.usable(&record)?
         {
@@ -90,6 +94,7 @@ impl<'a> Step<'a> {
 
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
     pub fn begin(&mut self) -> Result<()> {
+        (self.work.inputs.begin)()?;
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);
         }

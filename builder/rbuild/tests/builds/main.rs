@@ -15,4 +15,5 @@ mod equal;
 mod interrupt;
 mod mounts;
 mod noop;
+mod together;
 mod tool;

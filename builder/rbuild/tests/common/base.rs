@@ -70,36 +70,62 @@ impl Content {
 
     /// As the only image of an OCI layout in `directory`; gives the argument that names it for `FROM name`.
     pub(crate) fn layout(self, name: &str, directory: &Path) -> String {
+        let manifest = self.image(directory, &Platform::native());
+        top(name, directory, manifest)
+    }
+
+    /// Puts the image of a platform among the blobs of a layout.
+    fn image(self, directory: &Path, platform: &Platform) -> Descriptor {
         let tarball = self.tar.into_inner().unwrap();
-        let blobs = directory.join("blobs/sha256");
-        fs::create_dir_all(&blobs).unwrap();
-        let put = |bytes: &[u8], kind: &str| {
-            fs::write(blobs.join(Digest::of(bytes).hex()), bytes).unwrap();
-            Descriptor::of(kind, bytes)
-        };
-        let layer = put(&tarball, MediaType::OCI_LAYER);
+        let layer = put(directory, &tarball, MediaType::OCI_LAYER);
         let mut config = ImageConfig {
             rootfs: RootFs { diff_ids: vec![DiffId(layer.digest)], ..RootFs::default() },
-            ..ImageConfig::scratch(&Platform::native())
+            ..ImageConfig::scratch(platform)
         };
         config.config.env = vec!["PATH=/usr/local/bin:/bin".to_owned()];
-        let config = put(&to_canonical_json(&config).unwrap(), MediaType::OCI_CONFIG);
-        let manifest = put(&to_canonical_json(&Manifest::oci(config, vec![layer])).unwrap(), MediaType::OCI_MANIFEST);
-        fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-        fs::write(directory.join("index.json"), to_canonical_json(&Index::oci(vec![manifest])).unwrap()).unwrap();
-        format!("{name}=oci-layout://{}", directory.display())
+        let config = put(directory, &to_canonical_json(&config).unwrap(), MediaType::OCI_CONFIG);
+        let manifest = to_canonical_json(&Manifest::oci(config, vec![layer])).unwrap();
+        put(directory, &manifest, MediaType::OCI_MANIFEST)
     }
+}
+
+/// An image for several platforms as an OCI layout in `directory`; gives the argument that names it for `FROM name`.
+pub(crate) fn layout_of(name: &str, directory: &Path, images: Vec<(Platform, Content)>) -> String {
+    let manifest = |(platform, content): (Platform, Content)| {
+        let manifest = content.image(directory, &platform);
+        Descriptor { platform: Some(platform), ..manifest }
+    };
+    let index = Index::oci(images.into_iter().map(manifest).collect());
+    let index = put(directory, &to_canonical_json(&index).unwrap(), MediaType::OCI_INDEX);
+    top(name, directory, index)
+}
+
+fn put(directory: &Path, bytes: &[u8], kind: &str) -> Descriptor {
+    let blobs = directory.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    fs::write(blobs.join(Digest::of(bytes).hex()), bytes).unwrap();
+    Descriptor::of(kind, bytes)
+}
+
+fn top(name: &str, directory: &Path, image: Descriptor) -> String {
+    fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    fs::write(directory.join("index.json"), to_canonical_json(&Index::oci(vec![image])).unwrap()).unwrap();
+    format!("{name}=oci-layout://{}", directory.display())
 }
 
 /// A root file system around busybox: the applets, a few accounts, and room to work in.
 pub(crate) fn busybox() -> Content {
-    let program = fs::read(BUSYBOX).unwrap_or_else(|error| {
+    around(&fs::read(BUSYBOX).unwrap_or_else(|error| {
         panic!("{BUSYBOX}: {error}; the tests need a static one (Debian, Ubuntu: apt-get install busybox-static)")
-    });
+    }))
+}
+
+/// The same around a busybox of any platform, with the applets that this machine's has.
+pub(crate) fn around(program: &[u8]) -> Content {
     let listed = std::process::Command::new(BUSYBOX).arg("--list").output().unwrap();
     let mut content = Content::new()
         .dir("bin", 0o755)
-        .file("bin/busybox", 0o755, &program)
+        .file("bin/busybox", 0o755, program)
         .dir("etc", 0o755)
         .file("etc/passwd", 0o644, b"root:x:0:0::/root:/bin/sh\nbuilder:x:1234:1235::/home:/bin/sh\n")
         .file("etc/group", 0o644, b"root:x:0:\nbuilders:x:1235:\n")

@@ -44,7 +44,13 @@ pub(crate) fn check(root: &Path) -> Checked {
     }
     let listed = Index::from_json(&fs::read(root.join("index.json")).unwrap()).unwrap();
     for tag in store.refs().list().unwrap() {
-        let wrong = validate(&tag.descriptor, &|digest| fs::read(store.blob_path(digest)).ok());
+        let read = |digest: &Digest| fs::read(store.blob_path(digest)).ok();
+        let images = if tag.descriptor.media_type.is_index() {
+            Index::from_json(&read(&tag.descriptor.digest).unwrap()).unwrap().manifests
+        } else {
+            vec![tag.descriptor.clone()]
+        };
+        let wrong: Vec<String> = images.iter().flat_map(|image| validate(image, &read)).collect();
         assert_eq!(wrong, Vec::<String>::new(), "{}", tag.reference);
         assert!(
             listed.manifests.iter().any(|listed| listed.digest == tag.descriptor.digest),

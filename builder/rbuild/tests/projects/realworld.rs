@@ -4,9 +4,14 @@ use crate::common::{base, say, skip};
 use crate::debian;
 use crate::place::{Place, repository};
 use crate::table::{Project, read};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// Builds at once: they wait for the network most of the time.
+const WORKERS: usize = 3;
 
 /// The corpus, if it is there.
 fn corpus() -> Option<PathBuf> {
@@ -42,17 +47,19 @@ impl Yard {
     /// Builds what stands in for the images of the projects.
     fn furnish(&mut self, projects: &[Project]) {
         self.images.insert("debian".to_owned(), debian::source());
-        for (_, name) in projects.iter().flat_map(|project| &project.images) {
-            if self.images.contains_key(name) {
-                continue;
-            }
-            let tag = format!("stand-in-{name}");
+        let names: BTreeSet<&String> =
+            projects.iter().flat_map(|project| project.images.iter().map(|(_, name)| name)).collect();
+        let names: Vec<&String> = names.into_iter().filter(|name| !self.images.contains_key(*name)).collect();
+        let debian = format!("debian={}", self.images["debian"]);
+        let failed = each(&names, |name| {
             let context = repository().join("testdata/realworld/images").join(name);
-            let debian = format!("debian={}", self.images["debian"]);
-            let took = self.place.build(&["-t", &tag, "--build-context", &debian, context.to_str().unwrap()]);
-            say(&format!("{:7.1} s  {tag}", took.unwrap().as_secs_f32()));
-            self.images.insert(name.clone(), format!("docker-image://{tag}"));
-        }
+            let tag = format!("stand-in-{name}");
+            self.place
+                .build(&["-t", &tag, "--build-context", &debian, context.to_str().unwrap()])
+                .map(|took| (took, tag))
+        });
+        assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+        self.images.extend(names.into_iter().map(|name| (name.clone(), format!("docker-image://stand-in-{name}"))));
     }
 
     fn context(&self, name: &str) -> String {
@@ -67,51 +74,72 @@ impl Yard {
     /// Builds a project, tries what came of it, and builds it again, when nothing may be left to do; how long the first
     /// build took.
     fn build(&self, project: &Project) -> Result<Duration, String> {
-        let words = self.words(project);
+        let tag = tag(project);
+        let words = self.words(project, &tag);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let took = self.place.build(&words)?;
-        let image = self.place.attempt(&["images", "--no-trunc", "-q", "made"])?;
-        self.check(project)?;
+        let image = self.place.attempt(&["images", "--no-trunc", "-q", &tag])?;
+        self.check(project, &tag)?;
         let again = self.place.attempt(&[&["build", "--progress", "plain"], &words[..]].concat())?;
         let ran: Vec<&str> = again.lines().filter(|line| line.contains(" DONE ")).collect();
-        match self.place.attempt(&["images", "--no-trunc", "-q", "made"])? {
+        match self.place.attempt(&["images", "--no-trunc", "-q", &tag])? {
             same if same == image && ran.is_empty() => Ok(took),
             other => Err(format!("built again it is {other}, was {image}: {ran:?}")),
         }
     }
 
     /// The arguments of a project's build.
-    fn words(&self, project: &Project) -> Vec<String> {
+    fn words(&self, project: &Project, tag: &str) -> Vec<String> {
         let images = project.images.iter().map(|(name, source)| format!("{name}={}", self.images[source]));
         let folders = project.folders.iter().map(|(name, folder)| format!("{name}={}", self.context(folder)));
         let contexts = images.chain(folders).flat_map(|context| ["--build-context".to_owned(), context]);
         let dockerfile = self.corpus.join(&project.dockerfile);
-        let mut words =
-            vec!["-f".to_owned(), dockerfile.to_str().unwrap().to_owned(), "-t".to_owned(), "made".to_owned()];
+        let mut words = vec!["-f".to_owned(), dockerfile.to_str().unwrap().to_owned(), "-t".to_owned(), tag.to_owned()];
         words.extend(contexts.chain(project.arguments.iter().cloned()));
         words.push(self.context(&project.context));
         words
     }
 
-    fn check(&self, project: &Project) -> Result<(), String> {
+    fn check(&self, project: &Project, tag: &str) -> Result<(), String> {
         let mut said = String::new();
         for check in &project.checks {
-            said = self.place.run(&[], "made", &check.iter().map(String::as_str).collect::<Vec<_>>())?;
+            said = self.place.run(&[], tag, &check.iter().map(String::as_str).collect::<Vec<_>>())?;
         }
         if said.contains(&project.says) { Ok(()) } else { Err(format!("{:?} is not in\n{said}", project.says)) }
     }
 
     /// Builds all, says how long each took, and fails with all that failed.
     fn build_all(&self, projects: &[Project]) {
-        let mut failed = Vec::new();
-        for project in projects {
-            match self.build(project) {
-                Ok(took) => say(&format!("{:7.1} s  {}", took.as_secs_f32(), project.dockerfile)),
-                Err(error) => failed.push(format!("{}\n{error}", project.dockerfile)),
-            }
-        }
+        let failed = each(projects, |project| match self.build(project) {
+            Ok(took) => Ok((took, project.dockerfile.clone())),
+            Err(error) => Err(format!("{}\n{error}", project.dockerfile)),
+        });
         assert!(failed.is_empty(), "{} of {} failed:\n{}", failed.len(), projects.len(), failed.join("\n\n"));
     }
+}
+
+/// What the image of a project is called.
+fn tag(project: &Project) -> String {
+    project.dockerfile.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).collect::<Vec<_>>().join("-")
+}
+
+/// Does the work for each, some at once, and says how long each took; all that failed.
+fn each<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<(Duration, String), String> + Sync) -> Vec<String> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match work(item) {
+                Ok((took, name)) => say(&format!("{:7.1} s  {name}", took.as_secs_f32())),
+                Err(error) => failed.lock().unwrap().push(error),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(worker);
+        }
+    });
+    failed.into_inner().unwrap()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rbuild::driver::Drivers;
 use rbuild::error::Result;
 use rbuild::events::{Event, Events, Sink, StepId};
 use rbuild::solve::op::{fetch, git};
-use rbuild::solve::{Inputs, Shelf, Shown, Value, Work};
+use rbuild::solve::{Inputs, RunLimits, Shelf, Shown, Value, Work};
 use rbuild::tree::Tree;
 use rbuild_graph::{FetchOp, GitOp, Op, Vertex};
 use rbuild_oci::{Cancel, Platform};
@@ -107,10 +107,12 @@ impl World {
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),
             ssh: &|_| None,
             no_cache: false,
+            begin: &|| Ok(()),
+            limits: &RunLimits::default(),
             clamp: None,
             jobs: 1,
         };
-        let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere() };
+        let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere(), renewed: false };
         let shelf = Shelf::new(&self.store);
         let (value, shown) = solve(&Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(1) })?;
         let Value::Tree(tree) = value else { unreachable!("a tree") };

@@ -3,6 +3,18 @@
 use crate::world::{for_everyone, skip};
 
 #[test]
+fn accounts_are_found_behind_links() {
+    for_everyone(|world| {
+        let steps = "RUN mkdir /real && mv /etc/passwd /real/p && ln -s /real/p /etc/passwd && \
+             mv /etc/group /etc/g && ln -s g /etc/group\nUSER app:extra\nWORKDIR /made\n\
+             COPY --chown=app:staff rootfs/etc/group /own\nRUN id -u; id -g; stat -c '%u %g' /made /own";
+        let said = world.said(steps);
+        let expected = if world.user.has_one_id() { "0\n0\n0 0\n0 0\n" } else { "1234\n2345\n1234 2345\n1234 50\n" };
+        assert_eq!(said, expected, "as {:?}", world.user);
+    });
+}
+
+#[test]
 fn a_user_is_who_the_image_says() {
     for_everyone(|world| {
         for (user, uid, gid, groups, home) in [

@@ -118,7 +118,6 @@ fn insecure_steps_need_to_be_allowed() {
         let has = u64::from_str_radix(status[1], 16).unwrap();
         assert_eq!(has & held, held, "all that there is, as {:?}: {said}", world.user);
         world.steps("RUN --security=sandbox true").ok();
-        world.steps("RUN --network=host true").ok();
     });
 }
 
@@ -129,6 +128,15 @@ fn refuses_before_any_step(world: &World) {
     assert_eq!((ended.code, ended.logs.len()), (Some(1), 0), "{}", ended.shown);
     world.steps(steps).args(["--allow", "security.insecure"]).ok();
     assert!(world.steps(steps).fails().contains("--allow security.insecure"));
+}
+
+#[test]
+fn devices_that_are_required_are_missed() {
+    for_everyone(|world| {
+        let shown = world.steps("RUN --device=vendor.com/gpu=all,required true").fails();
+        assert!(shown.contains("vendor.com/gpu=all"), "{shown}");
+        world.steps("RUN --device=vendor.com/gpu=all true").ok();
+    });
 }
 
 #[test]

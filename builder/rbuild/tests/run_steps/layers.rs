@@ -73,14 +73,22 @@ fn parents_of_stubs_keep_their_times() {
 #[test]
 fn what_is_written_into_mounts_is_gone() {
     for_everyone(|world| {
+        let image =
+            world.steps("RUN echo x > /dev/x; mkdir /dev/shm/y; echo z > /dev/shm/y/z; echo kept > /kept").image();
+        assert_eq!(image.last_paths(), ["kept"], "as {:?}", world.user);
+    });
+}
+
+#[test]
+fn resolver_and_hosts_are_the_builds_and_the_host_name_file_is_the_images() {
+    for_everyone(|world| {
         let image = world
             .steps(
-                "RUN echo 'nameserver 192.0.2.1' > /etc/resolv.conf; echo '192.0.2.2 x' >> /etc/hosts; \
-                 echo other > /etc/hostname; echo x > /dev/x; mkdir /dev/shm/y; echo z > /dev/shm/y/z; \
-                 echo kept > /kept",
+                "RUN ! (echo 'nameserver 192.0.2.1' > /etc/resolv.conf) && ! (echo '192.0.2.2 x' >> /etc/hosts)\n\
+                 RUN test ! -e /etc/hostname && echo other > /etc/hostname\nRUN grep other /etc/hostname",
             )
             .image();
-        assert_eq!(image.last_paths(), ["kept"], "as {:?}", world.user);
+        assert_eq!(image.last_paths(), ["etc", "etc/hostname"], "as {:?}", world.user);
     });
 }
 

@@ -55,6 +55,64 @@ fn a_cache_may_be_read_only_and_filled() {
     });
 }
 
+#[test]
+fn caches_that_begin_differently_are_different_caches() {
+    for_everyone(|world| {
+        let from = |content: &str| {
+            format!(
+                "FROM scratch AS full\nCOPY <<EOF /fill/f\n{content}\nEOF\nFROM scratch\nCOPY rootfs/ /\n\
+                 RUN --mount=type=cache,target=/c,id=one,from=full,source=/fill cat /c/f; touch /c/x\n\
+                 RUN --mount=type=cache,target=/c,id=one ls /c\n\
+                 RUN --mount=type=cache,target=/c,id=one,mode=0700 stat -c %a /c\n"
+            )
+        };
+        assert_eq!(world.build(&from("first")).ok().said(), "first\n700\n", "as {:?}", world.user);
+        assert_eq!(world.build(&from("first")).ok().said(), "", "nothing changed");
+        assert_eq!(world.build(&from("second")).ok().said(), "second\n", "as {:?}", world.user);
+    });
+}
+
+#[test]
+fn a_part_of_a_stage_is_keyed_by_what_is_in_it() {
+    for_everyone(|world| {
+        let build = |other: &str, step: &str| {
+            let stages = format!("FROM scratch AS s\nCOPY <<EOF /d/f\nx\nEOF\nCOPY <<EOF /other\n{other}\nEOF\n");
+            world.build(&format!("{stages}FROM scratch\nCOPY rootfs/ /\nRUN --mount=from=s,{step}\n")).ok().said()
+        };
+        assert_eq!(build("1", "source=d,target=/m ls /m"), "f\n");
+        assert_eq!(build("2", "source=d,target=/m ls /m"), "", "as {:?}", world.user);
+        assert_eq!(build("2", "source=other,target=/m cat /m"), "2\n");
+        assert_eq!(build("3", "source=other,target=/m cat /m"), "3\n", "as {:?}", world.user);
+    });
+}
+
+#[test]
+fn a_source_is_a_name_and_no_pattern() {
+    for_everyone(|world| {
+        world.write("app/[id]/page", "page\n");
+        let step = "RUN --mount=source=app/[id],target=/m cat /m/page";
+        assert_eq!(world.said(step), "page\n", "as {:?}", world.user);
+        let shown = world.steps("RUN --mount=source=ap*,target=/m ls /m").fails();
+        assert!(shown.contains("ap*"), "{shown}");
+    });
+}
+
+#[test]
+fn a_part_of_a_cache_can_be_mounted_and_leads_nowhere_else() {
+    for_everyone(|world| {
+        let cache = |source: &str, step: &str| {
+            world.steps(&format!("RUN --mount=type=cache,target=/c,id=parts{source} {step}"))
+        };
+        cache("", "mkdir -p /c/sub/in && echo part > /c/sub/in/f && ln -s /etc /c/evil && ln -s sub/in /c/good").ok();
+        assert_eq!(cache(",source=sub/in", "cat /c/f && echo more > /c/g").ok().said(), "part\n");
+        assert_eq!(cache(",source=/good/g", "cat /c").ok().said(), "more\n", "as {:?}", world.user);
+        for missing in ["evil", "evil/passwd", "absent", "../../x"] {
+            let shown = cache(&format!(",source={missing}"), "ls /c").fails();
+            assert!(shown.contains(missing.trim_start_matches("../")), "{shown}");
+        }
+    });
+}
+
 /// Two stages that run at the same time, and a third that needs both.
 fn two_stages(one: &str, two: &str) -> String {
     format!(

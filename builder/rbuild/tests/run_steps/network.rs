@@ -32,11 +32,15 @@ fn default_and_host_are_the_machines_network() {
     let here = interfaces_here();
     for_everyone(|world| {
         for flag in ["", "--network=default ", "--network=host "] {
-            let step = world.steps(&format!("RUN {flag}{INTERFACES}")).args(["--no-cache"]);
+            let step = world.steps(&format!("RUN {flag}{INTERFACES}")).args(["--no-cache", "--allow", "network.host"]);
             assert_eq!(step.ok().said(), here, "{flag} as {:?}", world.user);
         }
-        let step = world.steps(&format!("RUN --network=host {INTERFACES}")).args(["--no-cache", "--network", "none"]);
+        let host = format!("RUN --network=host {INTERFACES}");
+        let step = world.steps(&host).args(["--no-cache", "--network", "none", "--allow", "network.host"]);
         assert_eq!(step.ok().said(), here, "the instruction wins");
+        let shown = world.steps(&host).fails();
+        assert!(shown.contains("--allow network.host"), "{shown}");
+        world.steps(&host).args(["--network", "host"]).ok();
     });
 }
 

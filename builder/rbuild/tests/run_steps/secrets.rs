@@ -69,6 +69,25 @@ fn an_agent_is_a_socket_for_its_step_only() {
 }
 
 #[test]
+fn an_agents_socket_has_the_owner_and_mode_asked_for() {
+    for_everyone(|world| {
+        let socket = world.path("scratch/agent");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        set_mode(&socket, 0o666);
+        let said = world
+            .steps(
+                "RUN --mount=type=ssh,mode=0620,uid=1234,gid=1235 stat -c '%a %u %g' $SSH_AUTH_SOCK\n\
+                 RUN --mount=type=ssh stat -c '%a %u %g' $SSH_AUTH_SOCK",
+            )
+            .args(["--ssh", &format!("default={}", socket.display())])
+            .ok()
+            .said();
+        let owner = if world.user.has_one_id() { "0 0" } else { "1234 1235" };
+        assert_eq!(said, format!("620 {owner}\n600 0 0\n"), "as {:?}", world.user);
+    });
+}
+
+#[test]
 fn a_secret_is_for_its_step_only() {
     for_everyone(|world| {
         let given = given(world);

@@ -1,7 +1,7 @@
 //! Failures: the first one counts, siblings stop, nothing half-done stays, and a stop that is asked for comes at once.
 
 use crate::common::context;
-use crate::world::{World, Writes, shell};
+use crate::world::{Told, World, Writes, shell};
 use rbuild::error::Error;
 use rbuild_oci::Cancel;
 use rbuild_records::testing::FailingBackend;
@@ -45,6 +45,23 @@ fn the_first_failure_stops_its_siblings_and_is_what_is_told() {
     assert_eq!(tail, &["it went wrong"]);
     assert!(!told.started.contains(&"RUN after".to_owned()));
     assert_eq!((world.leftovers(), world.blob_count()), (NONE, 0));
+}
+
+#[test]
+fn a_step_that_cannot_run_here_is_refused_before_any_other_runs() {
+    let dockerfile = "FROM scratch AS a\nRUN make\nFROM --platform=$BUILDPLATFORM scratch\nCOPY --from=a /made /\n";
+    let context = context(&[("Dockerfile", dockerfile)]);
+    let executor = Scripted::new().writes("make", "made", "m").not_for("linux/s390x".parse().unwrap());
+    let mut world = World::new();
+    let (error, told) = world.attempt(&context, &executor, &["--platform", "local,linux/s390x"]).unwrap_err();
+    assert!(matches!(&error, Error::At { step, .. } if step == "[linux/s390x a 1/1] RUN make"), "{error:?}");
+    assert!(error.to_string().contains("programs of linux/s390x do not run"), "{error}");
+    assert_eq!((executor.ran(), told), (Vec::new(), Told::default()));
+    let able = Scripted::new().writes("make", "made", "m");
+    world.again();
+    world.build(&context, &able, &["--platform", "linux/s390x"]);
+    world.build(&context, &executor, &["--platform", "linux/s390x"]);
+    assert_eq!((able.ran().len(), executor.ran().len()), (1, 0), "what is known does not have to run");
 }
 
 #[test]

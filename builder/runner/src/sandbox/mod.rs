@@ -8,12 +8,13 @@ mod terminal;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Platform};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::channel::Channel;
 use crate::container::{Container, MountSpec, Rootfs, Source, Stdio};
+use crate::emulation;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
 use crate::plan::{in_mount_order, plan};
@@ -68,6 +69,10 @@ impl Executor for Sandbox {
         let ended = Pump::new(ours, pipes, terminal).run(&mut child, output)?;
         cancel.check()?;
         ended.into_outcome()
+    }
+
+    fn runs(&self, platform: &Platform) -> Result<()> {
+        emulation::check(platform)
     }
 }
 

@@ -111,7 +111,13 @@ impl Stage<'_, '_, '_> {
         let place = self.next_step(self.shown(original));
         // BuildKit does not link what has a mode: its destination follows the image's links.
         let linked = transfer.link && op.chmod.is_none() && self.state.tree.is_some();
-        let vertex = if linked { self.link(op, inputs, place)? } else { self.extend(Op::Copy(op), inputs, place)? };
+        let vertex = if linked {
+            self.link(op, inputs, place)?
+        } else {
+            let vertex = self.extend(Op::Copy(op), inputs, place)?;
+            self.renew(vertex);
+            vertex
+        };
         self.commit_layer(&created_by, vertex);
         Ok(())
     }
@@ -119,6 +125,7 @@ impl Stage<'_, '_, '_> {
     /// The files on nothing, then that layer on the stage's: it does not depend on what lies below.
     fn link(&mut self, op: CopyOp, inputs: Inputs, place: Place) -> Result<VertexId> {
         let layer = self.work.vertices.add(Op::Copy(op), None, inputs, place.clone())?;
+        self.renew(layer);
         let place = Place { text: format!("LINK {}", place.text), ..place };
         self.extend(Op::Merge, Inputs::one(layer).0, place)
     }

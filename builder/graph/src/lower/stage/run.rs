@@ -34,10 +34,9 @@ impl Stage<'_, '_, '_> {
         let created_by = self.created_by(&argv);
         let mut inputs = Inputs::none();
         let mounts = self.mounts(&run.mounts, command, &mut inputs)?;
-        let env = self.environment(&mounts);
         let op = RunOp {
-            env_unkeyed: self.proxies(&env),
-            env,
+            env_unkeyed: self.proxies(),
+            env: self.environment(&mounts),
             user: self.state.config.config.user.clone(),
             cwd: self.state.cwd(),
             mounts,
@@ -55,6 +54,7 @@ impl Stage<'_, '_, '_> {
         };
         let place = self.next_step(self.shown_with_script(run, &command.instruction.original));
         let vertex = self.extend(Op::Run(op), inputs, place)?;
+        self.renew(vertex);
         self.commit_layer(&created_by, vertex);
         Ok(())
     }
@@ -76,15 +76,13 @@ impl Stage<'_, '_, '_> {
         variables.to_list()
     }
 
-    /// Proxy variables in both spellings, from whichever spelling was given; what the environment sets already wins.
-    fn proxies(&self, env: &[(String, String)]) -> Vec<(String, String)> {
+    /// Proxy variables in both spellings, from whichever spelling was given. They win over ENV, as in BuildKit.
+    fn proxies(&self) -> Vec<(String, String)> {
         let mut proxies = Vec::new();
         for proxy in PROXIES {
             let given = self.job.globals.build_args.iter().rfind(|(name, _)| name.eq_ignore_ascii_case(proxy));
             let Some((_, value)) = given.filter(|(_, value)| !value.is_empty()) else { continue };
-            let names = [proxy.to_owned(), proxy.to_ascii_lowercase()];
-            let free = names.into_iter().filter(|name| env.iter().all(|(set, _)| set != name));
-            proxies.extend(free.map(|name| (name, value.clone())));
+            proxies.extend([proxy.to_owned(), proxy.to_ascii_lowercase()].map(|name| (name, value.clone())));
         }
         proxies
     }

@@ -30,10 +30,19 @@ impl Stage<'_, '_, '_> {
                 let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
                 self.see_base(image, &answer.config, head);
-                Ok(State::on(tree, answer.config, platform))
+                let platform = self.runs_on(head, platform, &answer.config);
+                Ok(State::on(tree, answer.config, &platform))
             }
             Located::Context { name, platform, .. } => self.start_on_context(&head.base, name, platform),
         }
+    }
+
+    /// The platform of a base's programs: the wanted one, but where nobody said which, that of the image there is.
+    fn runs_on(&self, head: &Head<'_>, wanted: &Platform, base: &ImageConfig) -> Platform {
+        let found = base.platform().normal();
+        let same = found.os == wanted.os && found.architecture == wanted.architecture;
+        let said = !self.job.request.platforms.is_empty() || head.section.from.platform.is_some();
+        if said || same || found.architecture.is_empty() { wanted.clone() } else { found }
     }
 
     /// The whole of a named context as the lowest layer of a stage.
@@ -112,7 +121,7 @@ impl Stage<'_, '_, '_> {
         if let Located::Image { source: ImageSource::Registry(_), platform, .. } = base
             && !found.rootfs.diff_ids.is_empty()
         {
-            let (wanted, found) = (&platform.to_string(), &found.platform().to_string());
+            let (wanted, found) = (&platform.to_string(), &found.platform().normal().to_string());
             self.see(&head.section.from.image, &Seen::BaseImage { name: &head.image, wanted, found });
         }
     }

@@ -15,6 +15,8 @@ pub(super) mod tmpfs;
 pub(super) mod ulimit;
 
 pub(crate) use host::add as add_host;
+pub(crate) use size::shm as shm_size;
+pub(crate) use ulimit::parse as ulimit;
 
 use crate::error::Error;
 

@@ -10,7 +10,7 @@ pub(super) fn bytes(flag: &str, text: &str) -> Result<u64> {
 }
 
 /// The size of /dev/shm.
-pub(in super::super) fn shm(text: &str) -> Result<u64> {
+pub(crate) fn shm(text: &str) -> Result<u64> {
     bytes("--shm-size", text)
 }
 

@@ -5,7 +5,7 @@ use crate::error::Result;
 use rbuild_runner::{Limit, Resource};
 
 /// One limit; -1 is unlimited. Without a hard value it is the soft one.
-pub(in super::super) fn parse(text: &str) -> Result<Limit> {
+pub(crate) fn parse(text: &str) -> Result<Limit> {
     let (name, values) = text.split_once('=').ok_or_else(|| invalid(text))?;
     let resource = resource(name).ok_or_else(|| {
         usage(format!(

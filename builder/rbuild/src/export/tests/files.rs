@@ -1,7 +1,7 @@
 //! The files of an image in a directory and in an archive.
 
 use super::fixture::{Item, TIME, World, dir, file, gone, hard, is_root, mode, node, run, slices, small, soft};
-use crate::request::OutputKind;
+use crate::request::{Others, Output, OutputKind};
 use rbuild_oci::Cancel;
 use rbuild_store::layer::{Limits, Node, index_tar};
 use rbuild_store::{Device, FileKind, RootDir};
@@ -48,6 +48,30 @@ fn layers_are_merged_into_a_directory() {
     assert_eq!(stat("z").uid(), rustix::process::geteuid().as_raw());
     let attribute = RootDir::open(&out).unwrap().get_xattr(b"d/x", b"user.note").unwrap();
     assert_eq!((attribute, world.said.take()), (Some(b"yes".to_vec()), Vec::new()));
+}
+
+#[test]
+fn what_the_image_does_not_have_goes_where_that_is_asked_for() {
+    let world = World::new();
+    let out = world.path("out");
+    fs::create_dir_all(out.join("old/deep")).unwrap();
+    fs::write(out.join("old/deep/file"), "x").unwrap();
+    fs::create_dir(out.join("d")).unwrap();
+    fs::write(out.join("d/old"), "x").unwrap();
+    fs::write(world.path("outside"), "x").unwrap();
+    symlink(world.path("outside"), out.join("link")).unwrap();
+    let images = [world.image("linux/amd64", &slices(&small()))];
+    let output = world.output(OutputKind::Local, "out");
+    world.export(&images, &[], &output).unwrap();
+    assert!(out.join("old/deep/file").exists() && out.join("d/old").exists(), "they stay");
+    world.export(&images, &[], &Output { others: Others::Go, ..output }).unwrap();
+    let found = scan(&out);
+    let names: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(names, ["d", "d/b", "d/new\nline", "d/up", "d/x", "locked", "locked/in", "suid", "z"]);
+    assert_eq!((found["d"].2, fs::read(world.path("outside")).unwrap().as_slice()), (TIME - 5, &b"x"[..]));
+    let whole = Output { others: Others::Go, ..world.output(OutputKind::Local, "") };
+    let said = world.export(&images, &[], &whole).unwrap_err().to_string();
+    assert!(said.contains("would remove the store") && world.path("outside").exists(), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::{Event, Events, Sink};
 use crate::export::{Built, Product, exporter};
-use crate::request::{Compression, Output, OutputKind};
+use crate::request::{Notes, Output, OutputKind};
 use crate::solve::{Made, Shelf, Stack};
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{Cancel, Descriptor, Digest, History, ImageConfig, Platform, Reference, Timestamp};
@@ -132,20 +132,14 @@ impl World {
     pub(super) fn export(&self, images: &[(Image, Stack)], tags: &[&str], output: &Output) -> Result<()> {
         let built: Vec<Built<'_>> = images.iter().map(|(image, stack)| Built { image, stack }).collect();
         let tags: Vec<Reference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-        let product = Product { images: &built, tags: &tags };
-        exporter(output).export(&self.ctx(), &Shelf::new(&self.store), &product)
+        let is_index = images.len() > 1;
+        let product = Product { images: &built, is_index, tags: &tags, notes: &Notes::default() };
+        exporter(output).export(&self.ctx(), &Shelf::new(&self.store), &product).map(drop)
     }
 
     /// An output as `--output` has it by default.
     pub(super) fn output(&self, kind: OutputKind, name: &str) -> Output {
-        Output {
-            kind,
-            dest: self.path(name),
-            compression: Compression::Gzip,
-            level: None,
-            tar: true,
-            oci_media_types: kind != OutputKind::Docker,
-        }
+        Output::new(kind, self.path(name))
     }
 }
 

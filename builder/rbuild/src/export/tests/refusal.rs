@@ -37,7 +37,6 @@ fn directories_do_not_replace_files_or_mix_with_others() {
         (layout("file"), "file is no directory"),
         (layout("full"), "full holds something that is no image layout"),
         (Output { dest: "-".into(), ..layout("") }, "standard output"),
-        (Output { tar: false, ..world.output(OutputKind::Docker, "x") }, "use type=oci,tar=false"),
         (world.output(OutputKind::Local, "file"), "file: File exists"),
         (Output { dest: "-".into(), ..world.output(OutputKind::Local, "") }, "use type=tar"),
         (Output { level: Some(40), ..world.output(OutputKind::Oci, "x.tar") }, "levels from 1 to 12"),

@@ -23,6 +23,9 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
     {
         return Ok((tree(work, op, body), Shown::Cached));
     }
+    if known.is_none() {
+        (reach.ready)()?;
+    }
     reach.begin();
     let body = download.get(known)?;
     match op.checksum {

@@ -33,6 +33,14 @@ impl Format {
         }
     }
 
+    /// The media type of a layer in this format.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Gzip => MediaType::OCI_LAYER_GZIP,
+            Self::Zstd => MediaType::OCI_LAYER_ZSTD,
+        }
+    }
+
     /// The levels there are, and which is taken if none is named.
     const fn levels(self) -> (i32, i32, i32) {
         match self {
@@ -64,10 +72,7 @@ impl Codec {
 
     /// The media type of a layer compressed so.
     pub const fn media_type(self) -> &'static str {
-        match self.format {
-            Format::Gzip => MediaType::OCI_LAYER_GZIP,
-            Format::Zstd => MediaType::OCI_LAYER_ZSTD,
-        }
+        self.format.media_type()
     }
 
     /// All that the compressed bytes follow from beside the input: `zstd-3-1.5.7-4m`. Has no slash in it.

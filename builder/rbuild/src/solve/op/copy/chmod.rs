@@ -114,7 +114,7 @@ impl Action {
             _ => 0,
         };
         let classes = if self.who == 0 { 0o777 } else { self.who & 0o777 };
-        let bits = (mode >> shift & 7) * 0o111 & classes;
+        let bits = (((mode >> shift) & 7) * 0o111) & classes;
         match self.operator {
             '+' => mode | bits,
             '-' => mode & !bits,

@@ -1,7 +1,7 @@
 //! Cache mounts: directories that outlive builds, shared by their id. Knows locks and directories, not what is in them.
 
 use crate::error::{Error, Result};
-use rbuild_graph::{CacheMount, Sharing};
+use rbuild_graph::Sharing;
 use rbuild_oci::{Cancel, Digest};
 use rbuild_store::{Bucket, Store};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, renameat_with};
@@ -18,18 +18,19 @@ pub(super) struct CacheDir {
     _lock: OwnedFd,
 }
 
-/// The directory of a cache mount, locked as its sharing mode asks. Where there is none yet, `fill` gets an empty one
+/// The directory of the cache `name`, locked as `sharing` asks. Where there is none yet, `fill` gets an empty one
 /// that nobody sees before it is done.
 pub(super) fn take(
     store: &Store,
-    mount: &CacheMount,
+    name: &str,
+    sharing: Sharing,
     cancel: &Cancel,
     fill: &dyn Fn(&Path) -> Result<()>,
 ) -> Result<CacheDir> {
-    let name = Digest::of(mount.id.as_bytes()).hex();
+    let name = Digest::of(name.as_bytes()).hex();
     let bucket = store.dir(Bucket::Mounts);
     let wait = |operation| Ok((bucket.join(&name), wait(&bucket, &name, operation, cancel)?));
-    let (path, lock) = match mount.sharing {
+    let (path, lock) = match sharing {
         Sharing::Shared => wait(FlockOperation::NonBlockingLockShared),
         Sharing::Locked => wait(FlockOperation::NonBlockingLockExclusive),
         Sharing::Private => private(&bucket, &name),

@@ -11,8 +11,8 @@ use rbuild_runner::{Access, Confinement, Container, InjectedFile, Stdio, docker_
 use rbuild_store::layer::View;
 use rbuild_store::snapshot::Draft;
 
-/// Docker's size of /dev/shm.
-const SHM_SIZE: u64 = 64 << 20;
+/// What a container of `rbuild run` has of its own and a step has not.
+const HOSTNAME_FILE: &[u8] = b"/etc/hostname";
 
 /// The container of a RUN on `draft`.
 pub(super) fn plan(
@@ -40,8 +40,8 @@ pub(super) fn plan(
         },
         confinement: confinement(run)?,
         stdio: Stdio::Captured,
-        shm_size: SHM_SIZE,
-        limits: Vec::new(),
+        shm_size: work.inputs.limits.shm_size,
+        limits: work.inputs.limits.ulimits.clone(),
         init: false,
         ids: work.ctx.ids.clone(),
     })
@@ -58,21 +58,27 @@ fn confinement(run: &RunOp) -> Result<Confinement> {
     }
 }
 
+/// Resolver and hosts cannot be written, and the image's own host name file stays what it is: as BuildKit has it.
 fn files(run: &RunOp, surroundings: &Surroundings) -> Result<Vec<InjectedFile>> {
     let mut files = etc(&run.hostname, &run.add_hosts)?;
+    files.retain(|file| file.path != HOSTNAME_FILE);
+    for file in &mut files {
+        file.access = Access::ReadOnly;
+    }
     let scripts = run.scripts.iter();
     files.extend(scripts.map(|script| file(&format!("/dev/pipes/{}", script.name), script.content.clone(), 0o755)));
     files.extend(surroundings.files.iter().cloned());
     Ok(files)
 }
 
-/// The process's environment, each name once: secrets that are variables win, HOME of its user and the proxies yield.
+/// The process's environment, each name once: secrets that are variables win, then the proxies; HOME of its user yields.
 fn environment(run: &RunOp, home: &[u8], secrets: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     let set = |name: &str| run.env.iter().any(|(known, _)| known == name);
+    let proxy = |name: &str| run.env_unkeyed.iter().any(|(known, _)| known == name);
     let secret = |name: &str| secrets.iter().any(|(known, _)| known == name);
     let line = |name: &str, value: &[u8]| [name.as_bytes(), b"=", value].concat();
-    let proxies = run.env_unkeyed.iter().filter(|(name, _)| !set(name));
-    let texts = run.env.iter().chain(proxies).filter(|(name, _)| !secret(name));
+    let own = run.env.iter().filter(|(name, _)| !proxy(name));
+    let texts = own.chain(&run.env_unkeyed).filter(|(name, _)| !secret(name));
     let mut env: Vec<Vec<u8>> = texts.map(|(name, value)| line(name, value.as_bytes())).collect();
     if !set("HOME") && !secret("HOME") {
         env.push(line("HOME", home));

@@ -1,9 +1,10 @@
-//! What a RUN depends on: its definition, its parent, the content of what is mounted, and how faithful the executor is.
-//! Secrets, ssh agents, cache mounts and proxies are left out.
+//! What a RUN depends on: its definition, its parent, the content of what is mounted and of what caches begin with, and how
+//! faithful the executor is. Secrets, ssh agents, what is in cache mounts and proxies are left out.
 
 use crate::error::Result;
-use crate::solve::select::{self, Wanted};
+use crate::solve::select;
 use crate::solve::{Stack, Step, Value, Work};
+use crate::tree::StageTree;
 use rbuild_graph::{Mount, RunOp};
 use rbuild_records::Recipe;
 use std::collections::BTreeMap;
@@ -12,13 +13,16 @@ use std::collections::BTreeMap;
 pub(super) type Shown<'a> = BTreeMap<&'a str, String>;
 
 /// Looks at what the mounts show.
-pub(super) fn shown<'a>(run: &'a RunOp, inputs: &[&Value]) -> Result<Shown<'a>> {
+pub(super) fn shown<'a>(work: &Work<'_>, run: &'a RunOp, inputs: &[&Value]) -> Result<Shown<'a>> {
     let mut shown = BTreeMap::new();
     for mount in &run.mounts {
-        if let Mount::Bind(bind) = mount
-            && let Some(input) = bind.input
-        {
-            shown.insert(&*bind.target, content(inputs[input.0 as usize], &bind.source)?);
+        let (target, input, source) = match mount {
+            Mount::Bind(bind) => (&bind.target, bind.input, &bind.source),
+            Mount::Cache(cache) => (&cache.target, cache.input, &cache.source),
+            Mount::Tmpfs(_) | Mount::Secret(_) | Mount::Ssh(_) => continue,
+        };
+        if let Some(input) = input {
+            shown.insert(target.as_str(), content(work, inputs[input.0 as usize], source)?);
         }
     }
     Ok(shown)
@@ -35,13 +39,15 @@ pub(super) fn recipe(work: &Work<'_>, step: &Step<'_>, run: &RunOp, parent: &Sta
     shown.iter().fold(recipe, |recipe, (target, content)| recipe.with(format!("mount {target}"), content))
 }
 
-/// The identity of what a bind mount shows.
-fn content(value: &Value, source: &str) -> Result<String> {
-    match value {
-        Value::Files(stack, _) => Ok(stack.name()),
-        Value::Tree(tree) => {
-            let wanted = Wanted { path: source, below: None, excludes: &[] };
-            Ok(select::digest(&select::select(&**tree, &wanted)?).to_string())
+/// The identity of what lies at `source`: a whole stage by its layers, anything else by its files.
+fn content(work: &Work<'_>, value: &Value, source: &str) -> Result<String> {
+    let matches = match value {
+        Value::Files(stack, _) if source == "/" => return Ok(stack.name()),
+        Value::Files(stack, _) => {
+            let tree = StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack);
+            select::select_plain(&tree, source)?
         }
-    }
+        Value::Tree(tree) => select::select_plain(&**tree, source)?,
+    };
+    Ok(select::digest(&matches).to_string())
 }

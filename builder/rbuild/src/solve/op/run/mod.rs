@@ -1,5 +1,6 @@
 //! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
 
+mod agent;
 mod cache_dir;
 mod container;
 mod key;
@@ -16,6 +17,7 @@ use rbuild_store::snapshot::{self, Place};
 
 /// Runs the process, or finds what it left the last time.
 pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
+    refuse_devices(run)?;
     let mut step = Step::new(work, parent);
     let found =
         step.settled(|step| find(work, step, run, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))?;
@@ -63,8 +65,19 @@ enum Found {
     Surroundings(mounts::Surroundings),
 }
 
+/// There are no devices of the Container Device Interface here, so only what can do without them runs.
+fn refuse_devices(run: &RunOp) -> Result<()> {
+    match run.devices.iter().find(|device| device.required) {
+        Some(device) => Err(Error::Step(format!(
+            "the device {:?} is required and not there: rbuild has no devices of the Container Device Interface",
+            device.name
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
-    let shown = key::shown(run, inputs)?;
+    let shown = key::shown(work, run, inputs)?;
     if let Some(found) = step.look_up(key::recipe(work, step, run, parent, &shown))? {
         return Ok(Found::Cached(found));
     }

@@ -1,22 +1,26 @@
 //! What a RUN mounts: binds of contexts and stages, cache directories, memory, secrets, ssh agents. Mounts nothing; says
 //! what to mount, and holds what must last as long as the process.
 
+use super::agent::Agent;
 use super::cache_dir::{self, CacheDir};
 use super::key::Shown;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
-use crate::solve::select::{self, Match, Wanted};
+use crate::solve::select::{self, Match};
 use crate::solve::{Stack, Value, Work};
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
 use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs};
+use rbuild_store::RootDir;
 use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{Draft, Place};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The mounts of one process, and what they need to exist.
 #[derive(Debug, Default)]
@@ -28,16 +32,17 @@ pub(super) struct Surroundings {
     /// Secrets that are variables.
     pub(super) env: Vec<(String, Vec<u8>)>,
     drafts: Vec<Draft>,
+    agents: Vec<Agent>,
     caches: BTreeMap<String, CacheDir>,
 }
 
 /// Makes ready what the mounts of a RUN show.
 pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<Surroundings> {
-    let mut surroundings = Surroundings { caches: caches(work, run, inputs)?, ..Surroundings::default() };
+    let mut surroundings = Surroundings { caches: caches(work, run, inputs, keyed)?, ..Surroundings::default() };
     for mount in &run.mounts {
         match mount {
             Mount::Bind(bind) => surroundings.bind(work, bind, inputs, keyed)?,
-            Mount::Cache(cache) => surroundings.cache(cache)?,
+            Mount::Cache(cache) => surroundings.cache(cache, keyed)?,
             Mount::Tmpfs(tmpfs) => surroundings.tmpfs(tmpfs),
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
             Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
@@ -65,10 +70,15 @@ impl Surroundings {
         Ok(())
     }
 
-    fn cache(&mut self, cache: &CacheMount) -> Result<()> {
-        let dir = self.caches.get(&cache.id).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
+    fn cache(&mut self, cache: &CacheMount, keyed: &Shown<'_>) -> Result<()> {
+        let dir =
+            self.caches.get(&identity(cache, keyed)).ok_or_else(|| Error::Step(format!("no cache {:?}", cache.id)))?;
         let access = if cache.read_only { Access::ReadOnly } else { Access::ReadWrite };
-        self.mount(Source::Path(dir.path.clone()), &cache.target, access);
+        let source = match cache.input {
+            None if cache.source != "/" => within(&dir.path, &cache.source)?,
+            _ => Source::Path(dir.path.clone()),
+        };
+        self.mount(source, &cache.target, access);
         Ok(())
     }
 
@@ -103,7 +113,12 @@ impl Surroundings {
 
     fn ssh(&mut self, work: &Work<'_>, ssh: &SshMount) -> Result<()> {
         match (work.inputs.ssh)(&ssh.id) {
-            Some(socket) => self.mount(Source::Path(socket), &ssh.target, Access::ReadWrite),
+            Some(socket) => {
+                let owner = (*work.ctx.ids != IdMap::Single).then_some((ssh.uid, ssh.gid));
+                let agent = Agent::new(work.ctx.store, socket, ssh.mode, owner)?;
+                self.mount(Source::Path(agent.path()), &ssh.target, Access::ReadWrite);
+                self.agents.push(agent);
+            }
             None if ssh.required => return Err(missing("ssh", &ssh.id)),
             None => {}
         }
@@ -117,18 +132,41 @@ impl Surroundings {
 }
 
 /// The cache directories of a RUN, each once, taken in one order by every step so that no two wait for each other.
-fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<BTreeMap<String, CacheDir>> {
+fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) -> Result<BTreeMap<String, CacheDir>> {
     let mut wanted = BTreeMap::new();
     for mount in &run.mounts {
         if let Mount::Cache(cache) = mount {
-            wanted.entry(&cache.id).or_insert(cache);
+            wanted.entry(identity(cache, keyed)).or_insert(cache);
         }
     }
-    let take = |(id, cache): (&String, &CacheMount)| {
+    let take = |(name, cache): (String, &CacheMount)| {
         let fill = |place: &Path| fill(work, cache, inputs, place);
-        Ok((id.clone(), cache_dir::take(work.ctx.store, cache, work.ctx.cancel, &fill)?))
+        let dir = cache_dir::take(work.ctx.store, &name, cache.sharing, work.ctx.cancel, &fill)?;
+        Ok((name, dir))
     };
     wanted.into_iter().map(take).collect()
+}
+
+/// A file or directory in a cache that is there already; links lead no further than the cache.
+fn within(cache: &Path, source: &str) -> Result<Source> {
+    let (root, path) = (RootDir::open(cache)?, source.trim_start_matches('/').as_bytes());
+    let found = if root.stat_following(path)?.is_dir() {
+        let directory = root.subroot(path)?;
+        directory.top().as_fd().try_clone_to_owned().map_err(Error::io("open", source))?
+    } else {
+        root.open_file(path)?.into()
+    };
+    Ok(Source::Fd(Arc::new(found)))
+}
+
+/// What tells one cache from another: its id, and what it begins with where that is more than an empty directory of root.
+fn identity(cache: &CacheMount, keyed: &Shown<'_>) -> String {
+    let CacheMount { id, mode, uid, gid, .. } = cache;
+    let content = cache.input.and(keyed.get(&*cache.target)).map_or("", String::as_str);
+    match (mode, uid, gid, content) {
+        (0o755, 0, 0, "") => id.clone(),
+        _ => format!("{id}\n{mode:o} {uid}:{gid} {content}"),
+    }
 }
 
 /// Makes an empty directory what a cache starts with. With a single id there is no other owner.
@@ -186,7 +224,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
         }
         Value::Tree(tree) => &**tree,
     };
-    let matches = select::select(tree, &Wanted { path: source, below: None, excludes: &[] })?;
+    let matches = select::select_plain(tree, source)?;
     let is_as_keyed = |keyed: &String| *keyed == select::digest(&matches).to_string();
     if matches!(value, Value::Tree(_)) && !keyed.is_none_or(is_as_keyed) {
         return Err(rbuild_store::Error::Changed { subject: format!("{source} in {}", tree.name()) }.into());
