@@ -7,11 +7,24 @@ const TOO_FAR: usize = 3;
 ///
 /// An exact match (but for case) gives `None`: then the name was not what went wrong.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = name.to_ascii_lowercase().chars().collect();
+    least(
+        &name.to_ascii_lowercase(),
+        candidates.into_iter().map(|candidate| (candidate.to_ascii_lowercase(), candidate)),
+    )
+}
+
+/// As [`did_you_mean`] for names whose case counts, such as those of variables.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    least(name, candidates.into_iter().map(|candidate| (candidate.to_owned(), candidate)))
+}
+
+/// The candidate whose first form is nearest.
+fn least<'a>(wanted: &str, candidates: impl Iterator<Item = (String, &'a str)>) -> Option<&'a str> {
+    let wanted: Vec<char> = wanted.chars().collect();
     let mut best = None;
     let mut least = TOO_FAR;
-    for candidate in candidates {
-        let other: Vec<char> = candidate.to_ascii_lowercase().chars().collect();
+    for (form, candidate) in candidates {
+        let other: Vec<char> = form.chars().collect();
         if wanted == other {
             return None;
         }
@@ -40,7 +53,7 @@ fn edits(a: &[char], b: &[char]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{did_you_mean, nearest};
 
     #[test]
     fn nearest_within_two_edits() {
@@ -48,5 +61,8 @@ mod tests {
         assert_eq!(did_you_mean("mont", ["mount", "network"]), Some("mount"));
         assert_eq!(did_you_mean("builder", ["bilder", "BUILDER"]), None);
         assert_eq!(did_you_mean("zzzz", ["mount"]), None);
+        assert_eq!(did_you_mean("Ab", ["AB"]), None);
+        assert_eq!(nearest("Ab", ["AB"]), Some("AB"));
+        assert_eq!(nearest("AB", ["AC", "AB"]), None);
     }
 }

@@ -30,13 +30,6 @@ pub fn with_source(error: &Error, file: &DockerfileSource) -> String {
     text
 }
 
-/// A warning at its place in a Dockerfile, on one line.
-pub fn warning(rule: &str, message: &str, place: Option<(Span, &DockerfileSource)>) -> String {
-    let place =
-        place.map(|(span, file)| format!("{}:{}: ", file.name, Source::new(&file.bytes).position(span.start).line));
-    redact(&format!("{}{rule}: {message}", place.unwrap_or_default()))
-}
-
 /// What the process ends with: see [`EXIT_CODES`]. A failing RUN is 1 too, as with docker; its own code is in the
 /// message.
 pub fn exit_code(error: &Error) -> ExitCode {
@@ -47,7 +40,8 @@ pub fn exit_code(error: &Error) -> ExitCode {
     }
 }
 
-fn span(error: &Error) -> Option<Span> {
+/// The bytes of the Dockerfile that an error points at.
+pub(crate) fn span(error: &Error) -> Option<Span> {
     match error {
         _ if error.is_canceled() => None,
         Error::Parse(error) => Some(error.span),
@@ -81,6 +75,9 @@ fn hints(error: &Error) -> Vec<String> {
         Error::Runner(error) => error.hint().map(str::to_owned),
         Error::NotAllowed { entitlement } => {
             Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
+        }
+        Error::Lint { .. } => {
+            Some("warnings are errors here by check=error=true; --check shows each with its fix".into())
         }
         Error::At { source, hint, .. } => return hint.iter().cloned().chain(hints(source)).collect(),
         _ => None,

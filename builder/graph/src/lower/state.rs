@@ -3,6 +3,7 @@
 use super::history;
 use super::variables::Variables;
 use crate::graph::{Origin, Row, VertexId};
+use crate::parameters::Parameters;
 use crate::redact::redact;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
 
@@ -21,8 +22,12 @@ pub(super) struct State {
     pub(super) args: Vec<(String, Option<String>)>,
     /// The platform of its programs.
     pub(super) platform: Platform,
+    /// What its builder can give it, and those it is built on.
+    pub(super) parameters: Parameters,
     /// Whether this stage itself has had a CMD.
     pub(super) has_cmd: bool,
+    /// Whether it, or a stage that it is built on, has had a WORKDIR.
+    pub(super) has_workdir: bool,
 }
 
 /// The search path of an image that has none.
@@ -52,7 +57,9 @@ impl State {
             variables: Variables::default(),
             args: Vec::new(),
             platform: platform.clone(),
+            parameters: Parameters::default(),
             has_cmd: false,
+            has_workdir: false,
         }
     }
 

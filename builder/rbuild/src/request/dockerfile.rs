@@ -7,6 +7,7 @@ use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
+use dockerfile_parser::ignore::{Matcher, Patterns};
 use rbuild_graph::context_op;
 use rbuild_store::layer::is_archive;
 use std::fs;
@@ -36,6 +37,14 @@ pub enum ContextPlace {
     Tree(Arc<dyn Tree>),
     /// There is none.
     Empty,
+}
+
+impl DockerfileSource {
+    /// What `.dockerignore` leaves out.
+    pub(super) fn ignored(&self) -> Result<Matcher> {
+        let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
+        Patterns::read(bytes).map(Matcher::new).map_err(|error| Error::Usage(format!("{name}: {error}")))
+    }
 }
 
 impl std::fmt::Debug for ContextPlace {

@@ -6,11 +6,14 @@ use crate::lower::paths::absolute;
 use crate::lower::vertices::Inputs;
 use crate::op::{MkdirOp, Op};
 use dockerfile_parser::Text;
+use dockerfile_parser::lint::Seen;
 
 impl Stage<'_, '_, '_> {
     pub(super) fn workdir(&mut self, path: &Text, original: &Text) -> Result<()> {
-        let path = self.expand(path)?;
-        let path = absolute(&self.state.cwd(), &path);
+        let expanded = self.expand(path)?;
+        let is_first = !std::mem::replace(&mut self.state.has_workdir, true);
+        self.see(path, &Seen::Workdir { path: &expanded, is_first });
+        let path = absolute(&self.state.cwd(), &expanded);
         let place = self.next_step(self.shown(original));
         self.state.config.config.working_dir.clone_from(&path);
         let created_by = format!("WORKDIR {path}");
