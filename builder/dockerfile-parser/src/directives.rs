@@ -183,7 +183,10 @@ impl Check {
         match &key.bytes[..] {
             b"skip" => self.skip = Rules::parse(&value),
             b"experimental" => self.experimental = Rules::parse(&value),
-            b"error" => self.error = flags::go_bool(&value.bytes).ok_or_else(invalid)?,
+            b"error" => {
+                let is_error = flags::go_bool(&value.bytes);
+                self.error = is_error.ok_or_else(|| invalid().with_hint("error is true or false"))?;
+            }
             _ => return Err(invalid().suggesting(&key.to_str_lossy(), ["skip", "error", "experimental"])),
         }
         Ok(())

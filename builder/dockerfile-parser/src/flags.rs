@@ -68,15 +68,23 @@ impl Flags {
 }
 
 fn suggest_flag(error: Error, name: &str, known: &[(&'static str, Type)]) -> Error {
-    match crate::did_you_mean(name, known.iter().map(|(name, _)| *name)) {
-        Some(near) => error.with_hint(format!("did you mean --{near}?")),
-        None => error,
+    let names = || known.iter().map(|(name, _)| *name);
+    let same = names().find(|known| known.eq_ignore_ascii_case(name));
+    if let Some(near) = same.or_else(|| crate::did_you_mean(name, names())) {
+        return error.with_hint(format!("did you mean --{near}?"));
+    }
+    match names().map(|name| format!("--{name}")).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => error.with_hint("this instruction takes no flags"),
+        all => error.with_hint(format!("this instruction takes {all}")),
     }
 }
 
 /// The value if it is of its type; that of a bare bool flag is empty.
 fn checked(kind: Type, shown: &str, flag: &Text, value: Option<Text>) -> Result<Text, Error> {
-    let missing = || Error::new(ErrorKind::FlagValueMissing(shown.to_owned()), flag.span);
+    let missing = || {
+        let error = Error::new(ErrorKind::FlagValueMissing(shown.to_owned()), flag.span);
+        error.with_hint(format!("without blanks, as in {shown}=VALUE"))
+    };
     let Some(value) = value else {
         return if kind == Type::Bool { Ok(Text::new("", flag.span)) } else { Err(missing()) };
     };

@@ -67,6 +67,7 @@ fn place(line: &[u8], from: usize, word: &str) -> Range<usize> {
 /// Reads the lines up to the terminator.
 pub(crate) fn read_body(word: Word, line: Span, input: &[u8], lines: &mut Lines<'_>) -> Result<Heredoc, Error> {
     let start = lines.offset();
+    let mut indented = None;
     while let Some(range) = lines.next() {
         let end = range.start;
         let mut last = &input[without_newline(input, range)];
@@ -78,8 +79,12 @@ pub(crate) fn read_body(word: Word, line: Span, input: &[u8], lines: &mut Lines<
             let Word { name, descriptor, expand, chomp } = word;
             return Ok(Heredoc { name: Text::new(name, line), descriptor, expand, chomp, content });
         }
+        indented = indented.or((last.trim_ascii() == word.name.as_bytes()).then_some(lines.number));
     }
-    let hint = format!("end it with a line that holds only {}", word.name);
+    let hint = match indented {
+        Some(number) => format!("line {number} has blanks beside {0}; <<-{0} allows tabs before it", word.name),
+        None => format!("end it with a line that holds only {}", word.name),
+    };
     Err(Error::new(ErrorKind::UnterminatedHeredoc(word.name), line).with_hint(hint))
 }
 

@@ -192,8 +192,12 @@ impl Resolver {
                 self.mount.required = true;
             }
             name => {
-                let error = ErrorKind::FieldValueMissing(field.key.to_str_lossy().into_owned());
-                return Err(Error::new(error, field.key.span).suggesting(name, KEYS));
+                let written = field.key.to_str_lossy().into_owned();
+                let error = Error::new(ErrorKind::FieldValueMissing(written.clone()), field.key.span);
+                if name.starts_with('/') {
+                    return Err(error.with_hint(format!("did you mean target={written}?")));
+                }
+                return Err(error.suggesting(name, KEYS));
             }
         }
         Ok(())
@@ -242,7 +246,15 @@ impl Resolver {
     }
 
     fn misplaced(&self, key: &str, span: Span) -> Error {
-        Error::new(ErrorKind::KeyForType { key: key.to_owned(), mount: self.mount.kind.name() }, span)
+        let error = Error::new(ErrorKind::KeyForType { key: key.to_owned(), mount: self.mount.kind.name() }, span);
+        let takers = match key {
+            "required" => "secret and ssh",
+            "size" => "tmpfs",
+            "sharing" => "cache",
+            "from" => "bind and cache",
+            _ => "cache, secret and ssh",
+        };
+        error.with_hint(format!("it is a key of {takers} mounts"))
     }
 
     /// The rules on combinations of keys.

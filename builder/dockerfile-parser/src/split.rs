@@ -105,7 +105,7 @@ fn json_or(
     let start = rest.start + unicode::leading_blanks(&line.bytes[rest.clone()]);
     match json::array(&line.bytes[start..rest.end]) {
         Array::Invalid => Ok(Args::Words(otherwise(line, rest))),
-        Array::Mixed(member) => Err(Error::new(ErrorKind::NotStringArray, line.span(within(&(start..start), member)))),
+        Array::Mixed(member) => Err(not_a_string(line, within(&(start..start), member))),
         Array::Strings(strings) => {
             let text =
                 |(bytes, at): (Vec<u8>, Range<usize>)| Text::new(bytes, line.span(start + at.start..start + at.end));
@@ -134,18 +134,44 @@ fn is_latin1_blank(b: u8) -> bool {
     char::from(b).is_whitespace()
 }
 
+fn not_a_string(line: &Logical, member: Range<usize>) -> Error {
+    let written = String::from_utf8_lossy(&line.bytes[member.clone()]);
+    let error = Error::new(ErrorKind::NotStringArray, line.span(member.clone()));
+    error.with_hint(match line.bytes[member.start] {
+        b'[' | b'{' => "arrays and objects cannot stand in it".to_owned(),
+        _ => format!("write \"{written}\""),
+    })
+}
+
 /// `key=value …`, or the old `key value`.
 fn pairs(keyword: &str, line: &Logical, rest: Range<usize>, escape: u8) -> Result<Args, Error> {
     let words = quoted_words(line, rest.clone(), escape);
     let Some(first) = words.first() else { return Ok(Args::Words(Vec::new())) };
     if !first.text.bytes.contains(&b'=') {
         let Some((key, value)) = split_blanks(&line.bytes, rest.clone()) else {
-            let error = Error::new(ErrorKind::ValueMissing(keyword.to_owned()), line.span(rest));
-            return Err(error.with_hint(format!("{keyword} name=value")));
+            let error = Error::new(ErrorKind::ValueMissing(keyword.to_owned()), line.span(rest.clone()));
+            let name = String::from_utf8_lossy(line.bytes[rest].trim_ascii());
+            return Err(error.with_hint(format!("as in {keyword} {name}=value")));
         };
         return Ok(Args::Pairs(vec![KeyValue { key: line.text(key), value: line.text(value), legacy: true }]));
     }
-    words.iter().map(|word| pair(line, word)).collect::<Result<_, _>>().map(Args::Pairs)
+    let mut pairs: Vec<KeyValue> = Vec::with_capacity(words.len());
+    for word in &words {
+        let pair = pair(line, word).map_err(|error| quoting(error, pairs.last(), word))?;
+        pairs.push(pair);
+    }
+    Ok(Args::Pairs(pairs))
+}
+
+/// A word without `=` mostly belongs to the value before it.
+fn quoting(error: Error, before: Option<&KeyValue>, word: &Word) -> Error {
+    let Some(before) = before else { return error };
+    let (key, value, word) = (before.key.to_str_lossy(), before.value.to_str_lossy(), word.text.to_str_lossy());
+    let has_quotes = [&value, &word].iter().any(|text| text.contains(['"', '\'', '\\', '`']));
+    if has_quotes {
+        return error.with_hint("quote the whole of a value that has blanks");
+    }
+    error.with_hint(format!("a value that has blanks is quoted: {key}=\"{value} {word}\""))
 }
 
 fn pair(line: &Logical, word: &Word) -> Result<KeyValue, Error> {

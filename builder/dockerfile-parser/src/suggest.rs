@@ -29,26 +29,29 @@ fn least<'a>(wanted: &str, candidates: impl Iterator<Item = (String, &'a str)>) 
             return None;
         }
         let distance = if wanted.len().abs_diff(other.len()) < least { edits(&wanted, &other) } else { TOO_FAR };
-        if distance < least {
+        // Of two letters, two edits leave nothing that was written.
+        if distance < least && 2 * distance <= wanted.len().max(other.len()) {
             (best, least) = (Some(candidate), distance);
         }
     }
     best
 }
 
-/// Levenshtein distance, one row at a time.
+/// How many characters to insert, remove, replace or swap with their neighbour.
 fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+            let mut least = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        (before, last) = (last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -64,5 +67,13 @@ mod tests {
         assert_eq!(did_you_mean("Ab", ["AB"]), None);
         assert_eq!(nearest("Ab", ["AB"]), Some("AB"));
         assert_eq!(nearest("AB", ["AC", "AB"]), None);
+    }
+
+    #[test]
+    fn swapped_letters_are_one_edit_and_short_names_need_more_in_common() {
+        assert_eq!(did_you_mean("CDM", ["CMD", "ADD"]), Some("CMD"));
+        assert_eq!(did_you_mean("tpc", ["tcp", "sctp"]), Some("tcp"));
+        assert_eq!(did_you_mean("/c", ["src", "id"]), None);
+        assert_eq!(did_you_mean("biulder", ["builder"]), Some("builder"));
     }
 }

@@ -23,7 +23,8 @@ pub fn syntax(input: &[u8]) -> Result<Tree, Error> {
         parser.line(line)?;
     }
     if parser.nodes.is_empty() {
-        return Err(Error::new(ErrorKind::NoInstructions, Span::new(input.len(), input.len())));
+        let error = Error::new(ErrorKind::NoInstructions, Span::new(input.len(), input.len()));
+        return Err(error.with_hint("begin with FROM and a base image"));
     }
     Ok(Tree { directives: parser.reader.directives, nodes: parser.nodes })
 }

@@ -29,6 +29,11 @@ impl Error {
         Self { kind: Box::new(kind), span: None, hint: None }
     }
 
+    /// The same refusal with advice.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
     /// The same refusal, asking `did you mean …?` when a candidate is near to `name`.
     pub(crate) fn suggesting<'a>(mut self, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         self.hint = dockerfile_parser::did_you_mean(name, candidates).map(|near| format!("did you mean {near}?"));
@@ -160,14 +165,17 @@ pub enum ErrorKind {
         reason: &'static str,
     },
     /// VOLUME that expands to nothing.
-    #[error("a volume's path cannot be empty")]
-    EmptyVolume,
+    #[error("the volume {0} is blank")]
+    BlankVolume(String),
     /// STOPSIGNAL with something that is no signal.
-    #[error("{0:?} is not a signal")]
+    #[error("STOPSIGNAL {0:?} is not a signal")]
     Signal(String),
     /// `RUN []`.
     #[error("RUN has no command")]
     NoCommand,
+    /// A mount that does not say where.
+    #[error("a mount of type {0} needs a target")]
+    NoMountTarget(&'static str),
     /// A mount at `/`.
     #[error("invalid mount target \"/\": a mount needs a target below it")]
     MountTarget,

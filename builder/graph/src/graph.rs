@@ -77,12 +77,30 @@ pub struct Place {
     pub line: u32,
     /// The bytes of the instruction; of a trigger, those of the FROM that fired it.
     pub span: Span,
+    /// What it names, as its operation has it, and where that is written: sources, owners, the user and so on.
+    pub words: Vec<(String, Span)>,
     /// The platform it is done for.
     pub platform: Platform,
     /// The platform it is compiled for, where the stage's variables tell that it is another.
     pub cross: Option<Platform>,
     /// Whether the platforms are worth showing: the request has several.
     pub show_platform: bool,
+}
+
+impl Place {
+    /// Where `name` is written: the word itself, a path that it leads along, or else the whole instruction.
+    pub fn span_of(&self, name: &str) -> Span {
+        let bare = |text: &str| text.trim_matches('/').to_owned();
+        let wanted = bare(name);
+        let is_on_the_way =
+            |word: &str, to: &str| word.is_empty() || to.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'));
+        let exact = self.words.iter().find(|(word, _)| bare(word) == wanted);
+        let along = || {
+            let near = |word: &str| is_on_the_way(word, &wanted) || is_on_the_way(&wanted, word);
+            self.words.iter().rev().find(|(word, _)| near(&bare(word)))
+        };
+        exact.or_else(along).map_or(self.span, |(_, span)| *span)
+    }
 }
 
 impl fmt::Display for Place {

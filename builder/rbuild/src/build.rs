@@ -59,7 +59,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         jobs: request.jobs,
     };
     let shelf = Shelf::new(ctx.store);
-    let values = solve(ctx, &shelf, &graph, &inputs)?;
+    let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| with_near_secret(request, error))?;
     let value = |id: VertexId| values.get(id);
     let mut images = Vec::new();
     for target in &graph.targets {
@@ -87,7 +87,7 @@ pub fn plan(request: &BuildRequest, images: &Images<'_>, cancel: &Cancel, linter
             Outcome::Done(graph) => return Ok(*graph),
             Outcome::Need(questions) => {
                 for question in &questions {
-                    let answer = images.answer(question).map_err(|error| asked(question, error))?;
+                    let answer = images.answer(question).map_err(|error| asked(question, images, error))?;
                     answers.insert(question.ask.clone(), answer);
                 }
             }
@@ -96,12 +96,26 @@ pub fn plan(request: &BuildRequest, images: &Images<'_>, cancel: &Cancel, linter
 }
 
 /// An error about an image, at the place that asks for it.
-fn asked(question: &rbuild_graph::Question, source: Error) -> Error {
+fn asked(question: &rbuild_graph::Question, images: &Images<'_>, source: Error) -> Error {
     if source.is_canceled() {
         return source;
     }
-    let hint = question.hint.clone();
+    let near = || images.near(&question.ask).map(|near| format!("did you mean {near}? It is in the store"));
+    let hint = question.hint.clone().or_else(near);
     Error::At { step: question.ask.to_string(), span: question.span, hint, source: Box::new(source) }
+}
+
+/// A secret that a step misses may have been given under another id.
+fn with_near_secret(request: &BuildRequest, error: Error) -> Error {
+    let Error::At { step, span, hint, source } = error else { return error };
+    let near = match &*source {
+        Error::NotGiven { what: "secret", id } => {
+            dockerfile_parser::nearest(id, request.secrets.keys().map(String::as_str))
+        }
+        _ => None,
+    };
+    let hint = near.map(|near| format!("did you mean {near}? A secret of that id is given")).or(hint);
+    Error::At { step, span, hint, source }
 }
 
 /// The image of a target. Times that no step tells are remembered by what else is in the image, so that the same build
@@ -306,7 +320,8 @@ fn named_ignore(path: &Path) -> Result<(String, Matcher)> {
     match std::fs::read(&file) {
         Ok(bytes) => {
             let patterns = Patterns::read(&bytes);
-            let patterns = patterns.map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+            let name = file.display().to_string();
+            let patterns = patterns.map_err(|error| Error::Ignore { name, bytes, source: Box::new(error) })?;
             Ok((file.display().to_string(), Matcher::new(patterns)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((String::new(), Matcher::default())),

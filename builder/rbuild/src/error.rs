@@ -23,6 +23,16 @@ pub enum Error {
     /// The Dockerfile asks for something that cannot be.
     #[error(transparent)]
     Graph(#[from] rbuild_graph::Error),
+    /// An ignore file is wrong.
+    #[error("{name}: {source}")]
+    Ignore {
+        /// How the file is called in messages.
+        name: String,
+        /// What it says.
+        bytes: Vec<u8>,
+        /// What is wrong, and where in `bytes`.
+        source: Box<dockerfile_parser::Error>,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
@@ -63,6 +73,26 @@ pub enum Error {
         place: String,
         /// What may help.
         hint: Option<String>,
+    },
+    /// A user or group is not in the image.
+    #[error("unable to find {what} {name:?}: no such entry in {file} of the image")]
+    UnknownAccount {
+        /// `user` or `group`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The file that lists what there is.
+        file: &'static str,
+        /// What may help.
+        hint: Option<String>,
+    },
+    /// A step requires a secret or an agent that the command line does not give.
+    #[error("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…")]
+    NotGiven {
+        /// `secret` or `ssh`.
+        what: &'static str,
+        /// Its id.
+        id: String,
     },
     /// A directory is needed where something else is.
     #[error("{path} is not a directory")]
@@ -108,6 +138,8 @@ pub enum Error {
         code: u8,
         /// The last lines it wrote.
         tail: Vec<String>,
+        /// What may help.
+        hint: Option<String>,
     },
     /// A step failed; where it stands in the Dockerfile.
     #[error("{source}")]
@@ -146,6 +178,23 @@ impl Error {
     pub fn of_lint(linter: &Linter) -> Option<Self> {
         let rules: Vec<_> = linter.violated().into_iter().collect();
         (!rules.is_empty()).then_some(Self::Lint { rules })
+    }
+
+    /// The path, name or id that is at fault, where there is one.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { path, .. }
+            | Self::NotADirectory { path }
+            | Self::DirectoryOverFile { path }
+            | Self::FileOverDirectory { path } => Some(path),
+            Self::UnknownAccount { name, .. } => Some(name),
+            Self::NotGiven { id, .. } => Some(id),
+            Self::Parse(dockerfile_parser::Error { kind: dockerfile_parser::ErrorKind::Pattern(pattern), .. }) => {
+                Some(pattern)
+            }
+            Self::Runner(rbuild_runner::Error::Setup { operation, .. }) => operation.rsplit(' ').next(),
+            _ => None,
+        }
     }
 
     /// Whether this is the end of work that was asked to stop, at any depth.

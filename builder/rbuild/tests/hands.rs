@@ -83,8 +83,8 @@ fn credentials_are_shown_nowhere() {
         assert!(!graph.contains("me:hush") && graph.contains("xxxxx:xxxxx@127.0.0.1:1"), "{graph}");
     }
     let said = hands.fails(1, &["-f", "d2", "."]);
-    let line = "ADD http://xxxxx:xxxxx@127.0.0.1:1/x /x";
-    assert!(said.contains(&format!("d2:2:1\n2 | {line}\n  | {}\n", "^".repeat(line.len()))), "{said}");
+    let url = "http://xxxxx:xxxxx@127.0.0.1:1/x";
+    assert!(said.contains(&format!("d2:2:5\n2 | ADD {url} /x\n  |     {}\n", "^".repeat(url.len()))), "{said}");
 }
 
 #[test]
@@ -95,8 +95,9 @@ fn an_error_is_said_once() {
     let said = hands.fails(1, &["-f", "d2", "--target", "biuld", "."]);
     assert_eq!(said, "ERROR: the target stage \"biuld\" is not in the Dockerfile (did you mean build?)\n");
     let said = hands.fails(1, &["-f", "d2", "--progress=quiet", "."]);
-    let expected = "d2:2:1 in [1/1]\n2 | COPY a /\n  | ^^^^^^^^\nERROR: /a not found in the build context\n";
-    assert_eq!(said, expected);
+    let excerpt = "d2:2:6 in [1/1]\n2 | COPY a /\n  |      ^\n";
+    let hint = "  hint: the build context has Dockerfile, d2\n";
+    assert_eq!(said, format!("{excerpt}ERROR: /a not found in the build context\n{hint}"));
 }
 
 #[test]

@@ -77,7 +77,7 @@ enum Verb {
 fn command_text(command: &str, place: &Path, store: &Store) -> String {
     let words = words(command).into_iter().map(|word| word.replace("PLACE", &place.display().to_string()));
     match Verb::try_parse_from(words) {
-        Ok(verb) => run(&verb, store).unwrap_or_else(|error| report::plain(&error)),
+        Ok(verb) => run(&verb, store).unwrap_or_else(|error| report::plain(&error).on(report::Look::PLAIN)),
         Err(error) => error.to_string(),
     }
 }

@@ -45,12 +45,24 @@ fn stage_name(written: &Text) -> Result<Text, Error> {
     Err(Error::new(ErrorKind::StageName(written.to_str_lossy().into_owned()), written.span))
 }
 
+/// What is missing, too much, or not where it belongs.
 fn wrong_arguments(node: &Node, args: &[Text]) -> Error {
-    let Some(second) = args.get(1) else { return Error::new(ErrorKind::FromArguments, missing(node)) };
-    let last = args.last().unwrap_or(second);
-    let error = Error::new(ErrorKind::FromArguments, second.span.to(last.span));
-    if args.len() == 2 && !is_as(&second.to_str_lossy()) {
-        return error.with_hint(format!("to name the stage, write AS {}", second.to_str_lossy()));
+    let refuse = |span| Error::new(ErrorKind::FromArguments, span);
+    match args {
+        [] => refuse(missing(node)).with_hint("as in FROM debian:12"),
+        [dashed, ..] if dashed.bytes.starts_with(b"-") => {
+            refuse(dashed.span).with_hint("a flag begins with two dashes, as in --platform=linux/arm64")
+        }
+        [_, word] if is_as(&word.to_str_lossy()) => refuse(missing(node)).with_hint("AS stands before a stage's name"),
+        [_, word] => refuse(word.span).with_hint(format!("to name the stage, write AS {}", word.to_str_lossy())),
+        [_, word, name] if !is_as(&word.to_str_lossy()) => {
+            let (word, name) = (word.to_str_lossy(), name.to_str_lossy());
+            refuse(args[1].span).with_hint(format!("expected AS {name}, not {word} {name}"))
+        }
+        [first, .., last] => {
+            let extra = args.get(3).unwrap_or(first).span.to(last.span);
+            refuse(extra).with_hint("a stage's name is one word")
+        }
+        [only] => refuse(only.span),
     }
-    error
 }

@@ -59,7 +59,8 @@ pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
         return Err(error.suggesting(&name, ["CMD", "NONE"]));
     }
     if command.is_empty() {
-        return Err(Error::new(ErrorKind::HealthcheckCommand, missing(node)));
+        let error = Error::new(ErrorKind::HealthcheckCommand, missing(node));
+        return Err(error.with_hint("as in HEALTHCHECK CMD curl -f http://localhost/"));
     }
     Ok(Kind::Healthcheck(Healthcheck::Cmd(Command::of(node), timing(flags)?)))
 }
@@ -76,7 +77,11 @@ fn duration(name: &str, value: &Text) -> Result<Duration, Error> {
     let flag = format!("--{name}");
     let invalid = |expected| flags::invalid(&flag, value, expected);
     let amount = duration::go_duration(&value.to_str_lossy());
-    let amount = amount.ok_or_else(|| invalid("must be a duration, such as 1m30s"))?;
+    let amount = amount.ok_or_else(|| {
+        let (error, is_number) =
+            (invalid("must be a duration, such as 1m30s"), value.bytes.iter().all(u8::is_ascii_digit));
+        if is_number { error.with_hint(format!("did you mean {}s?", value.to_str_lossy())) } else { error }
+    })?;
     let fits = amount.is_zero() || amount >= SHORTEST;
     if fits { Ok(amount) } else { Err(invalid("must be 0 or at least 1ms")) }
 }

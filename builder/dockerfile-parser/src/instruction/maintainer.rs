@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::tree::Node;
 
 pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
-    let only = one_argument(node)?;
     no_flags(node)?;
-    Ok(Kind::Maintainer(only))
+    one_argument(node).map(Kind::Maintainer)
 }

@@ -149,10 +149,7 @@ impl Instruction {
     pub fn typed(node: &Node) -> Result<Instruction, Error> {
         let keyword = unicode::lower(&node.keyword.bytes);
         let Some((_, rules)) = RULES.iter().find(|(name, _)| *name == keyword) else {
-            let written = node.keyword.to_str_lossy().into_owned();
-            return Err(
-                Error::new(ErrorKind::UnknownInstruction(written), node.keyword.span).suggesting(&keyword, KEYWORDS)
-            );
+            return Err(unknown(node, &keyword));
         };
         Ok(Instruction {
             span: node.span,
@@ -175,6 +172,45 @@ impl Instruction {
     }
 }
 
+/// No such keyword: a misspelt one, a line that belongs to the one above, or no Dockerfile at all.
+fn unknown(node: &Node, keyword: &str) -> Error {
+    let written = node.keyword.to_str_lossy().into_owned();
+    let error = Error::new(ErrorKind::UnknownInstruction(written.clone()), node.keyword.span);
+    if written.contains(|char: char| char.is_control()) {
+        return error.with_hint("this is no text: is it a Dockerfile?");
+    }
+    match crate::did_you_mean(keyword, KEYWORDS) {
+        Some(near) => error.with_hint(format!("did you mean {near}?")),
+        None if !written.starts_with(|char: char| char.is_ascii_uppercase()) => {
+            let way_out = format!("to run a program, write RUN {written}");
+            error.with_hint(format!("a line that goes on in the next one ends in \\; {way_out}"))
+        }
+        None => error.with_hint(format!("expected one of {}", KEYWORDS.join(", "))),
+    }
+}
+
+/// How an instruction is written that has nothing behind its keyword.
+const EXAMPLES: [(&str, &str); 11] = [
+    ("ARG", "VERSION=1.0"),
+    ("ENV", "NAME=value"),
+    ("EXPOSE", "8080"),
+    ("HEALTHCHECK", "CMD curl -f http://localhost/"),
+    ("LABEL", "name=value"),
+    ("MAINTAINER", "name"),
+    ("ONBUILD", "COPY . /src"),
+    ("SHELL", r#"["/bin/bash", "-c"]"#),
+    ("STOPSIGNAL", "SIGTERM"),
+    ("USER", "name"),
+    ("VOLUME", "/data"),
+];
+
+/// A refusal that shows how the instruction is written.
+fn by_example(node: &Node, kind: ErrorKind) -> Error {
+    let (error, keyword) = (Error::new(kind, missing(node)), shown(node));
+    let example = EXAMPLES.iter().find(|(name, _)| *name == keyword).map_or("/app", |(_, example)| example);
+    error.with_hint(format!("as in {keyword} {example}"))
+}
+
 /// The keyword in capitals, for messages.
 fn shown(node: &Node) -> String {
     unicode::lower(&node.keyword.bytes).to_ascii_uppercase()
@@ -193,7 +229,7 @@ fn no_flags(node: &Node) -> Result<(), Error> {
 /// The arguments, at least one.
 fn some_arguments(node: &Node) -> Result<Vec<Text>, Error> {
     let args = node.flat_args();
-    if args.is_empty() { Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node))) } else { Ok(args) }
+    if args.is_empty() { Err(by_example(node, ErrorKind::AtLeastOneArgument(shown(node)))) } else { Ok(args) }
 }
 
 /// The only argument.
@@ -201,7 +237,7 @@ fn one_argument(node: &Node) -> Result<Text, Error> {
     let mut args = node.flat_args();
     match args.pop() {
         Some(only) if args.is_empty() => Ok(only),
-        _ => Err(Error::new(ErrorKind::ExactlyOneArgument(shown(node)), missing(node))),
+        _ => Err(by_example(node, ErrorKind::ExactlyOneArgument(shown(node)))),
     }
 }
 
@@ -209,7 +245,7 @@ fn one_argument(node: &Node) -> Result<Text, Error> {
 fn named_pairs(node: &Node) -> Result<Vec<KeyValue>, Error> {
     no_flags(node)?;
     let Args::Pairs(pairs) = &node.args else {
-        return Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node)));
+        return Err(by_example(node, ErrorKind::AtLeastOneArgument(shown(node))));
     };
     match pairs.iter().find(|pair| pair.key.is_empty()) {
         Some(blank) => Err(Error::new(ErrorKind::BlankName(shown(node)), blank.key.span.to(blank.value.span))),

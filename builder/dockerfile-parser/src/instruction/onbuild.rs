@@ -1,5 +1,5 @@
 //! `ONBUILD trigger`. Knows nothing of the builds that trigger it.
-use super::{Instruction, Kind, missing, no_flags, shown};
+use super::{Instruction, Kind, by_example, no_flags, shown};
 use crate::error::{Error, ErrorKind};
 use crate::span::Text;
 use crate::tree::{Args, Node};
@@ -16,7 +16,7 @@ pub struct Onbuild {
 
 pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
     let Args::Trigger(trigger) = &node.args else {
-        return Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node)));
+        return Err(by_example(node, ErrorKind::AtLeastOneArgument(shown(node))));
     };
     no_flags(node)?;
     let keyword = unicode::lower(&trigger.keyword.bytes).to_ascii_uppercase();

@@ -31,8 +31,10 @@ impl Paths {
     /// Sorts the arguments into sources, inline files and the destination.
     pub(super) fn of(node: &Node) -> Result<Paths, Error> {
         let mut args = node.flat_args();
-        let dest = args.pop().filter(|_| !args.is_empty());
-        let dest = dest.ok_or_else(|| Error::new(ErrorKind::NoDestination(shown(node)), missing(node)))?;
+        if args.len() < 2 {
+            return Err(no_destination(node, args.first()));
+        }
+        let dest = args.pop().unwrap_or_default();
         if heredoc::as_argument(&dest).is_some() {
             return Err(Error::new(ErrorKind::HeredocDestination(shown(node)), dest.span));
         }
@@ -45,6 +47,15 @@ impl Paths {
         }
         Ok(Paths { sources, files, dest })
     }
+}
+
+fn no_destination(node: &Node, only: Option<&Text>) -> Error {
+    let keyword = shown(node);
+    let hint = match only.map(Text::to_str_lossy) {
+        Some(only) => format!("nothing says where {only} goes: {keyword} {only} DESTINATION"),
+        None => format!("as in {keyword} app.py /app/"),
+    };
+    Error::new(ErrorKind::NoDestination(keyword), missing(node)).with_hint(hint)
 }
 
 /// The heredoc of that name; where a name is repeated the last body counts, and one without a body is empty.

@@ -1,5 +1,5 @@
 //! `SHELL ["program", "argument"]`. Knows nothing of the commands it runs.
-use super::{Kind, missing, no_flags, shown};
+use super::{Kind, by_example, no_flags, shown};
 use crate::error::{Error, ErrorKind};
 use crate::tree::{Args, Node};
 
@@ -8,8 +8,13 @@ pub(super) fn parse(node: &Node) -> Result<Kind, Error> {
     match &node.args {
         Args::Json(args) if !args.is_empty() => Ok(Kind::Shell(args.clone())),
         Args::Words(words) if !words.is_empty() => {
-            Err(Error::new(ErrorKind::NotJson(shown(node)), words.first().map_or(node.span, |first| first.span)))
+            let first = words.first();
+            let error = Error::new(ErrorKind::NotJson(shown(node)), first.map_or(node.span, |first| first.span));
+            let is_begun = first.is_some_and(|first| first.bytes.starts_with(b"["));
+            Err(if is_begun { error.with_hint(BROKEN) } else { error })
         }
-        _ => Err(Error::new(ErrorKind::AtLeastOneArgument(shown(node)), missing(node))),
+        _ => Err(by_example(node, ErrorKind::AtLeastOneArgument(shown(node)))),
     }
 }
+
+const BROKEN: &str = "this array is not valid JSON: double quotes around every word, commas between, ] at the end";

@@ -170,7 +170,15 @@ fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Resul
 /// Names the variable that may have been meant where one is not set.
 fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
     match expanded.unmatched.first() {
-        Some(name) => error.suggesting(name, job.globals.variables.names()),
+        Some(name) => {
+            let error = error.suggesting(name, job.globals.variables.names());
+            let is_declared = declared(job).contains(name);
+            match error.hint {
+                Some(_) => error,
+                None if is_declared => error.with_hint(format!("ARG {name} has no value: --build-arg {name}=…")),
+                None => error.with_hint(format!("no ARG before the first FROM declares {name}")),
+            }
+        }
         None => error,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use dockerfile_parser::instruction::{ArgItem, From};
-use dockerfile_parser::{Dockerfile, Instruction, Kind};
+use dockerfile_parser::{Dockerfile, Instruction, Kind, Span};
 
 /// The ARGs before the first FROM, and the stages.
 pub(super) struct Outline<'a> {
@@ -45,7 +45,8 @@ impl<'a> Outline<'a> {
             rest = tail;
         }
         if sections.is_empty() {
-            return Err(Error::nowhere(ErrorKind::NoStages));
+            let end = file.instructions.last().map_or(0, |last| last.span.end);
+            return Err(Error::at(Span { start: end, end }, ErrorKind::NoStages).with_hint("as in FROM debian:12"));
         }
         Ok(Self { escape: file.directives.escape_token(), globals, sections })
     }

@@ -179,6 +179,8 @@ pub(super) fn target(target: Option<&str>, heads: &[Head<'_>]) -> Result<usize> 
     let Some(name) = target else { return Ok(heads.len().saturating_sub(1)) };
     heads::by_name(heads, name, heads.len()).ok_or_else(|| {
         let error = Error::nowhere(ErrorKind::UnknownTarget(name.to_owned()));
-        error.suggesting(name, heads.iter().filter_map(|head| head.name.as_deref()))
+        let names: Vec<String> = (0..heads.len()).map(|index| shown(heads, index)).collect();
+        let near = error.suggesting(name, names.iter().map(String::as_str));
+        if near.hint.is_some() { near } else { near.with_hint(format!("its stages are {}", names.join(", "))) }
     })
 }

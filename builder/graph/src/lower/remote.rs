@@ -140,7 +140,7 @@ fn git(parts: &Parts<'_>) -> Result<GitAddress, String> {
             "fetch-by-commit" => address.fetch_by_commit = truth(&key, &value)?,
             "mtime" if ["checkout", "commit"].contains(&value.as_str()) => {}
             "mtime" => return Err(format!("mtime is checkout or commit, not {value:?}")),
-            _ => return Err(format!("{key:?} is not known")),
+            _ => return Err(unknown(&key)),
         }
         seen.push(key);
     }
@@ -151,6 +151,15 @@ fn git(parts: &Parts<'_>) -> Result<GitAddress, String> {
         agree(&mut address.reference, name, "ref")?;
     }
     Ok(address)
+}
+
+/// The keys of a git address.
+const KEYS: [&str; 9] =
+    ["ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules", "fetch-by-commit"];
+
+fn unknown(key: &str) -> String {
+    let near = dockerfile_parser::did_you_mean(key, KEYS).map(|near| format!("; did you mean {near}?"));
+    format!("{key:?} is not known{}", near.unwrap_or_else(|| format!(": use {}", KEYS.join(", "))))
 }
 
 fn agree(known: &mut String, value: String, what: &str) -> Result<(), String> {

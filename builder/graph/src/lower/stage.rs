@@ -174,6 +174,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
             text: redact(text),
             line: self.site.line,
             span: self.site.span,
+            words: Vec::new(),
             platform: self.state.platform.clone(),
             cross: None,
             show_platform: false,

@@ -5,6 +5,7 @@ use super::variables::Variables;
 use crate::graph::{Origin, Row, VertexId};
 use crate::parameters::Parameters;
 use crate::redact::redact;
+use dockerfile_parser::Span;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
 
 /// The state of a stage between two instructions.
@@ -24,10 +25,21 @@ pub(super) struct State {
     pub(super) platform: Platform,
     /// What its builder can give it, and those it is built on.
     pub(super) parameters: Parameters,
+    /// Where what RUN goes by is written.
+    pub(super) words: Vec<(Setting, String, Span)>,
     /// Whether this stage itself has had a CMD.
     pub(super) has_cmd: bool,
     /// Whether it, or a stage that it is built on, has had a WORKDIR.
     pub(super) has_workdir: bool,
+}
+
+/// What an instruction sets for those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// USER.
+    User,
+    /// WORKDIR.
+    Directory,
 }
 
 /// The search path of an image that has none.
@@ -58,6 +70,7 @@ impl State {
             args: Vec::new(),
             platform: platform.clone(),
             parameters: Parameters::default(),
+            words: Vec::new(),
             has_cmd: false,
             has_workdir: false,
         }

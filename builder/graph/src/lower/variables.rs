@@ -44,5 +44,22 @@ impl Variables {
 
 /// A word that cannot be expanded, named as it was written.
 pub(super) fn word_error(text: &Text, source: WordError, span: Span) -> Error {
-    Error::at(span, ErrorKind::Word { word: text.to_str_lossy().into_owned(), source })
+    let hint = way_out(&source);
+    let error = Error::at(span, ErrorKind::Word { word: text.to_str_lossy().into_owned(), source });
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn way_out(error: &WordError) -> Option<String> {
+    match error {
+        WordError::UnclosedQuote(_) => Some("close it, or write a backslash before it".to_owned()),
+        WordError::BadSubstitution => Some("a variable is written $NAME or ${NAME}, a dollar sign \\$".to_owned()),
+        WordError::Modifier(_) => Some("the modifiers are :- - :+ + :? ? # ## % %% / and //".to_owned()),
+        WordError::Required { name, .. } => {
+            Some(format!("give it a value: --build-arg {name}=… where ARG declares it, or ENV {name}=…"))
+        }
+        _ => None,
+    }
 }

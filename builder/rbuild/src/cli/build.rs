@@ -2,7 +2,7 @@
 //! arguments mean is decided in `request`.
 
 use super::globals::{Globals, Standing};
-use super::out::{complain, print};
+use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
@@ -15,7 +15,6 @@ use crate::report;
 use crate::request::BuildRequest;
 use crate::warnings;
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
@@ -93,7 +92,7 @@ pub struct BuildArgs {
     #[arg(long = "allow", value_name = "ENTITLEMENT")]
     pub allow: Vec<String>,
     /// Steps that may run at once
-    #[arg(short, long, value_name = "N", default_value = "16", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(short, long, value_name = "N", default_value = "16", value_parser = jobs)]
     pub jobs: usize,
     /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]
@@ -114,6 +113,10 @@ pub struct BuildArgs {
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub context: String,
+}
+
+fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse().ok().filter(|jobs| *jobs > 0).ok_or("give a number, 1 or more")
 }
 
 /// Builds, and starts again inside a user namespace where that is needed.
@@ -154,7 +157,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Err(error) => {
             drop(events);
             tell();
-            complain(&report::with_source(&error, &request.dockerfile));
+            complain_of(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }

@@ -3,7 +3,7 @@
 use super::build::BuildArgs;
 use super::globals::Globals;
 use super::look::Look;
-use super::out::{complain, print};
+use super::out::{complain_of, print};
 use crate::error::Result;
 use crate::report;
 use clap::{Args, ValueEnum};
@@ -41,7 +41,7 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain(&report::with_source(&error, &look.request.dockerfile));
+            complain_of(&report::with_source(&error, &look.request.dockerfile));
             Ok(report::exit_code(&error))
         }
     }

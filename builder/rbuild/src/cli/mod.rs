@@ -60,7 +60,8 @@ enum Verb {
 
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let words = with_verb(args.into_iter().collect());
+    let typed: Vec<OsString> = args.into_iter().collect();
+    let words = with_verb(typed.clone());
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
@@ -85,11 +86,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
-    result.unwrap_or_else(|error| fail(&error))
+    result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
+}
+
+/// What is taken for a context may be a verb with a slip.
+fn with_near_verb(typed: &[OsString], error: Error) -> Error {
+    let (Error::Usage(text), Some(word)) = (&error, typed.get(first_word(typed)).and_then(|word| word.to_str())) else {
+        return error;
+    };
+    let cli = Cli::command();
+    match dockerfile_parser::did_you_mean(word, cli.get_subcommands().map(clap::Command::get_name)) {
+        Some(verb) => Error::Usage(format!("{text}; did you mean rbuild {verb}?")),
+        None => error,
+    }
 }
 
 fn fail(error: &Error) -> ExitCode {
-    out::complain(&report::plain(error));
+    out::complain_of(&report::plain(error));
     report::exit_code(error)
 }
 

@@ -1,7 +1,8 @@
 //! Text for standard output and standard error. Knows no verb.
 
 use crate::error::{Error, Result};
-use std::io::{ErrorKind, Write};
+use crate::report::{Look, Report};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output; fine if nobody reads it any more, as behind `| head`.
 pub(super) fn print(text: &str) -> Result<()> {
@@ -15,6 +16,22 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// Writes to standard error; where that cannot be written to there is nobody left to tell.
 pub(super) fn complain(text: &str) {
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// Shows a report on standard error, as wide and as colourful as the terminal it goes to.
+pub(super) fn complain_of(report: &Report) {
+    complain(&report.on(look()));
+}
+
+fn look() -> Look {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return Look::PLAIN;
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let columns = rustix::termios::tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));
+    let color = set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb");
+    Look { columns: if columns == 0 { Look::PLAIN.columns } else { columns }, color }
 }
 
 /// The error for a `--format` that is none.

@@ -24,6 +24,17 @@ pub struct Images<'a> {
     found: Mutex<BTreeMap<Digest, Found>>,
 }
 
+impl Images<'_> {
+    /// The image of the store whose name is nearest to one that cannot be had.
+    pub fn near(&self, ask: &Ask) -> Option<String> {
+        let ImageSource::Registry(reference) = &ask.image else { return None };
+        let tags = self.store.refs().list().ok()?;
+        let names: Vec<String> =
+            tags.iter().filter_map(|tag| Some(tag.reference.parse::<Reference>().ok()?.familiar())).collect();
+        dockerfile_parser::did_you_mean(&reference.familiar(), names.iter().map(String::as_str)).map(str::to_owned)
+    }
+}
+
 impl<'a> Images<'a> {
     /// Images from the store, from these named contexts, and from registries.
     pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {

@@ -2,6 +2,7 @@
 //! not the context.
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
+use super::near;
 use super::stdin::Input;
 use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
@@ -43,7 +44,8 @@ impl DockerfileSource {
     /// What `.dockerignore` leaves out.
     pub(super) fn ignored(&self) -> Result<Matcher> {
         let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
-        Patterns::read(bytes).map(Matcher::new).map_err(|error| Error::Usage(format!("{name}: {error}")))
+        let wrong = |error| Error::Ignore { name: name.clone(), bytes: bytes.clone(), source: Box::new(error) };
+        Patterns::read(bytes).map(Matcher::new).map_err(wrong)
     }
 }
 
@@ -178,7 +180,7 @@ fn missing_context(path: &Path, source: io::Error) -> Error {
             Some((scheme, _)) => format!(
                 "contexts of the kind {scheme:?} are not known: use a path, http://, https://, git:// or ssh://"
             ),
-            None => format!("the context {} does not exist", path.display()),
+            None => format!("the context {} does not exist{}", path.display(), near::question(path)),
         }),
         _ => Error::io("open", format!("the context {}", path.display()))(source),
     }

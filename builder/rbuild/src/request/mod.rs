@@ -5,6 +5,7 @@ mod dockerfile;
 mod elsewhere;
 pub mod entitlement;
 mod named;
+mod near;
 mod output;
 mod platform;
 mod secret;

@@ -1,5 +1,6 @@
 //! `--build-context NAME=SOURCE`. Sees that what is named is there; opens nothing.
 
+use super::near;
 use crate::error::{Error, Result};
 use rbuild_graph::{context_op, redact};
 use rbuild_oci::{Platform, Reference};
@@ -64,18 +65,27 @@ fn one(text: &str) -> Result<(String, Named)> {
         Some(("docker-image", reference)) => {
             Named::Registry(reference.parse().map_err(|error: rbuild_oci::Error| wrong(&error.to_string()))?)
         }
-        Some((scheme, _)) => return Err(wrong(&format!("sources of the kind {scheme:?} are not known"))),
+        Some((scheme, _)) => return Err(wrong(&unknown(scheme))),
         None if source.starts_with("target:") => {
             return Err(wrong("targets are those of a bake file; a stage of this Dockerfile has its name already"));
         }
         None => Named::Directory(source.into()),
     };
     match &named {
-        Named::Directory(path) if !path.exists() => Err(wrong("there is no such directory")),
+        Named::Directory(path) if !path.exists() => {
+            Err(wrong(&format!("there is no such directory{}", near::question(path))))
+        }
         Named::Directory(path) if !path.is_dir() => Err(wrong("a file is no context: give its directory")),
         Named::Layout { path, .. } if !path.exists() => Err(wrong(&format!("there is no {}", path.display()))),
         _ => Ok((name.to_ascii_lowercase(), named)),
     }
+}
+
+fn unknown(scheme: &str) -> String {
+    const KNOWN: [&str; 6] = ["docker-image", "oci-layout", "http", "https", "git", "ssh"];
+    let near = dockerfile_parser::did_you_mean(scheme, KNOWN).map(|near| format!("; did you mean {near}?"));
+    let near = near.unwrap_or_else(|| format!(": use {} or a directory", KNOWN.join(", ")));
+    format!("sources of the kind {scheme:?} are not known{near}")
 }
 
 /// `PATH`, `PATH:tag`, `PATH@digest` or `PATH:tag@digest`, whose digest decides; the path is what is a layout.

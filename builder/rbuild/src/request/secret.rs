@@ -1,5 +1,6 @@
 //! `--secret` and `--ssh`: where secrets come from. Their contents are read when a step needs them, not here.
 
+use super::near;
 use super::{Env, fields};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -71,7 +72,7 @@ pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)>
         let why = match path.metadata() {
             Ok(there) if there.is_dir() => "is a directory: give the name of a file",
             Ok(_) => return Ok((id, found)),
-            Err(error) if error.kind() == ErrorKind::NotFound => "does not exist",
+            Err(error) if error.kind() == ErrorKind::NotFound => &format!("does not exist{}", near::question(path)),
             Err(error) => return Err(Error::io("find", format!("secret {id:?}: {}", path.display()))(error)),
         };
         return Err(wrong(&format!("secret {id:?}: {} {why}", path.display())));

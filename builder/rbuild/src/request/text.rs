@@ -1,5 +1,6 @@
 //! Reads the texts that a request names: Dockerfiles and ignore files, never without end. Knows no context.
 
+use super::near;
 use super::stdin::Stdin;
 use crate::error::{Error, Result};
 use std::fs;
@@ -42,7 +43,7 @@ pub(super) fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String,
     });
     for path in own.into_iter().chain([context.join(".dockerignore")]) {
         match fs::File::open(&path).and_then(limited) {
-            Ok(bytes) => return Ok(Some((path.display().to_string(), bytes))),
+            Ok(bytes) => return Ok(Some((path.strip_prefix(".").unwrap_or(&path).display().to_string(), bytes))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("read", path.display())(error)),
         }
@@ -66,7 +67,9 @@ pub fn limited(source: impl Read) -> io::Result<Vec<u8>> {
 fn missing_file(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::NotFound => {
-            Error::Usage(format!("the Dockerfile {} does not exist; name another with -f", path.display()))
+            let (name, near) = (path.display(), near::dockerfile(path));
+            let way_out = if near.is_empty() { "; name another with -f" } else { &near };
+            Error::Usage(format!("the Dockerfile {name} does not exist{way_out}"))
         }
         io::ErrorKind::IsADirectory => {
             let path = path.display();

@@ -3,6 +3,7 @@
 
 mod damage;
 pub mod layer;
+mod near;
 pub mod owner;
 pub mod place;
 pub mod schedule;
@@ -166,7 +167,8 @@ fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {
         _ if source.is_canceled() => source,
         _ => {
             let (step, hint) = (vertex.place.to_string(), where_it_is(ctx, &source));
-            Error::At { step, span: vertex.place.span, hint, source: Box::new(source) }
+            let span = source.subject().map_or(vertex.place.span, |name| vertex.place.span_of(name));
+            Error::At { step, span, hint, source: Box::new(source) }
         }
     }
 }

@@ -39,6 +39,22 @@ impl Accounts {
         let named = || self.group.iter().find(|entry| entry.name == text.as_bytes()).map(|entry| entry.gid);
         number(text).or_else(named)
     }
+
+    /// The refusal of `user[:group]`, one of which is not there, with the nearest that is.
+    pub fn refuse(&self, owner: &str) -> Error {
+        let (user, group) = owner.split_once(':').unwrap_or((owner, ""));
+        if self.user(user).is_some() { self.no_group(group) } else { self.no_user(user) }
+    }
+
+    fn no_user(&self, name: &str) -> Error {
+        let hint = nearest(name, self.passwd.iter().map(|entry| &entry.name));
+        Error::UnknownAccount { what: "user", name: name.to_owned(), file: "/etc/passwd", hint }
+    }
+
+    fn no_group(&self, name: &str) -> Error {
+        let hint = nearest(name, self.group.iter().map(|entry| &entry.name));
+        Error::UnknownAccount { what: "group", name: name.to_owned(), file: "/etc/group", hint }
+    }
 }
 
 /// The ids of an owner as `--chown` writes it; a user without a group has the group of the same number, or of its
@@ -48,23 +64,24 @@ pub fn resolve(work: &Work<'_>, owner: Option<&str>, stack: &Stack, view: &View)
     let Some(text) = owner.filter(|text| !text.is_empty()) else { return Ok(None) };
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
     let accounts = Accounts::of(work.ctx.store, stack, view)?;
-    let unknown = |what: &str, name: &str, file: &str, instead: &str| {
-        let missing = format!("unable to find {what} {name:?}: no such entry in /etc/{file} of the image");
+    let unknown = |missing: Error, instead: &str| {
         if stack.storeys().is_empty() {
-            return Err(Error::Step(missing));
+            return Err(missing);
         }
-        work.ctx.events.warning(&format!("{missing}, so {instead}"));
+        let near = if let Error::UnknownAccount { hint: Some(hint), .. } = &missing { hint } else { "" };
+        let near = if near.is_empty() { String::new() } else { format!(" ({near})") };
+        work.ctx.events.warning(&format!("{missing}, so {instead}{near}"));
         Ok(())
     };
     let (uid, own) = match accounts.user(user) {
         Some(ids) => ids,
         None if user.is_empty() => (0, 0),
-        None => unknown("user", user, "passwd", "the files are root's").map(|()| (0, 0))?,
+        None => unknown(accounts.no_user(user), "the files are root's").map(|()| (0, 0))?,
     };
     let gid = match accounts.group(group) {
         Some(gid) => gid,
         None if group.is_empty() => own,
-        None => unknown("group", group, "group", "they have the user's own group").map(|()| own)?,
+        None => unknown(accounts.no_group(group), "they have the user's own group").map(|()| own)?,
     };
     Ok(Some((uid, gid)))
 }
@@ -84,4 +101,10 @@ fn read<'a>(store: &Store, stack: &Stack, view: &'a View, path: &[u8]) -> Result
     let mut reader = store.layers().read_file(&stack.diff_ids()[file.layer], file.entry)?.take(LIMIT);
     reader.read_to_end(&mut body).map_err(Error::io("read", rbuild_store::layer::show_path(&file.entry.path)))?;
     Ok(Cow::Owned(body))
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a Vec<u8>>) -> Option<String> {
+    let known: Vec<_> = known.map(|name| String::from_utf8_lossy(name)).collect();
+    let near = dockerfile_parser::did_you_mean(name, known.iter().map(|name| &**name))?;
+    Some(format!("did you mean {near}?"))
 }

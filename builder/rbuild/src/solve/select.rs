@@ -2,6 +2,7 @@
 //! destination.
 
 use crate::error::{Error, Result};
+use crate::solve::near;
 use crate::tree::{Follow, Tree, resolve};
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns};
 use dockerfile_parser::{Span, Text, glob};
@@ -212,7 +213,8 @@ fn missing(tree: &dyn Tree, wanted: &Wanted<'_>) -> Error {
         Some(below) => format!("{}/{below}", wanted.path.trim_end_matches('/')),
         None => wanted.path.to_owned(),
     };
-    Error::NotFound { hint: tree.why_missing(path.as_bytes()), path, place: tree.name().to_owned() }
+    let hint = tree.why_missing(path.as_bytes()).or_else(|| near::near(tree, path.as_bytes()));
+    Error::NotFound { hint, path, place: tree.name().to_owned() }
 }
 
 fn matcher(patterns: &[String]) -> Result<Matcher> {

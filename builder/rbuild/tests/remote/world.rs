@@ -135,6 +135,7 @@ fn somewhere() -> rbuild_graph::Place {
         platform: Platform::native(),
         cross: None,
         show_platform: false,
+        words: Vec::new(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Instructions that change the image's configuration and no file. WORKDIR does both: see `workdir`.
 
 use super::{Stage, signal};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lower::history;
+use crate::lower::state::Setting;
 use dockerfile_parser::instruction::{Command, Healthcheck, Timing};
 use dockerfile_parser::lint::Seen;
 use dockerfile_parser::{KeyValue, Text};
@@ -109,9 +110,12 @@ impl Stage<'_, '_, '_> {
     }
 
     pub(super) fn stop_signal(&mut self, signal: &Text) -> Result<()> {
+        let span = self.site.of(signal);
         let signal = self.expand(signal)?;
         if !signal::is_signal(&signal) {
-            return Err(self.refuse(ErrorKind::Signal(signal)));
+            let hint = signal::nearest(&signal).map(|near| format!("did you mean {near}?"));
+            let hint = hint.unwrap_or_else(|| "as in SIGTERM or 15".to_owned());
+            return Err(Error::at(span, ErrorKind::Signal(signal)).with_hint(hint));
         }
         self.state.config.config.stop_signal.clone_from(&signal);
         self.commit_config(&format!("STOPSIGNAL {signal}"));
@@ -119,16 +123,21 @@ impl Stage<'_, '_, '_> {
     }
 
     pub(super) fn user(&mut self, user: &Text) -> Result<()> {
+        let span = self.site.of(user);
         let user = self.expand(user)?;
+        self.state.words.retain(|(what, ..)| *what != Setting::User);
+        self.state.words.extend(user.split(':').map(|name| (Setting::User, name.to_owned(), span)));
         self.state.config.config.user.clone_from(&user);
         self.commit_config(&format!("USER {user}"));
         Ok(())
     }
 
     pub(super) fn volume(&mut self, volumes: &[Text]) -> Result<()> {
-        let volumes = self.expand_all(volumes)?;
-        if volumes.iter().any(String::is_empty) {
-            return Err(self.refuse(ErrorKind::EmptyVolume));
+        let written = volumes;
+        let volumes = self.expand_all(written)?;
+        if let Some((blank, _)) = written.iter().zip(&volumes).find(|(_, volume)| volume.is_empty()) {
+            let kind = ErrorKind::BlankVolume(blank.to_str_lossy().into_owned());
+            return Err(Error::at(self.site.of(blank), kind));
         }
         let created_by = format!("VOLUME {}", history::plain_list(&volumes));
         let empty = || Value::Object(serde_json::Map::new());

@@ -12,7 +12,7 @@ use crate::lower::vertices::Inputs;
 use crate::op::{Chmod, CopyOp, InlineFile, Op, Source};
 use dockerfile_parser::instruction::{Add, Copy, Paths};
 use dockerfile_parser::lint::Seen;
-use dockerfile_parser::{Text, words};
+use dockerfile_parser::{Span, Text, words};
 
 /// A COPY or ADD with its variables expanded.
 struct Transfer {
@@ -23,6 +23,22 @@ struct Transfer {
     chmod: Option<String>,
     excludes: Vec<String>,
     link: bool,
+    places: Places,
+}
+
+/// `--chown` and `--chmod`, unexpanded.
+struct Owner<'t> {
+    chown: Option<&'t Text>,
+    chmod: Option<&'t Text>,
+}
+
+/// Where the parts of a COPY or ADD are written.
+struct Places {
+    sources: Vec<Span>,
+    dest: Span,
+    chown: Span,
+    chmod: Span,
+    excludes: Vec<Span>,
 }
 
 impl Stage<'_, '_, '_> {
@@ -35,8 +51,8 @@ impl Stage<'_, '_, '_> {
             }
             None => Some(self.context(None)?),
         };
-        let (chown, chmod) = (self.expand_option(copy.chown.as_ref())?, self.expand_option(copy.chmod.as_ref())?);
-        let transfer = self.transfer(&copy.paths, chown, chmod, &copy.excludes, copy.link)?;
+        let owner = Owner { chown: copy.chown.as_ref(), chmod: copy.chmod.as_ref() };
+        let transfer = self.transfer(&copy.paths, &owner, &copy.excludes, copy.link)?;
         if copy.from.is_none() {
             self.see_sources(&copy.paths, &transfer, false);
         }
@@ -45,25 +61,20 @@ impl Stage<'_, '_, '_> {
     }
 
     pub(super) fn add(&mut self, add: &Add, original: &Text) -> Result<()> {
-        let (chown, chmod) = (self.expand_option(add.chown.as_ref())?, self.expand_option(add.chmod.as_ref())?);
+        let owner = Owner { chown: add.chown.as_ref(), chmod: add.chmod.as_ref() };
         let checksum = self.expand_option(add.checksum.as_ref())?;
-        let transfer = self.transfer(&add.paths, chown, chmod, &add.excludes, add.link)?;
-        if checksum.is_some() && transfer.sources.len() != 1 {
-            return Err(self.refuse(ErrorKind::ChecksumScope));
+        let checksum = checksum.zip(add.checksum.as_ref().map(|word| self.site.of(word)));
+        let transfer = self.transfer(&add.paths, &owner, &add.excludes, add.link)?;
+        if let Some((_, span)) = checksum.as_ref().filter(|_| transfer.sources.len() != 1) {
+            return Err(Error::at(*span, ErrorKind::ChecksumScope));
         }
         self.see_sources(&add.paths, &transfer, true);
         let manner = Manner::Add { keep_git_dir: add.keep_git_dir, checksum, unpack: add.unpack };
         self.place_files(transfer, &manner, original)
     }
 
-    fn transfer(
-        &mut self,
-        paths: &Paths,
-        chown: Option<String>,
-        chmod: Option<String>,
-        excludes: &[Text],
-        link: bool,
-    ) -> Result<Transfer> {
+    fn transfer(&mut self, paths: &Paths, owner: &Owner<'_>, excludes: &[Text], link: bool) -> Result<Transfer> {
+        let (chown, chmod) = (self.expand_option(owner.chown)?, self.expand_option(owner.chmod)?);
         let sources = self.expand_all(&paths.sources)?;
         let dest = self.expand(&paths.dest)?;
         let mut inline = Vec::new();
@@ -71,8 +82,16 @@ impl Stage<'_, '_, '_> {
             let content = if file.expand { self.expand_inline(&file.content)? } else { file.content.bytes.clone() };
             inline.push(InlineFile { name: file.name.to_str_lossy().into_owned(), content });
         }
+        let of = |word: &Text| self.site.of(word);
+        let places = Places {
+            sources: paths.sources.iter().map(of).collect(),
+            dest: of(&paths.dest),
+            chown: owner.chown.map_or(self.site.span, of),
+            chmod: owner.chmod.map_or(self.site.span, of),
+            excludes: excludes.iter().map(of).collect(),
+        };
         let excludes = excludes.iter().map(|pattern| pattern.to_str_lossy().into_owned()).collect();
-        Ok(Transfer { sources, inline, dest, chown, chmod, excludes, link })
+        Ok(Transfer { sources, inline, dest, chown, chmod, excludes, link, places })
     }
 
     /// Shows the linter what is taken from the main context.
@@ -97,18 +116,20 @@ impl Stage<'_, '_, '_> {
         let created_by = transfer.created_by(manner);
         let mut inputs = Inputs::none();
         let mut sources = Vec::new();
-        for source in &transfer.sources {
-            sources.push(self.source(source, manner, &mut inputs)?);
+        for (source, span) in transfer.sources.iter().zip(&transfer.places.sources) {
+            sources.push(self.source((source, *span), manner, &mut inputs)?);
         }
+        let chmod = transfer.chmod()?;
+        let words = transfer.words(&sources, &self.state.cwd());
         sources.extend(transfer.inline.into_iter().map(Source::Inline));
         let op = CopyOp {
             sources,
             dest: destination(&self.state.cwd(), &transfer.dest),
             chown: transfer.chown,
-            chmod: self.chmod(transfer.chmod)?,
+            chmod,
             excludes: transfer.excludes,
         };
-        let place = self.next_step(self.shown(original));
+        let place = Place { words, ..self.next_step(self.shown(original)) };
         // BuildKit does not link what has a mode: its destination follows the image's links.
         let linked = transfer.link && op.chmod.is_none() && self.state.tree.is_some();
         let vertex = if linked {
@@ -129,14 +150,31 @@ impl Stage<'_, '_, '_> {
         let place = Place { text: format!("LINK {}", place.text), ..place };
         self.extend(Op::Merge, Inputs::one(layer).0, place)
     }
-
-    fn chmod(&self, text: Option<String>) -> Result<Option<Chmod>> {
-        let Some(text) = text else { return Ok(None) };
-        mode::parse(&text).map(Some).ok_or_else(|| self.refuse(ErrorKind::Chmod(text)))
-    }
 }
 
 impl Transfer {
+    fn chmod(&self) -> Result<Option<Chmod>> {
+        let Some(text) = &self.chmod else { return Ok(None) };
+        let refuse = || Error::at(self.places.chmod, ErrorKind::Chmod(text.clone()));
+        mode::parse(text).map(Some).ok_or_else(refuse)
+    }
+
+    /// What it names, as the operation has it, and where that is written.
+    fn words(&self, sources: &[Source], cwd: &str) -> Vec<(String, Span)> {
+        let path = |source: &Source| match source {
+            Source::Files { path, below: None, .. } => path.clone(),
+            Source::Files { path, below: Some(below), .. } => format!("{}/{below}", path.trim_end_matches('/')),
+            _ => String::new(),
+        };
+        let mut words: Vec<_> = sources.iter().map(path).zip(self.places.sources.iter().copied()).collect();
+        words.extend(self.excludes.iter().cloned().zip(self.places.excludes.iter().copied()));
+        words.extend(
+            self.chown.iter().flat_map(|owner| owner.split(':')).map(|name| (name.to_owned(), self.places.chown)),
+        );
+        words.push((destination(cwd, &self.dest), self.places.dest));
+        words
+    }
+
     /// The line of history: flags that change the files, sources, destination as written.
     fn created_by(&self, manner: &Manner) -> String {
         let mut words = vec![if matches!(manner, Manner::Add { .. }) { "ADD" } else { "COPY" }.to_owned()];

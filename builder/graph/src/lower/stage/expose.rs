@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lower::history;
 use crate::lower::variables::word_error;
 use dockerfile_parser::lint::Seen;
-use dockerfile_parser::{Text, words};
+use dockerfile_parser::{Span, Text, words};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ impl Stage<'_, '_, '_> {
             for word in split.words {
                 self.see(port, &Seen::Port(&word));
                 let found = parse(&word);
-                exposed.extend(found.map_err(|reason| Error::at(span, ErrorKind::Port { port: word, reason }))?);
+                exposed.extend(found.map_err(|reason| refuse(span, word, reason))?);
             }
         }
         let created_by = format!("EXPOSE {}", history::plain_list(&exposed));
@@ -30,6 +30,15 @@ impl Stage<'_, '_, '_> {
         self.state.config.config.exposed_ports.extend(exposed.into_iter().map(|port| (port, empty())));
         self.commit_config(&created_by);
         Ok(())
+    }
+}
+
+fn refuse(span: Span, port: String, reason: &'static str) -> Error {
+    let protocol = port.rsplit_once('/').map(|(_, protocol)| protocol.to_owned());
+    let error = Error::at(span, ErrorKind::Port { port, reason });
+    match protocol {
+        Some(protocol) => error.suggesting(&protocol, ["tcp", "udp", "sctp"]),
+        None => error,
     }
 }
 

@@ -148,10 +148,17 @@ impl Stage<'_, '_, '_> {
         Credential { required: written.required, place: self.site.place(&Text::default()) }
     }
 
-    /// The target from the working directory; never the root.
+    /// The target from the working directory, which it is where none is written; never the root.
     fn target(&self, flag: &MountFlag, written: &Written) -> Result<String> {
         let target = absolute(&self.state.cwd(), &written.target);
-        if target == "/" { Err(self.refuse_flag(flag, ErrorKind::MountTarget)) } else { Ok(target) }
+        if target != "/" {
+            return Ok(target);
+        }
+        if written.target.is_empty() {
+            let error = self.refuse_flag(flag, ErrorKind::NoMountTarget(written.kind.name()));
+            return Err(error.with_hint("as in target=/path"));
+        }
+        Err(self.refuse_flag(flag, ErrorKind::MountTarget))
     }
 
     fn refuse_flag(&self, flag: &MountFlag, kind: ErrorKind) -> Error {

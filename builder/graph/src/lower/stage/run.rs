@@ -2,13 +2,14 @@
 
 use super::Stage;
 use crate::error::{ErrorKind, Result};
+use crate::graph::Place;
 use crate::lower::command::Command;
 use crate::lower::vertices::Inputs;
 use crate::op::{Device, InlineFile, Mount, Op, RunOp, Security};
 use crate::request::Network;
-use dockerfile_parser::Text;
 use dockerfile_parser::instruction::Security as WrittenSecurity;
 use dockerfile_parser::instruction::{Device as WrittenDevice, Network as WrittenNetwork, Run, Script};
+use dockerfile_parser::{Span, Text};
 
 /// The build argument that names the host, and the name without it.
 const HOSTNAME: (&str, &str) = ("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox");
@@ -52,11 +53,27 @@ impl Stage<'_, '_, '_> {
             platform: self.state.platform.clone(),
             argv,
         };
-        let place = self.next_step(self.shown_with_script(run, &command.instruction.original));
+        let shown = self.shown_with_script(run, &command.instruction.original);
+        let place = Place { words: self.run_words(run, &op.mounts), ..self.next_step(shown) };
         let vertex = self.extend(Op::Run(op), inputs, place)?;
         self.renew(vertex);
         self.commit_layer(&created_by, vertex);
         Ok(())
+    }
+
+    /// What it names and where that is written: its mounts, its user, its directory.
+    fn run_words(&self, run: &Run, mounts: &[Mount]) -> Vec<(String, Span)> {
+        let name = |mount: &Mount| match mount {
+            Mount::Bind(bind) => bind.source.clone(),
+            Mount::Secret(secret) => secret.id.clone(),
+            Mount::Ssh(ssh) => ssh.id.clone(),
+            Mount::Cache(cache) => cache.source.clone(),
+            Mount::Tmpfs(tmpfs) => tmpfs.target.clone(),
+        };
+        let flags = mounts.iter().zip(&run.mounts);
+        let whole = |span| if self.site.triggered { self.site.span } else { span };
+        let settings = self.state.words.iter().map(|(_, word, span)| (word.clone(), *span));
+        flags.map(|(mount, flag)| (name(mount), whole(flag.span))).chain(settings).collect()
     }
 
     fn created_by(&self, argv: &[Vec<u8>]) -> String {

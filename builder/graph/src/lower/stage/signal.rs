@@ -19,6 +19,13 @@ pub(super) fn is_signal(text: &str) -> bool {
         || distance("RTMAX-").is_some_and(|below| (1..=14).contains(&below))
 }
 
+/// The signal whose name is nearest, written as `text` is: with or without SIG.
+pub(super) fn nearest(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    let (prefix, name) = upper.strip_prefix("SIG").map_or(("", &upper[..]), |name| ("SIG", name));
+    dockerfile_parser::did_you_mean(name, NAMES).map(|near| format!("{prefix}{near}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_signal;

@@ -1,27 +1,35 @@
 //! The sources of COPY and ADD: paths, downloads, git repositories. Knows nothing of where they go.
 
 use super::Stage;
-use crate::error::{ErrorKind, Result};
-use crate::graph::VertexId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Place, VertexId};
 use crate::lower::paths::absolute;
 use crate::lower::remote::{GitAddress, Remote, remote};
 use crate::lower::vertices::Inputs;
 use crate::op::{FetchOp, Input, Op, Source, Unpack};
+use dockerfile_parser::Span;
 
 /// What only one of the two has.
 pub(super) enum Manner {
     /// COPY: from which tree (none is an empty one), and whether directories above are kept.
     Copy { from: Option<VertexId>, parents: bool },
-    /// ADD.
-    Add { keep_git_dir: Option<bool>, checksum: Option<String>, unpack: Option<bool> },
+    /// ADD; a checksum with its place.
+    Add { keep_git_dir: Option<bool>, checksum: Option<(String, Span)>, unpack: Option<bool> },
 }
 
 impl Stage<'_, '_, '_> {
     /// One source, its tree among `inputs`.
-    pub(super) fn source(&mut self, source: &str, manner: &Manner, inputs: &mut Inputs) -> Result<Source> {
-        let git_error = |reason| self.refuse(ErrorKind::Git { address: source.to_owned(), reason });
+    pub(super) fn source(
+        &mut self,
+        (source, span): (&str, Span),
+        manner: &Manner,
+        inputs: &mut Inputs,
+    ) -> Result<Source> {
+        let git_error = |reason| Error::at(span, ErrorKind::Git { address: source.to_owned(), reason });
         match (remote(source).map_err(git_error)?, manner) {
-            (Remote::Local, Manner::Add { checksum: Some(_), .. }) => Err(self.refuse(ErrorKind::ChecksumScope)),
+            (Remote::Local, Manner::Add { checksum: Some((_, span)), .. }) => {
+                Err(Error::at(*span, ErrorKind::ChecksumScope))
+            }
             (Remote::Local, Manner::Add { unpack, .. }) => {
                 let tree = self.context(None)?;
                 Ok(local(source, false, inputs.place_of(tree).into(), unpack.unwrap_or(true)))
@@ -30,17 +38,18 @@ impl Stage<'_, '_, '_> {
                 let input = from.map(|tree| inputs.place_of(tree));
                 Ok(local(source, *parents, input, false))
             }
-            (_, Manner::Copy { .. }) => Err(self.refuse(ErrorKind::RemoteCopy(source.to_owned()))),
+            (_, Manner::Copy { .. }) => Err(Error::at(span, ErrorKind::RemoteCopy(source.to_owned()))),
             (Remote::Git(git), Manner::Add { keep_git_dir, checksum, .. }) => {
-                self.checkout(source, git, *keep_git_dir, checksum.clone(), inputs)
+                let checksum = checksum.as_ref().map(|(text, _)| text.clone());
+                self.checkout((source, span), git, *keep_git_dir, checksum, inputs)
             }
             (Remote::Url { name }, Manner::Add { checksum, unpack, .. }) => {
-                let parsed = checksum.as_ref().map(|text| {
-                    let refuse = |source| self.refuse(ErrorKind::Checksum { text: text.clone(), source });
+                let parsed = checksum.as_ref().map(|(text, span)| {
+                    let refuse = |source| Error::at(*span, ErrorKind::Checksum { text: text.clone(), source });
                     text.parse().map_err(refuse)
                 });
                 let fetch = FetchOp { url: source.to_owned(), name: name.clone(), checksum: parsed.transpose()? };
-                let input = self.leaf(Op::Fetch(fetch), source, inputs)?;
+                let input = self.leaf(Op::Fetch(fetch), (source, span), inputs)?;
                 Ok(Source::Download { input, name, unpack: unpacking(unpack.unwrap_or(false)) })
             }
         }
@@ -48,7 +57,7 @@ impl Stage<'_, '_, '_> {
 
     fn checkout(
         &mut self,
-        address: &str,
+        (address, span): (&str, Span),
         git: GitAddress,
         keep_git_dir: Option<bool>,
         checksum: Option<String>,
@@ -56,7 +65,7 @@ impl Stage<'_, '_, '_> {
     ) -> Result<Source> {
         let clash = |what: &str| {
             let reason = format!("its {what} and the flag of ADD do not agree");
-            self.refuse(ErrorKind::Git { address: address.to_owned(), reason })
+            Error::at(span, ErrorKind::Git { address: address.to_owned(), reason })
         };
         if git.keep_git_dir.zip(keep_git_dir).is_some_and(|(one, other)| one != other) {
             return Err(clash("keep-git-dir"));
@@ -66,12 +75,12 @@ impl Stage<'_, '_, '_> {
         }
         let checksum = git.checksum.clone().or(checksum);
         let keep = git.keep_git_dir.or(keep_git_dir).unwrap_or(false);
-        let input = self.leaf(Op::Git(git.checkout(keep, checksum)), address, inputs)?;
+        let input = self.leaf(Op::Git(git.checkout(keep, checksum)), (address, span), inputs)?;
         Ok(Source::Checkout { input })
     }
 
-    fn leaf(&mut self, op: Op, shown: &str, inputs: &mut Inputs) -> Result<Input> {
-        let place = self.aside(&format!("{} {shown}", op.kind()));
+    fn leaf(&mut self, op: Op, (shown, span): (&str, Span), inputs: &mut Inputs) -> Result<Input> {
+        let place = Place { span, ..self.aside(&format!("{} {shown}", op.kind())) };
         let id = self.work.vertices.add(op, None, Inputs::none(), place)?;
         Ok(inputs.place_of(id))
     }

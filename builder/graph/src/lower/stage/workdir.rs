@@ -2,7 +2,9 @@
 
 use super::Stage;
 use crate::error::Result;
+use crate::graph::Place;
 use crate::lower::paths::absolute;
+use crate::lower::state::Setting;
 use crate::lower::vertices::Inputs;
 use crate::op::{MkdirOp, Op};
 use dockerfile_parser::Text;
@@ -10,11 +12,14 @@ use dockerfile_parser::lint::Seen;
 
 impl Stage<'_, '_, '_> {
     pub(super) fn workdir(&mut self, path: &Text, original: &Text) -> Result<()> {
+        let span = self.site.of(path);
         let expanded = self.expand(path)?;
         let is_first = !std::mem::replace(&mut self.state.has_workdir, true);
         self.see(path, &Seen::Workdir { path: &expanded, is_first });
         let path = absolute(&self.state.cwd(), &expanded);
-        let place = self.next_step(self.shown(original));
+        let place = Place { words: vec![(path.clone(), span)], ..self.next_step(self.shown(original)) };
+        self.state.words.retain(|(what, ..)| *what != Setting::Directory);
+        self.state.words.push((Setting::Directory, path.clone(), span));
         self.state.config.config.working_dir.clone_from(&path);
         let created_by = format!("WORKDIR {path}");
         if path == "/" {

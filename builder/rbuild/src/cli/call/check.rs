@@ -2,7 +2,7 @@
 
 use super::{BuildArgs, Form, Globals};
 use crate::cli::look::Look;
-use crate::cli::out::{complain, print};
+use crate::cli::out::{complain_of, print};
 use crate::error::{Error, Result};
 use crate::render::findings::{Failure, Report};
 use crate::report;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form, ignore_status
     })?;
     match &error {
         Some(error) => {
-            complain(&report::with_source(error, dockerfile));
+            complain_of(&report::with_source(error, dockerfile));
             Ok(report::exit_code(error))
         }
         None if ignore_status || report.findings.is_empty() => Ok(ExitCode::SUCCESS),

@@ -3,7 +3,7 @@
 
 use super::{BuildArgs, Form, Globals};
 use crate::cli::look::Look;
-use crate::cli::out::{complain, print};
+use crate::cli::out::{complain_of, print};
 use crate::error::Result;
 use crate::render::align_by;
 use crate::render::findings::{object, ranges};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<Exi
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain(&report::with_source(&error, dockerfile));
+            complain_of(&report::with_source(&error, dockerfile));
             Ok(report::exit_code(&error))
         }
     }

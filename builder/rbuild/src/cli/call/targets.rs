@@ -2,7 +2,7 @@
 
 use super::{BuildArgs, Form, Globals};
 use crate::cli::look::Look;
-use crate::cli::out::{complain, print};
+use crate::cli::out::{complain_of, print};
 use crate::error::{Error, Result};
 use crate::render::align_by;
 use crate::render::findings::{object, ranges};
@@ -21,7 +21,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<Exi
         Ok(file) => file,
         Err(error) => {
             let error = Error::Parse(error);
-            complain(&report::with_source(&error, &dockerfile));
+            complain_of(&report::with_source(&error, &dockerfile));
             return Ok(report::exit_code(&error));
         }
     };

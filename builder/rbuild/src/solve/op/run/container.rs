@@ -23,7 +23,11 @@ pub(super) fn plan(
     surroundings: &Surroundings,
 ) -> Result<Container> {
     let accounts = Accounts::of(work.ctx.store, parent, view)?;
-    let account = users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group)?;
+    let account =
+        users::resolve(run.user.as_bytes(), &accounts.passwd, &accounts.group).map_err(|error| match error {
+            rbuild_runner::Error::User(_) => accounts.refuse(&run.user),
+            other => other.into(),
+        })?;
     Ok(Container {
         rootfs: rootfs(draft, Sync::Ignored),
         root_access: Access::ReadWrite,

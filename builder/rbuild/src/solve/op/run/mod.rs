@@ -1,5 +1,6 @@
 //! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
 
+mod advice;
 mod agent;
 mod cache_dir;
 mod container;
@@ -35,10 +36,11 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let container = container::plan(work, run, &draft, (parent, &view), &surroundings)?;
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
-    let outcome = outcome.map_err(|error| not_started(run, error))?;
+    let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
+    let outcome = outcome.map_err(|error| not_started(run, error, &advise))?;
     remove_stubs(draft.written(), &outcome.stubs)?;
     drop(surroundings);
-    judge(run, outcome.exit, output)?;
+    judge(run, outcome.exit, output, &advise)?;
 
     let changes = snapshots.changes(&draft, &view, work.ctx.cancel)?;
     for note in &changes.notes {
@@ -85,7 +87,10 @@ fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, input
     mounts::prepare(work, run, inputs, &shown).map(Found::Surroundings)
 }
 
-fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>) -> Result<()> {
+/// What may help after an exit code and last lines.
+type Advise<'a> = &'a dyn Fn(u8, &[String]) -> Option<String>;
+
+fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>, advise: Advise<'_>) -> Result<()> {
     if exit.is_success() {
         return Ok(());
     }
@@ -93,16 +98,18 @@ fn judge(run: &RunOp, exit: Exit, output: StepOutput<'_>) -> Result<()> {
         Exit::Code(code) => format!("exit code: {code}"),
         Exit::Signal(signal) => format!("killed by signal {signal} (exit code: {})", exit.code()),
     };
-    Err(Error::Command { command: words(run), outcome, code: exit.code(), tail: output.into_tail() })
+    let (code, tail) = (exit.code(), output.into_tail());
+    Err(Error::Command { command: words(run), outcome, code, hint: advise(code, &tail), tail })
 }
 
 /// A program that is missing or cannot be executed ends its step as in a shell.
-fn not_started(run: &RunOp, error: rbuild_runner::Error) -> Error {
+fn not_started(run: &RunOp, error: rbuild_runner::Error, advise: Advise<'_>) -> Error {
     if !matches!(error, rbuild_runner::Error::Program { .. }) {
         return error.into();
     }
     let code = error.exit_code();
-    Error::Command { command: words(run), outcome: format!("exit code: {code}: {error}"), code, tail: Vec::new() }
+    let (outcome, hint) = (format!("exit code: {code}: {error}"), advise(code, &[]));
+    Error::Command { command: words(run), outcome, code, tail: Vec::new(), hint }
 }
 
 fn words(run: &RunOp) -> String {

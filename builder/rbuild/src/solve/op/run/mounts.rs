@@ -91,7 +91,7 @@ impl Surroundings {
     fn secret(&mut self, work: &Work<'_>, secret: &SecretMount) -> Result<()> {
         let Some(content) = (work.inputs.secret)(&secret.id)? else {
             if secret.required {
-                return Err(missing("secret", &secret.id));
+                return Err(Error::NotGiven { what: "secret", id: secret.id.clone() });
             }
             return Ok(());
         };
@@ -119,7 +119,7 @@ impl Surroundings {
                 self.mount(Source::Path(agent.path()), &ssh.target, Access::ReadWrite);
                 self.agents.push(agent);
             }
-            None if ssh.required => return Err(missing("ssh", &ssh.id)),
+            None if ssh.required => return Err(Error::NotGiven { what: "ssh", id: ssh.id.clone() }),
             None => {}
         }
         Ok(())
@@ -180,10 +180,6 @@ fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) ->
     let stack = stack_of(work, inputs[input.0 as usize], &cache.source)?;
     let (layers, ownership) = (work.ctx.store.layers(), work.ctx.snapshots.ownership());
     Ok(layers.unpack_into(&stack.diff_ids(), place, ownership, work.ctx.cancel)?)
-}
-
-fn missing(what: &str, id: &str) -> Error {
-    Error::Step(format!("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…"))
 }
 
 /// The file of that name in the topmost layer; to be written to, a copy of it in the upper directory.
