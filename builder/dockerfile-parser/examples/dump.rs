@@ -21,7 +21,7 @@ fn answer(path: &str, input: &[u8]) -> Value {
             "parse": "ok",
             "instructions": parse(input).err().map_or("ok".to_owned(), |error| error.to_string()),
             "escape": char::from(tree.directives.escape_token()).to_string(),
-            "warnings": tree.warnings.len(),
+            "warnings": tree.nodes.iter().filter(|node| node.blank.is_some()).count(),
             "nodes": nodes(&tree),
         }),
     }

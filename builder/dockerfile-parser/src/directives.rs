@@ -194,6 +194,14 @@ impl Check {
 }
 
 impl Rules {
+    /// Whether a rule is among them; names are compared as they are written.
+    pub fn contains(&self, rule: &str) -> bool {
+        match self {
+            Rules::All => true,
+            Rules::Some(names) => names.iter().any(|name| name.bytes == rule.as_bytes()),
+        }
+    }
+
     fn parse(value: &Text) -> Rules {
         match &value.bytes[..] {
             b"all" => Rules::All,

@@ -2,7 +2,7 @@
 //! it opens no file and knows nothing of builds.
 //!
 //! [`syntax`] splits a file into [`Node`]s; [`parse`] adds each instruction's own rules. Values stay as written:
-//! [`words`] expands them, [`mount`] resolves mounts, [`ignore`] reads `.dockerignore`, [`glob`] matches COPY sources.
+//! [`lint`] knows what should not be written; [`words`] expands them, [`mount`] resolves mounts, [`ignore`] reads `.dockerignore`, [`glob`] matches COPY sources.
 mod csv;
 mod directives;
 mod duration;
@@ -14,6 +14,7 @@ pub mod ignore;
 pub mod instruction;
 mod json;
 mod lines;
+pub mod lint;
 pub mod mount;
 mod source;
 mod span;
@@ -31,7 +32,9 @@ pub use source::{Position, Source};
 pub use span::{Span, Text};
 pub use suggest::{did_you_mean, nearest};
 pub use syntax::syntax;
-pub use tree::{Args, Heredoc, KeyValue, Node, Tree, Warning, WarningKind};
+pub use tree::{Args, Blank, Heredoc, KeyValue, Node, Tree};
+
+use lint::{Linter, Seen, Site};
 
 /// A parsed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +43,22 @@ pub struct Dockerfile {
     pub directives: Directives,
     /// All instructions in order; only ARG stands before the first FROM.
     pub instructions: Vec<Instruction>,
-    /// What is accepted but should not be written.
-    pub warnings: Vec<Warning>,
 }
 
 /// Parses a whole file: syntax and each instruction's own rules. A file of ARGs alone is fine here.
 pub fn parse(input: &[u8]) -> Result<Dockerfile, Error> {
+    parse_linted(input, &mut Linter::default())
+}
+
+/// As [`parse`], with a linter that sees the file as far as it can be read.
+pub fn parse_linted(input: &[u8], linter: &mut Linter) -> Result<Dockerfile, Error> {
     let tree = syntax(input)?;
-    if let Some(check) = &tree.directives.check {
-        Check::parse(check)?;
-    }
+    linter.configure(&tree.directives)?;
+    linter.see(&Site::NOWHERE, &Seen::Tree(&tree));
     let mut instructions: Vec<Instruction> = Vec::with_capacity(tree.nodes.len());
     let mut in_stage = false;
     for node in &tree.nodes {
+        linter.see(&Site::of_node(node), &Seen::Written(node));
         let instruction = Instruction::typed(node)?;
         in_stage |= matches!(instruction.kind, Kind::From(_));
         if !in_stage && !matches!(instruction.kind, Kind::Arg(_)) {
@@ -62,7 +68,8 @@ pub fn parse(input: &[u8]) -> Result<Dockerfile, Error> {
         }
         instructions.push(instruction);
     }
-    Ok(Dockerfile { directives: tree.directives, instructions, warnings: tree.warnings })
+    linter.see(&Site::NOWHERE, &Seen::File(&instructions));
+    Ok(Dockerfile { directives: tree.directives, instructions })
 }
 
 /// Parses an ONBUILD trigger as stored in an image's config; spans are offsets into `text`.

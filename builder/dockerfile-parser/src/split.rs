@@ -43,6 +43,7 @@ fn nested(line: &Logical, range: Range<usize>, context: Context) -> Result<Node,
         original: line.text(range),
         heredocs: Vec::new(),
         comments: Vec::new(),
+        blank: None,
     })
 }
 

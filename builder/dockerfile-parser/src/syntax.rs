@@ -6,7 +6,7 @@ use crate::heredoc;
 use crate::lines::{self, Lines, Logical};
 use crate::span::{Span, Text};
 use crate::split;
-use crate::tree::{Args, Node, Tree, Warning, WarningKind};
+use crate::tree::{Args, Blank, Node, Tree};
 use crate::unicode;
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub fn syntax(input: &[u8]) -> Result<Tree, Error> {
         let error = Error::new(ErrorKind::NoInstructions, Span::new(input.len(), input.len()));
         return Err(error.with_hint("begin with FROM and a base image"));
     }
-    Ok(Tree { directives: parser.reader.directives, nodes: parser.nodes, warnings: parser.warnings })
+    Ok(Tree { directives: parser.reader.directives, nodes: parser.nodes })
 }
 
 struct Parser<'a> {
@@ -35,13 +35,12 @@ struct Parser<'a> {
     reader: Reader,
     comments: Vec<Text>,
     nodes: Vec<Node>,
-    warnings: Vec<Warning>,
 }
 
 impl<'a> Parser<'a> {
     fn new(input: &'a [u8]) -> Self {
-        let (reader, comments, nodes, warnings) = (Reader::default(), Vec::new(), Vec::new(), Vec::new());
-        Parser { input, lines: Lines::new(input), reader, comments, nodes, warnings }
+        let (reader, comments, nodes) = (Reader::default(), Vec::new(), Vec::new());
+        Parser { input, lines: Lines::new(input), reader, comments, nodes }
     }
 
     /// A line that begins something: a directive, a comment, or an instruction with all that belongs to it.
@@ -77,10 +76,8 @@ impl<'a> Parser<'a> {
     fn instruction(&mut self, first: Range<usize>) -> Result<(), Error> {
         let first_line = self.lines.number;
         let (logical, blank) = self.join(first);
-        if let Some(span) = blank {
-            self.warnings.push(Warning { kind: WarningKind::EmptyContinuation, span, line: self.lines.number });
-        }
         let mut node = split::instruction(&logical, self.reader.directives.escape_token())?;
+        node.blank = blank.map(|span| Blank { span, last_line: self.lines.number });
         if takes_heredocs(&node) && logical.bytes.windows(2).any(|pair| pair == b"<<") {
             for (word, place) in heredoc::on_line(&logical)? {
                 node.heredocs.push(heredoc::read_body(word, place, self.input, &mut self.lines)?);

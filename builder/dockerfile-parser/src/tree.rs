@@ -10,8 +10,6 @@ pub struct Tree {
     pub directives: Directives,
     /// The instructions in order, unknown keywords included.
     pub nodes: Vec<Node>,
-    /// What is accepted but should not be written.
-    pub warnings: Vec<Warning>,
 }
 
 /// One instruction, split.
@@ -35,6 +33,8 @@ pub struct Node {
     pub heredocs: Vec<Heredoc>,
     /// The comments directly above, without `#`.
     pub comments: Vec<Text>,
+    /// A blank line where a continuation should be.
+    pub blank: Option<Blank>,
 }
 
 /// The arguments of an instruction.
@@ -87,23 +87,13 @@ impl Heredoc {
     }
 }
 
-/// Something accepted that deserves a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// What it is.
-    pub kind: WarningKind,
-    /// Where: for an empty continuation line, the first of them.
-    pub span: Span,
-    /// The last line of the instruction concerned.
-    pub line: u32,
-}
-
-/// Kinds of [`Warning`].
+/// A blank line among the lines of one instruction: accepted, but it deserves a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WarningKind {
-    /// A blank line inside a continued instruction (lint rule `NoEmptyContinuation`).
-    EmptyContinuation,
+pub struct Blank {
+    /// The first blank line.
+    pub span: Span,
+    /// The last of the instruction's lines without heredocs, from 1.
+    pub last_line: u32,
 }
 
 impl Node {

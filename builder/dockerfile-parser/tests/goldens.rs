@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns, Verdict};
 use dockerfile_parser::words::{self, Expanded, WordError};
-use dockerfile_parser::{Error, Instruction, Kind, Source, detect_syntax, parse};
+use dockerfile_parser::{Error, Instruction, Kind, Source, detect_syntax, parse, syntax};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,8 @@ fn dockerfile(input: &[u8]) -> String {
             file.directives.check.iter().for_each(|check| {
                 writeln!(out, "check: {:?}", dockerfile_parser::Check::parse(check).unwrap()).unwrap();
             });
-            file.warnings.iter().for_each(|warning| writeln!(out, "warning: {warning:?}").unwrap());
+            let nodes = syntax(input).unwrap().nodes;
+            nodes.iter().filter_map(|node| node.blank).for_each(|blank| writeln!(out, "{blank:?}").unwrap());
             file.instructions.iter().for_each(|instruction| out.push_str(&shown(instruction)));
         }
         Err(error) => out.push_str(&caret(input, &error)),

@@ -110,11 +110,11 @@ fn check_tree(tree: &Tree, input: &[u8]) {
         check_node(node, input);
         assert!(1 <= node.first_line && node.first_line <= node.last_line);
     }
-    tree.warnings.iter().for_each(|warning| within(warning.span, input));
 }
 
 fn check_node(node: &Node, input: &[u8]) {
     within(node.span, input);
+    node.blank.iter().for_each(|blank| within(blank.span, input));
     all_within([&node.keyword, &node.original], input);
     all_within(node.flags.iter().chain(&node.comments).chain(&node.flat_args()), input);
     node.heredocs.iter().for_each(|heredoc| all_within([&heredoc.name, &heredoc.content], input));

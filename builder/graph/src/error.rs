@@ -188,6 +188,16 @@ pub enum ErrorKind {
          context or stage"
     )]
     SourceDateEpoch(String),
+    /// A build argument for the linter that it cannot read.
+    #[error("cannot use the build argument {argument}={value:?}: {source}")]
+    Check {
+        /// The argument's name.
+        argument: &'static str,
+        /// Its value.
+        value: String,
+        /// Why.
+        source: dockerfile_parser::Error,
+    },
     /// SOURCE_DATE_EPOCH with the name of a stage that has no time of its own.
     #[error("SOURCE_DATE_EPOCH cannot be that of stage {stage:?}: {reason}")]
     StageWithoutTime {

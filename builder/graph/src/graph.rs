@@ -2,6 +2,7 @@
 //! of how a vertex is executed or looked up.
 
 use crate::op::Op;
+use crate::parameters::Parameters;
 use dockerfile_parser::Span;
 use rbuild_oci::{ContainerConfig, History, ImageConfig, Platform};
 use std::fmt;
@@ -13,8 +14,6 @@ pub struct BuildGraph {
     pub vertices: Vec<Vertex>,
     /// One image a platform, in the order of the request.
     pub targets: Vec<Target>,
-    /// What the author should know, in the order of the Dockerfile.
-    pub warnings: Vec<Warning>,
     /// Seconds since 1970 that stand in for now, from the request or from ARG SOURCE_DATE_EPOCH.
     pub source_date_epoch: Option<i64>,
 }
@@ -140,6 +139,8 @@ pub struct Target {
     pub config: ImageConfig,
     /// The history, oldest first.
     pub history: Vec<Row>,
+    /// What its builder can give it.
+    pub parameters: Parameters,
 }
 
 /// One line of an image's history and where its layer comes from.
@@ -163,15 +164,4 @@ pub enum Origin {
     Config,
     /// The vertex that makes the layer.
     Layer(VertexId),
-}
-
-/// Something that is not wrong but probably not meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Warning {
-    /// Where; none where the request is what is odd.
-    pub span: Option<Span>,
-    /// The name of the check, as in BuildKit's list where it has one.
-    pub rule: &'static str,
-    /// What.
-    pub message: String,
 }

@@ -10,18 +10,20 @@ mod error;
 mod graph;
 mod lower;
 mod op;
+mod parameters;
 mod redact;
 mod request;
 mod show;
 
 pub use address::context_op;
 pub use error::{Error, ErrorKind, Result};
-pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId, Warning};
+pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId};
 pub use lower::{TimeSource, lower, time_source};
 pub use op::{
     BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile,
     Input, MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
 };
+pub use parameters::{Argument, Credential, Parameters};
 pub use redact::redact;
 pub use request::{Answer, Answers, Ask, ImageSource, NamedContext, Network, Outcome, Question, Request};
 pub use show::{to_dot, to_mermaid, to_text};

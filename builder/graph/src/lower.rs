@@ -4,6 +4,7 @@
 mod circles;
 mod command;
 mod contexts;
+mod defaults;
 mod epoch;
 mod globals;
 mod heads;
@@ -23,12 +24,13 @@ pub use epoch::{TimeSource, time_source};
 pub(crate) use remote::{Remote, remote, short};
 
 use crate::error::Result;
-use crate::graph::{BuildGraph, Warning};
+use crate::graph::BuildGraph;
 use crate::request::{Answers, Ask, Outcome, Question, Request};
 use contexts::Contexts;
 use dockerfile_parser::Dockerfile;
+use dockerfile_parser::lint::Linter;
 use outline::Outline;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use unconsumed::Declared;
 use variables::Variables;
 use vertices::Vertices;
@@ -36,14 +38,15 @@ use vertices::Vertices;
 /// Turns a Dockerfile into what has to be done for `request`, or into questions about the images it starts from.
 ///
 /// Ask–answer–lower repeats, because an image's ONBUILD triggers may name further images; every round answers at least one
-/// question that is new, so it ends. The same arguments always give the same outcome.
+/// question that is new, so it ends. The same arguments always give the same outcome. `linter` sees what there is to see on
+/// the way, also where it ends in an error.
 ///
 /// # Errors
 /// Everything that makes the Dockerfile unbuildable whatever the files are: see [`crate::ErrorKind`].
-pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers) -> Result<Outcome> {
+pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers, linter: &mut Linter) -> Result<Outcome> {
     let outline = Outline::of(file)?;
     let contexts = Contexts::of(request);
-    let mut work = Work::new(answers);
+    let mut work = Work::new(answers, linter);
     let platforms = match request.platforms.as_slice() {
         [] => std::slice::from_ref(&request.build_platform),
         some => some,
@@ -51,6 +54,7 @@ pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers) -> Result<
     let mut targets = Vec::new();
     let (mut source_date_epoch, mut automatic) = (None, Variables::default());
     for platform in platforms {
+        defaults::see(&outline, request, platform, work.linter);
         let globals = globals::globals(&outline, request, platform)?;
         source_date_epoch = globals.epoch;
         let job = pass::Job { outline: &outline, request, contexts: &contexts, globals: &globals, platform };
@@ -60,9 +64,8 @@ pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers) -> Result<
     if !work.questions.is_empty() {
         return Ok(Outcome::Need(work.questions.into_values().collect()));
     }
-    work.warnings.extend(work.declared.warning(&outline, request, &automatic));
-    let (vertices, warnings) = (work.vertices.into_list(), work.warnings.into_iter().collect());
-    Ok(Outcome::Done(Box::new(BuildGraph { vertices, targets, warnings, source_date_epoch })))
+    work.declared.see_unconsumed(&outline, request, &automatic, work.linter);
+    Ok(Outcome::Done(Box::new(BuildGraph { vertices: work.vertices.into_list(), targets, source_date_epoch })))
 }
 
 /// What all passes write to.
@@ -70,17 +73,17 @@ struct Work<'a> {
     answers: &'a Answers,
     questions: BTreeMap<Ask, Question>,
     vertices: Vertices,
-    warnings: BTreeSet<Warning>,
+    linter: &'a mut Linter,
     declared: Declared,
 }
 
 impl<'a> Work<'a> {
-    fn new(answers: &'a Answers) -> Self {
+    fn new(answers: &'a Answers, linter: &'a mut Linter) -> Self {
         Self {
             answers,
             questions: BTreeMap::new(),
             vertices: Vertices::default(),
-            warnings: BTreeSet::new(),
+            linter,
             declared: Declared::default(),
         }
     }

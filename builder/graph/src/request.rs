@@ -1,8 +1,11 @@
 //! What a caller asks for and how questions about the world travel: request in, asks out, answers in. Knows neither where
 //! images come from nor what a named context is beyond its kind.
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BuildGraph;
-use dockerfile_parser::Span;
+use dockerfile_parser::ignore::Matcher;
+use dockerfile_parser::lint::Linter;
+use dockerfile_parser::{Check, Span, Text};
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,6 +32,10 @@ pub struct Request {
     pub network: Network,
     /// Additional lines of /etc/hosts in every RUN, as host name and address.
     pub add_hosts: Vec<(String, String)>,
+    /// What `.dockerignore` leaves out of the main context.
+    pub ignore: Matcher,
+    /// Whether every stage is carried out, needed or not: to look at all of the file.
+    pub all_stages: bool,
     /// Stages, by name in lower case, whose RUN, COPY and ADD are done again although their results may be known.
     pub renewed_stages: BTreeSet<String>,
 }
@@ -46,8 +53,23 @@ impl Request {
             source_date_epoch: None,
             network: Network::Default,
             add_hosts: Vec::new(),
+            ignore: Matcher::default(),
+            all_stages: false,
             renewed_stages: BTreeSet::new(),
         }
+    }
+}
+
+/// The build argument that replaces a file's `# check=`.
+const CHECK: &str = "BUILDKIT_DOCKERFILE_CHECK";
+
+impl Request {
+    /// A linter that follows the file's `# check=`, or the build argument that stands in for it.
+    pub fn linter(&self) -> Result<Linter> {
+        let Some(value) = self.build_args.get(CHECK) else { return Ok(Linter::default()) };
+        let check = Check::parse(&Text::new(value.as_bytes(), Span::default()));
+        let refuse = |source| Error::nowhere(ErrorKind::Check { argument: CHECK, value: value.clone(), source });
+        check.map(Linter::with).map_err(refuse)
     }
 }
 

@@ -187,7 +187,8 @@ mod tests {
 
     fn target(history: Vec<Row>) -> Target {
         let platform = Platform::new("linux", "amd64");
-        Target { config: ImageConfig::scratch(&platform), platform, stage: String::new(), result: None, history }
+        let (stage, parameters) = (String::new(), rbuild_graph::Parameters::default());
+        Target { config: ImageConfig::scratch(&platform), platform, stage, result: None, history, parameters }
     }
 
     const TIME: Timestamp = Timestamp::from_seconds(1000);

@@ -3,15 +3,14 @@
 use crate::assemble::{self, Image};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::events::Events;
 use crate::export::{self, Product, exporter};
 use crate::foreign;
 use crate::import::Images;
 use crate::request::{Annotated, BuildRequest, ContextPlace, Named, Times, entitlement};
 use crate::solve::{Inputs, Made, Shelf, Stack, Value, solve};
 use crate::tree::{ContextTree, EmptyTree, Tree};
-use crate::warnings;
 use dockerfile_parser::ignore::{Matcher, Patterns};
+use dockerfile_parser::lint::Linter;
 use rbuild_graph::{Answers, BuildGraph, Outcome, Target, VertexId, lower};
 use rbuild_oci::{Cancel, Descriptor, Digest, ImageId, Index, MediaType, Timestamp, to_canonical_json};
 use rbuild_records::{Output, Recipe, Record};
@@ -37,12 +36,13 @@ pub struct Built {
     pub exported: Option<Descriptor>,
 }
 
-/// Builds what a request asks for.
-pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Built> {
+/// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
+pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut Linter) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel).refreshing(request.pull);
-    let graph = plan(request, &images, (ctx.events, ctx.cancel))?;
+    let graph = plan(request, &images, ctx.cancel, linter)?;
+    Error::of_lint(linter).map_or(Ok(()), Err)?;
     entitlement::check(&graph, &request.allowed)?;
-    let contexts = Contexts::new(ctx, request)?;
+    let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
     let inputs = Inputs {
         begin: &|| match fine.get() {
@@ -78,16 +78,13 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client) -> Result<Bu
 }
 
 /// Parses and lowers, answering the graph's questions until it has no more.
-pub fn plan(request: &BuildRequest, images: &Images<'_>, (events, cancel): (&Events, &Cancel)) -> Result<BuildGraph> {
-    let file = dockerfile_parser::parse(&request.dockerfile.bytes)?;
+pub fn plan(request: &BuildRequest, images: &Images<'_>, cancel: &Cancel, linter: &mut Linter) -> Result<BuildGraph> {
+    let file = dockerfile_parser::parse_linted(&request.dockerfile.bytes, linter)?;
     let mut answers = Answers::new();
     loop {
         cancel.check()?;
-        match lower(&file, &request.graph, &answers)? {
-            Outcome::Done(graph) => {
-                warnings::tell(events, &request.dockerfile, &file, &graph);
-                return Ok(*graph);
-            }
+        match lower(&file, &request.graph, &answers, linter)? {
+            Outcome::Done(graph) => return Ok(*graph),
             Outcome::Need(questions) => {
                 for question in &questions {
                     let answer = images.answer(question).map_err(|error| asked(question, images, error))?;
@@ -251,21 +248,13 @@ fn keep_rows(store: &Store, image: &Image) -> Result<Vec<ImageId>> {
 struct Contexts<'a> {
     ctx: Ctx<'a>,
     request: &'a BuildRequest,
-    ignore: Matcher,
     open: Mutex<BTreeMap<Option<String>, Arc<dyn Tree>>>,
     caches: Mutex<Vec<Arc<ContextTree>>>,
 }
 
 impl<'a> Contexts<'a> {
-    fn new(ctx: Ctx<'a>, request: &'a BuildRequest) -> Result<Self> {
-        let ignore = match &request.dockerfile.ignore {
-            Some((name, bytes)) => {
-                let wrong = |error| Error::Ignore { name: name.clone(), bytes: bytes.clone(), source: Box::new(error) };
-                Patterns::read(bytes).map_err(wrong).map(Matcher::new)?
-            }
-            None => Matcher::default(),
-        };
-        Ok(Self { ctx, request, ignore, open: Mutex::default(), caches: Mutex::default() })
+    fn new(ctx: Ctx<'a>, request: &'a BuildRequest) -> Self {
+        Self { ctx, request, open: Mutex::default(), caches: Mutex::default() }
     }
 
     fn open(&self, name: Option<&str>) -> Result<Arc<dyn Tree>> {
@@ -285,7 +274,7 @@ impl<'a> Contexts<'a> {
             (None, ContextPlace::Tree(tree)) => Ok(tree.clone()),
             (None, ContextPlace::Directory(path)) => {
                 let ignore = source.ignore.as_ref().map_or_else(String::new, |(name, _)| name.clone());
-                self.directory("the build context", path, (ignore, self.ignore.clone()))
+                self.directory("the build context", path, (ignore, self.request.graph.ignore.clone()))
             }
             (Some(name), _) => match self.request.named.get(name) {
                 Some(Named::Directory(path)) => {

@@ -3,6 +3,7 @@
 
 use crate::request::Entitlement;
 use dockerfile_parser::Span;
+use dockerfile_parser::lint::Linter;
 use rbuild_oci::Canceled;
 use std::io;
 
@@ -152,6 +153,12 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// The linter found what the Dockerfile, or the command line, calls an error.
+    #[error("lint violation found for rules: {}", rules.join(", "))]
+    Lint {
+        /// The rules, sorted.
+        rules: Vec<&'static str>,
+    },
     /// The build needs more than records, and this process is outside the namespace that work is done in.
     #[error("the build has to run steps, which needs a user namespace")]
     NeedsNamespace,
@@ -165,6 +172,12 @@ impl Error {
     pub fn io<E: Into<io::Error>>(operation: &'static str, subject: impl std::fmt::Display) -> impl FnOnce(E) -> Self {
         let subject = subject.to_string();
         move |source| Self::Io { operation, subject, source: source.into() }
+    }
+
+    /// That of a Dockerfile which breaks rules that it makes errors.
+    pub fn of_lint(linter: &Linter) -> Option<Self> {
+        let rules: Vec<_> = linter.violated().into_iter().collect();
+        (!rules.is_empty()).then_some(Self::Lint { rules })
     }
 
     /// The path, name or id that is at fault, where there is one.

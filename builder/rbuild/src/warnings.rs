@@ -1,37 +1,14 @@
-//! What is not wrong in a Dockerfile but probably not meant: told with its place, unless the file says `check=skip=`.
-//! Finds nothing itself.
+//! What is not wrong in a Dockerfile but probably not meant, told at the end of a build. Finds nothing itself.
 
-use crate::events::Events;
-use crate::report;
-use crate::request::DockerfileSource;
-use dockerfile_parser::{Check, Dockerfile, Rules, Span, WarningKind};
-use rbuild_graph::BuildGraph;
+use crate::events::{Event, Events};
+use dockerfile_parser::lint::{Finding, Linter};
+use rbuild_graph::redact;
 
-/// Tells the warnings of the parser and of the graph, in the order of the file.
-pub fn tell(events: &Events, source: &DockerfileSource, file: &Dockerfile, graph: &BuildGraph) {
-    let parsed = file.warnings.iter().filter_map(|warning| {
-        let (rule, message) = of_parser(warning.kind)?;
-        Some((Some(warning.span), rule, message.to_owned()))
-    });
-    let lowered = graph.warnings.iter().map(|warning| (warning.span, warning.rule, warning.message.clone()));
-    let mut all: Vec<(Option<Span>, &str, String)> = parsed.chain(lowered).collect();
-    all.sort();
-    let check = file.directives.check.as_ref().and_then(|text| Check::parse(text).ok()).unwrap_or_default();
-    for (span, rule, message) in all.iter().filter(|(_, rule, _)| !skips(&check.skip, rule)) {
-        events.warning(&report::warning(rule, message, span.map(|span| (span, source))));
-    }
-}
-
-const fn of_parser(kind: WarningKind) -> Option<(&'static str, &'static str)> {
-    match kind {
-        WarningKind::EmptyContinuation => Some(("NoEmptyContinuation", "empty line in a continued instruction")),
-        _ => None,
-    }
-}
-
-fn skips(rules: &Rules, rule: &str) -> bool {
-    match rules {
-        Rules::All => true,
-        Rules::Some(names) => names.iter().any(|name| name.to_str_lossy().eq_ignore_ascii_case(rule)),
+/// Tells what the linter found, in the order of the file; credentials are not told.
+pub fn tell(events: &Events, file: &str, linter: &Linter) {
+    let telling = |finding: &Finding| Finding { message: redact(&finding.message), ..finding.clone() };
+    let findings: Vec<Finding> = linter.findings().map(telling).collect();
+    if !findings.is_empty() {
+        events.send(&Event::Findings { file, findings: &findings });
     }
 }

@@ -112,17 +112,23 @@ fn a_misspelt_stage_is_suggested_where_it_stands() {
 fn warnings_tell_their_place_and_can_be_silenced() {
     let dockerfile = "FROM scratch\nCOPY \\\n\n  a /$X/\n";
     let hands = Hands::new(&[("Dockerfile", dockerfile), ("a", "a")]);
-    fs::write(hands.path("context/quiet"), format!("# check=skip=UndefinedVar,noemptycontinuation\n{dockerfile}"))
+    fs::write(hands.path("context/quiet"), format!("# check=skip=UndefinedVar,NoEmptyContinuation\n{dockerfile}"))
         .unwrap();
     let said = hands.ok(&["--build-arg", "Y=1", "."]).err;
-    let warnings: Vec<&str> = said.lines().filter(|line| line.starts_with("WARNING")).collect();
+    let warnings: Vec<&str> = said.lines().skip_while(|line| !line.contains("found")).collect();
     let expected = [
-        "WARNING: UnconsumedBuildArg: One or more build-args [Y] were not consumed",
-        "WARNING: Dockerfile:3: NoEmptyContinuation: empty line in a continued instruction",
-        "WARNING: Dockerfile:4: UndefinedVar: variable $X is not defined here",
+        " 3 warnings found (use --check to expand):",
+        " - UnconsumedBuildArg: One or more build-args [Y] were not consumed",
+        " - UndefinedVar: Usage of undefined variable '$X' (line 2)",
+        " - NoEmptyContinuation: Empty continuation line (line 4)",
     ];
     assert_eq!(warnings, expected);
-    assert!(!hands.ok(&["-f", "quiet", "."]).err.contains("WARNING"));
+    assert!(!hands.ok(&["-f", "quiet", "."]).err.contains("found"));
+    let raw = hands.ok(&["--progress", "rawjson", "."]).err;
+    let told = raw.lines().find(|line| line.contains("\"warnings\"")).unwrap();
+    for part in ["\"rule\":\"UndefinedVar\"", "\"first_line\":2", "\"last_line\":4", "/undefined-var/", "\"fix\":"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
 
 #[test]

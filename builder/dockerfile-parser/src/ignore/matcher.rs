@@ -1,5 +1,5 @@
 //! Which pattern decides over a path. Knows nothing of how patterns are written.
-use super::Patterns;
+use super::{Pattern, Patterns};
 
 /// Matches paths against patterns. Paths have no leading slash and no `.` or `..`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Matcher {
     /// Whether there is nothing to match.
     pub fn is_empty(&self) -> bool {
         self.patterns.patterns.is_empty()
+    }
+
+    /// The patterns in order.
+    pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter()
     }
 
     /// The verdict over a path by itself, its parents considered; `None`: no pattern applies, it is not ignored.

@@ -1,6 +1,7 @@
 //! One instruction of a stage, be it written there or triggered by the base, and the names it takes files from.
 //! Knows nothing of what the names stand for.
 
+use dockerfile_parser::lint::{self, Place};
 use dockerfile_parser::{Instruction, Kind, Span, Text};
 use std::borrow::Cow;
 
@@ -19,14 +20,26 @@ pub(super) struct Site {
     pub(super) span: Span,
     /// Its first line, from 1.
     pub(super) line: u32,
+    /// Its last line.
+    pub(super) last_line: u32,
     /// Whether it is a trigger: then spans within it are of another text.
     pub(super) triggered: bool,
 }
 
 impl Site {
+    fn at(instruction: &Instruction, triggered: bool) -> Self {
+        let Instruction { span, first_line, last_line, .. } = *instruction;
+        Self { span, line: first_line, last_line, triggered }
+    }
+
     /// The place of a word of the instruction.
     pub(super) fn of(&self, word: &Text) -> Span {
         if self.triggered || word.span.is_empty() { self.span } else { word.span }
+    }
+
+    /// The same for the linter.
+    pub(super) fn place(&self, word: &Text) -> Place {
+        Place { first_line: self.line, last_line: self.last_line, span: self.of(word) }
     }
 }
 
@@ -41,14 +54,17 @@ pub(super) struct Taken<'a> {
 impl<'a> Command<'a> {
     /// An instruction as it is written in the stage.
     pub(super) fn written(instruction: &'a Instruction) -> Self {
-        let site = Site { span: instruction.span, line: instruction.first_line, triggered: false };
-        Self { instruction: Cow::Borrowed(instruction), site }
+        Self { instruction: Cow::Borrowed(instruction), site: Site::at(instruction, false) }
     }
 
     /// A trigger fired by `from`.
     pub(super) fn triggered(instruction: Instruction, from: &Instruction) -> Self {
-        let site = Site { span: from.span, line: from.first_line, triggered: true };
-        Self { instruction: Cow::Owned(instruction), site }
+        Self { instruction: Cow::Owned(instruction), site: Site::at(from, true) }
+    }
+
+    /// Where the linter sees a word of it.
+    pub(super) fn seen_at(&self, word: &Text) -> lint::Site<'_> {
+        lint::Site { place: Some(self.site.place(word)), comments: &self.instruction.comments }
     }
 
     /// The names it takes files from.

@@ -36,7 +36,7 @@ const CONTEXT: &str = "context";
 pub fn time_source(file: &Dockerfile, request: &Request) -> Result<Option<TimeSource>> {
     let outline = Outline::of(file)?;
     let platform = request.platforms.first().unwrap_or(&request.build_platform);
-    let (build_args, mut variables) = globals::scope(&outline, request, platform)?;
+    let (build_args, mut variables, _) = globals::scope(&outline, request, platform)?;
     let Some(name) = globals::epoch_text(&build_args, &variables) else { return Ok(None) };
     if name.is_empty() || name.parse::<i64>().is_ok() {
         return Ok(None);

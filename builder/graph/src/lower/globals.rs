@@ -4,14 +4,18 @@
 use super::outline::Outline;
 use super::variables::Variables;
 use crate::error::Result;
+use crate::parameters::{Argument, Parameters};
 use crate::request::Request;
+use dockerfile_parser::lint::Place;
 use rbuild_oci::Platform;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The outermost scope.
 pub(super) struct Globals {
     /// Platform variables and global ARGs.
     pub(super) variables: Variables,
+    /// Global ARGs, and the names that the default of each uses.
+    args: Declared,
     /// Build arguments, SOURCE_DATE_EPOCH of the request among them.
     pub(super) build_args: BTreeMap<String, String>,
     /// Seconds since 1970 that stand in for now.
@@ -23,34 +27,80 @@ pub(super) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The outermost scope of a build for `platform`.
 pub(super) fn globals(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Globals> {
-    let (mut build_args, mut variables) = scope(outline, request, platform)?;
+    let (mut build_args, mut variables, args) = scope(outline, request, platform)?;
     let epoch = epoch(outline, request, &mut build_args, &mut variables)?;
-    Ok(Globals { variables, build_args, epoch })
+    Ok(Globals { variables, args, build_args, epoch })
 }
 
-/// Build arguments and variables as they are given.
+/// Build arguments, variables and global ARGs as they are given.
 pub(super) fn scope(
     outline: &Outline<'_>,
     request: &Request,
     platform: &Platform,
-) -> Result<(BTreeMap<String, String>, Variables)> {
+) -> Result<(BTreeMap<String, String>, Variables, Declared)> {
     let mut build_args = request.build_args.clone();
     if let Some(seconds) = request.source_date_epoch {
         build_args.entry(EPOCH.to_owned()).or_insert_with(|| seconds.to_string());
     }
     let mut variables = platform_variables(outline, request, platform, &build_args);
+    let args = declare(outline, &mut variables, &build_args)?;
+    Ok((build_args, variables, args))
+}
+
+/// The platform variables and the global ARGs with their defaults, whatever build arguments there are for the latter.
+pub(super) fn defaults(outline: &Outline<'_>, request: &Request, platform: &Platform) -> Result<Variables> {
+    let mut variables = platform_variables(outline, request, platform, &request.build_args);
+    declare(outline, &mut variables, &BTreeMap::new())?;
+    Ok(variables)
+}
+
+/// Global ARGs with the names that their defaults use.
+pub(super) type Declared = BTreeMap<String, (Argument, BTreeSet<String>)>;
+
+/// Adds the global ARGs.
+fn declare(
+    outline: &Outline<'_>,
+    variables: &mut Variables,
+    build_args: &BTreeMap<String, String>,
+) -> Result<Declared> {
+    let mut declared = Declared::new();
     for (instruction, items) in &outline.globals {
         for item in *items {
             let name = item.name.to_str_lossy().into_owned();
-            let value = match (build_args.get(&name), &item.default) {
-                (Some(given), _) => given.clone(),
-                (None, Some(default)) => variables.expand(default, outline.escape, instruction.span)?.value,
-                (None, None) => continue,
+            let (value, mut used) = match (build_args.get(&name), &item.default) {
+                (Some(given), _) => (Some(given.clone()), BTreeSet::new()),
+                (None, Some(default)) => {
+                    let expanded = variables.expand(default, outline.escape, instruction.span)?;
+                    (Some(expanded.value), expanded.used)
+                }
+                (None, None) => (None, BTreeSet::new()),
             };
-            variables.set(&name, &value);
+            if used.remove(&name) {
+                used.extend(declared.get(&name).into_iter().flat_map(|(_, earlier)| earlier.clone()));
+            }
+            if let Some(value) = &value {
+                variables.set(&name, value);
+            }
+            let description = instruction.description(name.as_bytes()).map(|text| text.to_str_lossy().into_owned());
+            let argument = Argument { value: value.unwrap_or_default(), description, place: Place::of(instruction) };
+            declared.insert(name, (argument, used));
         }
     }
-    Ok((build_args, variables))
+    Ok(declared)
+}
+
+impl Globals {
+    /// Notes that a stage uses a global ARG, with those that its default uses.
+    pub(super) fn note(&self, name: &str, parameters: &mut Parameters) {
+        if let Some((argument, used)) = self.args.get(name)
+            && !parameters.args.contains_key(name)
+        {
+            parameters.args.insert(name.to_owned(), argument.clone());
+            for name in used {
+                self.note(name, parameters);
+            }
+        }
+    }
 }
 
 fn platform_variables(

@@ -5,8 +5,8 @@ use super::outline::Section;
 use super::pass::Job;
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::Warning;
 use crate::request::{ImageSource, NamedContext};
+use dockerfile_parser::lint::{PlatformFlag, Seen, Site};
 use dockerfile_parser::words::Expanded;
 use dockerfile_parser::{Span, Text};
 use rbuild_oci::{Platform, Reference};
@@ -47,8 +47,12 @@ pub(super) struct Head<'a> {
     pub(super) name: Option<String>,
     /// Its name for people; empty for the only stage.
     pub(super) label: String,
+    /// The image as written, variables expanded.
+    pub(super) image: String,
     /// What it starts from.
     pub(super) base: Located<'a>,
+    /// The variables that its FROM uses.
+    pub(super) used: BTreeSet<String>,
     /// Whether a named context stands in for it: then `base` is all there is.
     pub(super) replaced: bool,
 }
@@ -73,14 +77,18 @@ pub(super) fn heads<'a>(job: &Job<'a>, work: &mut Work<'_>) -> Result<Vec<Head<'
         };
         let image = base_name(job, work, section)?;
         let suggest = |error: Error| suggesting(error, &image, job);
-        let platform = platform(job, work, section)?.unwrap_or_else(|| job.platform.clone());
+        let (platform, mut used) = platform(job, work, section)?;
+        used.extend(image.used.iter().cloned());
         let stand_in = name.as_ref().and_then(|name| job.contexts.find(name, &platform));
         let base = match (stand_in, by_name(&heads, &image.value, heads.len())) {
             (Some((name, context)), _) => from_context(name, context, platform),
             (None, Some(stage)) => base_of_stage(&heads, stage),
-            (None, None) => external(job, work, &image.value, platform, section.from.image.span).map_err(suggest)?,
+            (None, None) => {
+                let site = Site::of(section.head, &section.from.image);
+                external(job, work, &image.value, platform, &site).map_err(suggest)?
+            }
         };
-        heads.push(Head { section, name, label, base, replaced: stand_in.is_some() });
+        heads.push(Head { section, name, label, image: image.value, base, used, replaced: stand_in.is_some() });
     }
     Ok(heads)
 }
@@ -98,7 +106,7 @@ pub(super) fn external<'a>(
     work: &mut Work<'_>,
     name: &str,
     platform: Platform,
-    span: Span,
+    site: &Site<'_>,
 ) -> Result<Located<'a>> {
     if name == "scratch" {
         return Ok(Located::Scratch);
@@ -106,7 +114,7 @@ pub(super) fn external<'a>(
     if let Some((name, context)) = job.contexts.find(name, &platform) {
         return Ok(from_context(name, context, platform));
     }
-    let reference = reference(name, span, work)?;
+    let reference = reference(name, site, work)?;
     Ok(Located::Image { name: reference.to_string(), source: ImageSource::Registry(reference), platform })
 }
 
@@ -129,22 +137,20 @@ fn from_context<'a>(name: &'a str, context: &'a NamedContext, platform: Platform
 }
 
 /// Reads a reference. One that is wrong only for its upper-case letters is taken in lower case, with a warning.
-fn reference(name: &str, span: Span, work: &mut Work<'_>) -> Result<Reference> {
+fn reference(name: &str, site: &Site<'_>, work: &mut Work<'_>) -> Result<Reference> {
     name.parse().or_else(|source| {
         let lower = lower_case_name(name);
-        match lower.parse() {
-            Ok(reference) => {
-                let message = format!("the image name {name:?} has upper-case letters: {lower:?} is used");
-                work.warnings.insert(Warning { span: Some(span), rule: "ImageNameCasing", message });
-                Ok(reference)
-            }
-            Err(_) => Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source })),
-        }
+        let Ok(reference) = lower.parse() else {
+            let span = site.place.map(|place| place.span).unwrap_or_default();
+            return Err(Error::at(span, ErrorKind::Reference { name: name.to_owned(), source }));
+        };
+        work.linter.see(site, &Seen::UpperCaseImage { written: name, used: &lower });
+        Ok(reference)
     })
 }
 
 /// The name in lower case, its tag and digest as they are.
-fn lower_case_name(name: &str) -> String {
+pub(super) fn lower_case_name(name: &str) -> String {
     let (rest, digest) = name.find('@').map_or((name, ""), |at| name.split_at(at));
     let colon = rest.rfind(':').filter(|at| !rest[*at..].contains('/'));
     let (repository, tag) = colon.map_or((rest, ""), |at| rest.split_at(at));
@@ -153,7 +159,7 @@ fn lower_case_name(name: &str) -> String {
 
 fn base_name(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Expanded> {
     let word = &section.from.image;
-    let name = expand(job, work, word)?;
+    let name = expand(job, work, section, word)?;
     if name.value.is_empty() {
         let error = Error::at(word.span, ErrorKind::BlankBase(word.to_str_lossy().into_owned()));
         return Err(suggesting(error, &name, job));
@@ -177,27 +183,46 @@ fn suggesting(error: Error, expanded: &Expanded, job: &Job<'_>) -> Error {
     }
 }
 
-fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<Option<Platform>> {
-    let Some(word) = &section.from.platform else { return Ok(None) };
-    let expanded = expand(job, work, word)?;
+/// The platform of a FROM, and the variables that give it.
+fn platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>) -> Result<(Platform, BTreeSet<String>)> {
+    let Some(word) = &section.from.platform else { return Ok((job.platform.clone(), BTreeSet::new())) };
+    let expanded = expand(job, work, section, word)?;
+    see_platform(job, work, section, (word, &expanded));
     let written = word.to_str_lossy().into_owned();
     let suggest = |error: Error| suggesting(error, &expanded, job);
     if expanded.value.is_empty() {
         return Err(suggest(Error::at(word.span, ErrorKind::EmptyPlatform(written))));
     }
-    let platform = expanded.value.parse();
-    platform.map(Some).map_err(|source| suggest(Error::at(word.span, ErrorKind::Platform { written, source })))
+    match expanded.value.parse() {
+        Ok(platform) => Ok((platform, expanded.used)),
+        Err(source) => Err(suggest(Error::at(word.span, ErrorKind::Platform { written, source }))),
+    }
 }
 
-fn expand(job: &Job<'_>, work: &mut Work<'_>, word: &Text) -> Result<Expanded> {
+fn see_platform(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>, (word, expanded): (&Text, &Expanded)) {
+    const TARGET: &str = "TARGETPLATFORM";
+    let name = section.from.name.as_ref().map(|name| name.to_str_lossy()).unwrap_or_default();
+    let platform: Option<Platform> = expanded.value.parse().ok();
+    let flag = PlatformFlag {
+        written: &word.to_str_lossy(),
+        value: &expanded.value,
+        is_target: expanded.unmatched.is_empty()
+            && expanded.used.iter().eq([TARGET])
+            && job.globals.variables.get(TARGET) == Some(&expanded.value),
+        is_constant: expanded.unmatched.is_empty() && expanded.used.is_empty(),
+        stage: &name,
+        parts: platform.as_ref().map(|platform| (&platform.os[..], &platform.architecture[..])),
+    };
+    work.linter.see(&Site::of(section.head, word), &Seen::Platform(flag));
+}
+
+fn expand(job: &Job<'_>, work: &mut Work<'_>, section: &Section<'_>, word: &Text) -> Result<Expanded> {
     let variables: &Variables = &job.globals.variables;
     let expanded = variables.expand(word, job.outline.escape, word.span)?;
     let declared = declared(job);
     for name in expanded.unmatched.iter().filter(|name| !declared.contains(name.as_str())) {
-        let hint = dockerfile_parser::did_you_mean(name, variables.names());
-        let hint = hint.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
-        let message = format!("FROM uses ${name}, which no ARG before the first FROM declares{hint}");
-        work.warnings.insert(Warning { span: Some(word.span), rule: "UndefinedArgInFrom", message });
+        let near = dockerfile_parser::nearest(name, declared.iter().map(String::as_str).chain(variables.names()));
+        work.linter.see(&Site::of(section.head, word), &Seen::Undeclared { name, near });
     }
     Ok(expanded)
 }

@@ -47,7 +47,7 @@ pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<Target>> 
     let states = stages(job, work, &heads, &plan)?;
     Ok(states.into_iter().find(|(index, _)| *index == target).map(|(index, state)| {
         let stage = plan::shown(&heads, index);
-        finish(job, stage, state)
+        finish(job, stage, described(state, heads.get(index)))
     }))
 }
 
@@ -63,6 +63,14 @@ fn stages<'a>(
         done.insert(*index, state);
     }
     Ok(done)
+}
+
+/// The state with the name and the description of its stage among its parameters.
+fn described(mut state: State, head: Option<&Head<'_>>) -> State {
+    state.parameters.target = head.and_then(|head| head.name.clone());
+    let description = |head: &Head<'_>| head.section.head.description(head.name.as_ref()?.as_bytes());
+    state.parameters.description = head.and_then(description).map(|text| text.to_str_lossy().into_owned());
+    state
 }
 
 /// Adds what the request says of the finished image: labels, and the platform where it names one.
@@ -86,5 +94,6 @@ fn finish(job: &Job<'_>, stage: String, state: State) -> Target {
     }
     let unasked = job.request.platforms.is_empty() && !config.architecture.is_empty();
     let platform = if unasked { config.platform() } else { job.platform.clone() };
-    Target { platform, stage, result: state.tree, config, history: state.rows }
+    let parameters = state.parameters;
+    Target { platform, stage, result: state.tree, config, history: state.rows, parameters }
 }

@@ -20,7 +20,8 @@ pub(super) type Plan<'a> = BTreeMap<usize, Vec<Command<'a>>>;
 pub(super) fn plan<'a>(job: &Job<'a>, work: &mut Work<'_>, heads: &[Head<'a>], target: usize) -> Result<Plan<'a>> {
     circles::refuse(job, work, heads)?;
     let mut plan = Plan::new();
-    let mut waiting = BTreeSet::from([target]);
+    let every = 0..if job.request.all_stages { heads.len() } else { 0 };
+    let mut waiting: BTreeSet<usize> = every.chain([target]).collect();
     while let Some(index) = waiting.pop_last() {
         let Some(head) = heads.get(index) else { continue };
         let mut commands = triggers(work, heads, head)?;
@@ -78,7 +79,7 @@ pub(super) fn locate<'a>(
             Ok(heads.get(stage).map_or(Located::Scratch, |head| head.base.clone()))
         }
         Some(stage) => Ok(Located::Stage(stage)),
-        None => heads::external(job, work, &name, job.platform.clone(), span),
+        None => heads::external(job, work, &name, job.platform.clone(), &command.seen_at(taken.name)),
     }
 }
 

@@ -20,12 +20,13 @@ use super::heads::Head;
 use super::pass::Job;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Origin, Place, VertexId, Warning};
+use crate::graph::{Origin, Place, VertexId};
 use crate::lower::vertices::Inputs;
 use crate::op::Op;
 use crate::redact::redact;
+use dockerfile_parser::lint::{self, Seen};
 use dockerfile_parser::words::{self, Options, Quotes};
-use dockerfile_parser::{Kind, Span, Text};
+use dockerfile_parser::{Instruction, Kind, Text};
 use rbuild_oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,10 @@ pub(super) struct Stage<'s, 'a, 'w> {
     step: u32,
     steps: u32,
     site: Site,
+    /// The comments above the instruction.
+    comments: &'s [Text],
+    /// Where each keyword stood last in this stage.
+    last: BTreeMap<String, lint::Place>,
 }
 
 impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
@@ -50,21 +55,21 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         heads: &'s [Head<'a>],
         done: &'s BTreeMap<usize, State>,
         index: usize,
-        commands: &[Command<'_>],
+        commands: &'s [Command<'_>],
     ) -> Result<State> {
         let state = State::empty(None, job.platform);
-        let site = Site { span: Span::default(), line: 0, triggered: false };
         let steps = commands.iter().filter(|command| command.is_step()).count() as u32;
-        let mut stage = Self { job, work, heads, done, index, state, step: 0, steps, site };
-        let Some(head) = heads.get(index) else { return Ok(stage.state) };
-        let from = Command::written(head.section.head);
-        stage.site = from.site;
+        let Some(head) = heads.get(index) else { return Ok(state) };
+        let (site, comments) = (Command::written(head.section.head).site, &head.section.head.comments[..]);
+        let (step, last) = (0, BTreeMap::new());
+        let mut stage = Self { job, work, heads, done, index, state, step, steps, site, comments, last };
         stage.state = stage.start(head)?;
         if !head.replaced {
             stage.state.begin();
         }
+        head.used.iter().for_each(|name| job.globals.note(name, &mut stage.state.parameters));
         for command in commands {
-            stage.site = command.site;
+            (stage.site, stage.comments) = (command.site, &command.instruction.comments);
             stage.instruction(command)?;
         }
         Ok(stage.state)
@@ -72,9 +77,10 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
 
     fn instruction(&mut self, command: &Command<'_>) -> Result<()> {
         let text = &command.instruction.original;
+        self.see_step(&command.instruction);
         match &command.instruction.kind {
             Kind::Add(add) => self.add(add, text)?,
-            Kind::Arg(items) => self.arg(items)?,
+            Kind::Arg(items) => self.arg(items, &command.instruction)?,
             Kind::Cmd(cmd) => self.cmd(cmd),
             Kind::Copy(copy) => self.copy(copy, command)?,
             Kind::Entrypoint(entrypoint) => self.entrypoint(entrypoint),
@@ -99,7 +105,7 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
     fn expand(&mut self, word: &Text) -> Result<String> {
         let span = self.site.of(word);
         let expanded = self.state.variables.expand(word, self.job.outline.escape, span)?;
-        self.warn_undefined(&expanded.unmatched, span);
+        self.see_unset(word, &expanded.unmatched);
         Ok(expanded.value)
     }
 
@@ -111,12 +117,24 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         words.iter().map(|word| self.expand(word)).collect()
     }
 
-    fn warn_undefined(&mut self, names: &BTreeSet<String>, span: Span) {
+    /// Shows the linter something about a word of the instruction.
+    fn see(&mut self, word: &Text, seen: &Seen<'_>) {
+        let site = lint::Site { place: Some(self.site.place(word)), comments: self.comments };
+        self.work.linter.see(&site, seen);
+    }
+
+    fn see_step(&mut self, instruction: &Instruction) {
+        let here = self.site.place(&Text::default());
+        let earlier = self.last.insert(instruction.keyword.to_str_lossy().to_ascii_uppercase(), here);
+        let has_shell = !self.state.config.config.shell.is_empty();
+        self.see(&Text::default(), &Seen::Step { instruction, earlier, has_shell });
+    }
+
+    fn see_unset(&mut self, word: &Text, names: &BTreeSet<String>) {
+        let site = lint::Site { place: Some(self.site.place(word)), comments: self.comments };
         for name in names.iter().filter(|name| !self.state.args.iter().any(|(known, _)| known == *name)) {
-            let near = dockerfile_parser::did_you_mean(name, self.state.variables.names());
-            let hint = near.map(|near| format!(" (did you mean ${near}?)")).unwrap_or_default();
-            let message = format!("variable ${name} is not defined here{hint}");
-            self.work.warnings.insert(Warning { span: Some(span), rule: "UndefinedVar", message });
+            let near = dockerfile_parser::nearest(name, self.state.variables.names());
+            self.work.linter.see(&site, &Seen::Unset { name, near });
         }
     }
 

@@ -3,6 +3,7 @@
 use super::history;
 use super::variables::Variables;
 use crate::graph::{Origin, Row, VertexId};
+use crate::parameters::Parameters;
 use crate::redact::redact;
 use dockerfile_parser::Span;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
@@ -22,10 +23,14 @@ pub(super) struct State {
     pub(super) args: Vec<(String, Option<String>)>,
     /// The platform of its programs.
     pub(super) platform: Platform,
+    /// What its builder can give it, and those it is built on.
+    pub(super) parameters: Parameters,
     /// Where what RUN goes by is written.
     pub(super) words: Vec<(Setting, String, Span)>,
     /// Whether this stage itself has had a CMD.
     pub(super) has_cmd: bool,
+    /// Whether it, or a stage that it is built on, has had a WORKDIR.
+    pub(super) has_workdir: bool,
 }
 
 /// What an instruction sets for those behind it.
@@ -64,8 +69,10 @@ impl State {
             variables: Variables::default(),
             args: Vec::new(),
             platform: platform.clone(),
+            parameters: Parameters::default(),
             words: Vec::new(),
             has_cmd: false,
+            has_workdir: false,
         }
     }
 

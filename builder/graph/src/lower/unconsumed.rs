@@ -4,8 +4,8 @@ use super::globals::EPOCH;
 use super::outline::Outline;
 use super::stage::PROXIES;
 use super::variables::Variables;
-use crate::graph::Warning;
 use crate::request::Request;
+use dockerfile_parser::lint::{Linter, Seen, Site};
 use dockerfile_parser::{Instruction, Kind};
 use std::collections::BTreeSet;
 
@@ -21,14 +21,15 @@ impl Declared {
         }
     }
 
-    /// The warning about build arguments that nothing takes, if there are any. `automatic` are those that are declared
+    /// Shows the linter the build arguments that nothing takes, if there are any. `automatic` are those that are declared
     /// without an ARG.
-    pub(super) fn warning(
+    pub(super) fn see_unconsumed(
         mut self,
         outline: &Outline<'_>,
         request: &Request,
         automatic: &Variables,
-    ) -> Option<Warning> {
+        linter: &mut Linter,
+    ) {
         outline.globals.iter().for_each(|(instruction, _)| self.take(instruction));
         outline.sections.iter().flat_map(|section| section.body).for_each(|instruction| self.take(instruction));
         let known = |name: &str| {
@@ -38,10 +39,10 @@ impl Declared {
                 || automatic.get(name).is_some()
                 || PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(name))
         };
-        let unknown: Vec<&str> = request.build_args.keys().map(String::as_str).filter(|name| !known(name)).collect();
-        let near = dockerfile_parser::did_you_mean(unknown.first()?, self.0.iter().map(String::as_str));
-        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
-        let message = format!("One or more build-args [{}] were not consumed{hint}", unknown.join(" "));
-        Some(Warning { span: None, rule: "UnconsumedBuildArg", message })
+        let names: Vec<&str> = request.build_args.keys().map(String::as_str).filter(|name| !known(name)).collect();
+        if let Some(first) = names.first() {
+            let near = dockerfile_parser::did_you_mean(first, self.0.iter().map(String::as_str));
+            linter.see(&Site::NOWHERE, &Seen::Unconsumed { names: &names, near });
+        }
     }
 }

@@ -27,9 +27,6 @@ pub fn to_text(graph: &BuildGraph) -> String {
     if let Some(seconds) = graph.source_date_epoch {
         section(&mut out, &format!("source date epoch {seconds}"), &[]);
     }
-    for warning in &graph.warnings {
-        section(&mut out, &format!("warning {}: {}", warning.rule, warning.message), &[]);
-    }
     out
 }
 

@@ -1,6 +1,8 @@
 //! What the tests share: cases as folders, and a caller that answers every question about images.
 
 use dockerfile_parser::Source;
+use dockerfile_parser::ignore::{Matcher, Patterns};
+use dockerfile_parser::lint::Linter;
 use rbuild_graph::{Answer, Answers, Ask, ImageSource, NamedContext, Network, Outcome, Request, lower};
 use rbuild_oci::{Digest, ImageConfig, Platform};
 use serde_json::{Map, Value, json};
@@ -10,7 +12,12 @@ use std::path::{Path, PathBuf};
 
 /// All folders of `testdata/graph`, sorted.
 pub(crate) fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/graph");
+    cases_of("graph")
+}
+
+/// All folders of a room of `testdata`, sorted.
+pub(crate) fn cases_of(room: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(room);
     let mut cases: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
@@ -38,8 +45,15 @@ pub(crate) fn request(case: &Path) -> Request {
             _ => Network::Default,
         },
         add_hosts: pairs("hosts").into_iter().collect(),
+        ignore: ignore(case),
         ..Request::new(Platform::new("linux", "amd64"))
     }
+}
+
+/// What the case's file `dockerignore` leaves out.
+fn ignore(case: &Path) -> Matcher {
+    let text = fs::read(case.join("dockerignore")).unwrap_or_default();
+    Matcher::new(Patterns::read(&text).unwrap())
 }
 
 fn context(text: &str) -> NamedContext {
@@ -92,15 +106,26 @@ impl World {
 
 /// Asks and answers until there is a graph, an error, or a question nobody can answer; errors begin with their place.
 pub(crate) fn outcome(dockerfile: &[u8], request: &Request, world: &World) -> Result<Outcome, String> {
+    linted(dockerfile, request, world, &mut Linter::default())
+}
+
+/// As [`outcome`], with a linter that sees all of it.
+pub(crate) fn linted(
+    dockerfile: &[u8],
+    request: &Request,
+    world: &World,
+    linter: &mut Linter,
+) -> Result<Outcome, String> {
     let source = Source::new(dockerfile);
     let place = |offset: u32| {
         let position = source.position(offset);
         format!("{}:{}: ", position.line, position.column)
     };
-    let file = dockerfile_parser::parse(dockerfile).map_err(|error| format!("{}{error}", place(error.span.start)))?;
+    let file = dockerfile_parser::parse_linted(dockerfile, linter)
+        .map_err(|error| format!("{}{error}", place(error.span.start)))?;
     let mut answers = Answers::new();
     loop {
-        let outcome = lower(&file, request, &answers)
+        let outcome = lower(&file, request, &answers, linter)
             .map_err(|error| format!("{}{error}", error.span.map(|span| place(span.start)).unwrap_or_default()))?;
         let Outcome::Need(questions) = outcome else { return Ok(outcome) };
         assert!(questions.iter().all(|question| !answers.contains_key(&question.ask)), "every question is new");

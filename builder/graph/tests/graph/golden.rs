@@ -49,7 +49,7 @@ fn shown(outcome: &Outcome) -> String {
     }
 }
 
-fn difference(expected: &str, found: &str) -> String {
+pub(crate) fn difference(expected: &str, found: &str) -> String {
     let mut lines = Vec::new();
     let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
     for index in 0..expected.len().max(found.len()) {

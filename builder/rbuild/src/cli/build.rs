@@ -2,7 +2,7 @@
 //! arguments mean is decided in `request`.
 
 use super::globals::{Globals, Standing};
-use super::out::{complain, print, report as tell};
+use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
@@ -13,7 +13,9 @@ use crate::metadata;
 use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
+use crate::warnings;
 use clap::Args;
+use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::{Client, Config};
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Build an image from a Dockerfile
+/// What a build, or a question about one, is given.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = report::EXIT_CODES)]
 pub struct BuildArgs {
@@ -121,6 +123,7 @@ fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+    let mut linter = request.graph.linter()?;
     let store = globals.store()?;
     store.lease()?;
     let standing = Standing::find()?;
@@ -132,9 +135,15 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Inside => progress.events(&store),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
-    match attempt(&mut request, globals, &store, &standing, &events, &cancel) {
+    let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
+    let tell = || {
+        let shown = progress.events(&store);
+        held.release(&shown);
+        warnings::tell(&shown, &request.dockerfile.name, &linter);
+    };
+    match result {
         Ok(built) => {
-            held.release(&progress.events(&store));
+            tell();
             finish(args, &request, &built)
         }
         Err(Error::NeedsNamespace) => {
@@ -146,9 +155,9 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             standing.start_again(store.root(), request.standard_input())
         }
         Err(error) => {
-            held.release(&progress.events(&store));
             drop(events);
-            tell(&report::with_source(&error, &request.dockerfile));
+            tell();
+            complain_of(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
@@ -156,7 +165,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(
-    request: &mut BuildRequest,
+    (request, linter): (&mut BuildRequest, &mut Linter),
     globals: &Globals,
     store: &Store,
     standing: &Standing,
@@ -184,7 +193,7 @@ fn attempt(
     for note in &request.notes {
         events.note(note);
     }
-    let built = build(ctx, request, &client)?;
+    let built = build(ctx, request, &client, linter)?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }

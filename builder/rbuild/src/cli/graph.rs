@@ -2,23 +2,14 @@
 
 use super::build::BuildArgs;
 use super::globals::Globals;
-use super::out::{print, report as tell};
-use crate::build::plan;
+use super::look::Look;
+use super::out::{complain_of, print};
 use crate::error::Result;
-use crate::events::Events;
-use crate::import::Images;
-use crate::import::context::complete;
-use crate::reach::Reach;
 use crate::report;
-use crate::request::BuildRequest;
 use clap::{Args, ValueEnum};
+use dockerfile_parser::lint::Linter;
 use rbuild_graph::{BuildGraph, to_dot, to_mermaid, to_text};
-use rbuild_oci::Cancel;
-use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
-use rbuild_store::Bucket;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 /// Show the build graph of a Dockerfile
 #[derive(Args, Clone, Debug)]
@@ -43,21 +34,14 @@ pub(super) enum GraphFormat {
 
 /// Prints the graph.
 pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
-    let mut request = BuildRequest::resolve(&args.build, &|name| std::env::var(name).ok())?;
-    let (store, cancel) = (globals.store()?, Cancel::new());
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
-    let (cache, wrote) = (LocalBackend::new(store.dir(Bucket::Records)), AtomicBool::new(false));
-    let events = Events::default();
-    let reach = Reach::outside(&store, &cache, &events, &cancel, &wrote);
-    complete(reach, &mut request)?;
-    let images = Images::new(&store, &request.named, &client, &cancel).refreshing(request.pull);
-    match plan(&request, &images, (&events, &cancel)) {
+    let look = Look::new(&args.build, globals)?;
+    match look.plan(&mut Linter::default()) {
         Ok(graph) => {
             print(&text(args.format, &graph))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            tell(&report::with_source(&error, &request.dockerfile));
+            complain_of(&report::with_source(&error, &look.request.dockerfile));
             Ok(report::exit_code(&error))
         }
     }

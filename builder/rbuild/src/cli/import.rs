@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::image::StoredImage;
 use crate::import::rootfs;
 use clap::Args;
+use dockerfile_parser::lint::Linter;
 use rbuild_graph::{Answers, Outcome, Request, lower};
 use rbuild_oci::{
     Cancel, ContainerConfig, Descriptor, History, ImageConfig, ImageId, Manifest, MediaType, Platform, Reference,
@@ -116,7 +117,7 @@ fn changed(changes: &[String], platform: &Platform) -> Result<ContainerConfig> {
             return Err(Error::Usage(format!("--change cannot be {keyword}: use one of {}", CHANGES.join(", "))));
         }
     }
-    match lower(&file, &Request::new(platform.clone()), &Answers::new())? {
+    match lower(&file, &Request::new(platform.clone()), &Answers::new(), &mut Linter::default())? {
         Outcome::Done(graph) => {
             let target = graph.targets.into_iter().next();
             Ok(target.map(|target| target.config.config).unwrap_or_default())

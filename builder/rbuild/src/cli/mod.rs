@@ -2,6 +2,7 @@
 //! process exits with.
 
 pub mod build;
+mod call;
 mod globals;
 mod graph;
 pub mod history;
@@ -11,6 +12,7 @@ pub mod import;
 pub mod info;
 pub mod inspect;
 pub mod load;
+mod look;
 mod out;
 pub mod pull;
 pub mod rmi;
@@ -41,7 +43,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    Build(build::BuildArgs),
+    Build(call::CallArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -70,7 +72,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.verb {
-        Verb::Build(args) => build::run(&args, &cli.globals),
+        Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
@@ -100,7 +102,7 @@ fn with_near_verb(typed: &[OsString], error: Error) -> Error {
 }
 
 fn fail(error: &Error) -> ExitCode {
-    out::report(&report::plain(error));
+    out::complain_of(&report::plain(error));
     report::exit_code(error)
 }
 

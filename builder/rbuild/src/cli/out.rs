@@ -19,7 +19,7 @@ pub(super) fn complain(text: &str) {
 }
 
 /// Shows a report on standard error, as wide and as colourful as the terminal it goes to.
-pub(super) fn report(report: &Report) {
+pub(super) fn complain_of(report: &Report) {
     complain(&report.on(look()));
 }
 

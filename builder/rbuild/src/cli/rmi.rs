@@ -1,7 +1,7 @@
 //! `rbuild rmi`: takes names from images, and frees what nobody needs any more.
 
 use super::globals::{Globals, Standing};
-use super::out::{familiar, print, report as tell};
+use super::out::{complain_of, familiar, print};
 use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
@@ -40,7 +40,7 @@ pub fn run(args: &RmiArgs, globals: &Globals) -> Result<ExitCode> {
         match remove(&store, name, args.force, &cancel) {
             Ok(text) => print(&text)?,
             Err(error) => {
-                tell(&report::plain(&error));
+                complain_of(&report::plain(&error));
                 code = report::exit_code(&error);
             }
         }

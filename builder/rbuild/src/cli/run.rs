@@ -2,7 +2,7 @@
 //! What the arguments mean is decided in `container::request`.
 
 use super::globals::{Globals, Standing};
-use super::out::report as tell;
+use super::out::complain_of;
 use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
 use crate::container::{self, Image, Request, World};
@@ -145,7 +145,7 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     match attempt(args, globals) {
         Ok(code) => Ok(code),
         Err(error) => {
-            tell(&report::plain(&error));
+            complain_of(&report::plain(&error));
             Ok(ExitCode::from(container::exit_code(&error)))
         }
     }

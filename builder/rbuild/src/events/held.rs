@@ -2,6 +2,7 @@
 //! start again elsewhere.
 
 use super::{Event, Events, Sink, StepId, Stream};
+use dockerfile_parser::lint::Finding;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ enum Kept {
     Canceled(StepId),
     Warning(String),
     Note(String),
+    Findings(String, Vec<Finding>),
 }
 
 impl Held {
@@ -38,6 +40,7 @@ impl Held {
                 Kept::Canceled(step) => events.send(&Event::Canceled { step: *step }),
                 Kept::Warning(text) => events.warning(text),
                 Kept::Note(text) => events.note(text),
+                Kept::Findings(file, findings) => events.send(&Event::Findings { file, findings }),
             }
         }
     }
@@ -50,6 +53,7 @@ impl Sink for Arc<Held> {
             Event::Failed { step, name, error } => Kept::Failed(*step, (*name).to_owned(), (*error).to_owned()),
             Event::Warning(text) => Kept::Warning((*text).to_owned()),
             Event::Note(text) => Kept::Note((*text).to_owned()),
+            Event::Findings { file, findings } => Kept::Findings((*file).to_owned(), findings.to_vec()),
             Event::Started { step, name } => Kept::Started(*step, (*name).to_owned()),
             Event::Output { step, stream, bytes } => Kept::Output(*step, *stream, bytes.to_vec()),
             Event::Done { step, took } => Kept::Done(*step, *took),

@@ -4,6 +4,7 @@ mod held;
 mod log_file;
 mod plain;
 mod rawjson;
+mod summary;
 mod tty;
 
 pub use held::Held;
@@ -12,6 +13,7 @@ pub use plain::Plain;
 pub use rawjson::RawJson;
 pub use tty::Tty;
 
+use dockerfile_parser::lint::Finding;
 use std::fmt;
 use std::time::Duration;
 
@@ -96,6 +98,13 @@ pub enum Event<'a> {
     Warning(&'a str),
     /// Something worth a line.
     Note(&'a str),
+    /// What a linter found, once the build has ended.
+    Findings {
+        /// The name of the Dockerfile.
+        file: &'a str,
+        /// At least one, in the order of the file.
+        findings: &'a [Finding],
+    },
 }
 
 /// A taker of events; called from several threads at once.

@@ -1,6 +1,6 @@
 //! The plain sink: one line an event, every line of a step behind its number, nothing clipped. For pipes and CI logs.
 
-use super::{Event, Lines, Sink, StepId, Stream, printable};
+use super::{Event, Lines, Sink, StepId, Stream, printable, summary};
 use crate::render::human::size;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -72,6 +72,7 @@ impl<W: Write> State<W> {
             }
             Event::Warning(text) => writeln!(self.out, "WARNING: {}", printable(text)),
             Event::Note(text) => writeln!(self.out, "{}", printable(text)),
+            Event::Findings { findings, .. } => writeln!(self.out, "\n{}", summary::lines(findings).join("\n")),
         }
     }
 

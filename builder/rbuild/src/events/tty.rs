@@ -1,6 +1,6 @@
 //! The terminal sink: a live line for each running step with its latest output, finished steps above. Knows no build.
 
-use super::{Event, Lines, Sink, StepId, printable};
+use super::{Event, Lines, Sink, StepId, printable, summary};
 use crate::render::human::size;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -92,6 +92,12 @@ impl Sink for Tty {
             Event::Failed { step, name, error } => self.fail(*step, name, error),
             Event::Warning(text) => self.print(&format!("WARNING: {text}")),
             Event::Note(text) => self.print(text),
+            Event::Findings { findings, .. } => {
+                self.print("");
+                for line in summary::lines(findings) {
+                    self.print(&line);
+                }
+            }
         }
     }
 }

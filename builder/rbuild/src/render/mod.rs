@@ -1,5 +1,6 @@
 //! Text for people and scripts, in docker's forms: tables, templates, sizes, times. Pure: values in, text out.
 
+pub mod findings;
 pub mod human;
 mod list;
 mod table;
@@ -7,6 +8,6 @@ mod template;
 mod tree;
 
 pub use list::{Column, Listing};
-pub use table::align;
+pub use table::{align, align_by};
 pub use template::{Problem, Template};
 pub use tree::Tree;

@@ -10,8 +10,13 @@ const PADDING: usize = 3;
 /// Replaces the tabs of a text by spaces so that cells stand below each other. What follows a line's last tab belongs to
 /// no column; a column ends at a line that has fewer tabs. Lines get no trailing spaces.
 pub fn align(text: &str) -> String {
+    align_by(text, MIN_WIDTH, PADDING)
+}
+
+/// The same with other widths.
+pub fn align_by(text: &str, min_width: usize, padding: usize) -> String {
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
-    let widths = widths(&lines);
+    let widths = widths(&lines, min_width, padding);
     let mut out = String::with_capacity(text.len() * 2);
     for (cells, widths) in lines.iter().zip(widths) {
         let start = out.len();
@@ -27,15 +32,15 @@ pub fn align(text: &str) -> String {
 }
 
 /// The widths of the columns that each line takes part in.
-fn widths(lines: &[Vec<&str>]) -> Vec<Vec<usize>> {
+fn widths(lines: &[Vec<&str>], min_width: usize, padding: usize) -> Vec<Vec<usize>> {
     let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
     let columns = widths.iter().map(Vec::len).max().unwrap_or(0);
     for column in 0..columns {
         let mut first = 0;
         while first < lines.len() {
             let block = widths[first..].iter().take_while(|line| line.len() > column).count();
-            let cells = lines[first..first + block].iter().map(|cells| cells[column].chars().count() + PADDING);
-            let width = cells.max().unwrap_or(0).max(MIN_WIDTH);
+            let cells = lines[first..first + block].iter().map(|cells| cells[column].chars().count() + padding);
+            let width = cells.max().unwrap_or(0).max(min_width);
             widths[first..first + block].iter_mut().for_each(|line| line[column] = width);
             first += block.max(1);
         }

@@ -19,6 +19,9 @@ pub(super) fn hints(error: &Error) -> Vec<String> {
         Error::NotAllowed { entitlement } => {
             Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
         }
+        Error::Lint { .. } => {
+            Some("warnings are errors here by check=error=true; --check shows each with its fix".to_owned())
+        }
         Error::At { source, hint, .. } => return hint.iter().cloned().chain(hints(source)).collect(),
         _ => None,
     };

@@ -13,7 +13,6 @@ use dockerfile_parser::{Source, Span};
 use excerpt::put_excerpt;
 use hints::hints;
 use look::Line;
-use rbuild_graph::redact;
 use std::process::ExitCode;
 
 /// How a process ends, for `--help`.
@@ -45,13 +44,6 @@ pub fn with_source(error: &Error, file: &DockerfileSource) -> Report {
     report
 }
 
-/// A warning at its place in a Dockerfile, on one line.
-pub fn warning(rule: &str, message: &str, place: Option<(Span, &DockerfileSource)>) -> String {
-    let place =
-        place.map(|(span, file)| format!("{}:{}: ", file.name, Source::new(&file.bytes).position(span.start).line));
-    redact(&format!("{}{rule}: {message}", place.unwrap_or_default()))
-}
-
 /// What the process ends with: see [`EXIT_CODES`]. A failing RUN is 1 too, as with docker; its own code is in the
 /// message.
 pub fn exit_code(error: &Error) -> ExitCode {
@@ -62,7 +54,8 @@ pub fn exit_code(error: &Error) -> ExitCode {
     }
 }
 
-fn span(error: &Error) -> Option<Span> {
+/// The bytes of the Dockerfile that an error points at.
+pub(crate) fn span(error: &Error) -> Option<Span> {
     match error {
         _ if error.is_canceled() => None,
         Error::Parse(error) => Some(error.span),

@@ -8,6 +8,7 @@ use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
+use dockerfile_parser::ignore::{Matcher, Patterns};
 use rbuild_graph::context_op;
 use rbuild_store::layer::is_archive;
 use std::fs;
@@ -37,6 +38,15 @@ pub enum ContextPlace {
     Tree(Arc<dyn Tree>),
     /// There is none.
     Empty,
+}
+
+impl DockerfileSource {
+    /// What `.dockerignore` leaves out.
+    pub(super) fn ignored(&self) -> Result<Matcher> {
+        let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
+        let wrong = |error| Error::Ignore { name: name.clone(), bytes: bytes.clone(), source: Box::new(error) };
+        Patterns::read(bytes).map(Matcher::new).map_err(wrong)
+    }
 }
 
 impl std::fmt::Debug for ContextPlace {

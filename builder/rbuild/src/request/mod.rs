@@ -98,7 +98,7 @@ impl BuildRequest {
         let mut notes = Vec::new();
         let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
-        let graph = graph_request(args, env, &named)?;
+        let graph = Request { ignore: found.source.ignored()?, ..graph_request(args, env, &named)? };
         let request = Self {
             is_index: platform::is_index(&graph),
             annotations: annotations(&args.annotations)?,

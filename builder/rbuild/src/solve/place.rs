@@ -12,10 +12,8 @@ pub type Lookup<'a> = dyn Fn(&[u8]) -> Result<Option<Entry>> + 'a;
 /// Owner, mode and time of directories that a step makes on the way.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
-    /// The owner.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
+    /// Owner and group; without them it is root, and the group of the directory above where that has the set-group-id bit.
+    pub owner: Option<(u32, u32)>,
     /// The permission bits.
     pub mode: u32,
     /// The time in seconds since 1970.
@@ -102,8 +100,11 @@ impl<'a, B> Placement<'a, B> {
             None if path.is_empty() => return Ok(()),
             None => {}
         }
-        self.make(split_path(path).0, made)?;
-        let Made { uid, gid, mode, mtime } = made;
+        let above = split_path(path).0;
+        self.make(above, made)?;
+        let Made { owner, mode, mtime } = made;
+        let inherited = self.lookup(above)?.filter(|above| above.mode & 0o2000 != 0).map(|above| (0, above.gid));
+        let (uid, gid) = owner.or(inherited).unwrap_or_default();
         let entry = Entry { uid, gid, mtime, ..Entry::new(path, Node::DIRECTORY, mode) };
         self.insert(entry, None);
         Ok(())
@@ -148,7 +149,7 @@ impl<'a, B> Placement<'a, B> {
     pub fn extract(&mut self, root: &[u8], mut entry: Entry, body: Option<B>) -> Result<()> {
         let (above, name) = split_path(&entry.path);
         let above = self.resolve_below(root, above)?;
-        self.make(&above, Made { uid: 0, gid: 0, mode: 0o755, ..self.made })?;
+        self.make(&above, Made { owner: Some((0, 0)), mode: 0o755, ..self.made })?;
         entry.path = join_path(&above, name);
         if let Node::HardLink { target } = &mut entry.node {
             let (above, name) = split_path(target);
@@ -260,7 +261,7 @@ mod tests {
     use super::*;
     use rbuild_store::layer::FileData;
 
-    const MADE: Made = Made { uid: 7, gid: 8, mode: 0o755, mtime: 9 };
+    const MADE: Made = Made { owner: Some((7, 8)), mode: 0o755, mtime: 9 };
 
     #[allow(clippy::unnecessary_wraps)] // it is a Lookup
     fn parent(path: &[u8]) -> Result<Option<Entry>> {

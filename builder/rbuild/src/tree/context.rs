@@ -126,6 +126,11 @@ impl Tree for ContextTree {
         if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
             return Ok(None);
         }
+        if path.is_empty() {
+            // Who made the directory, and with which umask, is no part of a context.
+            let mtime = meta.mtime.seconds;
+            return Ok(Some(Entry { mtime, ..Entry::new(Vec::new(), Node::DIRECTORY, 0o755) }));
+        }
         self.entry(path, &meta, || self.root.readlink(path).map_err(|error| self.told(error)))
     }
 

@@ -46,7 +46,7 @@ pub fn resolve(lookup: &dyn Fn(&[u8]) -> Result<Option<Entry>>, path: &[u8], fol
             Some(Node::Symlink { target }) if !stop => {
                 links += 1;
                 if links > MAX_LINKS {
-                    return Err(Error::LinkLoop { path: show_path(path) });
+                    return Err(Error::LinkLoop { path: show_path(&clean(path)) });
                 }
                 if target.first() == Some(&b'/') {
                     at.clear();

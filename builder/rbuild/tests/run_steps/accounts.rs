@@ -15,6 +15,14 @@ fn accounts_are_found_behind_links() {
 }
 
 #[test]
+fn a_working_directory_is_no_file() {
+    for_everyone(|world| {
+        let shown = world.steps("WORKDIR /etc/passwd").fails();
+        assert!(shown.contains("/etc/passwd is not a directory"), "as {:?}: {shown}", world.user);
+    });
+}
+
+#[test]
 fn a_user_is_who_the_image_says() {
     for_everyone(|world| {
         for (user, uid, gid, groups, home) in [

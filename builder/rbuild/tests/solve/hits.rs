@@ -179,3 +179,13 @@ fn the_same_build_in_another_store_gives_the_same_digest_when_the_time_is_fixed(
         .collect();
     assert_eq!(ids[0], ids[1]);
 }
+
+#[test]
+fn the_mode_of_the_context_itself_is_no_part_of_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let context = context(&[("Dockerfile", "FROM scratch\nCOPY . /o/\nRUN make\n"), ("a", "a")]);
+    let (world, executor) = (World::new(), programs());
+    world.build(&context, &executor, &[]);
+    fs::set_permissions(context.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    assert_eq!(world.build(&context, &executor, &[]).told.started, Vec::<String>::new());
+}

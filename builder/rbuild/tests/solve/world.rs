@@ -159,7 +159,8 @@ impl World {
             ids: &ids,
             fidelity: "full",
         };
-        let result = build(ctx, &request(context, args), &client);
+        let request = request(context, args);
+        let result = build(ctx, &request, &client, &mut request.graph.linter().unwrap());
         let told = told.lock().unwrap().clone();
         match result {
             Ok(built) => Ok(Report { built, told }),

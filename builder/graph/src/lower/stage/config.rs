@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lower::history;
 use crate::lower::state::Setting;
 use dockerfile_parser::instruction::{Command, Healthcheck, Timing};
+use dockerfile_parser::lint::Seen;
 use dockerfile_parser::{KeyValue, Text};
 use rbuild_oci::Healthcheck as Check;
 use serde_json::Value;
@@ -13,7 +14,8 @@ impl Stage<'_, '_, '_> {
     /// Values see the variables from before the instruction.
     pub(super) fn env(&mut self, pairs: &[KeyValue]) -> Result<()> {
         let mut shown = Vec::new();
-        for (name, value) in self.pairs(pairs)? {
+        for (written, (name, value)) in pairs.iter().zip(self.pairs(pairs)?) {
+            self.see(&written.key, &Seen::Variable { keyword: "ENV", name: &name });
             let pair = format!("{name}={value}");
             shown.push(pair.clone());
             self.state.variables.set(&name, &value);

@@ -7,9 +7,11 @@ use crate::graph::{Place, VertexId};
 use crate::lower::command::Command;
 use crate::lower::paths::destination;
 use crate::lower::plan;
+use crate::lower::remote::{Remote, remote};
 use crate::lower::vertices::Inputs;
 use crate::op::{Chmod, CopyOp, InlineFile, Op, Source};
 use dockerfile_parser::instruction::{Add, Copy, Paths};
+use dockerfile_parser::lint::Seen;
 use dockerfile_parser::{Span, Text, words};
 
 /// A COPY or ADD with its variables expanded.
@@ -51,6 +53,9 @@ impl Stage<'_, '_, '_> {
         };
         let owner = Owner { chown: copy.chown.as_ref(), chmod: copy.chmod.as_ref() };
         let transfer = self.transfer(&copy.paths, &owner, &copy.excludes, copy.link)?;
+        if copy.from.is_none() {
+            self.see_sources(&copy.paths, &transfer, false);
+        }
         let manner = Manner::Copy { from, parents: copy.parents };
         self.place_files(transfer, &manner, &command.instruction.original)
     }
@@ -63,6 +68,7 @@ impl Stage<'_, '_, '_> {
         if let Some((_, span)) = checksum.as_ref().filter(|_| transfer.sources.len() != 1) {
             return Err(Error::at(*span, ErrorKind::ChecksumScope));
         }
+        self.see_sources(&add.paths, &transfer, true);
         let manner = Manner::Add { keep_git_dir: add.keep_git_dir, checksum, unpack: add.unpack };
         self.place_files(transfer, &manner, original)
     }
@@ -88,12 +94,21 @@ impl Stage<'_, '_, '_> {
         Ok(Transfer { sources, inline, dest, chown, chmod, excludes, link, places })
     }
 
+    /// Shows the linter what is taken from the main context.
+    fn see_sources(&mut self, paths: &Paths, transfer: &Transfer, is_add: bool) {
+        for (word, path) in paths.sources.iter().zip(&transfer.sources) {
+            if matches!(remote(path), Ok(Remote::Local)) {
+                self.see(word, &Seen::Source { is_add, path, ignore: &self.job.request.ignore });
+            }
+        }
+    }
+
     fn expand_inline(&mut self, content: &Text) -> Result<Vec<u8>> {
         let span = self.site.of(content);
         let variables = &self.state.variables;
         let expanded = words::expand_heredoc(&content.bytes, &|name| variables.get(name).map(str::to_owned))
             .map_err(|source| Error::at(span, ErrorKind::Word { word: "the heredoc".to_owned(), source }))?;
-        self.warn_undefined(&expanded.unmatched, span);
+        self.see_unset(content, &expanded.unmatched);
         Ok(expanded.value.into_bytes())
     }
 

@@ -4,6 +4,7 @@ use super::Stage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lower::history;
 use crate::lower::variables::word_error;
+use dockerfile_parser::lint::Seen;
 use dockerfile_parser::{Span, Text, words};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ impl Stage<'_, '_, '_> {
             let split = words::expand_words(&port.bytes, self.job.outline.escape, &look_up)
                 .map_err(|source| word_error(port, source, span))?;
             for word in split.words {
+                self.see(port, &Seen::Port(&word));
                 let found = parse(&word);
                 exposed.extend(found.map_err(|reason| refuse(span, word, reason))?);
             }

@@ -7,6 +7,7 @@ use crate::lower::paths::{absolute, base_name};
 use crate::lower::plan;
 use crate::lower::vertices::Inputs;
 use crate::op::{BindMount, CacheMount, Input, Mount, SecretMount, Sharing, SshMount, TmpfsMount};
+use crate::parameters::Credential;
 use dockerfile_parser::Text;
 use dockerfile_parser::mount::{Mount as Written, MountFlag, MountKind, Sharing as WrittenSharing};
 
@@ -33,7 +34,7 @@ impl Stage<'_, '_, '_> {
                     size: written.size,
                     read_only: written.read_only,
                 }),
-                MountKind::Secret => secret(&written),
+                MountKind::Secret => self.secret(&written),
                 MountKind::Ssh => {
                     agents += 1;
                     self.ssh(flag, &written, agents - 1)?
@@ -117,19 +118,34 @@ impl Stage<'_, '_, '_> {
         Ok(self.tree(&located)?.map(|tree| inputs.place_of(tree)))
     }
 
-    fn ssh(&self, flag: &MountFlag, written: &Written, number: usize) -> Result<Mount> {
+    fn ssh(&mut self, flag: &MountFlag, written: &Written, number: usize) -> Result<Mount> {
         if !written.source.is_empty() {
             return Err(self.refuse_flag(flag, ErrorKind::SshSource));
         }
         let default = || format!("/run/buildkit/ssh_agent.{number}");
+        let id = if written.id.is_empty() { "default".to_owned() } else { written.id.clone() };
+        let credential = self.credential(written);
+        self.state.parameters.ssh.entry(id.clone()).or_insert(credential);
         Ok(Mount::Ssh(SshMount {
-            id: if written.id.is_empty() { "default".to_owned() } else { written.id.clone() },
+            id,
             target: if written.target.is_empty() { default() } else { absolute("/", &written.target) },
             required: written.required,
             mode: written.mode.unwrap_or(0o600),
             uid: written.uid.unwrap_or(0),
             gid: written.gid.unwrap_or(0),
         }))
+    }
+
+    fn secret(&mut self, written: &Written) -> Mount {
+        let mount = secret(written);
+        let credential = self.credential(written);
+        self.state.parameters.secrets.entry(mount.id.clone()).or_insert(credential);
+        Mount::Secret(mount)
+    }
+
+    /// What a mount asks its builder for.
+    fn credential(&self, written: &Written) -> Credential {
+        Credential { required: written.required, place: self.site.place(&Text::default()) }
     }
 
     /// The target from the working directory, which it is where none is written; never the root.
@@ -151,7 +167,7 @@ impl Stage<'_, '_, '_> {
     }
 }
 
-fn secret(written: &Written) -> Mount {
+fn secret(written: &Written) -> SecretMount {
     let named = [&written.source, &written.id].into_iter().find(|name| !name.is_empty());
     let id = named.cloned().unwrap_or_else(|| base_name(&written.target).to_owned());
     let target = match (written.target.as_str(), &written.env) {
@@ -160,7 +176,7 @@ fn secret(written: &Written) -> Mount {
         (target, _) => Some(absolute("/", target)),
     };
     let env = written.env.as_ref().map(|name| if name.is_empty() { id.clone() } else { name.clone() });
-    Mount::Secret(SecretMount {
+    SecretMount {
         target,
         env,
         required: written.required,
@@ -168,7 +184,7 @@ fn secret(written: &Written) -> Mount {
         uid: written.uid.unwrap_or(0),
         gid: written.gid.unwrap_or(0),
         id,
-    })
+    }
 }
 
 /// The name of a cache that has no id: its target, cleaned but not joined to the working directory.

@@ -3,13 +3,14 @@
 use super::Stage;
 use crate::address::context_op;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Place, VertexId, Warning};
+use crate::graph::{Place, VertexId};
 use crate::lower::heads::{Head, Located};
 use crate::lower::plan;
 use crate::lower::state::State;
 use crate::lower::vertices::Inputs;
 use crate::op::{ContextOp, CopyOp, ImageOp, Op, Source, Unpack};
-use crate::request::NamedContext;
+use crate::request::{ImageSource, NamedContext};
+use dockerfile_parser::lint::Seen;
 use rbuild_oci::{ImageConfig, Platform};
 
 impl Stage<'_, '_, '_> {
@@ -28,7 +29,7 @@ impl Stage<'_, '_, '_> {
                 let tree = self.image(image, place)?;
                 let answer = plan::ask(self.work, self.heads, image, head.section.from.image.span).cloned();
                 let Some(answer) = answer else { return Ok(State::empty(tree, platform)) };
-                self.warn_platform(name, platform, &answer.config.platform().normal(), head);
+                self.see_base(image, &answer.config, head);
                 let platform = self.runs_on(head, platform, &answer.config);
                 Ok(State::on(tree, answer.config, &platform))
             }
@@ -70,7 +71,11 @@ impl Stage<'_, '_, '_> {
     pub(super) fn tree(&mut self, located: &Located<'_>) -> Result<Option<VertexId>> {
         match located {
             Located::Scratch => Ok(None),
-            Located::Stage(stage) => Ok(self.done.get(stage).and_then(|state| state.tree)),
+            Located::Stage(stage) => {
+                let Some(taken) = self.done.get(stage) else { return Ok(None) };
+                self.state.parameters.absorb(&taken.parameters);
+                Ok(taken.tree)
+            }
             image @ Located::Image { name, platform, .. } => {
                 let show_platform = self.job.has_many_platforms();
                 let aside = self.aside(&format!("FROM {name}"));
@@ -111,12 +116,13 @@ impl Stage<'_, '_, '_> {
         self.work.vertices.add(Op::Image(op), None, Inputs::none(), place).map(Some)
     }
 
-    fn warn_platform(&mut self, name: &str, wanted: &Platform, found: &Platform, head: &Head<'_>) {
-        if wanted.os == found.os && wanted.architecture == found.architecture {
-            return;
+    /// Shows the linter an image of a registry that has files.
+    fn see_base(&mut self, base: &Located<'_>, found: &ImageConfig, head: &Head<'_>) {
+        if let Located::Image { source: ImageSource::Registry(_), platform, .. } = base
+            && !found.rootfs.diff_ids.is_empty()
+        {
+            let (wanted, found) = (&platform.to_string(), &found.platform().normal().to_string());
+            self.see(&head.section.from.image, &Seen::BaseImage { name: &head.image, wanted, found });
         }
-        let message = format!("the image {name} was asked for {wanted} and is for {found}");
-        let span = head.section.from.image.span;
-        self.work.warnings.insert(Warning { span: Some(span), rule: "InvalidBaseImagePlatform", message });
     }
 }

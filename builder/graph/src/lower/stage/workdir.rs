@@ -8,14 +8,16 @@ use crate::lower::state::Setting;
 use crate::lower::vertices::Inputs;
 use crate::op::{MkdirOp, Op};
 use dockerfile_parser::Text;
+use dockerfile_parser::lint::Seen;
 
 impl Stage<'_, '_, '_> {
     pub(super) fn workdir(&mut self, path: &Text, original: &Text) -> Result<()> {
         let span = self.site.of(path);
-        let path = self.expand(path)?;
-        let path = absolute(&self.state.cwd(), &path);
-        let word = (path.clone(), span);
-        let place = Place { words: vec![word], ..self.next_step(self.shown(original)) };
+        let expanded = self.expand(path)?;
+        let is_first = !std::mem::replace(&mut self.state.has_workdir, true);
+        self.see(path, &Seen::Workdir { path: &expanded, is_first });
+        let path = absolute(&self.state.cwd(), &expanded);
+        let place = Place { words: vec![(path.clone(), span)], ..self.next_step(self.shown(original)) };
         self.state.words.retain(|(what, ..)| *what != Setting::Directory);
         self.state.words.push((Setting::Directory, path.clone(), span));
         self.state.config.config.working_dir.clone_from(&path);

@@ -116,7 +116,8 @@ impl World {
             config: config.config.clone(),
         };
         let history = (0..layers.len() as u32).map(row).collect();
-        let target = Target { platform, stage: String::new(), result: None, config: config.clone(), history };
+        let (stage, parameters) = (String::new(), rbuild_graph::Parameters::default());
+        let target = Target { platform, stage, result: None, config: config.clone(), history, parameters };
         let time = Timestamp::from_seconds(TIME);
         let made = |_| Some(Made { layers: 1, created: Some(time) });
         let image = assemble(&target, stack.storeys(), &made, time).unwrap();

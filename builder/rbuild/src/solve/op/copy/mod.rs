@@ -110,10 +110,9 @@ fn place<'a>(
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
-    let (uid, gid) = owner.unwrap_or_default();
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
-    let placement = Placement::new(&lookup, Made { uid, gid, mode, mtime: now });
+    let placement = Placement::new(&lookup, Made { owner, mode, mtime: now });
     let mut copier = Copier { copy, owner, placement, now };
     let mut archives = archives.iter();
     for source in picked {

@@ -1,0 +1,47 @@
+//! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands, needs no
+//! namespace.
+
+use super::build::BuildArgs;
+use super::globals::Globals;
+use crate::build::plan;
+use crate::error::Result;
+use crate::events::Events;
+use crate::import::Images;
+use crate::import::context::complete;
+use crate::reach::Reach;
+use crate::request::BuildRequest;
+use dockerfile_parser::lint::Linter;
+use rbuild_graph::BuildGraph;
+use rbuild_oci::Cancel;
+use rbuild_records::LocalBackend;
+use rbuild_registry::{Client, Config};
+use rbuild_store::{Bucket, Store};
+use std::sync::atomic::AtomicBool;
+
+/// A request with all that it lacks brought, and the store that knows images.
+pub(super) struct Look {
+    /// The request.
+    pub(super) request: BuildRequest,
+    store: Store,
+    cancel: Cancel,
+}
+
+impl Look {
+    /// Resolves the arguments and brings a context that lies elsewhere.
+    pub(super) fn new(args: &BuildArgs, globals: &Globals) -> Result<Self> {
+        let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
+        let (store, cancel) = (globals.store()?, Cancel::new());
+        let (cache, wrote) = (LocalBackend::new(store.dir(Bucket::Records)), AtomicBool::new(false));
+        let events = Events::default();
+        complete(Reach::outside(&store, &cache, &events, &cancel, &wrote), &mut request)?;
+        Ok(Self { request, store, cancel })
+    }
+
+    /// The graph; of images it reads configurations only.
+    pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
+        let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &self.cancel);
+        let images = Images::new(&self.store, &self.request.named, &client, &self.cancel);
+        let images = images.refreshing(self.request.pull);
+        plan(&self.request, &images, &self.cancel, linter)
+    }
+}
