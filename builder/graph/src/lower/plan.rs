@@ -179,8 +179,12 @@ pub(super) fn target(target: Option<&str>, heads: &[Head<'_>]) -> Result<usize> 
     let Some(name) = target else { return Ok(heads.len().saturating_sub(1)) };
     heads::by_name(heads, name, heads.len()).ok_or_else(|| {
         let error = Error::nowhere(ErrorKind::UnknownTarget(name.to_owned()));
-        let names: Vec<String> = (0..heads.len()).map(|index| shown(heads, index)).collect();
-        let near = error.suggesting(name, names.iter().map(String::as_str));
-        if near.hint.is_some() { near } else { near.with_hint(format!("its stages are {}", names.join(", "))) }
+        let names: Vec<&str> = heads.iter().filter_map(|head| head.name.as_deref()).collect();
+        let near = error.suggesting(name, names.iter().copied());
+        match names[..] {
+            _ if near.hint.is_some() => near,
+            [] => near.with_hint("no stage has a name; FROM … AS NAME gives one"),
+            _ => near.with_hint(format!("its stages are {}", names.join(", "))),
+        }
     })
 }
