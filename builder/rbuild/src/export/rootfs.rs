@@ -2,7 +2,7 @@
 
 use super::{Built, Product};
 use crate::error::{Error, Result};
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View, join_path, show_path};

@@ -5,7 +5,7 @@ use super::elsewhere::{Elsewhere, FileAt, Source};
 use super::near;
 use super::stdin::Input;
 use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
-use crate::cli::build::BuildArgs;
+use crate::args::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::Tree;
 use dockerfile_parser::ignore::{Matcher, Patterns};
