@@ -16,7 +16,12 @@ pub type Progress<'a> = dyn Fn(&Descriptor, u64) + Sync + 'a;
 /// The layers of an image, lowest first, all in the store with their indexes afterwards. Only those that are not there
 /// yet are read, several at once; every byte is checked against the digests of the manifest and the configuration.
 pub fn fetch_layers(found: &Found, store: &Store, cancel: &Cancel, progress: &Progress<'_>) -> Result<Vec<LayerRef>> {
-    let layers = found.manifest.layers.par_iter().zip(&found.config.rootfs.diff_ids);
+    let ids = &found.config.rootfs.diff_ids;
+    // Most often all are here: then no threads are started.
+    if let Some(layers) = ids.iter().map(|id| store.layers().get(id)).collect::<rbuild_store::Result<_>>()? {
+        return Ok(layers);
+    }
+    let layers = found.manifest.layers.par_iter().zip(ids);
     layers.map(|(blob, diff_id)| fetch(found, store, (blob, diff_id), cancel, progress)).collect()
 }
 
