@@ -106,7 +106,7 @@ fn method(name: &str) -> Result<Method> {
     let found = METHODS.iter().find(|(known, _)| *known == name).map(|(_, method)| *method);
     found.ok_or_else(|| {
         let near = dockerfile_parser::did_you_mean(name, METHODS.map(|(known, _)| known));
-        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let hint = dockerfile_parser::question(near);
         Error::Usage(format!("--call={name} is not known{hint}: use build, check, outline or targets"))
     })
 }
