@@ -2,11 +2,9 @@
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::request::{BuildRequest, ContextPlace, Ignored, Named};
-use crate::tree::{ContextTree, EmptyTree, Tree};
-use rbuild_store::{FileCache, RootDir, Store};
+use crate::request::{BuildRequest, ContextPlace, Named, ignored_in};
+use crate::tree::{ContextTree, EmptyTree, Ignored, Tree};
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,30 +56,14 @@ impl<'a> Contexts<'a> {
 
     fn named(&self, name: &str) -> Result<Arc<dyn Tree>> {
         match self.request.named.get(name) {
-            Some(Named::Directory(path)) => {
-                self.directory(&format!("the context {name:?}"), path, Ignored::in_directory(path)?)
-            }
+            Some(Named::Directory(path)) => self.directory(&format!("the context {name:?}"), path, ignored_in(path)?),
             _ => Err(Error::Step(format!("there is no context {name:?}"))),
         }
     }
 
     fn directory(&self, name: &str, path: &Path, ignored: Ignored) -> Result<Arc<dyn Tree>> {
-        let root = RootDir::open(path)?;
-        let remembered = FileCache::open(self.ctx.store, path)?;
-        let ignore = (ignored.file, ignored.matcher);
-        let tree = ContextTree::new(name, root, ignore, remembered, self.ctx.cancel.clone());
-        let tree = Arc::new(match store_within(self.ctx.store, path) {
-            Some(store) => tree.without_store(store),
-            None => tree,
-        });
+        let tree = Arc::new(ContextTree::open(name, path, ignored, self.ctx.store, self.ctx.cancel)?);
         self.directories.lock().unwrap_or_else(PoisonError::into_inner).push(tree.clone());
         Ok(tree)
     }
-}
-
-/// The path of the store in a directory that it lies in.
-fn store_within(store: &Store, directory: &Path) -> Option<Vec<u8>> {
-    let (store, directory) = (store.root().canonicalize().ok()?, directory.canonicalize().ok()?);
-    let path = store.strip_prefix(directory).ok()?.as_os_str().as_bytes().to_vec();
-    (!path.is_empty()).then_some(path)
 }

@@ -2,13 +2,13 @@
 //! not the context.
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
-use super::ignore::Ignored;
+use super::ignore::{ignored_beside, ignored_by};
 use super::near;
 use super::stdin::Input;
 use super::text::{is_stdin, limited, read, url};
 use crate::cli::build::BuildArgs;
 use crate::error::{Error, Result};
-use crate::tree::Tree;
+use crate::tree::{Ignored, Tree};
 use rbuild_graph::context_op;
 use rbuild_store::layer::is_archive;
 use std::fs;
@@ -131,8 +131,8 @@ fn of_directory(args: &BuildArgs, context: &Path) -> Result<Found> {
     let place = ContextPlace::Directory(context.to_owned());
     let file = args.file.clone().unwrap_or_else(|| default_file(context));
     let ignored = match &args.ignorefile {
-        Some(path) => Ignored::named(path)?,
-        None => Ignored::beside(&file, context)?,
+        Some(path) => ignored_by(path)?,
+        None => ignored_beside(&file, context)?,
     };
     if let Some(url) = url(&file) {
         let source = DockerfileSource { ignored, ..DockerfileSource::unread("Dockerfile", place) };

@@ -16,7 +16,7 @@ mod text;
 pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
-pub use ignore::Ignored;
+pub use ignore::ignored_in;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::SecretSource;

@@ -72,7 +72,7 @@ pub(super) fn run(args: &CallArgs, globals: &Globals) -> Result<ExitCode> {
     match call.method {
         Method::Build if call.form.is_some() => Err(Error::Usage("--format is for --call and --check".to_owned())),
         Method::Build => build::run(&args.build, globals),
-        Method::Check => check::run(&args.build, globals, form, call.ignore_status),
+        Method::Check => check::run(&args.build, globals, call),
         Method::Outline | Method::Targets if form == Form::Sarif => {
             Err(Error::Usage("only a check has the form sarif: use text or json".to_owned()))
         }
