@@ -12,7 +12,7 @@ pub use plan::plan;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::export::{self, Product, exporter};
+use crate::export::{Product, exporter};
 use crate::import::Images;
 use crate::request::{Annotated, BuildRequest, Times, entitlement};
 use crate::solve::{Inputs, Shelf, Stack, solve};
@@ -99,9 +99,8 @@ fn write(
     shelf: &Shelf<'_>,
     (graph, built): (&BuildGraph, &Built),
 ) -> Result<Option<Descriptor>> {
-    let images: Vec<_> = built.images.iter().map(|(image, stack)| export::Built { image, stack }).collect();
     let (is_index, tags, notes) = (request.is_index, &request.tags[..], &request.annotations);
-    let product = Product { images: &images, is_index, tags, notes };
+    let product = Product { images: &built.images, is_index, tags, notes };
     let mut exported = None;
     for output in &request.outputs {
         if output.times == Times::Epoch && graph.source_date_epoch.is_none() {
