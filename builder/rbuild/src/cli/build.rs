@@ -136,6 +136,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
+    drop(events);
     let tell = || {
         let shown = progress.events(&store);
         held.release(&shown);
@@ -148,20 +149,24 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         }
         Err(Error::NeedsNamespace) => {
             drop(watch);
-            if let Some(note) = standing.note() {
-                complain(&format!("NOTE: {note}\n"));
-            }
             store.release();
-            standing.start_again(store.root(), request.standard_input())
+            start_again(&store, &standing, &request)
         }
         Err(error) => {
-            drop(events);
             tell();
             complain_of(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
     }
+}
+
+/// Starts again where everything may be done.
+fn start_again(store: &Store, standing: &Standing, request: &BuildRequest) -> Result<ExitCode> {
+    if let Some(note) = standing.note() {
+        complain(&format!("NOTE: {note}\n"));
+    }
+    standing.start_again(store.root(), request.standard_input())
 }
 
 fn attempt(
