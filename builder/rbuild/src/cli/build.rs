@@ -1,7 +1,7 @@
 //! `rbuild build`: its arguments as typed, and what surrounds a build: progress, signals, the user namespace. What the
 //! arguments mean is decided in `request`.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, registries};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::build::{Built, build};
@@ -18,7 +18,6 @@ use clap::Args;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::io::{self, IsTerminal};
@@ -178,7 +177,7 @@ fn attempt(
     cancel: &Cancel,
 ) -> Result<Built> {
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let client = registries(cancel);
     let executor = Sandbox::new()?;
     let ctx = Ctx {
         store,

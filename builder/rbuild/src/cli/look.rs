@@ -2,7 +2,7 @@
 //! namespace.
 
 use super::build::BuildArgs;
-use super::globals::Globals;
+use super::globals::{Globals, registries};
 use crate::build::plan;
 use crate::error::Result;
 use crate::events::Events;
@@ -14,7 +14,6 @@ use dockerfile_parser::lint::Linter;
 use rbuild_graph::BuildGraph;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
 use rbuild_store::{Bucket, Store};
 use std::sync::atomic::AtomicBool;
 
@@ -39,7 +38,7 @@ impl Look {
 
     /// The graph; of images it reads configurations only.
     pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
-        let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &self.cancel);
+        let client = registries(&self.cancel);
         let images = Images::new(&self.store, &self.request.named, &client, &self.cancel);
         let images = images.refreshing(self.request.pull);
         plan(&self.request, &images, &self.cancel, linter)
