@@ -1,5 +1,5 @@
 //! What is to be built, resolved: every file named on the command line read, every variable taken, every name parsed.
-//! The environment, the working directory and standard input are read here and nowhere else.
+//! What the build takes from the environment, the working directory and standard input is taken here and nowhere else.
 
 mod dockerfile;
 mod elsewhere;
