@@ -3,7 +3,8 @@
 
 use crate::error::Result;
 use crate::request::{Annotated, Notes};
-use crate::solve::{Made, Storey};
+use crate::solve::Made;
+use crate::stack::Storey;
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{
     Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp,

@@ -1,7 +1,6 @@
 //! What can go wrong in the shell: every error of the crates below, and those of requests, copies and steps. Knows no
 //! terminal; `report` shows errors.
 
-use crate::request::Entitlement;
 use dockerfile_parser::Span;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Canceled;
@@ -125,7 +124,7 @@ pub enum Error {
     #[error("{entitlement} is not allowed")]
     NotAllowed {
         /// What it asks for.
-        entitlement: Entitlement,
+        entitlement: &'static str,
     },
     /// A command of a RUN ended badly.
     #[error("process {command:?} did not complete successfully: {outcome}")]

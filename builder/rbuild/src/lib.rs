@@ -1,6 +1,7 @@
 //! THE SHELL. From a command line to a request, a solved graph, an image and what is written of it. Everything that
 //! reads the environment, the clock or a terminal is here; the crates below get it as input.
 
+pub mod args;
 pub mod assemble;
 pub mod build;
 pub mod cli;
@@ -22,5 +23,6 @@ pub mod report;
 pub mod request;
 mod rootfs;
 pub mod solve;
+pub mod stack;
 pub mod tree;
 pub mod warnings;

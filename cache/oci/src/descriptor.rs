@@ -102,6 +102,12 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// Whether an entry of an index stands for statements about images (provenance, software lists), not for an image.
+    pub fn is_attestation(&self) -> bool {
+        let unknown = |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
+        self.annotations.contains_key("vnd.docker.reference.type") || self.platform.as_ref().is_some_and(unknown)
+    }
+
     /// A descriptor of content with that type, digest and size, and nothing more.
     pub fn new(media_type: impl Into<MediaType>, digest: Digest, size: u64) -> Self {
         let media_type = media_type.into();

@@ -17,7 +17,7 @@ pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Resul
     let refs = ctx.store.refs();
     let known = tags.iter().map(|(tag, top)| Ok(refs.get(tag)?.is_some_and(|tag| tag.descriptor == *top)));
     if known.collect::<Result<Vec<_>>>()?.contains(&false) {
-        rbuild_store::durable::sync_batch(&[needed, ctx.written.take_written()].concat())?;
+        rbuild_store::durable::sync_batch([needed, ctx.written.take_written()].concat())?;
         refs.set(&tags, ctx.clock.now())?;
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! `rbuild graph`: the build graph of a Dockerfile, without building it.
 
-use super::build::BuildArgs;
 use super::globals::Globals;
 use super::look::Look;
 use super::out::{complain_of, print};
+use crate::args::BuildArgs;
 use crate::error::Result;
 use crate::report;
 use clap::{Args, ValueEnum};

@@ -1,8 +1,8 @@
 //! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands, needs no
 //! namespace.
 
-use super::build::BuildArgs;
 use super::globals::{Globals, registries};
+use crate::args::BuildArgs;
 use crate::build::plan;
 use crate::error::Result;
 use crate::events::Events;

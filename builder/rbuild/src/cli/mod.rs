@@ -33,7 +33,7 @@ use std::process::ExitCode;
 /// Build container images from Dockerfiles: no daemon, no root
 #[derive(Parser, Debug)]
 #[command(name = "rbuild", version, about, max_term_width = 100, infer_subcommands = false)]
-#[command(after_help = report::EXIT_CODES)]
+#[command(after_help = crate::args::EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -53,7 +53,7 @@ enum Verb {
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
     Rmi(rmi::RmiArgs),
-    Run(Box<run::RunArgs>),
+    Run(Box<crate::args::RunArgs>),
     Tag(tag::TagArgs),
     Volume(volume::VolumeArgs),
 }

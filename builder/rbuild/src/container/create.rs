@@ -112,7 +112,7 @@ mod tests {
         #[derive(Parser)]
         struct Cli {
             #[command(flatten)]
-            run: crate::cli::run::RunArgs,
+            run: crate::args::RunArgs,
         }
         let args = Cli::parse_from([
             "run",

@@ -52,5 +52,4 @@ pub use image::{Image, stack};
 pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
 pub use request::{Request, World};
 pub use run::{FAILED, exit_code, run};
-pub(crate) use spec::{add_host, shm_size, ulimit};
 pub use state::{ProcessMark, State, Status};

@@ -1,7 +1,8 @@
 //! A container's configuration as what the runner takes. Starts nothing.
 
 use super::config::{Config, Network, Seccomp};
-use super::spec::{caps, ulimit};
+use super::spec::caps;
+use crate::args::ulimit;
 use crate::error::{Error, Result};
 use rbuild_runner::seccomp::{Profile, SockFilter};
 use rbuild_runner::users::Account;

@@ -3,7 +3,7 @@
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 
 /// Writes nothing.

@@ -6,7 +6,7 @@ use super::{Exporter, Product, archive, oci};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::Output;
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::{Descriptor, Manifest, Reference, to_canonical_json};
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use super::blob::{Blob, Source};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::Output;
-use crate::solve::Storey;
+use crate::stack::Storey;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rbuild_oci::{Descriptor, DiffId, MediaType};
 use rbuild_store::content::ContentStore;

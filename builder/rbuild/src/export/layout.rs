@@ -11,7 +11,7 @@ use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::{Annotated, Notes, Output};
-use crate::solve::Stack;
+use crate::stack::Stack;
 use rbuild_oci::{
     Annotations, Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json,
 };

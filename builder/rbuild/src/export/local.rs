@@ -9,7 +9,7 @@ use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::{Others, Output};
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 use std::path::Path;
 

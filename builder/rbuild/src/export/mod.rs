@@ -21,7 +21,7 @@ use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::{Notes, Output, OutputKind};
-use crate::solve::{Shelf, Stack};
+use crate::stack::{Shelf, Stack};
 use rbuild_oci::{Descriptor, Reference};
 
 /// What a build made.

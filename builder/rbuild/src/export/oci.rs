@@ -8,7 +8,7 @@ use super::{Exporter, Product, archive};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::Output;
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::{Cancel, Descriptor, Index, to_canonical_json};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;

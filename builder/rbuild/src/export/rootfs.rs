@@ -3,7 +3,7 @@
 use super::Product;
 use crate::assemble::Image;
 use crate::error::{Error, Result};
-use crate::solve::{Shelf, Stack};
+use crate::stack::{Shelf, Stack};
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View, join_path, show_path};

@@ -6,7 +6,7 @@ use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::Output;
-use crate::solve::Shelf;
+use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 use rbuild_store::layer::{Body, LayerWriter};
 

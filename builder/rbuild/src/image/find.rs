@@ -97,7 +97,7 @@ pub(super) fn manifests(store: &Store, target: &Descriptor) -> Result<Vec<Descri
     let mut found = Vec::new();
     for entry in Index::from_json(&document(store, &target.digest)?)?.manifests {
         let known = entry.media_type.is_manifest() || entry.media_type.is_index();
-        if known && !crate::import::is_attestation(&entry) && store.content().has(&entry.digest)? {
+        if known && !entry.is_attestation() && store.content().has(&entry.digest)? {
             found.extend(manifests(store, &entry)?);
         }
     }

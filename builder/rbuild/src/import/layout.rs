@@ -4,7 +4,7 @@
 use super::blobs::{Blobs, damaged, document};
 use super::files::Files;
 use super::found::Found;
-use super::platform::{choose, is_attestation, list};
+use super::platform::{choose, list};
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Digest, Index, Manifest, MediaType, Platform, Reference};
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ impl Layout {
 
     /// What its `index.json` lists, statements about images left out.
     pub fn entries(&self) -> impl Iterator<Item = &Descriptor> {
-        self.index.manifests.iter().filter(|entry| !is_attestation(entry))
+        self.index.manifests.iter().filter(|entry| !entry.is_attestation())
     }
 
     /// The images for one platform each behind some entries, with the platform where it is known. Parts of an index
@@ -116,7 +116,7 @@ impl Layout {
         depth: usize,
         offers: &mut Vec<(Option<Platform>, Descriptor)>,
     ) -> Result<()> {
-        if is_attestation(entry) {
+        if entry.is_attestation() {
             return Ok(());
         }
         if entry.media_type.is_index() {

@@ -28,6 +28,5 @@ pub use found::Found;
 pub use images::Images;
 pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers, has_layers};
-pub use platform::is_attestation;
 pub use pull::{Pulled, pull};
 pub use source::Offered;

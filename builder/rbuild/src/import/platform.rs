@@ -1,13 +1,6 @@
 //! Which of several manifests serves a platform. Knows no file.
 
-use rbuild_oci::{Descriptor, Platform};
-
-/// Whether a descriptor in an index stands for statements about images (provenance, software lists), not for an image.
-pub fn is_attestation(descriptor: &Descriptor) -> bool {
-    let unknown = |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
-    descriptor.annotations.contains_key("vnd.docker.reference.type")
-        || descriptor.platform.as_ref().is_some_and(unknown)
-}
+use rbuild_oci::Platform;
 
 /// That of `offers` which serves `wanted` best; an offer without a platform serves where it is the only one.
 pub(super) fn choose<'a, T>(offers: &'a [(Option<Platform>, T)], wanted: &Platform) -> Option<&'a T> {

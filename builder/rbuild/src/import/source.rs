@@ -7,7 +7,7 @@ use super::files::Files;
 use super::found::Found;
 use super::keep::Kept;
 use super::layout::{Layout, name};
-use super::platform::{is_attestation, list};
+use super::platform::list;
 use super::spool::spool;
 use crate::error::{Error, Result};
 use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
@@ -173,7 +173,7 @@ impl Parts {
             };
             if entry.media_type.is_index() {
                 self.add(blobs, &entry)?;
-            } else if is_attestation(&entry) {
+            } else if entry.is_attestation() {
                 let statement = Manifest::from_json(&document)?;
                 self.more.extend([entry, statement.config].into_iter().chain(statement.layers));
             }

@@ -6,8 +6,10 @@ mod list;
 mod table;
 mod template;
 mod tree;
+mod visible;
 
 pub use list::{Column, Listing};
 pub use table::{align, align_by};
 pub use template::{Problem, Template};
 pub use tree::Tree;
+pub use visible::visible;

@@ -1,6 +1,7 @@
 //! The lines of a file that an error is about, and which of their columns are marked. Knows no width and no colour.
 
-use super::look::{Line, Report, visible};
+use super::look::{Line, Report};
+use crate::render::visible;
 use dockerfile_parser::{Position, Source, Span};
 use rbuild_graph::redact;
 use unicode_width::UnicodeWidthStr;

@@ -2,6 +2,7 @@
 //! move a cursor. Knows no error.
 
 use crate::render::human::ellipsis;
+use crate::render::visible;
 use rbuild_graph::redact;
 use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
@@ -137,19 +138,6 @@ impl Cut {
 /// How many columns a character takes.
 fn columns(char: char) -> usize {
     char.width().unwrap_or(0)
-}
-
-/// A character that could move the cursor, change a terminal's colours or turn the direction of text shows as one that
-/// cannot.
-pub fn visible(char: char) -> char {
-    match char {
-        '\t' => ' ',
-        '\u{61C}' | '\u{200E}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
-            char::REPLACEMENT_CHARACTER
-        }
-        other if other.is_control() => char::REPLACEMENT_CHARACTER,
-        other => other,
-    }
 }
 
 #[cfg(test)]

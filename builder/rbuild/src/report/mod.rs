@@ -5,7 +5,7 @@ mod excerpt;
 mod hints;
 mod look;
 
-pub use look::{Look, Report, visible};
+pub use look::{Look, Report};
 
 use crate::error::Error;
 use crate::request::DockerfileSource;
@@ -14,10 +14,6 @@ use excerpt::put_excerpt;
 use hints::hints;
 use look::Line;
 use std::process::ExitCode;
-
-/// How a process ends, for `--help`.
-pub const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 a command line that makes no sense, 130 stopped by Ctrl-C";
 
 /// The error without a Dockerfile.
 pub fn plain(error: &Error) -> Report {
@@ -44,7 +40,7 @@ pub fn with_source(error: &Error, file: &DockerfileSource) -> Report {
     report
 }
 
-/// What the process ends with: see [`EXIT_CODES`]. A failing RUN is 1 too, as with docker; its own code is in the
+/// What the process ends with: see [`crate::args::EXIT_CODES`]. A failing RUN is 1 too, as with docker; its own code is in the
 /// message.
 pub fn exit_code(error: &Error) -> ExitCode {
     match error {

@@ -6,7 +6,7 @@ use super::ignore::{ignored_beside, ignored_by};
 use super::near;
 use super::stdin::Input;
 use super::text::{is_stdin, limited, read, url};
-use crate::cli::build::BuildArgs;
+use crate::args::BuildArgs;
 use crate::error::{Error, Result};
 use crate::tree::{Ignored, Tree};
 use rbuild_graph::context_op;

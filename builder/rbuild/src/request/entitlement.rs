@@ -50,7 +50,7 @@ pub fn check(graph: &BuildGraph, allowed: &BTreeSet<Entitlement>) -> Result<()> 
     for (_, vertex) in graph.iter() {
         let Op::Run(run) = &vertex.op else { continue };
         if let Some(entitlement) = asked(run).find(|entitlement| !allowed.contains(entitlement)) {
-            let source = Box::new(Error::NotAllowed { entitlement });
+            let source = Box::new(Error::NotAllowed { entitlement: entitlement.name() });
             return Err(Error::At { step: vertex.place.to_string(), span: vertex.place.span, hint: None, source });
         }
     }

@@ -23,8 +23,7 @@ pub use secret::SecretSource;
 pub use stdin::{Input, Stdin};
 pub use text::{LIMIT, limited};
 
-use crate::cli::build::BuildArgs;
-use crate::container::{add_host, shm_size, ulimit};
+use crate::args::{BuildArgs, Env, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
@@ -85,9 +84,6 @@ pub enum StandardInput<'a> {
     File(&'a File),
 }
 
-/// Reads the environment.
-pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
-
 impl BuildRequest {
     /// What was read from standard input, if it was read: the Dockerfile or the context.
     pub fn standard_input(&self) -> Option<StandardInput<'_>> {
@@ -144,7 +140,7 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     request.labels = args.labels.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     request.named_contexts = named.iter().map(|(name, named)| (name.clone(), named.for_graph())).collect();
     request.network = network(args.network.as_deref())?;
-    request.add_hosts = args.add_hosts.iter().map(|text| add_host(text)).collect::<Result<_>>()?;
+    request.add_hosts = args.add_hosts.iter().map(|text| host::add(text)).collect::<Result<_>>()?;
     let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
     request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
@@ -158,8 +154,8 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
 fn limits(args: &BuildArgs) -> Result<RunLimits> {
     let usual = RunLimits::default();
     Ok(RunLimits {
-        shm_size: args.shm_size.as_deref().map_or(Ok(usual.shm_size), shm_size)?,
-        ulimits: args.ulimits.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
+        shm_size: args.shm_size.as_deref().map_or(Ok(usual.shm_size), size::shm)?,
+        ulimits: args.ulimits.iter().map(|text| ulimit::parse(text)).collect::<Result<_>>()?,
     })
 }
 
@@ -238,42 +234,4 @@ fn pair(text: &str) -> Result<(String, String)> {
         return Err(Error::Usage(format!("--label {text:?} has no key: write KEY=VALUE")));
     }
     Ok((key.to_owned(), value.to_owned()))
-}
-
-/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV. Keys come in lower
-/// case.
-pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
-    let fields = raw_fields(what, text)?;
-    Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
-}
-
-/// The same with keys as they are written.
-fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
-    let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
-    let mut fields: Vec<(String, String)> = Vec::new();
-    for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
-        let (key, value) = field.split_once('=').unwrap_or((&field, ""));
-        let key = key.trim();
-        if key.is_empty() {
-            return Err(wrong("has an empty field".to_owned()));
-        }
-        if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
-            return Err(wrong(format!("has {key} twice")));
-        }
-        fields.push((key.to_owned(), value.to_owned()));
-    }
-    Ok(fields)
-}
-
-fn split_csv(text: &str) -> Option<Vec<String>> {
-    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
-    for char in text.chars() {
-        match char {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(std::mem::take(&mut field)),
-            other => field.push(other),
-        }
-    }
-    fields.push(field);
-    (!quoted).then_some(fields)
 }

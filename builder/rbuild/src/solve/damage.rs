@@ -1,8 +1,9 @@
 //! Content of the store that is not what its name says: found once a step stumbles over it, and put away, so that the
 //! next build makes it anew. Knows no step.
 
-use super::{Stack, Value, Work};
+use super::{Value, Work};
 use crate::error::Error;
+use crate::stack::Stack;
 
 /// What is behind an error of reading inputs: the damaged layer, if there is one.
 pub(super) fn trace(work: &Work<'_>, inputs: &[&Value], error: Error) -> Error {

@@ -8,18 +8,17 @@ pub mod owner;
 pub mod place;
 pub mod schedule;
 pub mod select;
-mod stack;
 mod step;
 
 pub mod op;
 
-pub use stack::{Shelf, Stack, Storey};
 pub use step::Step;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepId};
 use crate::reach::Reach;
+use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, Timestamp};

@@ -1,8 +1,9 @@
 //! Whose files are: `user[:group]` by name or number, names from the image's own passwd and group, wherever links lead to
 //! them. Knows no instruction.
 
-use super::{Stack, Work};
+use super::Work;
 use crate::error::{Error, Result};
+use crate::stack::Stack;
 use rbuild_runner::users::{GroupEntry, PasswdEntry, parse_group, parse_passwd};
 use rbuild_store::Store;
 use rbuild_store::layer::{Follow, View};

@@ -1,9 +1,10 @@
 //! A step that makes at most one layer: look up under its recipes, else make, keep and record. Knows no operation.
 
-use super::{Made, Shown, Stack, Value, Work};
+use super::{Made, Shown, Value, Work};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::stack::Stack;
 use rbuild_oci::{ChainId, Digest, Timestamp};
 use rbuild_records::{Output, Recipe, Record};
 use rbuild_store::layer::{LayerIndex, LayerRef};

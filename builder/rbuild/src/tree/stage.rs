@@ -2,7 +2,7 @@
 
 use super::Tree;
 use crate::error::Result;
-use crate::solve::Stack;
+use crate::stack::Stack;
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View};

@@ -2,8 +2,8 @@
 
 use crate::common;
 use clap::Parser;
+use rbuild::args::BuildArgs;
 use rbuild::build::{Built, build};
-use rbuild::cli::build::BuildArgs;
 use rbuild::ctx::{Ctx, FixedClock, Place};
 use rbuild::driver::Drivers;
 use rbuild::error::Error;

@@ -1,6 +1,7 @@
 //! `rbuild build --check`: what is odd in a Dockerfile, in all its stages unless a target is named. Builds nothing.
 
-use super::{BuildArgs, Call, Form, Globals};
+use super::{Call, Form, Globals};
+use crate::args::BuildArgs;
 use crate::cli::look::Look;
 use crate::cli::out::{complain_of, print};
 use crate::error::{Error, Result};

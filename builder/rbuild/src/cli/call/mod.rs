@@ -4,15 +4,16 @@ mod check;
 mod outline;
 mod targets;
 
-use super::build::{self, BuildArgs};
+use super::build;
 use super::globals::Globals;
+use crate::args::BuildArgs;
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 
 /// Build an image from a Dockerfile
 #[derive(Args, Clone, Debug)]
-#[command(after_help = crate::report::EXIT_CODES)]
+#[command(after_help = crate::args::EXIT_CODES)]
 pub(super) struct CallArgs {
     /// What to do: build, check, outline or targets; a form may follow, as in `check,format=json`
     #[arg(long, value_name = "METHOD[,format=FORM]", default_value = "build")]

@@ -1,7 +1,8 @@
 //! `rbuild build --call=outline`: what a target can be given, as build arguments, secrets and ssh agents, in the order of
 //! the file. Builds nothing.
 
-use super::{BuildArgs, Form, Globals};
+use super::{Form, Globals};
+use crate::args::BuildArgs;
 use crate::cli::look::Look;
 use crate::cli::out::{complain_of, print};
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! `rbuild build --call=targets`: the stages of a Dockerfile and what the comments above them say.
 
-use super::{BuildArgs, Form, Globals};
+use super::{Form, Globals};
+use crate::args::BuildArgs;
 use crate::cli::look::Look;
 use crate::cli::out::{complain_of, print};
 use crate::error::{Error, Result};

@@ -4,9 +4,10 @@ use super::super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
 use super::super::name;
 use super::bind::absolute;
 use super::path::target;
-use super::{size, usage};
+use super::usage;
+use crate::args::fields;
+use crate::args::size;
 use crate::error::{Error, Result};
-use crate::request::fields;
 use std::path::Path;
 
 /// One `--mount`. A missing source of a bind is an error later, unless `bind-create-src` is given.

@@ -2,7 +2,8 @@
 
 use super::super::mount::{Mount, MountKind, Tmpfs};
 use super::path::target;
-use super::{size, usage};
+use super::usage;
+use crate::args::size;
 use crate::error::Result;
 
 /// One `--tmpfs`. Unless options say otherwise nothing in it can be executed, no set-user-id bit counts and no device

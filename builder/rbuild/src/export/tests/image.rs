@@ -208,7 +208,7 @@ fn the_blob_a_layer_came_in_is_handed_on() {
         manifest.layers.iter().map(|layer| layer.digest).collect()
     };
     let came: Vec<Digest> = manifest.layers.iter().map(|layer| layer.digest).collect();
-    let images = [(image, crate::solve::Stack::of(layers))];
+    let images = [(image, crate::stack::Stack::of(layers))];
     world.export(&images, &[], &output).unwrap();
     assert_eq!(digests(&output.dest), came);
     let other = Output { compression: Compression::Zstd, ..output.clone() };

@@ -1,7 +1,7 @@
 //! A check for people: how many, then each with its lines of the Dockerfile, as docker prints them, and its fix.
 
 use super::Report;
-use crate::report::visible;
+use crate::render::visible;
 use dockerfile_parser::Source;
 use dockerfile_parser::lint::{Finding, Place};
 use rbuild_graph::redact;

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::events::Event;
-use crate::solve::{Arrival, Made, Shown, Stack, Step, Value, Work};
+use crate::solve::{Arrival, Made, Shown, Step, Value, Work};
+use crate::stack::Stack;
 use rbuild_graph::ImageOp;
 use std::cell::Cell;
 

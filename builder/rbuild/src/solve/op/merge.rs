@@ -1,7 +1,8 @@
 //! Layers made without their parent, put on top of it: COPY --link.
 
 use crate::error::{Error, Result};
-use crate::solve::{Made, Shown, Stack, Value};
+use crate::solve::{Made, Shown, Value};
+use crate::stack::Stack;
 
 /// The parent's layers with the input's on top.
 pub fn solve(parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {

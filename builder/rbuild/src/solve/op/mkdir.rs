@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::solve::place::{Made, Placement};
-use crate::solve::{Shown, Stack, Step, Value, Work, layer, owner};
+use crate::solve::{Shown, Step, Value, Work, layer, owner};
+use crate::stack::Stack;
 use rbuild_graph::MkdirOp;
 
 /// Makes the directory in a layer of its own, or finds that it exists.

@@ -3,7 +3,8 @@
 
 use crate::error::Result;
 use crate::solve::select;
-use crate::solve::{Stack, Step, Value, Work};
+use crate::solve::{Step, Value, Work};
+use crate::stack::Stack;
 use crate::tree::StageTree;
 use rbuild_graph::{Mount, RunOp};
 use rbuild_records::Recipe;

@@ -10,7 +10,8 @@ mod output;
 
 use crate::error::{Error, Result};
 use crate::solve::layer;
-use crate::solve::{Shown, Stack, Step, Value, Work, damage};
+use crate::solve::{Shown, Step, Value, Work, damage};
+use crate::stack::Stack;
 use output::StepOutput;
 use rbuild_graph::RunOp;
 use rbuild_runner::{Exit, remove_stubs};

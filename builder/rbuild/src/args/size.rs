@@ -4,7 +4,7 @@ use super::usage;
 use crate::error::Result;
 
 /// Bytes; units are powers of 1024, in any case, with or without `b` or `ib`.
-pub(super) fn bytes(flag: &str, text: &str) -> Result<u64> {
+pub(crate) fn bytes(flag: &str, text: &str) -> Result<u64> {
     parse(text)
         .ok_or_else(|| usage(format!("{flag}: {text:?} is not a size: write bytes, or a number with b, k, m, g, t")))
 }

@@ -22,7 +22,7 @@ pub(crate) fn add(text: &str) -> Result<(String, String)> {
 }
 
 /// A host name (RFC 1123), as long as the kernel takes.
-pub(in super::super) fn hostname(text: &str) -> Result<String> {
+pub(crate) fn hostname(text: &str) -> Result<String> {
     const MOST: usize = 64;
     let good = |label: &str| {
         !label.is_empty()

@@ -1,0 +1,97 @@
+//! The arguments of `rbuild build`. What they mean is decided in `request`.
+
+use super::EXIT_CODES;
+use clap::Args;
+use std::path::PathBuf;
+
+/// What a build, or a question about one, is given.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct BuildArgs {
+    /// Dockerfile to read: a file (of the context, where that is no directory), `-` for standard input, or a URL
+    /// [default: Dockerfile in the context]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Name of the image, `name[:tag]`; may be given several times
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub tags: Vec<String>,
+    /// Value of an ARG, `NAME=VALUE`; `NAME` alone takes the value from the environment
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub build_args: Vec<String>,
+    /// Another context or image under a name (`NAME::PLATFORM` for one platform only): a directory, a git repository, a
+    /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
+    #[arg(long = "build-context", value_name = "NAME=SOURCE")]
+    pub build_contexts: Vec<String>,
+    /// File with patterns of what is left out of the context, in place of .dockerignore
+    #[arg(long, value_name = "FILE")]
+    pub ignorefile: Option<PathBuf>,
+    /// Stage to stop at
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Platform to build for, `os/arch[/variant]` or `local`; several make an index
+    #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
+    pub platforms: Vec<String>,
+    /// Label of the image, `KEY=VALUE`
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<String>,
+    /// Annotation, `[PLACE[,PLACE]:]KEY=VALUE`; a place is manifest (the default), index, manifest-descriptor or
+    /// index-descriptor, and the manifests may name one platform: `manifest[linux/arm64]:KEY=VALUE`
+    #[arg(long = "annotation", value_name = "ANNOTATION")]
+    pub annotations: Vec<String>,
+    /// Run every step again; the results are kept for the next build
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Run the steps of this stage again; may be given several times
+    #[arg(long = "no-cache-filter", value_name = "STAGE")]
+    pub no_cache_filters: Vec<String>,
+    /// Ask registries also for images that the store has
+    #[arg(long)]
+    pub pull: bool,
+    /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
+    #[arg(long = "secret", value_name = "SPEC")]
+    pub secrets: Vec<String>,
+    /// Socket of an ssh agent for `RUN --mount=type=ssh`: `default` or `ID=SOCKET`
+    #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
+    pub ssh: Vec<String>,
+    /// Network of RUN steps: default, host or none
+    #[arg(long, value_name = "MODE")]
+    pub network: Option<String>,
+    /// Line for /etc/hosts of RUN steps, `HOST:IP`
+    #[arg(long = "add-host", value_name = "HOST:IP")]
+    pub add_hosts: Vec<String>,
+    /// Size of /dev/shm in RUN steps, such as `128m` [default: 64m]
+    #[arg(long, value_name = "SIZE")]
+    pub shm_size: Option<String>,
+    /// Limit of a resource in RUN steps, `NAME=SOFT[:HARD]`
+    #[arg(long = "ulimit", value_name = "LIMIT")]
+    pub ulimits: Vec<String>,
+    /// Allow what the Dockerfile asks for: `security.insecure` or `network.host`
+    #[arg(long = "allow", value_name = "ENTITLEMENT")]
+    pub allow: Vec<String>,
+    /// Steps that may run at once
+    #[arg(short, long, value_name = "N", default_value = "16", value_parser = jobs)]
+    pub jobs: usize,
+    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
+    #[arg(short, long = "output", value_name = "SPEC")]
+    pub outputs: Vec<String>,
+    /// How to show what happens: auto, plain, tty, rawjson or quiet
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: String,
+    /// Print the image id and nothing else
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write the image id to a file
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<PathBuf>,
+    /// Write digest, descriptor and names of the image to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+    /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
+    /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
+    #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub context: String,
+}
+
+fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse().ok().filter(|jobs| *jobs > 0).ok_or("give a number, 1 or more")
+}

@@ -1,0 +1,41 @@
+//! Lists of `key=value`, as in `--secret`, `--mount` and `--output`. Knows no key.
+
+use crate::error::{Error, Result};
+
+/// Splits a specification of comma-separated `key=value` fields, each given once; quotes as in CSV. Keys come in lower
+/// case.
+pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let fields = raw_fields(what, text)?;
+    Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
+}
+
+/// The same with keys as they are written.
+pub(crate) fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
+        let (key, value) = field.split_once('=').unwrap_or((&field, ""));
+        let key = key.trim();
+        if key.is_empty() {
+            return Err(wrong("has an empty field".to_owned()));
+        }
+        if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
+            return Err(wrong(format!("has {key} twice")));
+        }
+        fields.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(fields)
+}
+
+fn split_csv(text: &str) -> Option<Vec<String>> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    for char in text.chars() {
+        match char {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            other => field.push(other),
+        }
+    }
+    fields.push(field);
+    (!quoted).then_some(fields)
+}
