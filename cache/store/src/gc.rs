@@ -52,12 +52,7 @@ impl Store {
     pub fn sweep(&self, cancel: &Cancel) -> Result<Sweep> {
         self.hold()?;
         let gate = Lock::open(&self.gate())?;
-        // The clock of files goes in ticks: what was made before this call is to look older than it.
-        let called = lease::now();
-        while lease::now() <= called {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let mut sweep = Sweep { store: self.clone(), gate, cancel: cancel.clone(), horizon: lease::now() };
+        let mut sweep = Sweep { store: self.clone(), gate, cancel: cancel.clone(), horizon: lease::later(self)? };
         sweep.lower()?;
         Ok(sweep)
     }

@@ -15,7 +15,7 @@ use crate::layout::{Bucket, LOCK, Store};
 use crate::lock::Lock;
 use crate::tmp::{self, TmpFile};
 use rbuild_oci::Timestamp;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, utimensat};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What a store and its clones rely on.
 #[derive(Debug, Default)]
@@ -199,13 +200,37 @@ fn nanos(time: Timestamp) -> i128 {
 /// When a file was made or stamped; none if it is not there.
 pub(crate) fn modified(path: &Path) -> Result<Option<Timestamp>> {
     match fs::symlink_metadata(path) {
-        Ok(meta) => Ok(Some(Timestamp { seconds: meta.mtime(), nanos: meta.mtime_nsec() as u32 })),
+        Ok(meta) => Ok(Some(time_of(&meta))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("stat", path.display())(error)),
     }
 }
 
-/// The time that a file made now gets.
+fn time_of(meta: &fs::Metadata) -> Timestamp {
+    Timestamp { seconds: meta.mtime(), nanos: meta.mtime_nsec() as u32 }
+}
+
+/// A time later than that of all files of the store that were made or stamped before: that of a file of our own, stamped
+/// until it moves on. No clock tells it, as since Linux 6.13 the times of files are finer than, and ahead of, the one
+/// that goes in ticks. Should somebody set the clock back meanwhile it is an earlier one.
+pub(crate) fn later(store: &Store) -> Result<Timestamp> {
+    let file = TmpFile::new(&store.dir(Bucket::Tmp))?;
+    let time = || -> Result<Timestamp> {
+        let meta = file.file().metadata().map_err(Error::io("stat", file.path().display()))?;
+        Ok(time_of(&meta))
+    };
+    let first = time()?;
+    loop {
+        std::thread::sleep(Duration::from_millis(1));
+        futimens(file.file(), &NOW).map_err(Error::io("stamp", file.path().display()))?;
+        let time = time()?;
+        if time != first {
+            return Ok(time);
+        }
+    }
+}
+
+/// The time of the clock that goes in ticks.
 pub(crate) fn now() -> Timestamp {
     clock(ClockId::RealtimeCoarse)
 }
@@ -215,13 +240,15 @@ fn clock(id: ClockId) -> Timestamp {
     Timestamp { seconds: time.tv_sec, nanos: time.tv_nsec as u32 }
 }
 
+/// An mtime of now.
+const NOW: Timestamps = Timestamps {
+    last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+    last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+};
+
 /// Sets the mtime to now; false if nothing is there.
 pub(crate) fn stamp(path: &Path) -> Result<bool> {
-    let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-    };
-    match utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW) {
+    match utimensat(CWD, path, &NOW, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(Error::io("stamp", path.display())(errno)),
@@ -231,7 +258,7 @@ pub(crate) fn stamp(path: &Path) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     #[test]
     fn a_lease_begins_when_its_file_was_made() {

@@ -187,11 +187,11 @@ fn looking_writes_nothing_and_makes_a_removal_wait() {
     let looker = other(&store);
     looker.lease().unwrap();
     assert!(looker.content().size(&seen).unwrap().is_some());
+    assert_eq!(changed(), before);
     std::thread::scope(|scope| {
         let removal = scope.spawn(|| remove_all(&store));
         std::thread::sleep(Duration::from_millis(50));
         assert!(!removal.is_finished() && store.blob_path(&seen).exists());
-        assert_eq!(changed(), before);
         drop(looker);
         assert_eq!(removal.join().unwrap().blobs, [seen]);
     });
