@@ -69,8 +69,7 @@ impl Flags {
 
 fn suggest_flag(error: Error, name: &str, known: &[(&'static str, Type)]) -> Error {
     let names = || known.iter().map(|(name, _)| *name);
-    let same = names().find(|known| known.eq_ignore_ascii_case(name));
-    if let Some(near) = same.or_else(|| crate::did_you_mean(name, names())) {
+    if let Some(near) = crate::look_alike(name, names()) {
         return error.with_hint(format!("did you mean --{near}?"));
     }
     match names().map(|name| format!("--{name}")).collect::<Vec<_>>().join(", ") {

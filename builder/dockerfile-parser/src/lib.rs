@@ -30,7 +30,7 @@ pub use error::{Error, ErrorKind};
 pub use instruction::{Command, Instruction, KEYWORDS, Kind};
 pub use source::{Position, Source};
 pub use span::{Span, Text};
-pub use suggest::{did_you_mean, nearest};
+pub use suggest::{did_you_mean, look_alike, nearest, question};
 pub use syntax::syntax;
 pub use tree::{Args, Blank, Heredoc, KeyValue, Node, Tree};
 

@@ -18,6 +18,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     least(name, candidates.into_iter().map(|candidate| (candidate.to_owned(), candidate)))
 }
 
+/// As [`did_you_mean`], but one that differs only in case goes first: for names whose case counts and is easily missed,
+/// such as those of files.
+pub fn look_alike<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let same = candidates.clone().into_iter().find(|candidate| candidate.eq_ignore_ascii_case(name));
+    same.or_else(|| did_you_mean(name, candidates))
+}
+
+/// ` (did you mean X?)` to put behind a name that is not known, or nothing.
+pub fn question(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"))
+}
+
 /// The candidate whose first form is nearest.
 fn least<'a>(wanted: &str, candidates: impl Iterator<Item = (String, &'a str)>) -> Option<&'a str> {
     let wanted: Vec<char> = wanted.chars().collect();
@@ -56,7 +68,7 @@ fn edits(a: &[char], b: &[char]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{did_you_mean, nearest};
+    use super::{did_you_mean, look_alike, nearest, question};
 
     #[test]
     fn nearest_within_two_edits() {
@@ -67,6 +79,9 @@ mod tests {
         assert_eq!(did_you_mean("Ab", ["AB"]), None);
         assert_eq!(nearest("Ab", ["AB"]), Some("AB"));
         assert_eq!(nearest("AB", ["AC", "AB"]), None);
+        assert_eq!(look_alike("Dockerfile", ["Dockerfiles", "dockerfile"]), Some("dockerfile"));
+        assert_eq!(look_alike("scr", ["src"]), Some("src"));
+        assert_eq!([Some("x"), None].map(question), [" (did you mean x?)", ""]);
     }
 
     #[test]

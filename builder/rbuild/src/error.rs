@@ -86,7 +86,7 @@ pub enum Error {
         hint: Option<String>,
     },
     /// A step requires a secret or an agent that the command line does not give.
-    #[error("{what} {id}: not found: the step requires it; hand it in with --{what} id={id},…")]
+    #[error("{what} {id}: not found: the step requires it; hand it in with {}", flag(what, id))]
     NotGiven {
         /// `secret` or `ssh`.
         what: &'static str,
@@ -164,6 +164,11 @@ pub enum Error {
     /// The work was asked to stop.
     #[error(transparent)]
     Canceled(#[from] Canceled),
+}
+
+/// What hands in a secret or an agent.
+fn flag(what: &str, id: &str) -> String {
+    if what == "ssh" { format!("--ssh {id}") } else { format!("--{what} id={id},…") }
 }
 
 impl Error {

@@ -13,7 +13,6 @@ pub mod error;
 mod etc;
 pub mod events;
 pub mod export;
-pub mod foreign;
 pub mod git;
 pub mod image;
 pub mod import;

@@ -40,13 +40,14 @@ impl LocalBackend {
     fn remove_old(&self, leads_nowhere: &dyn Fn(&Output) -> bool) -> io::Result<()> {
         for shelf in children(&self.directory)? {
             for path in children(&shelf)? {
-                let age =
-                    path.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed().unwrap_or_default());
-                if !age.is_ok_and(|age| age > OLD) {
+                let Some(written) = unless_missing(path.metadata().and_then(|meta| meta.modified()))? else { continue };
+                // A time to come is no age at all.
+                if written.elapsed().unwrap_or_default() <= OLD {
                     continue;
                 }
-                let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-                if record.is_none_or(|record| leads_nowhere(&record.output)) {
+                let Some(bytes) = unless_missing(fs::read(&path))? else { continue };
+                let is_useful = |record: Record| !leads_nowhere(&record.output);
+                if !serde_json::from_slice(&bytes).is_ok_and(is_useful) {
                     unless_missing(fs::remove_file(&path))?;
                 }
             }

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn look(seen: &Seen<'_>, hits: &mut Hits) {
     if let Seen::Unconsumed { names, near } = seen {
-        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let hint = crate::question(*near);
         hits.here(format!("One or more build-args [{}] were not consumed{hint}", names.join(" ")));
     }
 }

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn look(seen: &Seen<'_>, hits: &mut Hits) {
     if let Seen::Undeclared { name, near } = seen {
-        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let hint = crate::question(*near);
         hits.here(format!("FROM argument '{name}' is not declared{hint}"));
     }
 }

@@ -50,7 +50,7 @@ pub struct BuildArgs {
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
     pub secrets: Vec<String>,
-    /// SSH agent socket or key for `RUN --mount=type=ssh`: `default` or `ID=SOCKET`
+    /// Socket of an ssh agent for `RUN --mount=type=ssh`: `default` or `ID=SOCKET`
     #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
     pub ssh: Vec<String>,
     /// Network of RUN steps: default, host or none

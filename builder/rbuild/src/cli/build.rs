@@ -1,7 +1,7 @@
 //! `rbuild build`: what surrounds a build: progress, signals, the user namespace. What the arguments mean is decided in
 //! `request`.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, registries};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::BuildArgs;
@@ -18,7 +18,6 @@ use crate::warnings;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::io::{self, IsTerminal};
@@ -44,6 +43,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
+    drop(events);
     let tell = || {
         let shown = progress.events(&store);
         held.release(&shown);
@@ -56,20 +56,24 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         }
         Err(Error::NeedsNamespace) => {
             drop(watch);
-            if let Some(note) = standing.note() {
-                complain(&format!("NOTE: {note}\n"));
-            }
             store.release();
-            standing.start_again(store.root(), request.standard_input())
+            start_again(&store, &standing, &request)
         }
         Err(error) => {
-            drop(events);
             tell();
             complain_of(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
     }
+}
+
+/// Starts again where everything may be done.
+fn start_again(store: &Store, standing: &Standing, request: &BuildRequest) -> Result<ExitCode> {
+    if let Some(note) = standing.note() {
+        complain(&format!("NOTE: {note}\n"));
+    }
+    standing.start_again(store.root(), request.standard_input())
 }
 
 fn attempt(
@@ -81,7 +85,7 @@ fn attempt(
     cancel: &Cancel,
 ) -> Result<Built> {
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let client = registries(cancel);
     let executor = Sandbox::new()?;
     let ctx = Ctx {
         store,

@@ -6,6 +6,8 @@ use crate::driver::Drivers;
 use crate::error::{Error, Result};
 use crate::request::StandardInput;
 use clap::Args;
+use rbuild_oci::Cancel;
+use rbuild_registry::{Client, Config};
 use rbuild_runner::userns::{Fidelity, IdMapPlan, spawn_inside};
 use rbuild_runner::{Exit, IdMap};
 use rbuild_store::Store;
@@ -64,6 +66,11 @@ impl Globals {
         wanted.as_deref().map(known_driver).transpose()?;
         Ok(Drivers::new(store, standing.ids.clone(), wanted))
     }
+}
+
+/// The way to registries, with the proxies, certificates and credentials that the environment names.
+pub(super) fn registries(cancel: &Cancel) -> Client {
+    Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
 }
 
 impl Standing {

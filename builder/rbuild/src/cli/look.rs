@@ -1,7 +1,7 @@
 //! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands, needs no
 //! namespace.
 
-use super::globals::Globals;
+use super::globals::{Globals, registries};
 use crate::args::BuildArgs;
 use crate::build::plan;
 use crate::error::Result;
@@ -14,7 +14,6 @@ use dockerfile_parser::lint::Linter;
 use rbuild_graph::BuildGraph;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
 use rbuild_store::{Bucket, Store};
 use std::sync::atomic::AtomicBool;
 
@@ -39,7 +38,7 @@ impl Look {
 
     /// The graph; of images it reads configurations only.
     pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
-        let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &self.cancel);
+        let client = registries(&self.cancel);
         let images = Images::new(&self.store, &self.request.named, &client, &self.cancel);
         let images = images.refreshing(self.request.pull);
         plan(&self.request, &images, &self.cancel, linter)

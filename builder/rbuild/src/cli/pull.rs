@@ -1,13 +1,13 @@
 //! `rbuild pull`: an image from a registry, under its own name.
 
-use super::globals::Globals;
+use super::globals::{Globals, registries};
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::error::Result;
 use crate::import::{keep, pull};
 use clap::Args;
 use rbuild_oci::{Cancel, Descriptor, Platform, Reference, Timestamp};
-use rbuild_registry::{Client, Config};
+use rbuild_registry::Client;
 use rbuild_store::Store;
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ pub fn run(args: &PullArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), &cancel);
+    let client = registries(&cancel);
     let say = |line: &str| if args.quiet { Ok(()) } else { print(line) };
     fetch(args, &store, (&client, &cancel), std::time::SystemTime::now().into(), &say)?;
     let reference: Reference = args.name.parse()?;

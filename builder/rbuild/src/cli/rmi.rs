@@ -142,9 +142,11 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     }
     let rest = sweep.remove(gone.digests(), needed.digests())?;
     freed.blobs.extend(rest.blobs);
+    // By its path: to ask the content for a blob is to use it. Where it cannot be told, the record stays.
+    let is_gone = |digest: &Digest| matches!(store.blob_path(digest).try_exists(), Ok(false));
     LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
-        Output::Layer { layer, .. } => !store.blob_path(&layer.diff_id.0).exists(),
-        Output::Pinned { digest, .. } => !store.blob_path(digest).exists(),
+        Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
+        Output::Pinned { digest, .. } => is_gone(digest),
         Output::Unchanged => false,
     })?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);

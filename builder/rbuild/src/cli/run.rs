@@ -1,7 +1,7 @@
 //! `rbuild run`: what surrounds a container: the image, the user namespace, the exit code. What the arguments mean is
 //! decided in `container::request`.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, registries};
 use super::out::complain_of;
 use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
@@ -13,7 +13,6 @@ use crate::events::Events;
 use crate::{image, report};
 use rbuild_oci::{Cancel, Platform};
 use rbuild_records::LocalBackend;
-use rbuild_registry::{Client, Config};
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::process::ExitCode;
@@ -76,7 +75,7 @@ fn obtain(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
 
 fn fetch(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<()> {
     let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel);
+    let client = registries(cancel);
     let say = |line: &str| {
         if !args.quiet {
             eprint!("{line}");

@@ -4,12 +4,14 @@
 //! As BuildKit and containerd do it: a descriptor in `index.json` for each name of the image, with its whole name in one
 //! annotation and its tag in another; several platforms are an index among the blobs.
 
+use super::Product;
 use super::blob::Blob;
 use super::layers::{Packing, blobs, missing};
-use super::{Built, Product};
+use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::{Annotated, Notes, Output};
+use crate::stack::Stack;
 use rbuild_oci::{
     Annotations, Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json,
 };
@@ -42,13 +44,13 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of a product; layers are compressed where they are not yet.
     pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
-        let storeys: Vec<_> = product.images.iter().flat_map(|built| built.stack.storeys()).collect();
+        let storeys: Vec<_> = product.images.iter().flat_map(|(_, stack)| stack.storeys()).collect();
         let layers = blobs(ctx, &storeys, Packing::of(output)?)?;
         let form = Form { types: Types::of(output), notes: product.notes.and(&output.notes) };
         let mut content = Content::default();
         let mut platforms = Vec::new();
-        for built in product.images {
-            platforms.push(content.add_image(built, &layers, &form)?);
+        for (image, stack) in product.images {
+            platforms.push(content.add_image(image, stack, &layers, &form)?);
         }
         let mut target = match <[Descriptor; 1]>::try_from(platforms) {
             Ok([only]) if !product.is_index => only,
@@ -82,15 +84,21 @@ impl Content {
     }
 
     /// Adds an image's manifest, configuration and layers.
-    fn add_image(&mut self, built: &Built<'_>, layers: &BTreeMap<DiffId, Blob>, form: &Form) -> Result<Descriptor> {
-        let (types, platform) = (form.types, built.image.manifest.platform.clone());
-        let config = Blob::document(types.config(), built.image.config_bytes.clone());
-        let mut manifest = Manifest::from_json(&built.image.manifest_bytes)?;
+    fn add_image(
+        &mut self,
+        image: &Image,
+        stack: &Stack,
+        layers: &BTreeMap<DiffId, Blob>,
+        form: &Form,
+    ) -> Result<Descriptor> {
+        let (types, platform) = (form.types, image.manifest.platform.clone());
+        let config = Blob::document(types.config(), image.config_bytes.clone());
+        let mut manifest = Manifest::from_json(&image.manifest_bytes)?;
         manifest.media_type = Some(types.manifest().into());
         manifest.config = config.descriptor.clone();
         manifest.annotations.extend(form.notes.of(Annotated::Manifest, platform.as_ref()));
         manifest.layers.clear();
-        for storey in built.stack.storeys() {
+        for storey in stack.storeys() {
             let diff_id = storey.layer.diff_id;
             let blob = layers.get(&diff_id).ok_or_else(|| missing(&diff_id))?;
             let media_type = types.layer(&blob.descriptor.media_type);
@@ -119,7 +127,7 @@ impl Content {
 
 /// When the product was made, in whole seconds.
 fn created(product: &Product<'_>) -> Option<Timestamp> {
-    let latest = product.images.iter().filter_map(|built| built.image.config.created).max()?;
+    let latest = product.images.iter().filter_map(|(image, _)| image.config.created).max()?;
     Some(Timestamp::from_seconds(latest.seconds))
 }
 

@@ -27,23 +27,14 @@ use rbuild_oci::{Descriptor, Reference};
 /// What a build made.
 #[derive(Clone, Copy, Debug)]
 pub struct Product<'a> {
-    /// The images, one for each platform; never empty.
-    pub images: &'a [Built<'a>],
+    /// The images, one for each platform, each with its layers; never empty.
+    pub images: &'a [(Image, Stack)],
     /// Whether they come as an index; always, where there are several.
     pub is_index: bool,
     /// Their names.
     pub tags: &'a [Reference],
     /// Their annotations; those of manifests are in the images already.
     pub notes: &'a Notes,
-}
-
-/// An image for one platform, with its files.
-#[derive(Clone, Copy, Debug)]
-pub struct Built<'a> {
-    /// Its configuration and manifest.
-    pub image: &'a Image,
-    /// Its layers.
-    pub stack: &'a Stack,
 }
 
 /// Writes what a build made in one form.

@@ -1,8 +1,9 @@
 //! The files of an image as one tree, from the indexes and tarballs of its layers. Knows no form of output.
 
-use super::{Built, Product};
+use super::Product;
+use crate::assemble::Image;
 use crate::error::{Error, Result};
-use crate::stack::Shelf;
+use crate::stack::{Shelf, Stack};
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View, join_path, show_path};
@@ -38,12 +39,12 @@ impl<'a> Rootfs<'a> {
         split: Option<bool>,
     ) -> Result<Vec<Self>> {
         let split = split.unwrap_or(product.is_index);
-        let one = |built: &Built<'_>| {
-            let platform = built.image.manifest.platform.as_ref().filter(|_| split);
+        let one = |(image, stack): &(Image, Stack)| {
+            let platform = image.manifest.platform.as_ref().filter(|_| split);
             Ok(Self {
                 store,
-                view: shelf.view(built.stack)?,
-                layers: built.stack.diff_ids(),
+                view: shelf.view(stack)?,
+                layers: stack.diff_ids(),
                 prefix: platform.map_or_else(String::new, |name| name.to_string().replace('/', "_")).into_bytes(),
             })
         };

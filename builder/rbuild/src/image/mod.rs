@@ -58,9 +58,7 @@ impl StoredImage {
         let id = ImageId(manifest.config.digest);
         Ok(Self { id, target: descriptor.clone(), descriptor, manifest, config })
     }
-}
 
-impl StoredImage {
     /// Sees to it that a tag may point at the image: its manifest is written down, and all of it is on the disk.
     pub fn settle(&self, store: &Store) -> Result<()> {
         let content = store.content();

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod layout;
 pub mod rootfs;
 pub mod source;
+mod spool;
 
 mod blobs;
 pub mod context;

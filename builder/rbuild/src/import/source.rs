@@ -8,13 +8,14 @@ use super::found::Found;
 use super::keep::Kept;
 use super::layout::{Layout, name};
 use super::platform::list;
+use super::spool::spool;
 use crate::error::{Error, Result};
 use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
 use rbuild_store::Store;
 use rbuild_store::layer::{Compression, decompress};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 /// An image as it is to be kept, with its names.
@@ -43,20 +44,8 @@ pub fn open(path: &Path, store: &Store, cancel: &Cancel) -> Result<Files> {
 
 /// The files of a tarball of any compression in a stream that people know as `name`.
 pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel: &Cancel) -> Result<Files> {
-    let (_, mut plain) = decompress(stream)?;
-    let spool = store.tmp_file()?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        cancel.check()?;
-        match plain.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => spool.file().write_all(&buffer[..count]).map_err(Error::io("keep", &name))?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", &name)(error)),
-        }
-    }
-    spool.file().seek(SeekFrom::Start(0)).map_err(Error::io("read", &name))?;
-    let file = spool.file().try_clone().map_err(Error::io("read", &name))?;
+    let (_, plain) = decompress(stream)?;
+    let file = spool(plain, &name, store, cancel)?;
     Files::archive(name, file)
 }
 

@@ -2,13 +2,13 @@
 //! not the context.
 
 use super::elsewhere::{Elsewhere, FileAt, Source};
+use super::ignore::{ignored_beside, ignored_by};
 use super::near;
 use super::stdin::Input;
-use super::text::{is_stdin, limited, named_ignore, read, read_ignore, url};
+use super::text::{is_stdin, limited, read, url};
 use crate::args::BuildArgs;
 use crate::error::{Error, Result};
-use crate::tree::Tree;
-use dockerfile_parser::ignore::{Matcher, Patterns};
+use crate::tree::{Ignored, Tree};
 use rbuild_graph::context_op;
 use rbuild_store::layer::is_archive;
 use std::fs;
@@ -25,8 +25,8 @@ pub struct DockerfileSource {
     pub bytes: Vec<u8>,
     /// The context.
     pub context: ContextPlace,
-    /// What `.dockerignore` says and how that file is called, where there is one.
-    pub ignore: Option<(String, Vec<u8>)>,
+    /// What of the context is left out.
+    pub ignored: Ignored,
 }
 
 /// Where a context lies.
@@ -41,11 +41,9 @@ pub enum ContextPlace {
 }
 
 impl DockerfileSource {
-    /// What `.dockerignore` leaves out.
-    pub(super) fn ignored(&self) -> Result<Matcher> {
-        let Some((name, bytes)) = &self.ignore else { return Ok(Matcher::default()) };
-        let wrong = |error| Error::Ignore { name: name.clone(), bytes: bytes.clone(), source: Box::new(error) };
-        Patterns::read(bytes).map(Matcher::new).map_err(wrong)
+    /// A Dockerfile that was not read, of a context of which nothing is left out.
+    fn unread(name: &str, context: ContextPlace) -> Self {
+        Self { name: name.to_owned(), bytes: Vec::new(), context, ignored: Ignored::default() }
     }
 }
 
@@ -110,7 +108,7 @@ fn of_input(args: &BuildArgs) -> Result<Found> {
             "standard input is no tarball but a Dockerfile, so -f cannot name another: leave one of them out".into(),
         )),
         Input::Text(bytes) => {
-            Ok(DockerfileSource { name: "-".into(), bytes, context: ContextPlace::Empty, ignore: None }.into())
+            Ok(DockerfileSource { bytes, ..DockerfileSource::unread("-", ContextPlace::Empty) }.into())
         }
     }
 }
@@ -118,16 +116,11 @@ fn of_input(args: &BuildArgs) -> Result<Found> {
 /// A context that is brought first. A Dockerfile of this machine is one that is named from the root.
 fn of_source(args: &BuildArgs, source: Source) -> Result<Found> {
     let is_remote = matches!(source, Source::Git(_) | Source::Url(_));
-    let unread = |name: &str| DockerfileSource {
-        name: name.to_owned(),
-        bytes: Vec::new(),
-        context: ContextPlace::Empty,
-        ignore: None,
-    };
+    let unread = |name: &str| DockerfileSource::unread(name, ContextPlace::Empty);
     let (found, file) = match &args.file {
         Some(file) if url(file).is_some() => (unread("Dockerfile"), url(file).map(FileAt::Url)),
         Some(file) if is_stdin(file) || (is_remote && file.is_absolute()) => {
-            (DockerfileSource { name: shown(file), bytes: read(file)?, ..unread("") }, None)
+            (DockerfileSource { bytes: read(file)?, ..unread(&shown(file)) }, None)
         }
         inside => (unread("Dockerfile"), Some(FileAt::Inside(inside.clone()))),
     };
@@ -137,16 +130,16 @@ fn of_source(args: &BuildArgs, source: Source) -> Result<Found> {
 fn of_directory(args: &BuildArgs, context: &Path) -> Result<Found> {
     let place = ContextPlace::Directory(context.to_owned());
     let file = args.file.clone().unwrap_or_else(|| default_file(context));
-    let ignore = match &args.ignorefile {
-        Some(path) => Some(named_ignore(path)?),
-        None => read_ignore(&file, context)?,
+    let ignored = match &args.ignorefile {
+        Some(path) => ignored_by(path)?,
+        None => ignored_beside(&file, context)?,
     };
     if let Some(url) = url(&file) {
-        let source = DockerfileSource { name: "Dockerfile".to_owned(), bytes: Vec::new(), context: place, ignore };
+        let source = DockerfileSource { ignored, ..DockerfileSource::unread("Dockerfile", place) };
         let elsewhere = Elsewhere { context: None, file: Some(FileAt::Url(url)) };
         return Ok(Found { source, elsewhere });
     }
-    Ok(DockerfileSource { name: shown(&file), bytes: read(&file)?, context: place, ignore }.into())
+    Ok(DockerfileSource { name: shown(&file), bytes: read(&file)?, context: place, ignored }.into())
 }
 
 /// A Dockerfile where a context was expected.

@@ -1,9 +1,10 @@
 //! What is to be built, resolved: every file named on the command line read, every variable taken, every name parsed.
-//! The environment, the working directory and standard input are read here and nowhere else.
+//! What the build takes from the environment, the working directory and standard input is taken here and nowhere else.
 
 mod dockerfile;
 mod elsewhere;
 pub mod entitlement;
+mod ignore;
 mod named;
 mod near;
 mod output;
@@ -15,6 +16,7 @@ mod text;
 pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
+pub use ignore::ignored_in;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::SecretSource;
@@ -94,7 +96,7 @@ impl BuildRequest {
         let mut notes = Vec::new();
         let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
-        let graph = Request { ignore: found.source.ignored()?, ..graph_request(args, env, &named)? };
+        let graph = Request { ignore: found.source.ignored.matcher.clone(), ..graph_request(args, env, &named)? };
         let request = Self {
             is_index: platform::is_index(&graph),
             annotations: annotations(&args.annotations)?,

@@ -25,8 +25,7 @@ fn name(path: &Path) -> Option<String> {
     let names = fs::read_dir(directory).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> = names.collect();
     names.sort();
-    let same = names.iter().find(|name| name.eq_ignore_ascii_case(wanted)).cloned();
-    same.or_else(|| dockerfile_parser::did_you_mean(wanted, names.iter().map(String::as_str)).map(str::to_owned))
+    dockerfile_parser::look_alike(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{Env, fields};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Where a secret comes from.
@@ -37,6 +38,7 @@ impl SecretSource {
     }
 }
 
+/// Parses a `--secret`: its id and its source.
 pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)> {
     let wrong = |why: &str| Error::Usage(format!("--secret: {why}"));
     let (mut id, mut source, mut variable, mut kind) = (None, None, None, None);
@@ -69,17 +71,23 @@ pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)>
         (Some(_), Some(_)) => return Err(wrong("src and env exclude each other")),
     };
     if let SecretSource::File(path) = &found {
-        let why = match path.metadata() {
-            Ok(there) if there.is_dir() => "is a directory: give the name of a file",
-            Ok(_) => return Ok((id, found)),
-            Err(error) if error.kind() == ErrorKind::NotFound => &format!("does not exist{}", near::question(path)),
-            Err(error) => return Err(Error::io("find", format!("secret {id:?}: {}", path.display()))(error)),
-        };
-        return Err(wrong(&format!("secret {id:?}: {} {why}", path.display())));
+        check(&id, path)?;
     }
     Ok((id, found))
 }
 
+/// Sees that the file of a secret is there.
+fn check(id: &str, path: &Path) -> Result<()> {
+    let why = match path.metadata() {
+        Ok(there) if there.is_dir() => "is a directory: give the name of a file",
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => &format!("does not exist{}", near::question(path)),
+        Err(error) => return Err(Error::io("find", format!("secret {id:?}: {}", path.display()))(error)),
+    };
+    Err(Error::Usage(format!("--secret: secret {id:?}: {} {why}", path.display())))
+}
+
+/// Parses an `--ssh`: its id and the socket of its agent.
 pub(super) fn parse_ssh(text: &str, env: &Env<'_>) -> Result<(String, PathBuf)> {
     let (id, socket) = match text.split_once('=') {
         Some((id, path)) => (id, Some(path.to_owned())),
@@ -87,8 +95,10 @@ pub(super) fn parse_ssh(text: &str, env: &Env<'_>) -> Result<(String, PathBuf)> 
     };
     let wrong = |why: String| Error::Usage(format!("--ssh {text:?}: {why}"));
     let socket = socket.ok_or_else(|| wrong("SSH_AUTH_SOCK is not set: start an ssh agent".to_owned()))?;
-    if !Path::new(&socket).exists() {
-        return Err(wrong(format!("there is no socket {socket}")));
+    match Path::new(&socket).metadata() {
+        Ok(there) if there.file_type().is_socket() => {}
+        Ok(_) => return Err(wrong(format!("{socket} is no socket: for a key, start an agent with it"))),
+        Err(_) => return Err(wrong(format!("there is no socket {socket}"))),
     }
     Ok((if id.is_empty() { "default" } else { id }.to_owned(), socket.into()))
 }
@@ -119,5 +129,17 @@ mod tests {
             let error = parse(text, &env).unwrap_err().to_string();
             assert!(error.contains(names), "{error}");
         }
+    }
+
+    #[test]
+    fn an_agent_is_a_socket() {
+        let (directory, env) = (tempfile::tempdir().unwrap(), |_: &str| None);
+        let (socket, key) = (directory.path().join("agent"), directory.path().join("key"));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::fs::write(&key, "-----BEGIN").unwrap();
+        let parse = |path: &Path| parse_ssh(&format!("me={}", path.display()), &env);
+        assert_eq!(parse(&socket).unwrap(), ("me".to_owned(), socket));
+        let error = parse(&key).unwrap_err().to_string();
+        assert!(error.contains("is no socket: for a key, start an agent with it"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
-//! Reads the texts that a request names: Dockerfiles and ignore files, never without end. Knows no context.
+//! Reads the texts that a request names, never without end. Knows no context.
 
 use super::near;
 use super::stdin::Stdin;
 use crate::error::{Error, Result};
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Whether a path stands for standard input.
 pub(super) fn is_stdin(file: &Path) -> bool {
@@ -25,30 +25,6 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     }
     let opened = fs::File::open(file).map_err(|source| missing_file(file, source))?;
     limited(opened).map_err(|source| missing_file(file, source))
-}
-
-/// The ignore file that the command line names.
-pub(super) fn named_ignore(path: &Path) -> Result<(String, Vec<u8>)> {
-    let bytes = fs::File::open(path).and_then(limited).map_err(Error::io("read", path.display()))?;
-    Ok((path.display().to_string(), bytes))
-}
-
-/// `<Dockerfile>.dockerignore` beside the Dockerfile wins over `.dockerignore` in the context.
-pub(super) fn read_ignore(file: &Path, context: &Path) -> Result<Option<(String, Vec<u8>)>> {
-    let is_here = !is_stdin(file) && url(file).is_none();
-    let own = is_here.then(|| {
-        let mut own = file.as_os_str().to_owned();
-        own.push(".dockerignore");
-        PathBuf::from(own)
-    });
-    for path in own.into_iter().chain([context.join(".dockerignore")]) {
-        match fs::File::open(&path).and_then(limited) {
-            Ok(bytes) => return Ok(Some((path.strip_prefix(".").unwrap_or(&path).display().to_string(), bytes))),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(Error::io("read", path.display())(error)),
-        }
-    }
-    Ok(None)
 }
 
 /// The most that a Dockerfile or an ignore file may have, in bytes: the largest known have a few hundred thousand.

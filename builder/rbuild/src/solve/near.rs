@@ -33,11 +33,8 @@ pub(super) fn near(tree: &dyn Tree, path: &[u8]) -> Option<String> {
 
 /// The name that is the same but for its case, or else the nearest.
 fn nearest<'n>(part: &[u8], names: &'n [Vec<u8>]) -> Option<&'n [u8]> {
-    if let Some(same) = names.iter().find(|name| name.eq_ignore_ascii_case(part)) {
-        return Some(same);
-    }
     let texts: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
-    let near = dockerfile_parser::did_you_mean(&String::from_utf8_lossy(part), texts.iter().map(|text| &**text))?;
+    let near = dockerfile_parser::look_alike(&String::from_utf8_lossy(part), texts.iter().map(|text| &**text))?;
     texts.iter().position(|text| text == near).map(|at| &names[at][..])
 }
 

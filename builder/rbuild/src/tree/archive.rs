@@ -1,9 +1,10 @@
 //! A tarball as a tree: owners, modes, attributes and times are those that it says. Knows no destination.
 
 use super::Tree;
+use super::digest::digest;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
-use rbuild_oci::{Cancel, Digest, Hasher};
+use rbuild_oci::{Cancel, Digest};
 use rbuild_store::Store;
 use rbuild_store::layer::{Archive, Entry, FileData, Limits, Node, compare_paths, is_below, show_path, split_path};
 use std::collections::BTreeMap;
@@ -59,14 +60,7 @@ impl ArchiveTree {
 
     fn digest(&self, path: &[u8]) -> Result<Option<Digest>> {
         let Some(entry) = self.file(path) else { return Ok(None) };
-        let (mut body, mut hasher, mut buffer) = (self.archive.body(entry), Hasher::new(), vec![0; 256 << 10]);
-        loop {
-            self.cancel.check()?;
-            match body.read(&mut buffer).map_err(Error::io("read", format!("{} in {}", show_path(path), self.name)))? {
-                0 => return Ok(Some(hasher.finish())),
-                count => hasher.update(&buffer[..count]),
-            }
-        }
+        digest(self.archive.body(entry), path, &self.name, &self.cancel).map(Some)
     }
 
     /// The first name of the file at a path.

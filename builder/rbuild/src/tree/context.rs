@@ -2,45 +2,46 @@
 //! extended attributes stay behind. Knows no destination.
 
 use super::Tree;
+use super::digest::digest;
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
-use rbuild_oci::{Cancel, Digest, Hasher};
+use rbuild_oci::{Cancel, Digest};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
-use rbuild_store::{FileCache, FileKind, Meta, RootDir, WalkEntry};
+use rbuild_store::{FileCache, FileKind, Meta, RootDir, Store, WalkEntry};
 use std::collections::{BTreeMap, btree_map};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+
+/// What is left out of a directory; by default nothing, by no file.
+#[derive(Clone, Debug, Default)]
+pub struct Ignored {
+    /// How the file that says so is called in messages.
+    pub file: String,
+    /// What it says.
+    pub matcher: Matcher,
+}
 
 /// A context, or any directory that is read like one.
 pub struct ContextTree {
     name: String,
     root: RootDir,
-    ignore: Matcher,
-    ignore_name: String,
+    ignored: Ignored,
     remembered: Mutex<FileCache>,
     cancel: Cancel,
     store: Option<Vec<u8>>,
 }
 
 impl ContextTree {
-    /// The directory `root`, called `name` in messages; `ignore` comes from the file `ignore_name`, and `remembered`
-    /// knows digests of files from before.
-    pub fn new(
-        name: impl Into<String>,
-        root: RootDir,
-        (ignore_name, ignore): (String, Matcher),
-        remembered: FileCache,
-        cancel: Cancel,
-    ) -> Self {
-        Self { name: name.into(), root, ignore, ignore_name, remembered: Mutex::new(remembered), cancel, store: None }
-    }
-
-    /// The same tree without the store that lies at that path in it, which every build changes.
-    #[must_use]
-    pub fn without_store(self, path: Vec<u8>) -> Self {
-        Self { store: Some(path), ..self }
+    /// The directory at `place`, called `name` in messages, without the store where that lies in it, which every build
+    /// changes. Digests of files are remembered from before.
+    pub fn open(name: &str, place: &Path, ignored: Ignored, store: &Store, cancel: &Cancel) -> Result<Self> {
+        let (root, remembered) = (RootDir::open(place)?, Mutex::new(FileCache::open(store, place)?));
+        let store = store_within(store, place);
+        Ok(Self { name: name.to_owned(), root, ignored, remembered, cancel: cancel.clone(), store })
     }
 
     fn is_store(&self, path: &[u8]) -> bool {
@@ -66,7 +67,7 @@ impl ContextTree {
     fn carry_of(&self, directory: &[u8]) -> Carry {
         let ends = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let ends = ends.chain((!directory.is_empty()).then_some(directory.len()));
-        ends.fold(Carry::default(), |carry, end| self.ignore.enter(&carry, &directory[..end]).1)
+        ends.fold(Carry::default(), |carry, end| self.ignored.matcher.enter(&carry, &directory[..end]).1)
     }
 
     fn entry(&self, path: &[u8], meta: &Meta, link: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Entry>> {
@@ -93,21 +94,12 @@ impl ContextTree {
     fn read_digest(&self, path: &[u8]) -> Result<(Seen, Digest)> {
         let began = SystemTime::now();
         let before = self.root.stat(path).map_err(|error| self.told(error))?;
-        let mut file = self.root.open_file(path).map_err(|error| self.told(error))?;
-        let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 256 << 10]);
-        loop {
-            self.cancel.check()?;
-            let read =
-                file.read(&mut buffer).map_err(Error::io("read", format!("{} in {}", show_path(path), self.name)))?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(&buffer[..read]);
-        }
+        let file = self.root.open_file(path).map_err(|error| self.told(error))?;
+        let digest = digest(file, path, &self.name, &self.cancel)?;
         if !self.root.stat(path).is_ok_and(|after| is_same(&before, &after)) {
             return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
         }
-        Ok((Seen { meta: before, at: began }, hasher.finish()))
+        Ok((Seen { meta: before, at: began }, digest))
     }
 }
 
@@ -122,7 +114,7 @@ impl Tree for ContextTree {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other.map_err(|error| self.told(error))?,
         };
-        let ignored = !path.is_empty() && self.ignore.matches(path).is_some_and(|verdict| verdict.ignored);
+        let ignored = !path.is_empty() && self.ignored.matcher.matches(path).is_some_and(|verdict| verdict.ignored);
         if ignored && (!meta.is_dir() || self.walk(path)?.is_empty()) {
             return Ok(None);
         }
@@ -184,8 +176,8 @@ impl Tree for ContextTree {
         if self.is_store(&path) {
             return Some("it is the store that this build writes to, which is no part of a context".to_owned());
         }
-        if let Some(verdict) = self.ignore.matches(&path).filter(|verdict| verdict.ignored) {
-            return Some(format!("it is left out by {} line {}", self.ignore_name, verdict.line));
+        if let Some(verdict) = self.ignored.matcher.matches(&path).filter(|verdict| verdict.ignored) {
+            return Some(format!("it is left out by {} line {}", self.ignored.file, verdict.line));
         }
         match meta.kind {
             FileKind::Socket => Some("it is a socket, which no image can hold".to_owned()),
@@ -222,6 +214,13 @@ fn changed(error: rbuild_store::Error) -> rbuild_store::Error {
         }
         other => other,
     }
+}
+
+/// The path of the store in a directory that it lies in.
+fn store_within(store: &Store, directory: &Path) -> Option<Vec<u8>> {
+    let (store, directory) = (store.root().canonicalize().ok()?, directory.canonicalize().ok()?);
+    let path = store.strip_prefix(directory).ok()?.as_os_str().as_bytes().to_vec();
+    (!path.is_empty()).then_some(path)
 }
 
 /// Whether a walk goes into a directory.
@@ -267,16 +266,16 @@ impl<'a> Scan<'a> {
         let entry = self.tree.entry(&path, &found.meta, readlink)?;
         let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
         if !entry.node.is_directory() {
-            let verdict = self.tree.ignore.entry(&above.carry, &path);
+            let verdict = self.tree.ignored.matcher.entry(&above.carry, &path);
             if !verdict.is_some_and(|verdict| verdict.ignored) {
                 let entry = self.linked(entry, &found.meta);
                 self.keep(entry);
             }
             return Ok(Below::Enter);
         }
-        let (verdict, carry) = self.tree.ignore.enter(&above.carry, &path);
+        let (verdict, carry) = self.tree.ignored.matcher.enter(&above.carry, &path);
         let ignored = verdict.is_some_and(|verdict| verdict.ignored);
-        if ignored && !self.tree.ignore.could_reinclude_below(&path, &carry) {
+        if ignored && !self.tree.ignored.matcher.could_reinclude_below(&path, &carry) {
             return Ok(Below::Skip);
         }
         if ignored {

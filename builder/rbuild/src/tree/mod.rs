@@ -4,13 +4,14 @@
 
 mod archive;
 mod context;
+mod digest;
 mod download;
 mod empty;
 mod paths;
 mod stage;
 
 pub use archive::ArchiveTree;
-pub use context::ContextTree;
+pub use context::{ContextTree, Ignored};
 pub use download::DownloadTree;
 pub use empty::EmptyTree;
 pub use paths::{Follow, MAX_LINKS, clean, resolve};

@@ -2,12 +2,11 @@
 
 use crate::daemon::{Daemon, Origin, THEN};
 use crate::lab::Lab;
-use crate::server::{Reply, Server};
+use crate::server::{Reply, Server, files_server};
 use crate::tool::{Tool, Who};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 const DOCKERFILE: &str = "FROM scratch\nCOPY . /\n";
@@ -21,17 +20,6 @@ fn origin(lab: &Lab) -> Origin {
         (".dockerignore", "*\n"),
     ];
     Origin::new(&lab.path("www"), "r", &files)
-}
-
-/// A server of the files of repositories, as any web server can be (the "dumb" protocol).
-fn files_server(root: PathBuf, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) -> Server {
-    Server::start(move |call, _| {
-        let path = call.target.split('?').next().unwrap().trim_start_matches('/').replacen(".git/", ".git/.git/", 1);
-        if refuse(call.header("authorization")) {
-            return Reply::new(401, "").with("WWW-Authenticate", "Basic realm=x");
-        }
-        fs::read(root.join(path)).map_or_else(|_| Reply::new(404, ""), |bytes| Reply::new(200, bytes))
-    })
 }
 
 fn names(files: &BTreeMap<String, String>) -> Vec<&str> {

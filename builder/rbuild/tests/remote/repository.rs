@@ -1,6 +1,6 @@
 //! Checkouts.
 
-use crate::server::{Reply, Server};
+use crate::server::{Reply, Server, files_server};
 use crate::world::World;
 use rbuild::solve::Shown;
 use rbuild_graph::GitOp;
@@ -88,17 +88,6 @@ fn world() -> (World, Origin) {
     let world = World::new();
     let origin = Origin::new(world.place.path().join("origin"));
     (world, origin)
-}
-
-/// A server of the files of a bare repository, as any web server can be (the "dumb" protocol).
-fn files_server(root: PathBuf, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) -> Server {
-    Server::start(move |call, _| {
-        let path = call.target.split('?').next().unwrap().trim_start_matches('/');
-        if refuse(call.header("authorization")) {
-            return Reply::new(401, "").with("WWW-Authenticate", "Basic realm=x");
-        }
-        fs::read(root.join(path)).map_or_else(|_| Reply::new(404, ""), |bytes| Reply::new(200, bytes))
-    })
 }
 
 fn publish(origin: &Origin, bare: &Path) {

@@ -1,8 +1,10 @@
 //! An HTTP server on loopback whose answers are a closure.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -127,4 +129,17 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Call> {
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     });
     Some(Call { target, headers: headers.collect() })
+}
+
+/// A server of the files of repositories below `root`, bare or not, as any web server can be (the "dumb" protocol).
+pub(crate) fn files_server(root: PathBuf, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) -> Server {
+    Server::start(move |call, _| {
+        let path = call.target.split('?').next().unwrap().trim_start_matches('/');
+        if refuse(call.header("authorization")) {
+            return Reply::new(401, "").with("WWW-Authenticate", "Basic realm=x");
+        }
+        let inside = || fs::read(root.join(path.replacen(".git/", ".git/.git/", 1)));
+        let found = fs::read(root.join(path)).or_else(|_| inside());
+        found.map_or_else(|_| Reply::new(404, ""), |bytes| Reply::new(200, bytes))
+    })
 }

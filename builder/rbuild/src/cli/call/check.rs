@@ -1,6 +1,6 @@
 //! `rbuild build --check`: what is odd in a Dockerfile, in all its stages unless a target is named. Builds nothing.
 
-use super::{Form, Globals};
+use super::{Call, Form, Globals};
 use crate::args::BuildArgs;
 use crate::cli::look::Look;
 use crate::cli::out::{complain_of, print};
@@ -11,7 +11,7 @@ use dockerfile_parser::Source;
 use std::process::ExitCode;
 
 /// Prints what is found; fails where anything is.
-pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form, ignore_status: bool) -> Result<ExitCode> {
+pub(super) fn run(args: &BuildArgs, globals: &Globals, call: Call) -> Result<ExitCode> {
     let mut look = Look::new(args, globals)?;
     look.request.graph.all_stages = look.request.graph.target.is_none();
     let mut linter = look.request.graph.linter()?;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form, ignore_status
         findings: linter.warnings().collect(),
         error: error.as_ref().map(|error| Failure { message: error.to_string(), span: report::span(error) }),
     };
-    print(&match form {
+    print(&match call.form.unwrap_or_default() {
         Form::Text => report.text(),
         Form::Json => report.json(),
         Form::Sarif => report.sarif(),
@@ -34,7 +34,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form, ignore_status
             complain_of(&report::with_source(error, dockerfile));
             Ok(report::exit_code(error))
         }
-        None if ignore_status || report.findings.is_empty() => Ok(ExitCode::SUCCESS),
+        None if call.ignore_status || report.findings.is_empty() => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn run(args: &CallArgs, globals: &Globals) -> Result<ExitCode> {
     match call.method {
         Method::Build if call.form.is_some() => Err(Error::Usage("--format is for --call and --check".to_owned())),
         Method::Build => build::run(&args.build, globals),
-        Method::Check => check::run(&args.build, globals, form, call.ignore_status),
+        Method::Check => check::run(&args.build, globals, call),
         Method::Outline | Method::Targets if form == Form::Sarif => {
             Err(Error::Usage("only a check has the form sarif: use text or json".to_owned()))
         }
@@ -107,7 +107,7 @@ fn method(name: &str) -> Result<Method> {
     let found = METHODS.iter().find(|(known, _)| *known == name).map(|(_, method)| *method);
     found.ok_or_else(|| {
         let near = dockerfile_parser::did_you_mean(name, METHODS.map(|(known, _)| known));
-        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let hint = dockerfile_parser::question(near);
         Error::Usage(format!("--call={name} is not known{hint}: use build, check, outline or targets"))
     })
 }

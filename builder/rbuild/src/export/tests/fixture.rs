@@ -5,7 +5,7 @@ use crate::ctx::{Ctx, FixedClock, Place};
 use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::{Event, Events, Sink};
-use crate::export::{Built, Product, exporter};
+use crate::export::{Product, exporter};
 use crate::request::{Notes, Output, OutputKind};
 use crate::solve::Made;
 use crate::stack::{Shelf, Stack};
@@ -131,10 +131,9 @@ impl World {
 
     /// Exports images to `dest` in the home.
     pub(super) fn export(&self, images: &[(Image, Stack)], tags: &[&str], output: &Output) -> Result<()> {
-        let built: Vec<Built<'_>> = images.iter().map(|(image, stack)| Built { image, stack }).collect();
         let tags: Vec<Reference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
         let is_index = images.len() > 1;
-        let product = Product { images: &built, is_index, tags: &tags, notes: &Notes::default() };
+        let product = Product { images, is_index, tags: &tags, notes: &Notes::default() };
         exporter(output).export(&self.ctx(), &Shelf::new(&self.store), &product).map(drop)
     }
 

@@ -3,10 +3,8 @@
 use crate::error::{Error, Result};
 use crate::reach::Reach;
 use crate::request::{ContextPlace, limited};
-use crate::tree::{ContextTree, Follow, Tree, resolve};
-use dockerfile_parser::ignore::Matcher;
+use crate::tree::{ContextTree, Follow, Ignored, Tree, resolve};
 use rbuild_store::layer::{Entry, Node};
-use rbuild_store::{FileCache, RootDir};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -21,9 +19,8 @@ pub(super) fn read(
     match context {
         ContextPlace::Tree(tree) => of_tree(&**tree, path),
         ContextPlace::Directory(place) => {
-            let (nothing, remembered) = ((String::new(), Matcher::default()), FileCache::open(reach.store, place)?);
-            let root = RootDir::open(place)?;
-            of_tree(&ContextTree::new("the repository", root, nothing, remembered, reach.cancel.clone()), path)
+            let (nothing, store) = (Ignored::default(), reach.store);
+            of_tree(&ContextTree::open("the repository", place, nothing, store, reach.cancel)?, path)
         }
         ContextPlace::Empty => Err(missing(path, "the context")),
     }

@@ -42,7 +42,7 @@ impl Annotated {
         let known = Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, place)| *place);
         known.ok_or_else(|| {
             let near = dockerfile_parser::did_you_mean(name, Self::ALL.map(|(known, _)| known));
-            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            let near = dockerfile_parser::question(near);
             format!("annotations do not go to {name:?}{near}: use {}", Self::ALL.map(|(known, _)| known).join(", "))
         })
     }

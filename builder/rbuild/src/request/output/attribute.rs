@@ -73,7 +73,7 @@ fn unknown(kind: OutputKind, name: &str, known: &[&str]) -> Refusal {
         return format!("the attribute {name:?} is none of type={kind}");
     }
     let near = dockerfile_parser::did_you_mean(name, known.iter().copied());
-    let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+    let near = dockerfile_parser::question(near);
     format!("the attribute {name:?} is not known{near}: type={kind} has {}", known.join(", "))
 }
 

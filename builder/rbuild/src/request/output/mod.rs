@@ -152,7 +152,7 @@ fn kind_of(text: &str) -> std::result::Result<OutputKind, String> {
     let found = OutputKind::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
     found.ok_or_else(|| {
         let near = dockerfile_parser::did_you_mean(text, OutputKind::ALL.map(|(name, _)| name));
-        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let near = dockerfile_parser::question(near);
         format!("type {text:?} is not known{near}: use oci, docker, local, tar or cacheonly")
     })
 }

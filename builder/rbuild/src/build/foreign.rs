@@ -8,7 +8,7 @@ use rbuild_runner::Executor;
 use std::collections::BTreeSet;
 
 /// Refuses a graph with a step that starts a program which the executor cannot run. Files may be copied for any platform.
-pub fn check(graph: &BuildGraph, executor: &dyn Executor) -> Result<()> {
+pub(super) fn check(graph: &BuildGraph, executor: &dyn Executor) -> Result<()> {
     let mut fine: BTreeSet<&Platform> = BTreeSet::new();
     for (_, vertex) in graph.iter() {
         let Op::Run(run) = &vertex.op else { continue };

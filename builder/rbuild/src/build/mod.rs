@@ -1,0 +1,114 @@
+//! A build from request to tag: the hops in order. Knows every room, and what each is for; does none of their work.
+
+mod contexts;
+mod foreign;
+mod hint;
+mod image;
+mod keep;
+mod plan;
+
+pub use plan::plan;
+
+use crate::assemble::Image;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::export::{Product, exporter};
+use crate::import::Images;
+use crate::request::{Annotated, BuildRequest, Times, entitlement};
+use crate::solve::{Inputs, solve};
+use crate::stack::{Shelf, Stack};
+use contexts::Contexts;
+use dockerfile_parser::lint::Linter;
+use rbuild_graph::BuildGraph;
+use rbuild_oci::{Descriptor, Digest, Index, MediaType, to_canonical_json};
+use rbuild_registry::Client;
+use std::sync::OnceLock;
+
+/// What a build came to.
+#[derive(Debug)]
+pub struct Built {
+    /// An image a platform, in the order of the request.
+    pub images: Vec<(Image, Stack)>,
+    /// The index of the images, where one was asked for.
+    pub index: Option<Vec<u8>>,
+    /// What the tags point at: the image's manifest, or the index.
+    pub top: Descriptor,
+    /// The id to show: of the one image, or of the index.
+    pub id: Digest,
+    /// What the last output that holds an image points at.
+    pub exported: Option<Descriptor>,
+}
+
+/// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
+pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut Linter) -> Result<Built> {
+    let images = Images::new(ctx.store, &request.named, client, ctx.cancel).refreshing(request.pull);
+    let graph = plan(request, &images, ctx.cancel, linter)?;
+    if let Some(error) = Error::of_lint(linter) {
+        return Err(error);
+    }
+    entitlement::check(&graph, &request.allowed)?;
+    let contexts = Contexts::new(ctx, request);
+    let fine = OnceLock::new();
+    let inputs = Inputs {
+        begin: &|| match fine.get() {
+            Some(()) => Ok(()),
+            None => foreign::check(&graph, ctx.executor).map(|()| *fine.get_or_init(|| ())),
+        },
+        context: &|name| contexts.open(name),
+        image: &|image, arrival| images.stack(image, arrival),
+        secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
+        ssh: &|id| request.ssh.get(id).cloned(),
+        no_cache: request.no_cache,
+        limits: &request.limits,
+        clamp: graph.source_date_epoch,
+        jobs: request.jobs,
+    };
+    let shelf = Shelf::new(ctx.store);
+    let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
+    let made = graph.targets.iter().map(|target| image::image(ctx, &graph, target, &values));
+    let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
+    keep::keep(ctx, request, &built)?;
+    built.exported = write(ctx, request, &shelf, (&graph, &built))?;
+    contexts.remember()?;
+    Ok(built)
+}
+
+impl Built {
+    /// The images with their annotations, and what the tags point at.
+    fn new(images: Vec<(Image, Stack)>, request: &BuildRequest) -> Result<Self> {
+        let notes = &request.annotations;
+        let annotated = images.into_iter().map(|(image, stack)| Ok((image.annotated(notes)?, stack)));
+        let images = annotated.collect::<Result<Vec<_>>>()?;
+        if let ([(image, _)], false) = (&images[..], request.is_index) {
+            let top = Descriptor { platform: None, ..image.manifest.clone() };
+            let id = image.id.0;
+            return Ok(Self { images, index: None, top, id, exported: None });
+        }
+        let manifests = images.iter().map(|(image, _)| image.manifest.clone()).collect();
+        let annotations = notes.of(Annotated::Index, None);
+        let index = to_canonical_json(&Index { annotations, ..Index::oci(manifests) })?;
+        let annotations = notes.of(Annotated::IndexDescriptor, None);
+        let top = Descriptor { annotations, ..Descriptor::of(MediaType::OCI_INDEX, &index) };
+        Ok(Self { images, index: Some(index), id: top.digest, top, exported: None })
+    }
+}
+
+/// Writes all outputs; what the last of them that holds an image points at.
+fn write(
+    ctx: Ctx<'_>,
+    request: &BuildRequest,
+    shelf: &Shelf<'_>,
+    (graph, built): (&BuildGraph, &Built),
+) -> Result<Option<Descriptor>> {
+    let (is_index, tags, notes) = (request.is_index, &request.tags[..], &request.annotations);
+    let product = Product { images: &built.images, is_index, tags, notes };
+    let mut exported = None;
+    for output in &request.outputs {
+        if output.times == Times::Epoch && graph.source_date_epoch.is_none() {
+            ctx.events
+                .warning("rewrite-timestamp=true needs SOURCE_DATE_EPOCH, which is not set: times stay as they are");
+        }
+        exported = exporter(output).export(&ctx, shelf, &product)?.or(exported);
+    }
+    Ok(exported)
+}
