@@ -155,6 +155,10 @@ impl Tree for ContextTree {
             .filter(|(_, entry)| matches!(&entry.node, Node::File(data) if data.digest == FileData::UNREAD))
             .map(|(at, entry)| (at, entry.path.clone()))
             .collect();
+        // Most often all are known: then no threads are started.
+        if unread.is_empty() {
+            return Ok(());
+        }
         let read: Vec<_> =
             unread.par_iter().map(|(at, path)| Ok((*at, self.read_digest(path)?))).collect::<Result<_>>()?;
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
