@@ -14,7 +14,7 @@ use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
 use crate::warnings;
-use clap::Args;
+use clap::{ArgAction, Args};
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
@@ -62,13 +62,17 @@ pub struct BuildArgs {
     #[arg(long = "annotation", value_name = "ANNOTATION")]
     pub annotations: Vec<String>,
     /// Run every step again; the results are kept for the next build
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub no_cache: bool,
     /// Run the steps of this stage again; may be given several times
     #[arg(long = "no-cache-filter", value_name = "STAGE")]
     pub no_cache_filters: Vec<String>,
     /// Ask registries also for images that the store has
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub pull: bool,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
@@ -109,6 +113,15 @@ pub struct BuildArgs {
     /// Write digest, descriptor and names of the image to a file, as JSON
     #[arg(long, value_name = "FILE")]
     pub metadata_file: Option<PathBuf>,
+    /// What docker is told so that an image can be run; here it always can
+    #[arg(long, hide = true)]
+    pub load: bool,
+    /// What docker is told so that no containers of steps stay; here none do
+    #[arg(long, hide = true, alias = "force-rm")]
+    pub rm: bool,
+    /// Asks for what there is not yet
+    #[arg(long, hide = true)]
+    pub push: bool,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]
@@ -121,6 +134,10 @@ fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
 
 /// Builds, and starts again inside a user namespace where that is needed.
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
+    if args.push {
+        let way = "build with -t, then `skopeo copy oci:STORE:NAME docker://NAME` (rbuild info shows the store)";
+        return Err(Error::Usage(format!("--push: images are not pushed yet: {way}")));
+    }
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let mut linter = request.graph.linter()?;
@@ -239,9 +256,8 @@ impl Progress {
             return Ok(Self::Quiet);
         }
         match args.progress.as_str() {
-            "auto" if io::stderr().is_terminal() => Ok(Self::Tty),
-            "auto" | "plain" => Ok(Self::Plain),
-            "tty" => Ok(Self::Tty),
+            "auto" | "tty" if io::stderr().is_terminal() => Ok(Self::Tty),
+            "auto" | "plain" | "tty" => Ok(Self::Plain),
             "rawjson" => Ok(Self::RawJson),
             "quiet" | "none" => Ok(Self::Quiet),
             other => {
