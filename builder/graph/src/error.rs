@@ -188,6 +188,9 @@ pub enum ErrorKind {
          context or stage"
     )]
     SourceDateEpoch(String),
+    /// SOURCE_DATE_EPOCH with a time that RFC 3339, and so an image, cannot write.
+    #[error("invalid SOURCE_DATE_EPOCH {0}: an image can be from the years 0000 to 9999, as seconds since 1970")]
+    SourceDateEpochRange(i64),
     /// A build argument for the linter that it cannot read.
     #[error("cannot use the build argument {argument}={value:?}: {source}")]
     Check {

@@ -198,6 +198,36 @@ fn a_reader_that_goes_away_stops_nothing() {
     assert!(exists(&hands.path("store/index.json")));
 }
 
+#[test]
+fn a_time_that_no_document_can_hold_is_refused() {
+    let hands = Hands::new(&[("Dockerfile", "FROM scratch\nCOPY a /\n"), ("a", "a")]);
+    for seconds in ["253402300800", "-62167219201", "9223372036854775807", "-9223372036854775808"] {
+        let said = hands.fails(1, &["--build-arg", &format!("SOURCE_DATE_EPOCH={seconds}"), "-t", "x", "."]);
+        assert!(said.contains(seconds) && said.contains("0000") && said.contains("9999"), "{said}");
+    }
+    for seconds in ["253402300799", "-62167219200", "-1", "0"] {
+        hands.ok(&["--build-arg", &format!("SOURCE_DATE_EPOCH={seconds}"), "-t", "x", "."]);
+        hands.ok(&["images"]);
+    }
+}
+
+#[test]
+fn what_is_no_terminal_gets_plain_lines() {
+    let hands = Hands::new(&[("Dockerfile", "FROM scratch\nCOPY a /\n"), ("a", "a")]);
+    let said = hands.ok(&["--progress=tty", "-t", "x", "."]).err;
+    assert!(said.contains("COPY a /") && said.contains("x:latest is sha256:"), "{said}");
+}
+
+#[test]
+fn switches_take_true_and_false_as_dockers_do() {
+    let hands = Hands::new(&[("Dockerfile", "FROM scratch\nCOPY a /\n"), ("a", "a")]);
+    hands.ok(&["--no-cache=true", "--pull=false", "--load", "--rm", "-t", "x", "."]);
+    let again = hands.ok(&["--no-cache=false", "."]).err;
+    assert!(again.contains("COPY a /\n#1 CACHED"), "{again}");
+    assert!(hands.fails(2, &["--no-cache=perhaps", "."]).contains("--no-cache"));
+    assert!(hands.fails(2, &["--push", "-t", "x", "."]).contains("skopeo copy"));
+}
+
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

@@ -15,6 +15,9 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// The seconds that RFC 3339 can write: years 0000 to 9999.
+    pub const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
     /// A whole second.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self { seconds, nanos: 0 }

@@ -3,11 +3,11 @@
 
 use super::outline::Outline;
 use super::variables::Variables;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::parameters::{Argument, Parameters};
 use crate::request::Request;
 use dockerfile_parser::lint::Place;
-use rbuild_oci::Platform;
+use rbuild_oci::{Platform, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The outermost scope.
@@ -135,7 +135,8 @@ fn epoch(
 ) -> Result<Option<i64>> {
     let Some(text) = epoch_text(build_args, variables) else { return Ok(None) };
     match text.parse() {
-        Ok(seconds) => return Ok(Some(seconds)),
+        Ok(seconds) if Timestamp::SECONDS.contains(&seconds) => return Ok(Some(seconds)),
+        Ok(seconds) => return Err(Error::nowhere(ErrorKind::SourceDateEpochRange(seconds))),
         Err(_) if text.is_empty() => {}
         Err(_) => super::epoch::check(outline, request, &text)?,
     }

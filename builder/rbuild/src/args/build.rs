@@ -1,7 +1,7 @@
 //! The arguments of `rbuild build`. What they mean is decided in `request`.
 
 use super::EXIT_CODES;
-use clap::Args;
+use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
 /// What a build, or a question about one, is given.
@@ -39,13 +39,17 @@ pub struct BuildArgs {
     #[arg(long = "annotation", value_name = "ANNOTATION")]
     pub annotations: Vec<String>,
     /// Run every step again; the results are kept for the next build
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub no_cache: bool,
     /// Run the steps of this stage again; may be given several times
     #[arg(long = "no-cache-filter", value_name = "STAGE")]
     pub no_cache_filters: Vec<String>,
     /// Ask registries also for images that the store has
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub pull: bool,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
@@ -86,6 +90,15 @@ pub struct BuildArgs {
     /// Write digest, descriptor and names of the image to a file, as JSON
     #[arg(long, value_name = "FILE")]
     pub metadata_file: Option<PathBuf>,
+    /// What docker is told so that an image can be run; here it always can
+    #[arg(long, hide = true)]
+    pub load: bool,
+    /// What docker is told so that no containers of steps stay; here none do
+    #[arg(long, hide = true, alias = "force-rm")]
+    pub rm: bool,
+    /// Asks for what there is not yet
+    #[arg(long, hide = true)]
+    pub push: bool,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
     #[arg(value_name = "CONTEXT", default_value = ".")]

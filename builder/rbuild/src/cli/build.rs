@@ -28,6 +28,10 @@ use std::sync::atomic::AtomicBool;
 
 /// Builds, and starts again inside a user namespace where that is needed.
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
+    if args.push {
+        let way = "build with -t, then `skopeo copy oci:STORE:NAME docker://NAME` (rbuild info shows the store)";
+        return Err(Error::Usage(format!("--push: images are not pushed yet: {way}")));
+    }
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let mut linter = request.graph.linter()?;
@@ -151,9 +155,8 @@ impl Progress {
             return Ok(Self::Quiet);
         }
         match args.progress.as_str() {
-            "auto" if io::stderr().is_terminal() => Ok(Self::Tty),
-            "auto" | "plain" => Ok(Self::Plain),
-            "tty" => Ok(Self::Tty),
+            "auto" | "tty" if io::stderr().is_terminal() => Ok(Self::Tty),
+            "auto" | "plain" | "tty" => Ok(Self::Plain),
             "rawjson" => Ok(Self::RawJson),
             "quiet" | "none" => Ok(Self::Quiet),
             other => {

@@ -131,8 +131,13 @@ fn now() -> Result<Timestamp> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => text
             .parse()
+            .ok()
+            .filter(|seconds| Timestamp::SECONDS.contains(seconds))
             .map(Timestamp::from_seconds)
-            .map_err(|_| Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} is not a number of seconds since 1970"))),
+            .ok_or_else(|| {
+                let rule = "is not a number of seconds since 1970 in the years 0000 to 9999";
+                Error::Usage(format!("SOURCE_DATE_EPOCH {text:?} {rule}"))
+            }),
         _ => Ok(std::time::SystemTime::now().into()),
     }
 }
