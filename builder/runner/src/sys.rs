@@ -33,8 +33,17 @@ pub(crate) struct Spawn<'a> {
     pub(crate) env: &'a [CString],
     /// The one file, besides the standard streams, that it inherits.
     pub(crate) keep: Option<BorrowedFd<'a>>,
-    /// Wait for a byte here before the program starts; end of file ends the child.
-    pub(crate) gate: Option<BorrowedFd<'a>>,
+    /// What the program waits for before it starts; not with a process namespace, which hides the parent.
+    pub(crate) gate: Option<Gate<'a>>,
+}
+
+/// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate<'a> {
+    /// The child's end.
+    pub(crate) read: BorrowedFd<'a>,
+    /// The parent's end; the child's copy of it would keep the pipe open.
+    pub(crate) write: BorrowedFd<'a>,
 }
 
 /// A process that was spawned.
@@ -60,12 +69,13 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     args.flags = spawn.namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
+    let parent = rustix::process::getpid().as_raw_nonzero().get();
     // SAFETY: a fork-like clone (memory is copied); the child runs only `child`, which calls nothing but system calls
     // on memory prepared above, so locks held by other threads do not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match pid {
         -1 => Err(io::Error::last_os_error()),
-        0 => child(spawn, &argv, &env),
+        0 => child(spawn, &argv, &env, parent),
         // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
         _ => Ok(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
     }
@@ -74,7 +84,7 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
 /// Between clone and exec: async-signal-safe calls only, no allocation, no lock, no panic.
-fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char]) -> ! {
+fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], parent: i32) -> ! {
     // SAFETY: every call is a bare system call (or an async-signal-safe libc wrapper of one) on live memory.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong);
@@ -87,7 +97,9 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char]) -> ! 
         }
         if let Some(gate) = spawn.gate {
             let mut byte = 0u8;
-            if libc::read(gate.as_raw_fd(), (&raw mut byte).cast(), 1) != 1 {
+            libc::close(gate.write.as_raw_fd());
+            // A parent that died before the first line of this function kills nobody any more.
+            if libc::getppid() != parent || libc::read(gate.read.as_raw_fd(), (&raw mut byte).cast(), 1) != 1 {
                 libc::_exit(EXIT_NOT_STARTED);
             }
         }

@@ -14,7 +14,7 @@ use super::map::Range;
 use crate::error::{Error, Result};
 use crate::executor::{Exit, Process};
 use crate::sandbox::Child;
-use crate::sys::Spawn;
+use crate::sys::{Gate, Spawn};
 
 /// A copy of this program inside its namespaces. It dies with the thread that started it; dropping this kills it.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ pub fn spawn_inside(plan: &IdMapPlan, argv: &[OsString], env: &[(OsString, OsStr
     let env = env.iter().map(pair).collect::<std::result::Result<Vec<_>, _>>();
     let (argv, env) = argv.and_then(|argv| Ok((argv, env?))).map_err(|error| failed(error.into()))?;
     let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
-    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate: Some(wait.as_fd()) };
+    let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
+    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate };
     let child = Child::spawn(&spawn).map_err(|error| refused(&error))?;
     write_maps(plan, child.process().pid())?;
     std::fs::File::from(go).write_all(b"!").map_err(failed)?;
@@ -108,4 +109,22 @@ fn finish(name: &str, helper: std::process::Child) -> Result<()> {
     }
     let said = String::from_utf8_lossy(&done.stderr);
     Err(Error::UserNamespace(format!("{name} failed: {} (is it set-user-id root?)", said.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::EXIT_NOT_STARTED;
+
+    #[test]
+    fn a_child_whose_gate_nobody_opens_ends() {
+        let exe = openat(CWD, "/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let (wait, go) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
+        let argv = [CString::from(c"--version")];
+        let spawn = Spawn { namespaces: 0, exe: exe.as_fd(), argv: &argv, env: &[], keep: None, gate };
+        let mut child = Child::spawn(&spawn).unwrap();
+        drop(go);
+        assert_eq!(child.wait().unwrap(), Exit::Code(EXIT_NOT_STARTED as u8));
+    }
 }
