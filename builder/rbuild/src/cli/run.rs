@@ -63,13 +63,11 @@ fn obtain(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
             found => found?,
         },
     };
-    let stack = container::stack(store, &found.config)?;
     Ok(Image {
         reference: args.image().to_owned(),
         id: found.id,
         manifest: found.descriptor.digest,
         config: found.config,
-        stack,
     })
 }
 

@@ -14,42 +14,20 @@
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
 //! ```
 //!
-//! `spec` turns text of the command line into values, `request` gathers them, `create` joins them with the image's
-//! configuration to a [`Config`]; `containers`, `held` and `state` keep it on disk; `mounts`, `volumes`, `copy_up`,
-//! `etc`, `user` and `plan` turn it into what the runner takes; `run` does it all, with `stdio` and `signals` around the process.
+//! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
+//! [`Config`]; `shelf` keeps it on disk; `mounts` makes ready what is mounted; `life` runs it to its end. Each room uses only
+//! those before it.
 
-mod command;
-mod config;
-mod containers;
-mod copy_up;
 mod create;
-mod environment;
-mod etc;
-mod held;
-mod id;
-mod image;
-mod mount;
+mod life;
+mod model;
 mod mounts;
-mod name;
-mod plan;
-mod request;
-
-mod run;
-mod signals;
+mod shelf;
 mod spec;
-mod state;
-mod stdio;
-mod user;
-mod view;
-mod volumes;
-mod words;
 
-pub use config::{Config, ImageSource, Network, Seccomp};
-pub use containers::{Containers, Entry};
-pub use held::Held;
-pub use id::ContainerId;
-pub use image::{Image, stack};
-pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
-pub use request::{Request, World};
-pub use run::{FAILED, exit_code, run};
-pub use state::{ProcessMark, State, Status};
+pub use create::{Request, World};
+pub use life::{FAILED, create, exit_code, run};
+pub use model::{
+    Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
+};
+pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};

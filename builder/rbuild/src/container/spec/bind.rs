@@ -1,15 +1,14 @@
 //! `-v`/`--volume`: `[SOURCE:]TARGET[:OPTIONS]`, where SOURCE is a path of the host or the name of a volume.
 
-use super::super::mount::{Bind, Mount, MountKind, Propagation, Volume};
-use super::super::name;
 use super::path::target;
 use super::usage;
+use crate::container::model::{Bind, Mount, MountKind, Propagation, Volume, name};
 use crate::error::Result;
 use std::path::Path;
 
 /// One `-v`. A source that begins with `/`, `./` or `../` (or is `.` or `..`) is a path, from `cwd` if relative, and a
 /// directory is made there where there is nothing.
-pub(in super::super) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
+pub(crate) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
     let parts: Vec<&str> = text.split(':').collect();
     if parts.iter().any(|part| part.is_empty()) {
         let hint = if text.is_empty() { "it is empty" } else { "a part of it is empty" };
@@ -44,7 +43,7 @@ fn with_options(text: &str, source: &str, place: &str, options: &str, cwd: &Path
 }
 
 /// A volume that belongs to one container.
-pub(in super::super) fn anonymous() -> MountKind {
+pub(crate) fn anonymous() -> MountKind {
     MountKind::Volume(Volume { anonymous: true, ..Volume::default() })
 }
 

@@ -6,7 +6,7 @@ use rbuild_runner::Caps;
 
 /// Docker's default set with those added and dropped. `ALL` is every capability; a name dropped alone stays dropped
 /// beside `--cap-add ALL`, and the other way round.
-pub(in super::super) fn parse(add: &[String], drop: &[String]) -> Result<Caps> {
+pub(crate) fn parse(add: &[String], drop: &[String]) -> Result<Caps> {
     let mut caps = match (has_all(add), has_all(drop)) {
         (_, true) => Caps::NONE,
         (true, false) => Caps::ALL,

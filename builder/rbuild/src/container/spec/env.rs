@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// What the command line says of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Change {
+pub(crate) enum Change {
     /// It has this value.
     Set(String, String),
     /// The image's value is taken away: `-e NAME` of a variable that rbuild itself does not have.
@@ -13,7 +13,7 @@ pub(in super::super) enum Change {
 }
 
 /// One `-e`: `NAME=VALUE`, or `NAME` for the value it has where rbuild was started.
-pub(in super::super) fn flag(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Change> {
+pub(crate) fn flag(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Change> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (text, env(text)),
@@ -32,7 +32,7 @@ pub(in super::super) fn flag(text: &str, env: &dyn Fn(&str) -> Option<String>) -
 
 /// The lines of an env file: `NAME=VALUE`, taken as they are without quoting, `NAME` for the value rbuild has (left
 /// out where it has none), `#` comments, empty lines.
-pub(in super::super) fn file(name: &str, text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Change>> {
+pub(crate) fn file(name: &str, text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Change>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut changes = Vec::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {

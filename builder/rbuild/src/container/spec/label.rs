@@ -4,7 +4,7 @@ use super::usage;
 use crate::error::Result;
 
 /// One label; without a value it is empty.
-pub(in super::super) fn parse(text: &str) -> Result<(String, String)> {
+pub(crate) fn parse(text: &str) -> Result<(String, String)> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     if name.is_empty() {
         return Err(usage(format!("--label {text:?} has no name: write NAME=VALUE")));

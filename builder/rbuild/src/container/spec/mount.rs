@@ -1,17 +1,16 @@
 //! `--mount type=bind|volume|tmpfs,source=…,target=…,…`: every key of Docker's, each refused where it has no meaning.
 
-use super::super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
-use super::super::name;
 use super::bind::absolute;
 use super::path::target;
 use super::usage;
 use crate::args::fields;
 use crate::args::size;
+use crate::container::model::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume, name};
 use crate::error::{Error, Result};
 use std::path::Path;
 
 /// One `--mount`. A missing source of a bind is an error later, unless `bind-create-src` is given.
-pub(in super::super) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
+pub(crate) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
     let mut draft = Draft::default();
     for (key, value) in fields("--mount", text)? {
         draft.take(&key, &value)?;

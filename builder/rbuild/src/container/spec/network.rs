@@ -1,11 +1,11 @@
 //! `--network`.
 
-use super::super::config::Network;
 use super::usage;
+use crate::container::model::Network;
 use crate::error::Result;
 
 /// The network of a container; the host's unless something is said.
-pub(in super::super) fn parse(text: Option<&str>) -> Result<Network> {
+pub(crate) fn parse(text: Option<&str>) -> Result<Network> {
     match text {
         None | Some("host" | "default" | "") => Ok(Network::Host),
         Some("none") => Ok(Network::None),

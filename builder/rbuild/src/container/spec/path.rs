@@ -4,7 +4,7 @@ use super::usage;
 use crate::error::Result;
 
 /// An absolute path without empty parts, `.` and `..`; what climbs above the root stays there.
-pub(in super::super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
@@ -28,7 +28,7 @@ pub(super) fn target(flag: &str, text: &str) -> Result<String> {
 }
 
 /// A working directory.
-pub(in super::super) fn working_dir(text: &str) -> Result<String> {
+pub(crate) fn working_dir(text: &str) -> Result<String> {
     if text.starts_with('/') {
         return Ok(clean(text));
     }

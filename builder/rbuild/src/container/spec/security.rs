@@ -5,18 +5,18 @@ use crate::error::Result;
 
 /// All that `--security-opt` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Options {
+pub(crate) struct Options {
     /// Which system calls run.
-    pub(in super::super) seccomp: Filter,
+    pub(crate) seccomp: Filter,
     /// Whether set-user-id programs are without effect.
-    pub(in super::super) no_new_privileges: bool,
+    pub(crate) no_new_privileges: bool,
     /// Whether the paths that Docker hides or protects are left as they are.
-    pub(in super::super) open_paths: bool,
+    pub(crate) open_paths: bool,
 }
 
 /// Where the seccomp profile comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) enum Filter {
+pub(crate) enum Filter {
     /// Docker's default.
     #[default]
     Docker,
@@ -27,7 +27,7 @@ pub(in super::super) enum Filter {
 }
 
 /// All `--security-opt` together; of two that contradict each other the later one counts.
-pub(in super::super) fn parse(texts: &[String]) -> Result<Options> {
+pub(crate) fn parse(texts: &[String]) -> Result<Options> {
     let mut options = Options::default();
     for text in texts {
         let (key, value) = text.split_once(['=', ':']).unwrap_or((text, ""));

@@ -1,14 +1,14 @@
 //! `--tmpfs /path[:OPTIONS]`.
 
-use super::super::mount::{Mount, MountKind, Tmpfs};
 use super::path::target;
 use super::usage;
 use crate::args::size;
+use crate::container::model::{Mount, MountKind, Tmpfs};
 use crate::error::Result;
 
 /// One `--tmpfs`. Unless options say otherwise nothing in it can be executed, no set-user-id bit counts and no device
 /// can be opened, as with Docker.
-pub(in super::super) fn parse(text: &str) -> Result<Mount> {
+pub(crate) fn parse(text: &str) -> Result<Mount> {
     let (place, options) = text.split_once(':').unwrap_or((text, ""));
     let place = target("--tmpfs", place)?;
     let (mut tmpfs, mut read_only) = (Tmpfs::default(), false);

@@ -3,7 +3,7 @@
 use super::id::ContainerId;
 use super::mount::{Mount, MountKind};
 use crate::error::{Error, Result};
-use rbuild_oci::{DiffId, Digest, ImageId, Timestamp};
+use rbuild_oci::{DiffId, Digest, ImageId, Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -75,6 +75,9 @@ pub struct ImageSource {
     pub manifest: Digest,
     /// Its layers, lowest first.
     pub layers: Vec<DiffId>,
+    /// What it is for; containers of the first days do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
 }
 
 /// A container's network.
@@ -100,7 +103,7 @@ pub enum Seccomp {
 }
 
 /// The number of the format.
-pub(super) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 impl Config {
     /// The volumes that belong to this container alone.
@@ -121,7 +124,7 @@ impl Config {
     }
 
     /// Reads a configuration; `id` is for errors.
-    pub(super) fn from_json(id: &str, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_json(id: &str, bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,

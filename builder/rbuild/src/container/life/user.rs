@@ -6,7 +6,7 @@ use rbuild_store::RootDir;
 use std::io::Read;
 
 /// The user that `spec` names, and its home.
-pub(super) fn account(rootfs: &RootDir, spec: &str) -> Result<Account> {
+pub(crate) fn account(rootfs: &RootDir, spec: &str) -> Result<Account> {
     let passwd = parse_passwd(&read(rootfs, "etc/passwd")?);
     let group = parse_group(&read(rootfs, "etc/group")?);
     Ok(resolve(spec.as_bytes(), &passwd, &group)?)

@@ -1,9 +1,12 @@
 //! What is mounted over a container's rootfs: sources found or made, volumes filled. Mounts nothing itself.
 
-use super::copy_up::copy_up;
-use super::held::Held;
-use super::mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
-use super::{etc, volumes};
+mod copy_up;
+pub(crate) mod etc;
+mod volumes;
+
+use self::copy_up::copy_up;
+use crate::container::model::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+use crate::container::shelf::Held;
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_runner::{Access, MountFlags, MountSpec, Source};
@@ -15,18 +18,18 @@ use std::sync::Arc;
 
 /// What making mounts ready takes.
 #[derive(Clone, Copy)]
-pub(super) struct Site<'a> {
-    pub(super) held: &'a Held,
-    pub(super) volumes: &'a dyn VolumeDriver,
+pub(crate) struct Site<'a> {
+    pub(crate) held: &'a Held,
+    pub(crate) volumes: &'a dyn VolumeDriver,
     /// The rootfs, for reading.
-    pub(super) rootfs: &'a RootDir,
-    pub(super) cancel: &'a Cancel,
-    pub(super) now: Timestamp,
+    pub(crate) rootfs: &'a RootDir,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) now: Timestamp,
 }
 
 impl Site<'_> {
     /// All mounts; those asked for hide those that every container has.
-    pub(super) fn mounts(&self) -> Result<Vec<MountSpec>> {
+    pub(crate) fn mounts(&self) -> Result<Vec<MountSpec>> {
         let mut specs = etc::mounts(self.held);
         for mount in &self.held.config().mounts {
             specs.push(MountSpec {

@@ -11,7 +11,7 @@ pub struct ContainerId(String);
 
 impl ContainerId {
     /// One that nobody has.
-    pub(super) fn draw() -> Result<Self> {
+    pub(crate) fn draw() -> Result<Self> {
         let mut hex = String::with_capacity(LENGTH);
         for _ in 0..LENGTH / 16 {
             hex.push_str(&format!("{:016x}", u64::from_ne_bytes(random()?)));
@@ -37,7 +37,7 @@ impl ContainerId {
 }
 
 /// Eight random bytes.
-pub(super) fn random() -> Result<[u8; 8]> {
+pub(crate) fn random() -> Result<[u8; 8]> {
     let mut bytes = [0; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
         .map_err(Error::io("draw", "random bytes"))?;

@@ -1,7 +1,7 @@
 //! Words for names that nobody chose.
 
 /// First half.
-pub(super) const ADJECTIVES: [&str; 64] = [
+pub(crate) const ADJECTIVES: [&str; 64] = [
     "airy", "ample", "apt", "bold", "brave", "breezy", "bright", "brisk", "calm", "candid", "clear", "clever", "cosy",
     "crisp", "deft", "eager", "early", "exact", "fair", "fleet", "fond", "frank", "fresh", "gentle", "glad", "golden",
     "grand", "handy", "hardy", "humble", "jolly", "keen", "kind", "lively", "loyal", "lucid", "mellow", "merry",
@@ -11,7 +11,7 @@ pub(super) const ADJECTIVES: [&str; 64] = [
 ];
 
 /// Second half.
-pub(super) const NOUNS: [&str; 64] = [
+pub(crate) const NOUNS: [&str; 64] = [
     "acorn", "anchor", "apple", "badger", "barrel", "beacon", "birch", "bison", "bramble", "brook", "canyon", "cedar",
     "cinder", "cliff", "clover", "comet", "coral", "crane", "delta", "dune", "elm", "falcon", "fern", "finch", "fjord",
     "forest", "gecko", "glacier", "grove", "harbor", "hazel", "heron", "island", "ivy", "juniper", "kestrel", "lagoon",

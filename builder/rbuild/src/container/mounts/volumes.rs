@@ -1,6 +1,6 @@
 //! What a container needs of a volume driver: a volume that is there, and where its files are. Knows no driver.
 
-use super::mount::Volume;
+use crate::container::model::Volume;
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_store::RootDir;
@@ -8,7 +8,7 @@ use rbuild_store::{NewVolume, VolumeDriver};
 use std::path::PathBuf;
 
 /// Makes the volume if it is missing; the directory of its files.
-pub(super) fn take(driver: &dyn VolumeDriver, volume: &Volume, now: Timestamp) -> Result<PathBuf> {
+pub(crate) fn take(driver: &dyn VolumeDriver, volume: &Volume, now: Timestamp) -> Result<PathBuf> {
     if let Some(wanted) = volume.driver.as_deref().filter(|wanted| *wanted != driver.name()) {
         return Err(Error::Usage(format!("there is no volume driver {wanted:?}: there is {}", driver.name())));
     }
@@ -17,7 +17,7 @@ pub(super) fn take(driver: &dyn VolumeDriver, volume: &Volume, now: Timestamp) -
 }
 
 /// The directory `path` in a volume, links followed inside it.
-pub(super) fn subpath(root: &RootDir, name: &str, path: &str) -> Result<RootDir> {
+pub(crate) fn subpath(root: &RootDir, name: &str, path: &str) -> Result<RootDir> {
     match root.subroot(path.as_bytes()) {
         Err(error) if error.is_not_found() => Err(Error::Usage(format!(
             "volume {name} has no directory {path:?}: make it first, or leave volume-subpath out"

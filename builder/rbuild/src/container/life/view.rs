@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The rootfs as it is now, for reading. An overlay is mounted where nobody sees it, and goes with what is returned.
-pub(super) fn view(draft: &Draft) -> Result<RootDir> {
+pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
     match draft.rootfs() {
         Rootfs::Directory(path) => Ok(RootDir::open(path)?),
         Rootfs::Overlay { lowers, upper, userxattr, .. } => {

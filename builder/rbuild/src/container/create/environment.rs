@@ -1,26 +1,26 @@
 //! PURE. The environment of a container: Docker's own variables, then the image's, then the command line's. HOME comes
 //! later, from the user.
 
-use super::spec::env::Change;
+use crate::container::spec::env::Change;
 
 /// Where programs are looked up when the image says nothing.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the environment is made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// The image's, `NAME=value` each.
-    pub(super) image: &'a [String],
+    pub(crate) image: &'a [String],
     /// The command line's.
-    pub(super) changes: &'a [Change],
+    pub(crate) changes: &'a [Change],
     /// The host name.
-    pub(super) hostname: &'a str,
+    pub(crate) hostname: &'a str,
     /// Whether the container has a terminal.
-    pub(super) terminal: bool,
+    pub(crate) terminal: bool,
 }
 
 /// `NAME=value` each, names unique, first place and last value of a name kept.
-pub(super) fn environment(sources: Sources<'_>) -> Vec<String> {
+pub(crate) fn environment(sources: Sources<'_>) -> Vec<String> {
     let mut variables: Vec<(&str, &str)> = vec![("PATH", PATH), ("HOSTNAME", sources.hostname)];
     if sources.terminal {
         variables.push(("TERM", "xterm"));

@@ -4,7 +4,7 @@ use super::words::{ADJECTIVES, NOUNS};
 use crate::error::{Error, Result};
 
 /// A container's name as given, Docker's leading slash taken off.
-pub(super) fn parse(text: &str) -> Result<String> {
+pub(crate) fn parse(text: &str) -> Result<String> {
     let name = text.strip_prefix('/').unwrap_or(text);
     if is_valid(name) {
         return Ok(name.to_owned());
@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<String> {
 }
 
 /// Refuses what is no name of a volume.
-pub(super) fn check_volume(name: &str) -> Result<()> {
+pub(crate) fn check_volume(name: &str) -> Result<()> {
     if is_valid(name) {
         return Ok(());
     }
@@ -26,7 +26,7 @@ pub(super) fn check_volume(name: &str) -> Result<()> {
 }
 
 /// `adjective_noun` from eight random bytes; from the second attempt on with a number behind it.
-pub(super) fn random(bytes: [u8; 8], attempt: u32) -> String {
+pub(crate) fn random(bytes: [u8; 8], attempt: u32) -> String {
     let number = u64::from_le_bytes(bytes);
     let adjective = ADJECTIVES[(number % ADJECTIVES.len() as u64) as usize];
     let noun = NOUNS[((number >> 24) % NOUNS.len() as u64) as usize];

@@ -70,7 +70,7 @@ impl State {
 
 impl ProcessMark {
     /// That of a process which is there, even if it has ended and waits to be collected.
-    pub(super) fn of(pid: u32) -> Result<Self> {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
         const BOOT: &str = "/proc/sys/kernel/random/boot_id";
         let boot = std::fs::read_to_string(BOOT).map_err(Error::io("read", BOOT))?;
         let path = format!("/proc/{pid}/stat");

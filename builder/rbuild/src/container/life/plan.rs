@@ -1,8 +1,8 @@
 //! A container's configuration as what the runner takes. Starts nothing.
 
-use super::config::{Config, Network, Seccomp};
-use super::spec::caps;
 use crate::args::ulimit;
+use crate::container::model::{Config, Network, Seccomp};
+use crate::container::spec::caps;
 use crate::error::{Error, Result};
 use rbuild_runner::seccomp::{Profile, SockFilter};
 use rbuild_runner::users::Account;
@@ -10,16 +10,16 @@ use rbuild_runner::{Access, Caps, Confinement, Container, IdMap, MountSpec, Root
 
 /// What the configuration does not say.
 #[derive(Debug)]
-pub(super) struct Parts<'a> {
-    pub(super) rootfs: Rootfs,
-    pub(super) mounts: Vec<MountSpec>,
-    pub(super) account: Account,
-    pub(super) stdio: Stdio,
-    pub(super) ids: &'a IdMap,
+pub(crate) struct Parts<'a> {
+    pub(crate) rootfs: Rootfs,
+    pub(crate) mounts: Vec<MountSpec>,
+    pub(crate) account: Account,
+    pub(crate) stdio: Stdio,
+    pub(crate) ids: &'a IdMap,
 }
 
 /// The container.
-pub(super) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> {
+pub(crate) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> {
     let ulimits = config.ulimits.iter().map(|text| ulimit::parse(text));
     Ok(Container {
         rootfs: parts.rootfs,

@@ -6,7 +6,7 @@ use rbuild_oci::ContainerConfig;
 
 /// The program and its arguments. An entrypoint of the command line takes the image's arguments away too, an empty one
 /// (`--entrypoint ""`) leaves the command alone.
-pub(super) fn argv(image: &ContainerConfig, entrypoint: Option<&str>, command: &[String]) -> Result<Vec<String>> {
+pub(crate) fn argv(image: &ContainerConfig, entrypoint: Option<&str>, command: &[String]) -> Result<Vec<String>> {
     let own: Vec<String> = match entrypoint {
         Some("") => Vec::new(),
         Some(program) => vec![program.to_owned()],

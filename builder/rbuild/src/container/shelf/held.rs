@@ -1,9 +1,8 @@
 //! One container's directory, locked by this process: nobody else runs or removes it meanwhile. Knows no other
 //! container.
 
-use super::config::Config;
-use super::id::ContainerId;
 use super::state::State;
+use crate::container::model::{Config, ContainerId};
 use crate::error::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
@@ -62,7 +61,7 @@ impl Held {
     }
 
     /// Fills a new directory, which becomes the container when it is moved to `place`.
-    pub(super) fn make(draft: &Path, place: PathBuf, config: Config, auto_remove: bool) -> Result<Self> {
+    pub(crate) fn make(draft: &Path, place: PathBuf, config: Config, auto_remove: bool) -> Result<Self> {
         for name in [UPPER, ETC] {
             let path = draft.join(name);
             fs::create_dir(&path).map_err(Error::io("create directory", path.display()))?;
@@ -78,7 +77,7 @@ impl Held {
     }
 
     /// Locks the container in `dir`; none while another process has it, or if it is gone.
-    pub(super) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
+    pub(crate) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
         let lock = match open_lock(&dir, OFlags::empty()) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             lock => lock?,
@@ -92,14 +91,14 @@ impl Held {
 }
 
 /// The configuration of the container in `dir`.
-pub(super) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
+pub(crate) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
     let path = dir.join(CONFIG);
     let bytes = fs::read(&path).map_err(Error::io("read", path.display()))?;
     Config::from_json(id.short(), &bytes)
 }
 
 /// The state of the container in `dir`.
-pub(super) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
+pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
     let path = dir.join(STATE);
     let bytes = match fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(State::Created),
@@ -114,7 +113,7 @@ pub(super) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
 }
 
 /// Whether the container in `dir` is one that is removed when it ends.
-pub(super) fn is_auto_removed(dir: &Path) -> bool {
+pub(crate) fn is_auto_removed(dir: &Path) -> bool {
     dir.join(AUTO_REMOVE).exists()
 }
 

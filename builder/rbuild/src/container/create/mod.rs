@@ -1,27 +1,29 @@
 //! PURE. A request and an image become a container's configuration.
 
-use super::command::argv;
-use super::config::{Config, ImageSource, VERSION};
-use super::environment::{Sources, environment};
-use super::id::ContainerId;
-use super::image::Image;
-use super::mount::{Mount, MountKind};
-use super::request::Request;
-use super::spec::bind::anonymous;
-use super::spec::path::{clean, working_dir};
+mod command;
+mod environment;
+mod request;
+
+pub use request::{Request, World};
+
+use self::command::argv;
+use self::environment::{Sources, environment};
+use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
+use crate::container::spec::bind::anonymous;
+use crate::container::spec::path::{clean, working_dir};
 use crate::error::Result;
 use rbuild_oci::Timestamp;
 
 /// What only the moment knows.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
-    pub(super) id: ContainerId,
-    pub(super) name: String,
-    pub(super) created: Timestamp,
+pub(crate) struct Identity {
+    pub(crate) id: ContainerId,
+    pub(crate) name: String,
+    pub(crate) created: Timestamp,
 }
 
 /// The configuration. Anonymous volumes do not have their names yet.
-pub(super) fn config(request: &Request, image: &Image, identity: Identity) -> Result<Config> {
+pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Result<Config> {
     let of_image = &image.config.config;
     let Identity { id, name, created } = identity;
     let hostname = request.hostname.clone().unwrap_or_else(|| id.short().to_owned());
@@ -42,7 +44,8 @@ pub(super) fn config(request: &Request, image: &Image, identity: Identity) -> Re
             reference: image.reference.clone(),
             id: image.id,
             manifest: image.manifest,
-            layers: image.stack.iter().map(|layer| layer.diff).collect(),
+            layers: image.config.rootfs.diff_ids.clone(),
+            platform: Some(image.config.platform()),
         },
         argv: argv(of_image, request.entrypoint.as_deref(), &request.command)?,
         env,
@@ -89,7 +92,7 @@ fn mounts(request: &Request, image: &Image) -> Vec<Mount> {
 }
 
 /// Gives each anonymous volume the name that `draw` makes.
-pub(super) fn name_volumes(config: &mut Config, draw: impl Fn() -> Result<ContainerId>) -> Result<()> {
+pub(crate) fn name_volumes(config: &mut Config, draw: impl Fn() -> Result<ContainerId>) -> Result<()> {
     for mount in &mut config.mounts {
         if let MountKind::Volume(volume) = &mut mount.kind
             && volume.name.is_none()
@@ -102,8 +105,8 @@ pub(super) fn name_volumes(config: &mut Config, draw: impl Fn() -> Result<Contai
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{Network, Seccomp};
     use super::*;
+    use crate::container::model::{Network, Seccomp};
     use rbuild_oci::{Digest, ImageConfig, ImageId};
     use std::path::Path;
 
@@ -130,7 +133,7 @@ mod tests {
             "serve",
             "-v",
         ]);
-        let world = super::super::World { env: &|_| None, cwd: Path::new("/") };
+        let world = crate::container::World { env: &|_| None, cwd: Path::new("/") };
         Request::resolve(&args.run, world).unwrap()
     }
 
@@ -144,7 +147,6 @@ mod tests {
             id: ImageId(Digest::of(b"config")),
             manifest: Digest::of(b"manifest"),
             config: ImageConfig::from_json(json.as_bytes()).unwrap(),
-            stack: Vec::new(),
         };
         let id = ContainerId::parse(&"ab".repeat(32)).unwrap();
         let identity = Identity { id, name: "box".into(), created: Timestamp::default() };

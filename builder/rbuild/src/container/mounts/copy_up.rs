@@ -14,7 +14,7 @@ const STAGE: &[u8] = b".rbuild-copy-up";
 /// Fills an empty volume with the directory `target` of a rootfs, owners, modes, times and attributes kept; the volume's
 /// top becomes like the directory itself. Nothing happens to a volume with files in it, or where the rootfs has no such
 /// directory. One process at a time.
-pub(super) fn copy_up(rootfs: &RootDir, target: &str, volume: &Path, cancel: &Cancel) -> Result<()> {
+pub(crate) fn copy_up(rootfs: &RootDir, target: &str, volume: &Path, cancel: &Cancel) -> Result<()> {
     let source = match rootfs.subroot(target.as_bytes()) {
         Err(error) if error.is_not_found() => return Ok(()),
         other => other?,

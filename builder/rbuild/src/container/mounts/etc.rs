@@ -1,7 +1,7 @@
 //! A container's own hosts, hostname and resolv.conf: files in its directory, mounted over those of the image. What a
 //! process writes into them lasts as long as the container and shows in no layer, as with Docker.
 
-use super::held::Held;
+use crate::container::shelf::Held;
 use crate::error::{Error, Result};
 use crate::etc::etc;
 use rbuild_runner::{Access, MountSpec, Propagation, Source};
@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 /// Writes the files of a new container.
-pub(super) fn write(held: &Held) -> Result<()> {
+pub(crate) fn write(held: &Held) -> Result<()> {
     let config = held.config();
     for file in etc(&config.hostname, &config.hosts)? {
         let path = held.etc().join(name(&file.path));
@@ -21,7 +21,7 @@ pub(super) fn write(held: &Held) -> Result<()> {
 }
 
 /// Their mounts.
-pub(super) fn mounts(held: &Held) -> Vec<MountSpec> {
+pub(crate) fn mounts(held: &Held) -> Vec<MountSpec> {
     let mount = |path: &str| MountSpec {
         source: Source::Path(held.etc().join(name(path.as_bytes()))),
         target: path.as_bytes().to_vec(),

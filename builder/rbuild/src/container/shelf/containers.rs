@@ -1,12 +1,10 @@
 //! All containers of a store: made, named, found, removed. A container appears and disappears by one rename, so there
 //! is never half of one. Knows nothing of what is in them.
 
-use super::config::Config;
-use super::create::Identity;
 use super::held::{self, Held};
-use super::id::{ContainerId, random};
-use super::name;
 use super::state::State;
+use crate::container::create::Identity;
+use crate::container::model::{Config, ContainerId, name, random};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_store::VolumeDriver;
@@ -33,10 +31,10 @@ pub struct Entry {
 
 /// What is asked of a new container beside its configuration.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) name: Option<&'a str>,
-    pub(super) auto_remove: bool,
-    pub(super) created: Timestamp,
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) auto_remove: bool,
+    pub(crate) created: Timestamp,
 }
 
 const NAMES: &str = "names";
@@ -89,7 +87,7 @@ impl Containers {
     }
 
     /// Makes a container of what `describe` says, locked by this process from its first moment.
-    pub(super) fn create(
+    pub(crate) fn create(
         &self,
         wanted: &Wanted<'_>,
         describe: impl FnOnce(Identity) -> Result<Config>,
@@ -112,7 +110,7 @@ impl Containers {
 
     /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
     /// short is still there to be removed again.
-    pub(super) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+    pub(crate) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
         for volume in held.config().anonymous_volumes() {
             let others = self.with_volume(volume)?.into_iter().any(|id| id != *held.id());
             if !others {
@@ -128,7 +126,7 @@ impl Containers {
     }
 
     /// Removes what containers with `--rm` left that were killed together with their rbuild.
-    pub(super) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
+    pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
         for id in self.ids()? {
             let dir = self.dir(&id);
             if held::is_auto_removed(&dir)

@@ -1,7 +1,7 @@
 //! The standard streams of a container: where its input comes from, where its output goes. Knows no signal but the one
 //! that tells of a new window size.
 
-use super::config::Config;
+use crate::container::model::Config;
 use crate::error::{Error, Result};
 use rbuild_runner::{Stdio, Stream, Terminal};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// The streams that a container asks for. Without `-i` its input is empty.
-pub(super) fn open(config: &Config) -> Result<Stdio> {
+pub(crate) fn open(config: &Config) -> Result<Stdio> {
     match (config.terminal, config.interactive) {
         (true, true) => terminal(),
         (true, false) => Ok(Stdio::Terminal(Terminal { input: Arc::new(null()?), resized: None })),
@@ -23,7 +23,7 @@ pub(super) fn open(config: &Config) -> Result<Stdio> {
 }
 
 /// Writes all of `bytes` to this process's stream.
-pub(super) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let fd = match stream {
         Stream::Stdout => stdout.as_fd(),

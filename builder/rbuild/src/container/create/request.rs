@@ -1,15 +1,13 @@
 //! The command line of `rbuild run`, resolved: every flag parsed, every file it names read, every variable taken. Knows
 //! no image.
 
-use super::config::{Network, Seccomp};
-use super::mount::Mount;
-use super::name;
-use super::spec::env::Change;
-use super::spec::security::{self, Filter};
-use super::spec::{bind, caps, env, label, mount, network, path, tmpfs};
 use crate::args::Env;
 use crate::args::RunArgs;
 use crate::args::{host, size, ulimit};
+use crate::container::model::{Mount, Network, Seccomp, name};
+use crate::container::spec::env::Change;
+use crate::container::spec::security::{self, Filter};
+use crate::container::spec::{bind, caps, env, label, mount, network, path, tmpfs};
 use crate::error::{Error, Result};
 use rbuild_runner::Caps;
 use rbuild_runner::seccomp::Profile;
@@ -28,30 +26,30 @@ pub struct World<'a> {
 /// A container as the command line asks for it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(super) name: Option<String>,
-    pub(super) command: Vec<String>,
-    pub(super) entrypoint: Option<String>,
-    pub(super) env: Vec<Change>,
-    pub(super) cwd: Option<String>,
-    pub(super) user: Option<String>,
-    pub(super) hostname: Option<String>,
-    pub(super) hosts: Vec<(String, String)>,
-    pub(super) network: Network,
-    pub(super) mounts: Vec<Mount>,
-    pub(super) read_only: bool,
-    pub(super) interactive: bool,
-    pub(super) terminal: bool,
-    pub(super) init: bool,
-    pub(super) cap_add: Vec<String>,
-    pub(super) cap_drop: Vec<String>,
-    pub(super) seccomp: Seccomp,
-    pub(super) no_new_privileges: bool,
-    pub(super) open_paths: bool,
-    pub(super) shm_size: u64,
-    pub(super) ulimits: Vec<String>,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) auto_remove: bool,
-    pub(super) cidfile: Option<PathBuf>,
+    pub(crate) name: Option<String>,
+    pub(crate) command: Vec<String>,
+    pub(crate) entrypoint: Option<String>,
+    pub(crate) env: Vec<Change>,
+    pub(crate) cwd: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) hosts: Vec<(String, String)>,
+    pub(crate) network: Network,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) read_only: bool,
+    pub(crate) interactive: bool,
+    pub(crate) terminal: bool,
+    pub(crate) init: bool,
+    pub(crate) cap_add: Vec<String>,
+    pub(crate) cap_drop: Vec<String>,
+    pub(crate) seccomp: Seccomp,
+    pub(crate) no_new_privileges: bool,
+    pub(crate) open_paths: bool,
+    pub(crate) shm_size: u64,
+    pub(crate) ulimits: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) auto_remove: bool,
+    pub(crate) cidfile: Option<PathBuf>,
 }
 
 /// Docker's size of /dev/shm.

@@ -119,7 +119,7 @@ const fn is_zero(number: &u32) -> bool {
 
 impl Propagation {
     /// By its name in mount options, with or without the `r` of recursive.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(crate) fn of(name: &str) -> Option<Self> {
         match name {
             "private" | "rprivate" => Some(Self::Private),
             "slave" | "rslave" => Some(Self::Slave),

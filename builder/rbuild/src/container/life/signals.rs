@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Hands signals on until it is dropped.
 #[derive(Debug)]
-pub(super) struct Forwarder {
+pub(crate) struct Forwarder {
     target: Arc<Mutex<Target>>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
@@ -41,7 +41,7 @@ const FORWARDED: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
 impl Forwarder {
     /// Begins to listen; until a process is there, a signal that asks for an end raises `cancel`. With a terminal of
     /// its own a container learns its size another way.
-    pub(super) fn start(cancel: &Cancel, terminal: bool) -> Result<Self> {
+    pub(crate) fn start(cancel: &Cancel, terminal: bool) -> Result<Self> {
         let failed = || Error::io("listen to", "signals");
         let target = Target { cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
         let target = Arc::new(Mutex::new(target));
@@ -56,12 +56,12 @@ impl Forwarder {
     }
 
     /// From now on they go to `process`.
-    pub(super) fn attach(&self, process: &Process) {
+    pub(crate) fn attach(&self, process: &Process) {
         lock(&self.target).process = Some(process.clone());
     }
 
     /// The shell's number for the end of the process: a signal that ended it counts as the process's own death by it.
-    pub(super) fn code(&self, exit: Exit) -> u8 {
+    pub(crate) fn code(&self, exit: Exit) -> u8 {
         match (exit, lock(&self.target).ended_by) {
             (Exit::Signal(_), Some(signal)) => Exit::Signal(signal).code(),
             _ => exit.code(),
@@ -69,7 +69,7 @@ impl Forwarder {
     }
 
     /// The shell's number for work that ended before there was a process, if a signal ended it.
-    pub(super) fn canceled_by(&self) -> Option<u8> {
+    pub(crate) fn canceled_by(&self) -> Option<u8> {
         let target = lock(&self.target);
         target.ended_by.filter(|_| target.cancel.is_canceled()).map(|signal| Exit::Signal(signal).code())
     }

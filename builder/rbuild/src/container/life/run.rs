@@ -1,18 +1,16 @@
-//! `rbuild run` from a request and an image to the process's exit code. Decides nothing of its own: the order of the
-//! steps, and what becomes of the container at the end.
+//! A container that exists lives once, to its exit code: the order of the steps, and what becomes of it at the end.
+//! Decides nothing of its own.
 
-use super::config::Config;
-use super::containers::{Containers, Wanted};
-use super::create;
-use super::held::Held;
-use super::id::ContainerId;
-use super::image::Image;
-use super::mounts::Site;
+use super::make::create;
 use super::plan::{self, Parts};
-use super::request::Request;
 use super::signals::Forwarder;
-use super::state::{ProcessMark, State};
-use super::{etc, stdio, user, view};
+use super::stdio;
+use super::user;
+use super::view;
+use crate::container::create::Request;
+use crate::container::model::{Image, stack};
+use crate::container::mounts::Site;
+use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
@@ -20,29 +18,33 @@ use rbuild_oci::Timestamp;
 use rbuild_runner::{Container, Output, Process, Stream, remove_stubs};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
 /// Runs the image's command, or the request's, in a new container, to its end; the exit code for the shell. Needs to be
 /// inside the namespace that work is done in. [`exit_code`] has the number of an error.
 pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<u8> {
     ctx.executor.runs(&image.config.platform())?;
-    let containers = Containers::new(ctx.store);
-    containers.sweep(volumes)?;
+    Containers::new(ctx.store).sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal)?;
-    let held = make(ctx, &containers, request, image)?;
+    let held = create(ctx, request, image)?;
+    live(ctx, held, volumes, &signals)
+}
+
+/// Runs a container's process to its end and writes down how it went, or removes the container where that was asked
+/// for; the exit code for the shell.
+fn live(ctx: Ctx<'_>, held: Held, volumes: &dyn VolumeDriver, signals: &Forwarder) -> Result<u8> {
     // From now on the container itself says what it needs, however long it runs.
     ctx.store.release();
-    let mut life = Life { ctx, held: &held, signals: &signals, started: None, failure: None, deaf: false };
-    let ended = life.live(image, volumes);
+    let mut life = Life { ctx, held: &held, signals, started: None, failure: None, deaf: false };
+    let ended = life.live(volumes);
     let (started, deaf) = (life.started, life.deaf);
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
         (Err(_), Some(code)) => Ok(code),
         (ended, _) => ended,
     };
-    if request.auto_remove {
-        containers.remove(held, volumes)?;
+    if held.is_auto_removed() {
+        Containers::new(ctx.store).remove(held, volumes)?;
     } else {
         held.set_state(&State::Exited {
             code: ended.as_ref().map_or_else(exit_code, |code| *code),
@@ -68,39 +70,6 @@ pub fn exit_code(error: &Error) -> u8 {
 /// What a shell gives for a program that wrote to nobody: 128 + SIGPIPE.
 const BROKEN_PIPE: u8 = 141;
 
-fn make(ctx: Ctx<'_>, containers: &Containers, request: &Request, image: &Image) -> Result<Held> {
-    if let Some(path) = &request.cidfile {
-        refuse_cidfile(path)?;
-    }
-    let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
-    let held = containers.create(&wanted, |identity| describe(request, image, identity))?;
-    etc::write(&held)?;
-    if let Some(path) = &request.cidfile {
-        write_cidfile(path, held.id())?;
-    }
-    Ok(held)
-}
-
-fn describe(request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {
-    let mut config = create::config(request, image, identity)?;
-    create::name_volumes(&mut config, ContainerId::draw)?;
-    Ok(config)
-}
-
-/// Before anything is made.
-fn refuse_cidfile(path: &Path) -> Result<()> {
-    if path.exists() {
-        let path = path.display();
-        return Err(Error::Usage(format!("--cidfile {path} exists already: remove it if no container needs it")));
-    }
-    Ok(())
-}
-
-fn write_cidfile(path: &Path, id: &ContainerId) -> Result<()> {
-    let write = || std::fs::File::create_new(path)?.write_all(id.hex().as_bytes());
-    write().map_err(Error::io("write", path.display()))
-}
-
 /// A container from its first mount to its last.
 struct Life<'a> {
     ctx: Ctx<'a>,
@@ -115,12 +84,13 @@ struct Life<'a> {
 
 impl Life<'_> {
     /// Its exit code.
-    fn live(&mut self, image: &Image, volumes: &dyn VolumeDriver) -> Result<u8> {
+    fn live(&mut self, volumes: &dyn VolumeDriver) -> Result<u8> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let snapshots = self.ctx.snapshots.get()?;
-        snapshots.ensure(&image.stack, &store.layers(), cancel)?;
+        let stack = stack(store, &self.held.config().image.layers)?;
+        snapshots.ensure(&stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
-        let draft = snapshots.prepare(&image.stack, Place::Kept(&upper), cancel)?;
+        let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
         let container = self.container(&draft, volumes)?;
         let outcome = executor.run(&container, self, cancel)?;
         remove_stubs(draft.written(), &outcome.stubs)?;

@@ -1,7 +1,7 @@
 //! The image that a container is of, as whoever found it hands it over. Knows no tag and no registry.
 
 use crate::error::Result;
-use rbuild_oci::{ChainId, Digest, ImageConfig, ImageId};
+use rbuild_oci::{ChainId, DiffId, Digest, ImageConfig, ImageId};
 use rbuild_store::Store;
 use rbuild_store::snapshot::StackLayer;
 use std::sync::Arc;
@@ -17,14 +17,12 @@ pub struct Image {
     pub manifest: Digest,
     /// What its containers start with.
     pub config: ImageConfig,
-    /// Its layers, lowest first.
-    pub stack: Vec<StackLayer>,
 }
 
-/// The layers of a configuration, which have to be in the store.
-pub fn stack(store: &Store, config: &ImageConfig) -> Result<Vec<StackLayer>> {
+/// A stack of layers, lowest first, which have to be in the store.
+pub(crate) fn stack(store: &Store, layers: &[DiffId]) -> Result<Vec<StackLayer>> {
     let mut stack: Vec<StackLayer> = Vec::new();
-    for diff in &config.rootfs.diff_ids {
+    for diff in layers {
         let chain = ChainId::extend(stack.last().map(|below| &below.chain), diff);
         stack.push(StackLayer { chain, diff: *diff, index: Arc::new(store.layers().index(diff)?) });
     }

@@ -1,0 +1,45 @@
+//! A container comes into being: its directory, its own files of /etc, its id told. Starts nothing.
+
+use crate::container::create::{self, Request};
+use crate::container::model::{Config, ContainerId, Image};
+use crate::container::mounts::etc;
+use crate::container::shelf::{Containers, Held, Wanted};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use std::io::Write;
+use std::path::Path;
+
+/// Makes a container of the image as the request asks for it, locked by this process. Needs to be inside the namespace
+/// that work is done in. From its first moment the container itself keeps its layers from being removed.
+pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image) -> Result<Held> {
+    if let Some(path) = &request.cidfile {
+        refuse_cidfile(path)?;
+    }
+    let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
+    let held = Containers::new(ctx.store).create(&wanted, |identity| describe(request, image, identity))?;
+    etc::write(&held)?;
+    if let Some(path) = &request.cidfile {
+        write_cidfile(path, held.id())?;
+    }
+    Ok(held)
+}
+
+fn describe(request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {
+    let mut config = create::config(request, image, identity)?;
+    create::name_volumes(&mut config, ContainerId::draw)?;
+    Ok(config)
+}
+
+/// Before anything is made.
+fn refuse_cidfile(path: &Path) -> Result<()> {
+    if path.exists() {
+        let path = path.display();
+        return Err(Error::Usage(format!("--cidfile {path} exists already: remove it if no container needs it")));
+    }
+    Ok(())
+}
+
+fn write_cidfile(path: &Path, id: &ContainerId) -> Result<()> {
+    let write = || std::fs::File::create_new(path)?.write_all(id.hex().as_bytes());
+    write().map_err(Error::io("write", path.display()))
+}

@@ -1,0 +1,16 @@
+//! PURE. What a container is: the nouns that its `config.json` is made of. Knows no disk and no process.
+
+mod config;
+mod id;
+mod image;
+mod mount;
+pub(crate) mod name;
+mod words;
+
+pub(crate) use config::VERSION;
+pub use config::{Config, ImageSource, Network, Seccomp};
+pub use id::ContainerId;
+pub(crate) use id::random;
+pub use image::Image;
+pub(crate) use image::stack;
+pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
