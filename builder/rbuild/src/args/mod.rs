@@ -3,6 +3,7 @@
 //! in `request` and `container`.
 
 mod build;
+mod container;
 mod fields;
 pub(crate) mod host;
 mod run;
@@ -10,8 +11,9 @@ pub(crate) mod size;
 pub(crate) mod ulimit;
 
 pub use build::BuildArgs;
+pub use container::{ContainerArgs, Pull};
 pub(crate) use fields::{fields, raw_fields};
-pub use run::{Pull, RunArgs};
+pub use run::RunArgs;
 
 use crate::error::Error;
 

@@ -5,7 +5,7 @@ use super::globals::{Globals, Standing, registries};
 use super::out::complain_of;
 use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
-use crate::args::{Pull, RunArgs};
+use crate::args::{ContainerArgs, Pull, RunArgs};
 use crate::container::{self, Image, Request, World};
 use crate::ctx::{Clock, Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
@@ -31,9 +31,10 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
+    refuse_detached(args)?;
     let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
     let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
-    let request = Request::resolve(args, world)?;
+    let request = Request::resolve(&args.container, world)?;
     let store = globals.store()?;
     let standing = Standing::find()?;
     if standing.place == Place::Outside {
@@ -46,13 +47,24 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let image = {
         let _watch = cancel_on_signal(&cancel)?;
-        obtain(args, &store, &cancel)?
+        obtain(&args.container, &store, &cancel)?
     };
     start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
 }
 
+fn refuse_detached(args: &RunArgs) -> Result<()> {
+    if args.detach {
+        return Err(Error::Usage(
+            "rbuild run cannot leave a container in the background (-d) yet: run it in the foreground, perhaps with & \
+             or under systemd-run"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// The image, pulled where it has to be.
-fn obtain(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
+fn obtain(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
     let find = || image::find(store, args.image(), platform.as_ref());
     let found = match args.pull {
@@ -71,7 +83,7 @@ fn obtain(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
     })
 }
 
-fn fetch(args: &RunArgs, store: &Store, cancel: &Cancel) -> Result<()> {
+fn fetch(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
     let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
     let client = registries(cancel);
     let say = |line: &str| {

@@ -115,7 +115,7 @@ mod tests {
         #[derive(Parser)]
         struct Cli {
             #[command(flatten)]
-            run: crate::args::RunArgs,
+            run: crate::args::ContainerArgs,
         }
         let args = Cli::parse_from([
             "run",

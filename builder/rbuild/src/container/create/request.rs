@@ -1,8 +1,8 @@
-//! The command line of `rbuild run`, resolved: every flag parsed, every file it names read, every variable taken. Knows
+//! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable taken. Knows
 //! no image.
 
+use crate::args::ContainerArgs;
 use crate::args::Env;
-use crate::args::RunArgs;
 use crate::args::{host, size, ulimit};
 use crate::container::model::{Mount, Network, Seccomp, name};
 use crate::container::spec::env::Change;
@@ -57,8 +57,7 @@ const SHM_SIZE: u64 = 64 << 20;
 
 impl Request {
     /// Resolves arguments as typed.
-    pub fn resolve(args: &RunArgs, world: World<'_>) -> Result<Self> {
-        refuse_detached(args)?;
+    pub fn resolve(args: &ContainerArgs, world: World<'_>) -> Result<Self> {
         let security = security::parse(&args.security_opts)?;
         caps::parse(&args.cap_add, &args.cap_drop)?;
         args.ulimits.iter().try_for_each(|text| ulimit::parse(text).map(drop))?;
@@ -91,19 +90,8 @@ impl Request {
     }
 }
 
-fn refuse_detached(args: &RunArgs) -> Result<()> {
-    if args.detach {
-        return Err(Error::Usage(
-            "rbuild run cannot leave a container in the background (-d) yet: run it in the foreground, perhaps with & \
-             or under systemd-run"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
 /// Files first, in order, then flags.
-fn environment(args: &RunArgs, world: World<'_>) -> Result<Vec<Change>> {
+fn environment(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     for file in &args.env_files {
         changes.extend(env::file(&file.display().to_string(), &read(world, file)?, world.env)?);
@@ -115,7 +103,7 @@ fn environment(args: &RunArgs, world: World<'_>) -> Result<Vec<Change>> {
 }
 
 /// All mounts in the order of their kinds; of a target asked for twice nobody can say which is meant.
-fn mounts(args: &RunArgs, world: World<'_>) -> Result<Vec<Mount>> {
+fn mounts(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Mount>> {
     let mut all = Vec::new();
     for text in &args.volumes {
         all.push(bind::parse(text, world.cwd)?);
