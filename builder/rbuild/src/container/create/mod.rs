@@ -113,6 +113,7 @@ mod tests {
     fn request() -> Request {
         use clap::Parser;
         #[derive(Parser)]
+        #[command(disable_help_flag = true)]
         struct Cli {
             #[command(flatten)]
             run: crate::args::ContainerArgs,
