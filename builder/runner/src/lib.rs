@@ -6,6 +6,7 @@
 //! and exec, and no namespace is entered by a process that has threads.
 
 pub mod caps;
+pub mod cgroup;
 mod channel;
 mod container;
 mod disposition;
@@ -14,6 +15,7 @@ mod error;
 mod executor;
 mod filter;
 mod init;
+pub mod network;
 mod plan;
 mod probe;
 mod sandbox;

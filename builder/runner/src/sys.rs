@@ -35,6 +35,8 @@ pub(crate) struct Spawn<'a> {
     pub(crate) keep: Option<BorrowedFd<'a>>,
     /// What the program waits for before it starts; not with a process namespace, which hides the parent.
     pub(crate) gate: Option<Gate<'a>>,
+    /// The control group of version 2 that it is born in; its parent's where there is none.
+    pub(crate) group: Option<BorrowedFd<'a>>,
 }
 
 /// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
@@ -69,6 +71,10 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     args.flags = spawn.namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(group) = spawn.group {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = group.as_raw_fd() as u64;
+    }
     let parent = rustix::process::getpid().as_raw_nonzero().get();
     // SAFETY: a fork-like clone (memory is copied); the child runs only `child`, which calls nothing but system calls
     // on memory prepared above, so locks held by other threads do not matter.
@@ -82,6 +88,7 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
 }
 
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Between clone and exec: async-signal-safe calls only, no allocation, no lock, no panic.
 fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], parent: i32) -> ! {
@@ -210,6 +217,12 @@ pub(crate) fn loopback_up(socket: &impl AsRawFd) -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: `request` is an ifreq, as SIOCSIFFLAGS expects.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) }.into())
+}
+
+/// Gives this single-threaded process a view of control groups whose root is its own group.
+pub(crate) fn own_cgroup_namespace() -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }.into())
 }
 
 /// Becomes another program; returns only on failure.

@@ -28,6 +28,7 @@ mod spec;
 pub use create::{Request, World};
 pub use life::{FAILED, create, exit_code, run};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
+    Bind, Binding, Config, ContainerId, Image, ImageSource, Limits, Mount, MountKind, Network, Port, Ports, Propagation,
+    Protocol, Publish, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};

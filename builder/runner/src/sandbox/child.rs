@@ -22,21 +22,27 @@ pub(crate) struct Child {
 }
 
 /// What every container has of its own.
-const ALWAYS: i32 =
-    libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+const ALWAYS: i32 = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
 
 impl Child {
-    /// Starts `exe` as a container's first process; it finds its plan in `channel`.
-    pub(crate) fn start(exe: BorrowedFd<'_>, namespaces: Namespaces, channel: &Channel) -> io::Result<Self> {
+    /// Starts `exe` as a container's first process, in that control group; it finds its plan in `channel`.
+    pub(crate) fn start(
+        exe: BorrowedFd<'_>,
+        namespaces: Namespaces,
+        group: Option<BorrowedFd<'_>>,
+        channel: &Channel,
+    ) -> io::Result<Self> {
         let number = CString::new(channel.as_fd().as_raw_fd().to_string())?;
         let network = if namespaces.network { libc::CLONE_NEWNET } else { 0 };
+        let cgroup = if namespaces.cgroup { libc::CLONE_NEWCGROUP } else { 0 };
         Self::spawn(&Spawn {
-            namespaces: (ALWAYS | network) as u64,
+            namespaces: (ALWAYS | network | cgroup) as u64,
             exe,
             argv: &[INIT_NAME.to_owned(), number],
             env: &[],
             keep: Some(channel.as_fd()),
             gate: None,
+            group,
         })
     }
 

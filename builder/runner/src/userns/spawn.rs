@@ -46,7 +46,7 @@ pub fn spawn_inside(plan: &IdMapPlan, argv: &[OsString], env: &[(OsString, OsStr
     let (argv, env) = argv.and_then(|argv| Ok((argv, env?))).map_err(|error| failed(error.into()))?;
     let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
     let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
-    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate };
+    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate, group: None };
     let child = Child::spawn(&spawn).map_err(|error| refused(&error))?;
     write_maps(plan, child.process().pid())?;
     std::fs::File::from(go).write_all(b"!").map_err(failed)?;
@@ -122,7 +122,7 @@ mod tests {
         let (wait, go) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
         let argv = [CString::from(c"--version")];
-        let spawn = Spawn { namespaces: 0, exe: exe.as_fd(), argv: &argv, env: &[], keep: None, gate };
+        let spawn = Spawn { namespaces: 0, exe: exe.as_fd(), argv: &argv, env: &[], keep: None, gate, group: None };
         let mut child = Child::spawn(&spawn).unwrap();
         drop(go);
         assert_eq!(child.wait().unwrap(), Exit::Code(EXIT_NOT_STARTED as u8));

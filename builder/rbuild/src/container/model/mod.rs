@@ -3,7 +3,11 @@
 mod config;
 mod id;
 mod image;
+mod limits;
 mod mount;
+mod port;
+pub(crate) mod ports_text;
+mod resolver;
 pub(crate) mod name;
 mod words;
 
@@ -13,4 +17,7 @@ pub use id::ContainerId;
 pub(crate) use id::random;
 pub use image::Image;
 pub(crate) use image::stack;
+pub use limits::Limits;
 pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+pub use port::{Binding, Port, Ports, Protocol, Publish};
+pub use resolver::Resolver;

@@ -4,7 +4,7 @@
 use super::held::{self, Held};
 use super::state::State;
 use crate::container::create::Identity;
-use crate::container::model::{Config, ContainerId, name, random};
+use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_store::VolumeDriver;
@@ -27,6 +27,32 @@ pub struct Entry {
     pub config: Config,
     /// What was last written down of its life.
     pub state: State,
+}
+
+impl Entry {
+    /// What `ps` shows as its PORTS: `0.0.0.0:8080->80/tcp, 443/tcp`; nothing while it does not run.
+    pub fn ports_text(&self) -> String {
+        ports_text::text(self.bindings(), self.exposed())
+    }
+
+    /// What `inspect` shows as its `NetworkSettings.Ports`.
+    pub fn ports_json(&self) -> serde_json::Value {
+        ports_text::json(self.bindings(), self.exposed())
+    }
+
+    /// The ports that are published now.
+    pub fn bindings(&self) -> &[Binding] {
+        match &self.state {
+            State::Running { ports, .. } if self.state.status().pid().is_some() => ports,
+            _ => &[],
+        }
+    }
+
+    /// On the machine's own network a port needs no showing.
+    fn exposed(&self) -> &[Port] {
+        let shown = self.config.network.is_private() && self.state.status().pid().is_some();
+        if shown { &self.config.ports.expose } else { &[] }
+    }
 }
 
 /// What is asked of a new container beside its configuration.
