@@ -14,6 +14,7 @@ mod error;
 mod executor;
 mod filter;
 mod init;
+mod namespaces;
 mod plan;
 mod probe;
 mod sandbox;

@@ -35,6 +35,17 @@ pub(crate) struct Spawn<'a> {
     pub(crate) keep: Option<BorrowedFd<'a>>,
     /// What the program waits for before it starts; not with a process namespace, which hides the parent.
     pub(crate) gate: Option<Gate<'a>>,
+    /// The user namespace that the child enters, to be user 0 in it, with mounts of its own.
+    pub(crate) beside: Option<Beside<'a>>,
+}
+
+/// A user namespace that is there already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// The pidfd of a process in it.
+    pub(crate) process: BorrowedFd<'a>,
+    /// A pipe that gets the error number where the child is not let in, and ends where it is.
+    pub(crate) refusal: BorrowedFd<'a>,
 }
 
 /// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
@@ -95,6 +106,13 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
         if let Some(keep) = spawn.keep {
             libc::fcntl(keep.as_raw_fd(), libc::F_SETFD, 0);
         }
+        if let Some(beside) = spawn.beside
+            && !enter(beside.process, parent)
+        {
+            let errno = *libc::__errno_location();
+            libc::write(beside.refusal.as_raw_fd(), (&raw const errno).cast(), size_of::<c_int>());
+            libc::_exit(EXIT_NOT_STARTED);
+        }
         if let Some(gate) = spawn.gate {
             let mut byte = 0u8;
             libc::close(gate.write.as_raw_fd());
@@ -112,6 +130,28 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
             libc::AT_EMPTY_PATH,
         );
         libc::_exit(EXIT_NOT_STARTED)
+    }
+}
+
+/// Enters the user namespace of `process` as its user 0. As [`child`]: bare system calls only.
+///
+/// # Safety
+/// This process has one thread.
+unsafe fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
+    // SAFETY: no call touches memory.
+    unsafe {
+        // Only who is root outside has groups to lose that the namespace may not know.
+        libc::syscall(libc::SYS_setgroups, 0, 0);
+        let entered = libc::setns(process.as_raw_fd(), libc::CLONE_NEWUSER) == 0
+            && libc::syscall(libc::SYS_setresgid, 0, 0, 0) == 0
+            && libc::syscall(libc::SYS_setresuid, 0, 0, 0) == 0
+            && libc::unshare(libc::CLONE_NEWNS) == 0
+            // The kernel has forgotten it with the user that this process was.
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) == 0;
+        if libc::getppid() != parent {
+            libc::_exit(EXIT_NOT_STARTED);
+        }
+        entered
     }
 }
 

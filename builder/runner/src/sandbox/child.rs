@@ -37,6 +37,7 @@ impl Child {
             env: &[],
             keep: Some(channel.as_fd()),
             gate: None,
+            beside: None,
         })
     }
 
