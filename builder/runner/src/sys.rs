@@ -204,6 +204,18 @@ pub(crate) fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Closes every descriptor but the standard streams and this one: what else was inherited is the host's.
+pub(crate) fn close_all_but(kept: &impl AsRawFd) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: the program has just begun and owns no other descriptor yet.
+            check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks every descriptor from `first` on close-on-exec.
 pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: changes flags of descriptors only.
@@ -258,6 +270,28 @@ pub(crate) fn execve(path: &CStr, argv: &[CString], env: &[CString]) -> io::Erro
     // SAFETY: both arrays end with null and point to C strings that live through the call.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// Starts a copy of this single-threaded process that its parent has to wait for; the copy sees `None`.
+pub(crate) fn fork_beside() -> io::Result<Option<Spawned>> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD);
+    // SAFETY: a fork-like clone: no stack and no thread area is given, so memory is copied, and with no other thread it
+    // is consistent. Seccomp filters know this call, unlike clone3; the first three arguments are in this order but on
+    // s390x, where stack and flags trade places.
+    let pid = unsafe {
+        #[cfg(target_arch = "s390x")]
+        let pid = libc::syscall(libc::SYS_clone, 0, flags, &raw mut pidfd, 0, 0);
+        #[cfg(not(target_arch = "s390x"))]
+        let pid = libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0);
+        pid
+    };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
+        _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
+    }
 }
 
 /// Splits this single-threaded process; the child sees `None`.

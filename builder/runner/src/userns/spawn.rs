@@ -57,13 +57,11 @@ pub fn spawn_beside(process: &Process, argv: &[OsString], env: &[(OsString, OsSt
     let child = Child::spawn(&Spawn { beside, ..command.spawn() }).map_err(failed)?;
     drop(tell);
     let mut errno = [0; size_of::<i32>()];
-    match std::fs::File::from(told).read(&mut errno).map_err(failed)? {
-        0 => Ok(Inside(child)),
-        _ => {
-            let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
-            Err(Error::io("enter", format!("the user namespace of process {}", process.pid()), source))
-        }
+    if std::fs::File::from(told).read(&mut errno).map_err(failed)? == 0 {
+        return Ok(Inside(child));
     }
+    let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
+    Err(Error::io("enter", format!("the user namespace of process {}", process.pid()), source))
 }
 
 /// This program with arguments and environment, as the kernel takes them.
