@@ -1,8 +1,10 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+mod background;
 pub mod build;
 mod call;
+pub mod exec;
 mod globals;
 mod graph;
 pub mod history;
@@ -44,6 +46,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Build(call::CallArgs),
+    Exec(Box<crate::args::ExecArgs>),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -66,13 +69,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
             let wrong = if is_run { container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),

@@ -15,10 +15,11 @@
 //! ```
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `mounts` makes ready what is mounted; `life` runs it to its end. Each room uses only
-//! those before it.
+//! [`Config`]; `shelf` keeps it on disk; `mounts` makes ready what is mounted; `life` runs it to its end; `inside` is what others do
+//! in it meanwhile. Each room uses only those before it.
 
 mod create;
+mod inside;
 mod life;
 mod model;
 mod mounts;
@@ -26,6 +27,7 @@ mod shelf;
 mod spec;
 
 pub use create::{Request, World};
+pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code};
 pub use life::{FAILED, create, exit_code, run};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,

@@ -2,11 +2,11 @@
 //! itself.
 
 mod make;
-mod plan;
+pub(crate) mod plan;
 mod run;
-mod signals;
-mod stdio;
-mod user;
+pub(crate) mod signals;
+pub(crate) mod stdio;
+pub(crate) mod user;
 mod view;
 
 pub use make::create;
