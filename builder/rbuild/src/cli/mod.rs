@@ -21,6 +21,7 @@ pub mod rmi;
 pub mod run;
 mod signals;
 pub mod tag;
+pub mod top;
 pub mod volume;
 
 pub use globals::Globals;
@@ -58,6 +59,7 @@ enum Verb {
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
     Tag(tag::TagArgs),
+    Top(top::TopArgs),
     Volume(volume::VolumeArgs),
 }
 
@@ -88,6 +90,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))

@@ -27,7 +27,7 @@ mod shelf;
 mod spec;
 
 pub use create::{Request, World};
-pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code};
+pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{FAILED, create, exit_code, run};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,

@@ -6,7 +6,9 @@ mod exec;
 mod plan;
 mod request;
 mod running;
+mod top;
 
 pub use exec::{exec, exit_code};
 pub use request::ExecRequest;
 pub use running::Running;
+pub use top::top;
