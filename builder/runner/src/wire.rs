@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
 use crate::network::{Forward, Helper, HelperKind, Private, Task, Transport};
+use crate::namespaces::Spaces;
 use crate::plan::{BindSource, MountFlags, Otherwise, SetupOp};
 use crate::seccomp::SockFilter;
 use crate::stub::Stub;
@@ -46,6 +47,8 @@ pub(crate) enum Report {
     Failed { operation: Vec<u8>, errno: i32 },
     /// The program cannot be started.
     NoProgram { program: Vec<u8>, reason: Vec<u8>, code: u8 },
+    /// What follows happens in this process, whose pidfd travels with this message; it waits to be let go on.
+    Forked { pid: u32 },
     /// All is set up; the program comes next.
     Ready {},
 }
@@ -104,6 +107,7 @@ macro_rules! fields {
 
 fields!(Overlay { lowers, upper, work, volatile, userxattr });
 fields!(MountFlags { 0 });
+fields!(Spaces { 0 });
 fields!(SockFilter { code, jt, jf, k });
 fields!(Stub { path, directory, parent_before, parent_after });
 variants!(Propagation { 0 => Private {}, 1 => Slave {}, 2 => Shared {} });
@@ -122,6 +126,7 @@ variants!(Report {
     4 => Ready {},
     5 => Network {},
     6 => Refused { reason },
+    8 => Forked { pid },
 });
 fields!(Task { private, root });
 fields!(Private { helpers, forwards });
@@ -168,6 +173,10 @@ variants!(SetupOp {
     35 => OomScore { score },
     36 => Sysctl { name, value },
     37 => Domainname { name },
+    40 => Cgroup { path },
+    41 => Enter { process, spaces },
+    42 => Fork {},
+    43 => Terminal {},
 });
 
 impl Wire for bool {

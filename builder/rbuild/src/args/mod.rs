@@ -4,14 +4,17 @@
 
 mod build;
 mod container;
+mod exec;
 mod fields;
 pub(crate) mod host;
 mod run;
+pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
 pub use build::BuildArgs;
 pub use container::{ContainerArgs, Pull};
+pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields};
 pub use run::RunArgs;
 

@@ -1,10 +1,14 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+mod background;
 pub mod build;
 mod call;
+mod each;
+pub mod exec;
 mod globals;
 mod graph;
+mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
@@ -18,7 +22,11 @@ pub mod pull;
 pub mod rmi;
 pub mod run;
 mod signals;
+pub mod start;
+pub mod stop;
+pub mod supervise;
 pub mod tag;
+pub mod top;
 pub mod volume;
 
 pub use globals::Globals;
@@ -44,18 +52,27 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Build(call::CallArgs),
+    Exec(Box<crate::args::ExecArgs>),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
+    Kill(stop::KillArgs),
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
+    Top(top::TopArgs),
     Volume(volume::VolumeArgs),
+    Wait(stop::WaitArgs),
 }
 
 /// Runs the command line and says how the process ends.
@@ -66,25 +83,33 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
             let wrong = if is_run { container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Start(args) => start::run(&args, &cli.globals),
+        Verb::Stop(args) => stop::run(&args, &cli.globals),
+        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
+        Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }

@@ -34,6 +34,7 @@ pub(crate) fn attach(
         env: &[],
         keep: Some(theirs.as_fd()),
         gate: None,
+        beside: None,
         group: None,
     })
     .map_err(failed)?;

@@ -4,10 +4,11 @@ mod command;
 mod environment;
 mod request;
 
+pub(crate) use environment::{Sources, environment};
+pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::argv;
-use self::environment::{Sources, environment};
 use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
 use crate::container::spec::bind::anonymous;
 use crate::container::spec::path::{clean, working_dir};
@@ -67,7 +68,9 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         shm_size: request.shm_size,
         ulimits: request.ulimits.clone(),
         labels,
-        stop_signal: of_image.stop_signal.clone(),
+        stop_signal: request.stop_signal.clone().unwrap_or_else(|| of_image.stop_signal.clone()),
+        stop_timeout: request.stop_timeout,
+        input_stays: request.input_stays,
     })
 }
 
