@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
-use crate::network::{Forward, Helper, HelperKind, Private, Task, Transport};
 use crate::namespaces::Spaces;
+use crate::network::{Forward, Helper, HelperKind, Private, Task, Transport};
 use crate::plan::{BindSource, MountFlags, Otherwise, SetupOp};
 use crate::seccomp::SockFilter;
 use crate::stub::Stub;

@@ -7,6 +7,8 @@ mod container;
 mod exec;
 mod fields;
 pub(crate) mod host;
+mod limits;
+mod network;
 mod run;
 pub(crate) mod signal;
 pub(crate) mod size;
@@ -16,6 +18,8 @@ pub use build::BuildArgs;
 pub use container::{ContainerArgs, Pull};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields};
+pub use limits::LimitArgs;
+pub use network::NetworkArgs;
 pub use run::RunArgs;
 
 use crate::error::Error;

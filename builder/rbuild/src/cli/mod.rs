@@ -18,6 +18,8 @@ pub mod inspect;
 pub mod load;
 mod look;
 mod out;
+pub mod pause;
+pub mod port;
 pub mod pull;
 pub mod rmi;
 pub mod run;
@@ -61,6 +63,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Pause(pause::PauseArgs),
+    Port(port::PortArgs),
     Pull(pull::PullArgs),
     /// Stop containers and start them again
     Restart(stop::StopArgs),
@@ -71,6 +75,7 @@ enum Verb {
     Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
+    Unpause(pause::UnpauseArgs),
     Volume(volume::VolumeArgs),
     Wait(stop::WaitArgs),
 }
@@ -99,6 +104,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Pause(args) => pause::run(&args, &cli.globals),
+        Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
@@ -108,6 +115,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
+        Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
         Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };

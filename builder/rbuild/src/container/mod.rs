@@ -41,7 +41,8 @@ pub use life::{
 };
 pub use log::{Line, Reader};
 pub use model::{
-    Bind, Binding, Config, ContainerId, Image, ImageSource, Limits, Mount, MountKind, Network, Port, Ports, Propagation,
-    Protocol, Publish, Resolver, Seccomp, Tmpfs, Volume,
+    Bind, Binding, Config, ContainerId, Image, ImageSource, Limits, Mount, MountKind, Network, Port, Ports,
+    Propagation, Protocol, Publish, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use spec::port::one as port;

@@ -86,9 +86,7 @@ impl Freezer {
         match self {
             Self::One(dir) => Ok(fs::read_to_string(dir.join("freezer.state"))?.trim_end() != "THAWED"),
             // The root group has no such file, and cannot be frozen.
-            Self::Two(dir) => {
-                Ok(fs::read_to_string(dir.join("cgroup.events"))?.lines().any(|line| line == "frozen 1"))
-            }
+            Self::Two(dir) => Ok(fs::read_to_string(dir.join("cgroup.events"))?.lines().any(|line| line == "frozen 1")),
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Access, CWD, Mode, OFlags, access, openat};
 use rustix::io::Errno;
 
+use super::Control;
 use super::limits::{Limits, Setting};
 use super::place::{Hierarchy, Version, hierarchies};
-use super::Control;
 use crate::error::{Error, Result};
 
 /// The group that all containers' groups are in.
@@ -105,8 +105,12 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // One that stays is removed by the next run of this container, or with it.
-        self.dirs().for_each(|dir| drop(remove_dir(dir)));
+        for dir in self.dirs() {
+            // One that stays is removed by the next run of this container, or with it.
+            drop(remove_dir(dir));
+            // The parent of others' groups stays.
+            drop(dir.parent().map(rustix::fs::rmdir));
+        }
     }
 }
 
@@ -117,6 +121,20 @@ pub fn remove(name: &str) -> Result<()> {
         remove_dir(&place.dir.join(PARENT).join(name)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Removes groups without processes that killed rbuilds left. One that was made just now may be about to get its first.
+pub fn sweep() {
+    const AGE: Duration = Duration::from_secs(60);
+    let old = |entry: &fs::DirEntry| {
+        let made = entry.metadata().and_then(|meta| meta.modified());
+        made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > AGE))
+    };
+    for place in places("self").unwrap_or_default() {
+        let groups = fs::read_dir(place.dir.join(PARENT)).into_iter().flatten().flatten();
+        // The kernel keeps those with processes, and the files of a group are none that could be removed.
+        groups.filter(old).for_each(|entry| drop(rustix::fs::rmdir(entry.path())));
+    }
 }
 
 /// What of these limits cannot be had here, and why: one line, or none.
@@ -210,8 +228,21 @@ impl Place {
         two(self) || (self.hierarchy.controls("freezer") && !all.iter().any(two))
     }
 
-    /// Makes the group, its parent too.
+    /// Makes the group, its parent too, which the end of the last container may take away in between.
     fn make(&self, name: &str, controllers: &[&str]) -> io::Result<PathBuf> {
+        const ATTEMPTS: usize = 5;
+        remove_dir(&self.dir.join(PARENT).join(name))?;
+        let mut made = self.try_make(name, controllers);
+        for _ in 1..ATTEMPTS {
+            match made {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => made = self.try_make(name, controllers),
+                _ => break,
+            }
+        }
+        made
+    }
+
+    fn try_make(&self, name: &str, controllers: &[&str]) -> io::Result<PathBuf> {
         let parent = self.dir.join(PARENT);
         let dir = parent.join(name);
         for (above, below) in [(&self.dir, &parent), (&parent, &dir)] {
@@ -251,7 +282,9 @@ fn set(dir: &Path, setting: &Setting) -> Result<()> {
     let path = dir.join(setting.file);
     match fs::write(&path, &setting.value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && setting.flag == "--memory-swap" => Ok(()),
-        Err(error) => Err(Error::io("set", format!("{} to {} ({})", setting.flag, setting.value, path.display()), error)),
+        Err(error) => {
+            Err(Error::io("set", format!("{} to {} ({})", setting.flag, setting.value, path.display()), error))
+        }
         Ok(()) => Ok(()),
     }
 }

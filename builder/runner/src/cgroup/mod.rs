@@ -15,7 +15,7 @@ mod place;
 
 pub use freezer::{freeze, is_frozen, thaw};
 pub(crate) use group::Group;
-pub use group::{remove, shortcomings};
+pub use group::{remove, shortcomings, sweep};
 pub use limits::{Limits, Swap};
 
 /// The control group of a container.

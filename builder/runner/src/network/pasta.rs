@@ -52,8 +52,7 @@ mod tests {
             words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
         let always = "--quiet --config-net --ipv4-only --no-map-gw";
-        let addresses =
-            "--address 10.0.2.100 --netmask 24 --gateway 10.0.2.2 --dns-forward 10.0.2.3 --ns-ifname eth0";
+        let addresses = "--address 10.0.2.100 --netmask 24 --gateway 10.0.2.2 --dns-forward 10.0.2.3 --ns-ifname eth0";
         let end = "--tcp-ns none --udp-ns none --netns /n";
         assert_eq!(show(vec![], false), format!("{always} {addresses} --tcp-ports none --udp-ports none {end}"));
         let three = vec![

@@ -59,8 +59,7 @@ pub fn plan(container: &Container) -> Plan {
         ops.push(SetupOp::Reaper {});
     }
     ops.push(exec(&container.argv, &container.env));
-    let namespaces =
-        Namespaces { network: container.network != Network::Host, cgroup: container.control.is_none() };
+    let namespaces = Namespaces { network: container.network != Network::Host, cgroup: container.control.is_none() };
     Plan { namespaces, ops }
 }
 
@@ -90,7 +89,9 @@ fn early(container: &Container) -> Vec<SetupOp> {
         ops.push(SetupOp::OfferNetwork {});
     }
     ops.extend(container.oom_score_adj.map(|score| SetupOp::OomScore { score }));
-    ops.extend(container.sysctls.iter().map(|(name, value)| SetupOp::Sysctl { name: name.clone(), value: value.clone() }));
+    ops.extend(
+        container.sysctls.iter().map(|(name, value)| SetupOp::Sysctl { name: name.clone(), value: value.clone() }),
+    );
     ops
 }
 

@@ -3,15 +3,17 @@
 mod command;
 mod environment;
 mod request;
+mod wiring;
 
 pub(crate) use environment::{Sources, environment};
 pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::argv;
-use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
+use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, Ports, VERSION};
 use crate::container::spec::bind::anonymous;
 use crate::container::spec::path::{clean, working_dir};
+use crate::container::spec::port::exposed;
 use crate::error::Result;
 use rbuild_oci::Timestamp;
 
@@ -55,6 +57,12 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         hostname,
         hosts: request.hosts.clone(),
         network: request.network,
+        ports: ports(request, image),
+        resolver: request.resolver.clone(),
+        limits: request.limits.clone(),
+        domainname: request.domainname.clone(),
+        group_add: request.group_add.clone(),
+        sysctls: request.sysctls.clone(),
         mounts: mounts(request, image),
         read_only: request.read_only,
         interactive: request.interactive,
@@ -72,6 +80,16 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         stop_timeout: request.stop_timeout,
         input_stays: request.input_stays,
     })
+}
+
+/// Whatever is published is exposed, too.
+fn ports(request: &Request, image: &Image) -> Ports {
+    let mut ports = request.ports.clone();
+    ports.expose.extend(image.config.config.exposed_ports.keys().flat_map(|text| exposed(text)));
+    ports.expose.extend(ports.publish.iter().map(|publish| publish.port));
+    ports.expose.sort_unstable();
+    ports.expose.dedup();
+    ports
 }
 
 fn cwd(request: &Request, of_image: &str) -> Result<String> {

@@ -31,7 +31,7 @@ pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, started: 
         process,
         cgroups: cgroups::of(process)?,
         privileged: request.privileged,
-        account: user::account(&rootfs?, &config.user)?,
+        account: user::account(&rootfs?, &config.user, &config.group_add)?,
         stdio: if request.detach && !config.terminal { nowhere()? } else { stdio::open(&config)? },
         ids: &IdMap::current()?,
     };

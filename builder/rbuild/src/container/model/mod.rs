@@ -5,10 +5,10 @@ mod id;
 mod image;
 mod limits;
 mod mount;
+pub(crate) mod name;
 mod port;
 pub(crate) mod ports_text;
 mod resolver;
-pub(crate) mod name;
 mod words;
 
 pub(crate) use config::VERSION;

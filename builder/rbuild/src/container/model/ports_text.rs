@@ -18,7 +18,7 @@ enum Shape {
 }
 
 /// `0.0.0.0:8080->80/tcp, 443/tcp`: consecutive ones as a range, published ones with their places.
-pub fn text(bindings: &[Binding], exposed: &[Port]) -> String {
+pub(crate) fn text(bindings: &[Binding], exposed: &[Port]) -> String {
     let mut groups: Vec<Group> = Vec::new();
     for (shape, host, inner) in entries(bindings, exposed) {
         match groups.last_mut() {
@@ -63,7 +63,7 @@ impl Group {
 }
 
 /// `NetworkSettings.Ports`: each port with where it is published, or null.
-pub fn json(bindings: &[Binding], exposed: &[Port]) -> Value {
+pub(crate) fn json(bindings: &[Binding], exposed: &[Port]) -> Value {
     let mut ports: Vec<Port> = exposed.iter().copied().chain(bindings.iter().map(|binding| binding.port)).collect();
     ports.sort_unstable();
     ports.dedup();

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn every_mix() {
-        let machine = "# made by hand\nnameserver 192.0.2.53\nnameserver ::1 \nsearch lan example.org\noptions edns0 ndots:2\n";
+        let machine =
+            "# made by hand\nnameserver 192.0.2.53\nnameserver ::1 \nsearch lan example.org\noptions edns0 ndots:2\n";
         let helper: IpAddr = "10.0.2.3".parse().unwrap();
         let strings = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let resolver = |servers: &str, search: &str, options: &str| Resolver {
@@ -81,6 +82,9 @@ mod tests {
         assert_eq!(own.text(machine, Some(helper)), format!("nameserver 1.1.1.1\nnameserver 2606::1\n{rest}"));
         let own = resolver("", "a.org b.org", "ndots:1");
         assert_eq!(own.text("", Some(helper)), "nameserver 10.0.2.3\nsearch a.org b.org\noptions ndots:1\n");
-        assert_eq!(resolver("", ".", "").text(machine, None), "nameserver 192.0.2.53\nnameserver ::1\noptions edns0 ndots:2\n");
+        assert_eq!(
+            resolver("", ".", "").text(machine, None),
+            "nameserver 192.0.2.53\nnameserver ::1\noptions edns0 ndots:2\n"
+        );
     }
 }

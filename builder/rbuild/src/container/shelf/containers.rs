@@ -183,6 +183,7 @@ impl Containers {
                 volumes.remove(volume)?;
             }
         }
+        rbuild_runner::cgroup::remove(held.id().hex())?;
         let _lock = self.lock()?;
         let (trash, dir) = (self.store.tmp_dir()?, held.dir());
         fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
@@ -191,8 +192,10 @@ impl Containers {
         Ok(())
     }
 
-    /// Removes what containers with `--rm` left that were killed together with their rbuild.
+    /// Removes what containers with `--rm` left that were killed together with their rbuild, and control groups that
+    /// others left so.
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
+        rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
             if held::is_auto_removed(&dir)

@@ -4,8 +4,8 @@
 use crate::container::model::Binding;
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_runner::cgroup::is_frozen;
 use rbuild_runner::Process;
+use rbuild_runner::cgroup::is_frozen;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ impl State {
 
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
-        matches!(self.status(), Status::Running(_))
+        self.status().pid().is_some()
     }
 }
 

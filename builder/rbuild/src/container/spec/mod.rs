@@ -5,9 +5,11 @@ pub(super) mod bind;
 pub(super) mod caps;
 pub(super) mod env;
 pub(super) mod label;
+pub(super) mod limits;
 pub(super) mod mount;
 pub(super) mod network;
 pub(super) mod path;
+pub(crate) mod port;
 pub(super) mod security;
 pub(super) mod tmpfs;
 
