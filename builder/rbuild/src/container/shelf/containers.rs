@@ -75,6 +75,30 @@ impl Containers {
         Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
+    /// The names that are given, sorted.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let dir = self.bucket().join(NAMES);
+        let failed = || Error::io("list", dir.display());
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed())?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed())?.file_name().into_string().unwrap_or_default();
+            if self.owner(&name)?.is_some() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Locks a container; none while it runs, while another process works on it, or if it is gone.
+    pub fn hold(&self, id: &ContainerId) -> Result<Option<Held>> {
+        Held::take(self.dir(id), id)
+    }
+
     /// The containers that mount a volume: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();
@@ -142,7 +166,8 @@ impl Containers {
         self.store.dir(Bucket::Containers)
     }
 
-    fn dir(&self, id: &ContainerId) -> PathBuf {
+    /// The directory of a container.
+    pub(crate) fn dir(&self, id: &ContainerId) -> PathBuf {
         self.bucket().join(id.hex())
     }
 
@@ -151,7 +176,7 @@ impl Containers {
     }
 
     /// Who has a name. A link to a container that is gone, or never came to be, counts for nothing.
-    fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
+    pub(super) fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
         let path = self.name_path(name);
         match fs::read_link(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
