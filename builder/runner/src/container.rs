@@ -79,6 +79,8 @@ pub enum Access {
     ReadWrite,
     /// Reads only; applies to mounts below too.
     ReadOnly,
+    /// Reads only; mounts below keep their own access.
+    ReadOnlyTop,
 }
 
 /// One mount over the rootfs.
@@ -103,6 +105,8 @@ pub enum Source {
     Path(PathBuf),
     /// A file or directory opened by the caller, with the mounts below it.
     Fd(Arc<OwnedFd>),
+    /// A mount that is attached nowhere, made by the caller. It can be attached once: the container runs once.
+    Mounted(Arc<OwnedFd>),
     /// Memory.
     Tmpfs(Tmpfs),
     /// An overlay of its own: a writable view whose writes land in its upper directory.
@@ -137,6 +141,8 @@ impl MountFlags {
     pub const NOEXEC: Self = Self(4);
     /// Nothing can be written.
     pub const READ_ONLY: Self = Self(8);
+    /// The flags say nothing of mounts below.
+    pub const TOP_ONLY: Self = Self(16);
 
     /// Both sets.
     #[must_use]

@@ -104,7 +104,7 @@ fn mounts(container: &Container) -> Vec<SetupOp> {
                 };
                 SetupOp::Bind { source, target, flags, propagation }
             }
-            Source::Fd(_) => {
+            Source::Fd(_) | Source::Mounted(_) => {
                 passed += 1;
                 SetupOp::Bind { source: BindSource::Passed { index: passed - 1 }, target, flags, propagation }
             }
@@ -137,7 +137,7 @@ fn restrictions(container: &Container) -> Vec<SetupOp> {
     let confinement = &container.confinement;
     let mut ops: Vec<SetupOp> = confinement.masked.iter().map(|path| SetupOp::Mask { path: path.clone() }).collect();
     ops.extend(confinement.read_only.iter().map(|path| SetupOp::ReadOnly { path: path.clone() }));
-    if container.root_access == Access::ReadOnly {
+    if container.root_access != Access::ReadWrite {
         ops.push(SetupOp::ReadOnlyRoot {});
     }
     ops
@@ -217,6 +217,7 @@ fn access(access: Access) -> MountFlags {
     match access {
         Access::ReadWrite => MountFlags::default(),
         Access::ReadOnly => MountFlags::READ_ONLY,
+        Access::ReadOnlyTop => MountFlags::READ_ONLY.and(MountFlags::TOP_ONLY),
     }
 }
 

@@ -122,9 +122,11 @@ fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::R
         Stdio::Input(input) => captured(input.as_fd(), &mut files, pipes)?,
     }
     for mount in in_mount_order(&container.mounts) {
-        if let Source::Fd(fd) = &mount.source {
+        match &mount.source {
             // A child could not make this mount: the descriptor belongs to this mount namespace.
-            files.push(clone_tree(fd, b"")?);
+            Source::Fd(fd) => files.push(clone_tree(fd, b"")?),
+            Source::Mounted(mount) => files.push(mount.try_clone()?),
+            _ => {}
         }
     }
     Ok(files)
