@@ -12,7 +12,7 @@ pub(crate) mod ulimit;
 
 pub use build::BuildArgs;
 pub use container::{ContainerArgs, Pull};
-pub(crate) use fields::{fields, raw_fields};
+pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use run::RunArgs;
 
 use crate::error::Error;

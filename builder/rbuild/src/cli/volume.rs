@@ -124,7 +124,12 @@ pub fn create(args: &CreateArgs, store: &Store, now: Timestamp) -> Result<String
     if args.driver != volumes.name() {
         return Err(Error::Usage(format!("there is no volume driver {:?}: there is {}", args.driver, volumes.name())));
     }
-    let new = NewVolume { name: args.name.clone(), labels: pairs(&args.labels)?, options: pairs(&args.options)? };
+    let new = NewVolume {
+        driver: None,
+        name: args.name.clone(),
+        labels: pairs(&args.labels)?,
+        options: pairs(&args.options)?,
+    };
     Ok(volumes.create(&new, now)?.name + "\n")
 }
 
@@ -166,7 +171,7 @@ pub fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<String> {
         let reason = format!("container {} mounts it: remove that first", user.short());
         return Err(Error::Store(rbuild_store::Error::Refused { what: "volume", subject: name.to_owned(), reason }));
     }
-    if !store.volumes().remove(name)? && !args.force {
+    if store.volumes().remove(name)?.is_none() && !args.force {
         return Err(missing(name));
     }
     Ok(format!("{name}\n"))

@@ -10,6 +10,7 @@
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
+//!     volumes-mounted        there while a volume plugin is still to be told of its end
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
 //! ```
@@ -28,6 +29,8 @@ mod spec;
 pub use create::{Request, World};
 pub use life::{FAILED, create, exit_code, run};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
+    Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
+    Seccomp, Tmpfs, Volume,
 };
+pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
 pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};

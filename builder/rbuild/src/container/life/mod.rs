@@ -7,7 +7,6 @@ mod run;
 mod signals;
 mod stdio;
 mod user;
-mod view;
 
 pub use make::create;
 pub use run::{FAILED, exit_code, run};

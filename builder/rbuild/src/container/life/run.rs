@@ -6,10 +6,9 @@ use super::plan::{self, Parts};
 use super::signals::Forwarder;
 use super::stdio;
 use super::user;
-use super::view;
 use crate::container::create::Request;
 use crate::container::model::{Image, stack};
-use crate::container::mounts::Site;
+use crate::container::mounts::{Ready, Site, view};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -26,7 +25,7 @@ pub fn run(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeD
     ctx.executor.runs(&image.config.platform())?;
     Containers::new(ctx.store).sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal)?;
-    let held = create(ctx, request, image)?;
+    let held = create(ctx, request, image, volumes)?;
     live(ctx, held, volumes, &signals)
 }
 
@@ -36,7 +35,11 @@ fn live(ctx: Ctx<'_>, held: Held, volumes: &dyn VolumeDriver, signals: &Forwarde
     // From now on the container itself says what it needs, however long it runs.
     ctx.store.release();
     let mut life = Life { ctx, held: &held, signals, started: None, failure: None, deaf: false };
-    let ended = life.live(volumes);
+    // Those of a life that was cut short.
+    let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
+    if let Err(error) = held.unmount(volumes) {
+        ctx.events.warning(&format!("{error}; it is told again when the container is started or removed"));
+    }
     let (started, deaf) = (life.started, life.deaf);
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
@@ -91,7 +94,7 @@ impl Life<'_> {
         snapshots.ensure(&stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
-        let container = self.container(&draft, volumes)?;
+        let (container, _kept) = self.container(&draft, volumes)?;
         let outcome = executor.run(&container, self, cancel)?;
         remove_stubs(draft.written(), &outcome.stubs)?;
         match self.failure.take() {
@@ -100,18 +103,19 @@ impl Life<'_> {
         }
     }
 
-    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver) -> Result<Container> {
+    /// The container, and what its mounts stand on.
+    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver) -> Result<(Container, Vec<Draft>)> {
         let config = self.held.config();
         let view = view::view(draft)?;
-        let site = Site { held: self.held, volumes, rootfs: &view, cancel: self.ctx.cancel, now: self.ctx.clock.now() };
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured),
-            mounts: site.mounts()?,
+            mounts: specs,
             account: user::account(&view, &config.user)?,
             stdio: stdio::open(config)?,
             ids: self.ctx.ids,
         };
-        plan::container(config, parts)
+        Ok((plan::container(config, parts)?, drafts))
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

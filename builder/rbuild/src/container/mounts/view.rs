@@ -13,14 +13,17 @@ use std::path::{Path, PathBuf};
 
 /// The rootfs as it is now, for reading. An overlay is mounted where nobody sees it, and goes with what is returned.
 pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
-    match draft.rootfs() {
-        Rootfs::Directory(path) => Ok(RootDir::open(path)?),
-        Rootfs::Overlay { lowers, upper, userxattr, .. } => {
-            let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
-            let mounted = mount(&layers, *userxattr).map_err(Error::io("look into", upper.display()))?;
-            Ok(RootDir::open(&by_descriptor(&mounted))?)
-        }
+    match overlay(draft)? {
+        Some(mounted) => Ok(RootDir::open(&by_descriptor(&mounted))?),
+        None => Ok(RootDir::open(draft.written())?),
     }
+}
+
+/// The rootfs as a read-only mount that is attached nowhere; none where it is a plain directory.
+pub(super) fn overlay(draft: &Draft) -> Result<Option<OwnedFd>> {
+    let Rootfs::Overlay { lowers, upper, userxattr, .. } = draft.rootfs() else { return Ok(None) };
+    let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
+    mount(&layers, *userxattr).map(Some).map_err(Error::io("look into", upper.display()))
 }
 
 /// A read-only overlay of two or more directories, topmost first, attached nowhere.
@@ -45,6 +48,7 @@ fn mount(layers: &[&Path], userxattr: bool) -> rustix::io::Result<OwnedFd> {
     fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)
 }
 
-fn by_descriptor(fd: &OwnedFd) -> PathBuf {
+/// A path that leads to what is open.
+pub(super) fn by_descriptor(fd: &impl AsRawFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
