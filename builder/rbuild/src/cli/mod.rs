@@ -13,6 +13,7 @@ pub mod info;
 pub mod inspect;
 pub mod load;
 mod look;
+mod obtain;
 mod out;
 pub mod pull;
 pub mod rmi;
@@ -20,6 +21,7 @@ pub mod run;
 mod signals;
 pub mod tag;
 pub mod volume;
+mod workshop;
 
 pub use globals::Globals;
 
