@@ -6,7 +6,7 @@ mod request;
 
 pub use request::{Request, World};
 
-use self::command::argv;
+use self::command::{Command, argv};
 use self::environment::{Sources, environment};
 use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
 use crate::container::spec::bind::anonymous;
@@ -33,6 +33,7 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         hostname: &hostname,
         terminal: request.terminal,
     });
+    let Command { argv, entrypoint } = argv(of_image, request.entrypoint.as_deref(), &request.command)?;
     let mut labels = of_image.labels.clone();
     labels.extend(request.labels.clone());
     Ok(Config {
@@ -47,7 +48,8 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
             layers: image.config.rootfs.diff_ids.clone(),
             platform: Some(image.config.platform()),
         },
-        argv: argv(of_image, request.entrypoint.as_deref(), &request.command)?,
+        argv,
+        entrypoint,
         env,
         cwd: cwd(request, &of_image.working_dir)?,
         user: request.user.clone().filter(|user| !user.is_empty()).unwrap_or_else(|| of_image.user.clone()),

@@ -1,11 +1,13 @@
-//! A container comes into being: its directory, its own files of /etc, its id told. Starts nothing.
+//! A container comes into being: its directory, its own files of /etc, its id told, its volumes filled. Starts nothing.
 
 use crate::container::create::{self, Request};
-use crate::container::model::{Config, ContainerId, Image};
-use crate::container::mounts::etc;
+use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
+use crate::container::mounts::{Site, etc, view};
 use crate::container::shelf::{Containers, Held, Wanted};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use rbuild_store::VolumeDriver;
+use rbuild_store::snapshot::Place;
 use std::io::Write;
 use std::path::Path;
 
@@ -22,6 +24,19 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image) -> Result<Held> {
         write_cidfile(path, held.id())?;
     }
     Ok(held)
+}
+
+/// Makes the volumes of a container that does not start yet, and fills those that are empty.
+pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
+    if !held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
+        return Ok(());
+    }
+    let snapshots = ctx.snapshots.get()?;
+    let stack = stack(ctx.store, &held.config().image.layers)?;
+    snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
+    let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
+    let rootfs = view::view(&draft)?;
+    Site { held, volumes, rootfs: &rootfs, cancel: ctx.cancel, now: ctx.clock.now() }.furnish()
 }
 
 fn describe(request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {

@@ -2,6 +2,7 @@
 
 mod copy_up;
 pub(crate) mod etc;
+pub(crate) mod view;
 mod volumes;
 
 use self::copy_up::copy_up;
@@ -40,6 +41,16 @@ impl Site<'_> {
             });
         }
         Ok(specs)
+    }
+
+    /// Sees to it that the volumes are there, with what the image has at their targets.
+    pub(crate) fn furnish(&self) -> Result<()> {
+        for mount in &self.held.config().mounts {
+            if let MountKind::Volume(volume) = &mount.kind {
+                self.volume(volume, &mount.target)?;
+            }
+        }
+        Ok(())
     }
 
     fn source(&self, mount: &Mount) -> Result<Source> {
