@@ -81,14 +81,10 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
 
 /// The error for a container that another process has.
 fn in_use(entry: &Entry) -> Error {
-    let (reason, hint) = match phase(&entry.state, super::ps::frozen(entry)) {
-        Phase::Running => ("is running", "stop the container before removing or force remove"),
-        Phase::Paused => ("is paused", "it must be unpaused and stopped first, or force remove"),
-        Phase::Created | Phase::Exited => ("is being worked on by another rbuild", "try again when that is done"),
+    let reason = match phase(&entry.state, super::ps::frozen(entry)) {
+        Phase::Running => "is running: stop the container before removing or force remove",
+        Phase::Paused => "is paused and must be unpaused first, or force remove",
+        Phase::Created | Phase::Exited => "is being worked on by another rbuild: try again when that is done",
     };
-    Error::Unfit {
-        name: entry.config.name.clone(),
-        reason: format!("cannot be removed: it {reason}"),
-        hint: Some(hint.to_owned()),
-    }
+    Error::Unfit { name: entry.config.name.clone(), reason: reason.to_owned(), hint: None }
 }

@@ -66,7 +66,7 @@ fn container_config(config: &Config, image: &ContainerConfig) -> ContainerConfig
         env: env(config),
         entrypoint: entrypoint.map(<[String]>::to_vec),
         cmd: cmd.map(<[String]>::to_vec),
-        working_dir: config.cwd.clone(),
+        working_dir: if config.cwd == "/" { image.working_dir.clone() } else { config.cwd.clone() },
         labels: config.labels.clone(),
         stop_signal: config.stop_signal.clone(),
         ..image.clone()
