@@ -3,6 +3,12 @@
 
 pub mod build;
 mod call;
+pub mod commit;
+mod container;
+pub mod cp;
+pub mod create;
+pub mod diff;
+pub mod export;
 mod globals;
 mod graph;
 pub mod history;
@@ -11,19 +17,26 @@ pub mod images;
 pub mod import;
 pub mod info;
 pub mod inspect;
+mod inspect_container;
 pub mod load;
 mod look;
+mod obtain;
 mod out;
+mod prune;
+pub mod ps;
+mod ps_filter;
 pub mod pull;
+pub mod rename;
+pub mod rm;
 pub mod rmi;
 pub mod run;
 mod signals;
 pub mod tag;
 pub mod volume;
+mod workshop;
 
 pub use globals::Globals;
 
-use crate::container;
 use crate::error::Error;
 use crate::report;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -44,6 +57,12 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Build(call::CallArgs),
+    Commit(commit::CommitArgs),
+    Container(container::ContainerVerbs),
+    Cp(cp::CpArgs),
+    Create(Box<create::CreateArgs>),
+    Diff(diff::DiffArgs),
+    Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -51,7 +70,10 @@ enum Verb {
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
+    Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Rename(rename::RenameArgs),
+    Rm(rm::RmArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
     Tag(tag::TagArgs),
@@ -67,12 +89,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             drop(error.print());
             let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
-            let wrong = if is_run { container::FAILED } else { 2 };
+            let wrong = if is_run { crate::container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Commit(args) => commit::run(&args, &cli.globals),
+        Verb::Container(args) => container::run(&args, &cli.globals),
+        Verb::Cp(args) => cp::run(&args, &cli.globals),
+        Verb::Create(args) => create::run(&args, &cli.globals),
+        Verb::Diff(args) => diff::run(&args, &cli.globals),
+        Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
@@ -80,7 +108,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Rename(args) => rename::run(&args, &cli.globals),
+        Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),

@@ -1,22 +1,19 @@
 //! `rbuild run`: what surrounds a container: the image, the user namespace, the exit code. What the arguments mean is
 //! decided in `container::request`.
 
-use super::globals::{Globals, Standing, registries};
+use super::globals::{Globals, Standing};
+use super::obtain;
 use super::out::complain_of;
-use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
-use crate::args::{ContainerArgs, Pull, RunArgs};
+use super::workshop::Workshop;
+use crate::args::RunArgs;
 use crate::container::{self, Image, Request, World};
-use crate::ctx::{Clock, Ctx, Place, SystemClock};
+use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::events::Events;
-use crate::{image, report};
-use rbuild_oci::{Cancel, Platform};
-use rbuild_records::LocalBackend;
-use rbuild_runner::Sandbox;
-use rbuild_store::{Bucket, Store};
+use crate::report;
+use rbuild_oci::Cancel;
+use rbuild_store::Store;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 /// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
 /// and counts as Docker counts it.
@@ -45,9 +42,10 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let image = {
+    let (image, request) = {
         let _watch = cancel_on_signal(&cancel)?;
-        obtain(&args.container, &store, &cancel)?
+        let image = obtain::image(&args.container, &store, &cancel)?;
+        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
     };
     start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
 }
@@ -63,58 +61,12 @@ fn refuse_detached(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// The image, pulled where it has to be.
-fn obtain(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
-    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let find = || image::find(store, args.image(), platform.as_ref());
-    let found = match args.pull {
-        Pull::Never => find()?,
-        Pull::Always => fetch(args, store, cancel).and_then(|()| find())?,
-        Pull::Missing => match find() {
-            Err(Error::NotFound { .. }) => fetch(args, store, cancel).and_then(|()| find())?,
-            found => found?,
-        },
-    };
-    Ok(Image {
-        reference: args.image().to_owned(),
-        id: found.id,
-        manifest: found.descriptor.digest,
-        config: found.config,
-    })
-}
-
-fn fetch(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
-    let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = registries(cancel);
-    let say = |line: &str| {
-        if !args.quiet {
-            eprint!("{line}");
-        }
-        Ok(())
-    };
-    pull::fetch(&wanted, store, (&client, cancel), SystemClock.now(), &say)
-}
-
 fn start(
     request: &Request,
     image: &Image,
     globals: &Globals,
     (store, standing, cancel): (&Store, &Standing, &Cancel),
 ) -> Result<u8> {
-    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let ctx = Ctx {
-        store,
-        snapshots: &drivers,
-        cache: &cache,
-        executor: &Sandbox::new()?,
-        events: &Events::new(Vec::new()),
-        cancel,
-        clock: &SystemClock,
-        written: &cache,
-        wrote: &AtomicBool::new(false),
-        place: standing.place,
-        ids: &standing.ids,
-        fidelity: standing.fidelity,
-    };
-    container::run(ctx, request, image, &store.volumes())
+    let workshop = Workshop::new(globals, store, standing, cancel)?;
+    container::run(workshop.ctx(), request, image, workshop.volumes())
 }

@@ -16,21 +16,24 @@
 //! ```
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `mounts` makes ready what is mounted; `life` runs it to its end. Each room uses only
-//! those before it.
+//! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `mounts` makes ready what is mounted; `life`
+//! runs it to its end; `files` reads and writes its files. Each room uses only those before it.
 
 mod create;
+mod files;
 mod life;
 mod model;
 mod mounts;
 mod shelf;
+pub mod show;
 mod spec;
 
 pub use create::{Request, World};
-pub use life::{FAILED, create, exit_code, run};
+pub use files::{Change, Commit, commit, diff, export, size};
+pub use life::{FAILED, create, exit_code, furnish, kill, run};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
     Seccomp, Tmpfs, Volume,
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status, is_frozen};

@@ -8,9 +8,9 @@ mod request;
 pub(crate) use inherit::inherited;
 pub use request::{Request, World};
 
-use self::command::argv;
+use self::command::{Command, argv};
 use self::environment::{Sources, environment};
-use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION, Volume};
+use crate::container::model::{Config, ContainerId, Image, Mount, MountKind, VERSION, Volume};
 use crate::container::spec::path::{clean, working_dir};
 use crate::error::Result;
 use rbuild_oci::Timestamp;
@@ -34,6 +34,7 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity, from:
         hostname: &hostname,
         terminal: request.terminal,
     });
+    let Command { argv, entrypoint } = argv(of_image, request.entrypoint.as_deref(), &request.command)?;
     let mut labels = of_image.labels.clone();
     labels.extend(request.labels.clone());
     Ok(Config {
@@ -41,14 +42,9 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity, from:
         id,
         name,
         created,
-        image: ImageSource {
-            reference: image.reference.clone(),
-            id: image.id,
-            manifest: image.manifest,
-            layers: image.config.rootfs.diff_ids.clone(),
-            platform: Some(image.config.platform()),
-        },
-        argv: argv(of_image, request.entrypoint.as_deref(), &request.command)?,
+        image: image.source(),
+        argv,
+        entrypoint,
         env,
         cwd: cwd(request, &of_image.working_dir)?,
         user: request.user.clone().filter(|user| !user.is_empty()).unwrap_or_else(|| of_image.user.clone()),

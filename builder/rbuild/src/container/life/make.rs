@@ -1,13 +1,14 @@
-//! A container comes into being: its directory, its own files of /etc, its id told. Starts nothing.
+//! A container comes into being: its directory, its own files of /etc, its id told, its volumes filled. Starts nothing.
 
 use crate::container::create::{self, Request};
-use crate::container::model::{Config, ContainerId, Image};
-use crate::container::mounts::{etc, make_volumes};
+use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
+use crate::container::mounts::{Site, etc, make_volumes, view};
 use crate::container::shelf::{Containers, Held, Wanted};
 use crate::container::spec::volumes_from::VolumesFrom;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::VolumeDriver;
+use rbuild_store::snapshot::Place;
 use std::io::Write;
 use std::path::Path;
 
@@ -30,6 +31,20 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
         write_cidfile(path, held.id())?;
     }
     Ok(held)
+}
+
+/// Fills the volumes of a container that does not start yet, where they are empty.
+pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
+    if !held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
+        return Ok(());
+    }
+    let snapshots = ctx.snapshots.get()?;
+    let stack = stack(ctx.store, &held.config().image.layers)?;
+    snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
+    let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
+    let rootfs = view::view(&draft)?;
+    let furnished = Site { ctx, held, volumes, rootfs: &rootfs }.furnish();
+    held.unmount(volumes).and(furnished)
 }
 
 fn describe(containers: &Containers, request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {

@@ -1,4 +1,5 @@
-//! What a container is, as `config.json` keeps it: written once, when the container is made. Knows nothing of its life.
+//! What a container is, as `config.json` keeps it: written when the container is made, and again when it gets another
+//! name. Knows nothing of its life.
 
 use super::id::ContainerId;
 use super::mount::{Mount, MountKind};
@@ -22,6 +23,9 @@ pub struct Config {
     pub image: ImageSource,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// How many words of `argv` are the entrypoint; the others are the command.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entrypoint: usize,
     /// `NAME=value` each; HOME is added when the user is known.
     pub env: Vec<String>,
     /// Where the program starts; made if it is missing.
@@ -100,6 +104,11 @@ pub enum Seccomp {
     Unconfined,
     /// One in Docker's JSON format, as it was read from a file.
     Profile(serde_json::Value),
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The number of the format.

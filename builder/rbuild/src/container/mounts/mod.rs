@@ -68,6 +68,17 @@ impl Site<'_> {
         }
         Ok(ready)
     }
+
+    /// Sees to it that the volumes hold what the image has at their targets.
+    pub(crate) fn furnish(&self) -> Result<()> {
+        let mut volumes = Volumes::new(*self);
+        for mount in &self.held.config().mounts {
+            if let MountKind::Volume(volume) = &mount.kind {
+                volumes.source(volume, &mount.target)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn access(mount: &Mount, locked: bool) -> Access {

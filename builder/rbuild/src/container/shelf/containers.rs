@@ -100,6 +100,16 @@ impl Containers {
         Held::take(self.dir(id), id)
     }
 
+    /// Locks a container as soon as nobody else has it; none if it is gone by then.
+    pub(crate) fn hold_when_free(&self, id: &ContainerId) -> Result<Option<Held>> {
+        Held::wait(self.dir(id), id)
+    }
+
+    /// Whether a container is removed when it ends.
+    pub fn is_auto_removed(&self, id: &ContainerId) -> bool {
+        held::is_auto_removed(&self.dir(id))
+    }
+
     /// The containers that mount a volume: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();
@@ -149,11 +159,39 @@ impl Containers {
                 }
             }
         }
+        self.take_away(held, lock)?;
+        Ok(removed.into_iter().try_for_each(rbuild_store::Removed::finish)?)
+    }
+
+    /// Removes a container and leaves its volumes, whose drivers are told that it needs them no more.
+    pub(crate) fn remove_alone(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        drop(held.unmount(volumes));
+        self.take_away(held, self.lock()?)
+    }
+
+    fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
+        // It may have been renamed since it was locked.
+        let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
         let (trash, dir) = (self.store.tmp_dir()?, held.dir());
         fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
-        self.unlink_name(&held.config().name, held.id())?;
+        self.unlink_name(&name, held.id())?;
         drop((held, lock));
-        Ok(removed.into_iter().try_for_each(rbuild_store::Removed::finish)?)
+        Ok(())
+    }
+
+    /// Gives a container another name, whether it runs or not.
+    pub fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
+        let name = name::parse(name)?;
+        let _lock = self.lock()?;
+        let mut config = held::read_config(&self.dir(id), id)?;
+        if config.name == name {
+            return Err(Error::Usage(format!("container {name} has that name already")));
+        }
+        self.refuse_taken(&name)?;
+        self.link_name(&name, id)?;
+        let old = std::mem::replace(&mut config.name, name);
+        held::write_config(&self.dir(id), &config)?;
+        self.unlink_name(&old, id)
     }
 
     /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
@@ -181,7 +219,7 @@ impl Containers {
     }
 
     /// The directory of a container.
-    pub(crate) fn dir(&self, id: &ContainerId) -> PathBuf {
+    pub fn dir(&self, id: &ContainerId) -> PathBuf {
         self.bucket().join(id.hex())
     }
 

@@ -2,6 +2,7 @@
 
 mod containers;
 mod find;
+mod frozen;
 pub(crate) mod held;
 mod state;
 #[cfg(test)]
@@ -10,5 +11,6 @@ mod volumes;
 
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};
+pub use frozen::is_frozen;
 pub use held::Held;
 pub use state::{ProcessMark, State, Status};

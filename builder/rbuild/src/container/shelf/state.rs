@@ -79,7 +79,7 @@ impl ProcessMark {
         Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
     }
 
-    fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         let stat = std::fs::read(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         Stat::parse(&stat).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
     }

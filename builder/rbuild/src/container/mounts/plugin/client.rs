@@ -29,6 +29,11 @@ impl Patience {
     /// Docker's: a plugin that is just being started, and one that has a disk to attach.
     pub const LONG: Self = Self { start: Duration::from_secs(30), answer: Duration::from_secs(120) };
 
+    /// That much for an answer, and no more for the start.
+    pub fn of(answer: Duration) -> Self {
+        Self { start: Self::LONG.start.min(answer), answer }
+    }
+
     /// The shorter of each.
     pub(super) fn at_most(self, start: Duration, answer: Duration) -> Self {
         Self { start: self.start.min(start), answer: self.answer.min(answer) }
