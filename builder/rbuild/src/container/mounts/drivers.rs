@@ -69,7 +69,7 @@ impl VolumeDrivers {
     fn found(&self) -> impl Iterator<Item = Result<Plugin>> {
         let plugins = self.plugins.impatient();
         let names = plugins.folders.names();
-        names.into_iter().filter_map(move |name| plugins.find(&name, &self.records).transpose())
+        names.into_iter().filter_map(move |name| Plugin::find(&name, &plugins, &self.records).transpose())
     }
 
     /// The volume of a plugin that this store does not know. A plugin that does not answer has none.
@@ -82,11 +82,11 @@ impl VolumeDrivers {
         if name == LOCAL {
             return Ok(Box::new(self.local.clone()));
         }
-        match plugins.find(name, &self.records)? {
+        match Plugin::find(name, plugins, &self.records)? {
             Some(plugin) => Ok(Box::new(plugin)),
             None => Err(Error::Driver {
                 driver: name.to_owned(),
-                operation: "find a plugin for",
+                operation: "use it for",
                 volume: volume.to_owned(),
                 reason: format!(
                     "there is no volume driver {name:?}: there is {}; plugins are looked for in {}",

@@ -47,7 +47,7 @@ impl Site<'_> {
     /// go of with [`Held::unmount`].
     pub(crate) fn mounts(&self) -> Result<Ready> {
         let mut ready = Ready { specs: etc::mounts(self.held), drafts: Vec::new() };
-        let mut volumes = Volumes::new(*self);
+        let mut volumes = Volumes::new(*self)?;
         for mount in &self.held.config().mounts {
             let (source, locked) = match &mount.kind {
                 MountKind::Bind(bind) => (bind::source(bind)?, false),
@@ -71,7 +71,7 @@ impl Site<'_> {
 
     /// Sees to it that the volumes hold what the image has at their targets.
     pub(crate) fn furnish(&self) -> Result<()> {
-        let mut volumes = Volumes::new(*self);
+        let mut volumes = Volumes::new(*self)?;
         for mount in &self.held.config().mounts {
             if let MountKind::Volume(volume) = &mount.kind {
                 volumes.source(volume, &mount.target)?;

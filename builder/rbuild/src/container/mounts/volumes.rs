@@ -36,6 +36,8 @@ fn wanted(volume: &Volume) -> NewVolume {
 /// The volumes of one container as it starts.
 pub(super) struct Volumes<'a> {
     site: Site<'a>,
+    /// Whether empty ones are filled: as with Docker those of a container that never ran.
+    fills: bool,
     mounted: BTreeMap<String, Files>,
 }
 
@@ -46,8 +48,9 @@ enum Files {
 }
 
 impl<'a> Volumes<'a> {
-    pub(super) fn new(site: Site<'a>) -> Self {
-        Self { site, mounted: BTreeMap::new() }
+    pub(super) fn new(site: Site<'a>) -> Result<Self> {
+        let fills = site.held.is_new()?;
+        Ok(Self { site, fills, mounted: BTreeMap::new() })
     }
 
     /// What to mount at `target`, and whether it can only be read.
@@ -62,7 +65,7 @@ impl<'a> Volumes<'a> {
             let part = subpath(&RootDir::open(&files.path())?, name, path)?;
             return Ok((files.part(part, path)?, read_only));
         }
-        if !volume.no_copy && !read_only {
+        if self.fills && !volume.no_copy && !read_only {
             copy_up(self.site.rootfs, target, &files.path(), self.site.ctx.cancel)?;
         }
         Ok((if again { files.again(name)? } else { files.first() }, read_only))

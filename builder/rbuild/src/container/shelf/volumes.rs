@@ -5,7 +5,8 @@
 //! same lock: so a volume that a container names is never taken away.
 
 use super::containers::Containers;
-use super::held::Held;
+use super::held::{Held, read_state};
+use super::state::State;
 use crate::error::{Error, Result};
 use rbuild_store::{Removed, VolumeDriver};
 use std::fs;
@@ -29,6 +30,11 @@ impl Containers {
 const MOUNTED: &str = "volumes-mounted";
 
 impl Held {
+    /// Whether it never ran.
+    pub(crate) fn is_new(&self) -> Result<bool> {
+        Ok(read_state(self.dir(), self.id())? == State::Created)
+    }
+
     /// To be called before a driver that minds mounts a volume for this container.
     pub(crate) fn note_mounted(&self) -> Result<()> {
         let path = mark(self.dir());

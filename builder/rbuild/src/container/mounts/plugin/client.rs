@@ -4,7 +4,7 @@
 use super::discover::{Address, Tls};
 use super::unix::{NoResolver, UnixConnector};
 use crate::render::visible;
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Canceled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -47,13 +47,13 @@ pub(super) enum Failure {
     Refused(String),
     /// The plugin does not work.
     Broken(String),
+    /// The work was asked to stop.
+    Canceled(Canceled),
 }
 
-impl Failure {
-    /// The words.
-    pub(super) fn into_reason(self) -> String {
-        let (Self::Refused(reason) | Self::Broken(reason)) = self;
-        reason
+impl From<Canceled> for Failure {
+    fn from(canceled: Canceled) -> Self {
+        Self::Canceled(canceled)
     }
 }
 
@@ -74,7 +74,7 @@ impl Client {
     pub(super) fn call<A: DeserializeOwned>(&self, method: &str, question: &impl Serialize) -> Result<A, Failure> {
         let broken = |reason: String| Failure::Broken(reason);
         let body = serde_json::to_vec(question).map_err(|error| broken(error.to_string()))?;
-        let (status, text) = self.post(method, &body).map_err(broken)?;
+        let (status, text) = self.post(method, &body)?;
         if status != 200 {
             let said = said(&text);
             let said = if said.is_empty() { String::new() } else { format!(": {said}") };
@@ -89,33 +89,31 @@ impl Client {
         }
     }
 
-    fn post(&self, method: &str, body: &[u8]) -> Result<(u16, Vec<u8>), String> {
-        let (agent, base) = self.agent()?;
+    fn post(&self, method: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        let (agent, base) = self.agent().map_err(Failure::Broken)?;
         let _stop = self.cancel.on_cancel({
             let agent = agent.clone();
             move || agent.clone().shutdown()
         });
         let (begin, mut pause) = (Instant::now(), Duration::from_millis(50));
         loop {
-            self.cancel.check().map_err(|error| error.to_string())?;
-            match ask(&agent, &format!("{base}/{method}"), body) {
-                Err(error) if nobody_there(&error) => {
-                    if begin.elapsed() + pause > self.patience.start {
-                        return Err(format!("{} does not answer: {error}", self.address));
-                    }
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                }
-                Err(_) if self.cancel.is_canceled() => return Err("canceled".to_owned()),
-                Err(ureq::Error::Timeout(_)) => {
-                    return Err(format!("it did not answer {method} within {:?}", self.patience.answer));
-                }
-                Err(ureq::Error::BodyExceedsLimit(most)) => {
-                    return Err(format!("its answer to {method} is longer than {most} bytes"));
-                }
-                Err(error) => return Err(format!("it did not answer {method}: {error}")),
+            self.cancel.check()?;
+            let error = match ask(&agent, &format!("{base}/{method}"), body) {
                 Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if nobody_there(&error) && begin.elapsed() + pause <= self.patience.start {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(1));
+                continue;
             }
+            self.cancel.check()?;
+            return Err(Failure::Broken(match error {
+                error if nobody_there(&error) => format!("{} does not answer: {error}", self.address),
+                ureq::Error::Timeout(_) => format!("it did not answer {method} within {:?}", self.patience.answer),
+                ureq::Error::BodyExceedsLimit(most) => format!("its answer to {method} is longer than {most} bytes"),
+                error => format!("it did not answer {method}: {error}"),
+            }));
         }
     }
 

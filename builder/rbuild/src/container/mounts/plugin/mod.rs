@@ -38,19 +38,6 @@ pub struct PluginSettings {
 }
 
 impl PluginSettings {
-    /// The plugin of that name; none if there is none. Asks it nothing yet.
-    pub(super) fn find(&self, name: &str, records: &VolumeRecords) -> Result<Option<Plugin>> {
-        let broken =
-            |reason| Error::Driver { driver: name.to_owned(), operation: "find", volume: "it".to_owned(), reason };
-        let address = self.folders.find(name).map_err(broken)?;
-        Ok(address.map(|address| Plugin {
-            name: name.to_owned(),
-            records: records.clone(),
-            client: Client::new(address, self.patience, self.cancel.clone()),
-            activated: AtomicBool::new(false),
-        }))
-    }
-
     /// The same for a plugin that nobody asked for: one that is not there is not waited for.
     pub(super) fn impatient(&self) -> Self {
         use std::time::Duration;
@@ -68,6 +55,19 @@ impl PluginSettings {
 const VOLUME_DRIVER: &str = "VolumeDriver";
 
 impl Plugin {
+    /// The plugin of that name for the volumes of a store; none if there is none. Asks it nothing yet.
+    pub fn find(name: &str, settings: &PluginSettings, records: &VolumeRecords) -> Result<Option<Self>> {
+        let broken =
+            |reason| Error::Driver { driver: name.to_owned(), operation: "find", volume: "it".to_owned(), reason };
+        let address = settings.folders.find(name).map_err(broken)?;
+        Ok(address.map(|address| Self {
+            name: name.to_owned(),
+            records: records.clone(),
+            client: Client::new(address, settings.patience, settings.cancel.clone()),
+            activated: AtomicBool::new(false),
+        }))
+    }
+
     /// Calls `VolumeDriver.METHOD`, after asking a plugin that was asked nothing yet what it is.
     fn call<A: serde::de::DeserializeOwned>(
         &self,
@@ -75,10 +75,11 @@ impl Plugin {
         question: &impl serde::Serialize,
     ) -> std::result::Result<A, Failure> {
         if !self.activated.load(Ordering::Relaxed) {
-            let Activated { implements } = self
-                .client
-                .call("Plugin.Activate", &Nothing {})
-                .map_err(|failure| Failure::Broken(failure.into_reason()))?;
+            let activated = self.client.call("Plugin.Activate", &Nothing {});
+            let Activated { implements } = activated.map_err(|failure| match failure {
+                Failure::Refused(reason) => Failure::Broken(reason),
+                other => other,
+            })?;
             let all = implements.unwrap_or_default();
             if !all.iter().any(|kind| kind == VOLUME_DRIVER) {
                 let kinds = if all.is_empty() { "nothing".to_owned() } else { all.join(", ") };
@@ -91,7 +92,10 @@ impl Plugin {
 
     fn failed(&self, operation: &'static str, volume: &str) -> impl FnOnce(Failure) -> Error {
         let (driver, volume) = (self.name.clone(), volume.to_owned());
-        move |failure| Error::Driver { driver, operation, volume, reason: failure.into_reason() }
+        move |failure| match failure {
+            Failure::Refused(reason) | Failure::Broken(reason) => Error::Driver { driver, operation, volume, reason },
+            Failure::Canceled(canceled) => Error::Canceled(canceled),
+        }
     }
 
     /// What the plugin says of a volume; none if it says that it has none.
