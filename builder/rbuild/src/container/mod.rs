@@ -30,7 +30,7 @@ pub mod show;
 mod spec;
 
 pub use create::{Request, World};
-pub use files::{Change, Commit, commit, diff, export, size};
+pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{FAILED, create, exit_code, furnish, kill, run};
 pub use model::{
