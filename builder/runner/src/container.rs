@@ -282,6 +282,16 @@ impl Tmpfs {
     }
 }
 
+impl Stdio {
+    /// The terminal, if it is one.
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        match self {
+            Self::Terminal(terminal) => Some(terminal),
+            _ => None,
+        }
+    }
+}
+
 impl Confinement {
     /// Docker's defaults as a build uses them: 14 capabilities, set-user-id programs work (sudo in a RUN), `/proc` and
     /// `/sys` masked. The seccomp filter is the caller's to add.

@@ -1,11 +1,12 @@
 //! The one way to run a process: [`Executor`], and what goes in and comes out of a run. Knows no namespace.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rbuild_oci::{Cancel, Platform};
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::container::Container;
 use crate::error::Result;
@@ -43,7 +44,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// Pid 1 of a running container; clones name the same process and stay harmless after its end.
+/// A process of a container, most often its first; clones name the same process and stay harmless after its end.
 #[derive(Clone, Debug)]
 pub struct Process {
     pid: u32,
@@ -87,6 +88,28 @@ impl Process {
     /// A process by its number and its pidfd.
     pub(crate) fn new(pid: u32, pidfd: Arc<OwnedFd>) -> Self {
         Self { pid, pidfd }
+    }
+
+    /// The process that has this number now; none if there is none. Whether it is the one that is meant must be asked
+    /// after this, and [`Process::has_ended`] after that: then no other can have taken its number in between.
+    pub fn open(pid: u32) -> io::Result<Option<Self>> {
+        let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        match pidfd_open(number, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Some(Self::new(pid, Arc::new(pidfd)))),
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&self) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&*self.pidfd, PollFlags::IN)];
+        Ok(poll(&mut polled, Some(&Timespec::default()))? > 0)
+    }
+
+    /// What its namespaces are entered by.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
     }
 
     /// Its number in this program's pid namespace.

@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod exec;
 mod fields;
 pub(crate) mod host;
 mod run;
@@ -12,6 +13,7 @@ pub(crate) mod ulimit;
 
 pub use build::BuildArgs;
 pub use container::{ContainerArgs, Pull};
+pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use run::RunArgs;
 

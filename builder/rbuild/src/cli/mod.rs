@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+mod background;
 pub mod build;
 mod call;
 pub mod commit;
@@ -8,6 +9,7 @@ mod container;
 pub mod cp;
 pub mod create;
 pub mod diff;
+pub mod exec;
 pub mod export;
 mod globals;
 mod graph;
@@ -32,6 +34,7 @@ pub mod rmi;
 pub mod run;
 mod signals;
 pub mod tag;
+pub mod top;
 pub mod volume;
 mod workshop;
 
@@ -63,6 +66,7 @@ enum Verb {
     Create(Box<create::CreateArgs>),
     Diff(diff::DiffArgs),
     Export(export::ExportArgs),
+    Exec(Box<crate::args::ExecArgs>),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -77,6 +81,7 @@ enum Verb {
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
     Tag(tag::TagArgs),
+    Top(top::TopArgs),
     Volume(volume::VolumeArgs),
 }
 
@@ -88,7 +93,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
             let wrong = if is_run { crate::container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
@@ -101,6 +106,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Create(args) => create::run(&args, &cli.globals),
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
@@ -115,6 +121,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))

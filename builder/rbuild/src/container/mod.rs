@@ -17,10 +17,12 @@
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
 //! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `mounts` makes ready what is mounted; `life`
-//! runs it to its end; `files` reads and writes its files. Each room uses only those before it.
+//! runs it to its end; `inside` is what others do in it meanwhile; `files` reads and writes its files. Each room uses only
+//! those before it.
 
 mod create;
 mod files;
+mod inside;
 mod life;
 mod model;
 mod mounts;
@@ -29,7 +31,8 @@ pub mod show;
 mod spec;
 
 pub use create::{Request, World};
-pub use files::{Change, Commit, commit, diff, export, size};
+pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
+pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{FAILED, create, exit_code, furnish, kill, run};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,

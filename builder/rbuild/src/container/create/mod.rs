@@ -5,11 +5,12 @@ mod environment;
 mod inherit;
 mod request;
 
+pub(crate) use environment::{Sources, environment};
 pub(crate) use inherit::inherited;
+pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::{Command, argv};
-use self::environment::{Sources, environment};
 use crate::container::model::{Config, ContainerId, Image, Mount, MountKind, VERSION, Volume};
 use crate::container::spec::path::{clean, working_dir};
 use crate::error::Result;

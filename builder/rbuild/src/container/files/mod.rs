@@ -2,6 +2,7 @@
 //! runs makes no difference but where it is said.
 
 mod commit;
+mod copy;
 mod diff;
 mod export;
 mod layer;
@@ -9,6 +10,7 @@ mod size;
 mod strip;
 
 pub use commit::{Commit, commit};
+pub use copy::{Copying, Outside};
 pub use diff::{Change, diff};
 pub use export::export;
 pub use size::size;

@@ -3,11 +3,11 @@
 
 mod kill;
 mod make;
-mod plan;
+pub(crate) mod plan;
 mod run;
-mod signals;
-mod stdio;
-mod user;
+pub(crate) mod signals;
+pub(crate) mod stdio;
+pub(crate) mod user;
 
 pub use kill::kill;
 pub use make::{create, furnish};

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
+use rbuild_runner::Process;
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -79,7 +80,16 @@ impl ProcessMark {
         Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
     }
 
-    pub(crate) fn is_alive(&self) -> bool {
+    /// The process, as it can be signalled and its namespaces entered; none if it has ended.
+    pub fn process(&self) -> Result<Option<Process>> {
+        let failed = || Error::io("look for", format!("process {}", self.pid));
+        let Some(process) = Process::open(self.pid).map_err(failed())? else { return Ok(None) };
+        // In this order: while that process lives, what is read of its number is read of itself.
+        let same = self.is_alive() && !process.has_ended().map_err(failed())?;
+        Ok(same.then_some(process))
+    }
+
+    fn is_alive(&self) -> bool {
         let stat = std::fs::read(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         Stat::parse(&stat).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
     }
@@ -127,6 +137,19 @@ mod tests {
         assert_eq!(running(ProcessMark { ticks: own.ticks + 1, ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { boot: "another".into(), ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { pid: 4_194_304, ..own }), Status::Lost);
+    }
+
+    #[test]
+    fn a_mark_leads_to_its_process_alone() {
+        let own = ProcessMark::of(std::process::id()).unwrap();
+        assert_eq!(own.process().unwrap().map(|process| process.pid()), Some(own.pid));
+        for other in [ProcessMark { ticks: own.ticks + 1, ..own.clone() }, ProcessMark { pid: 0, ..own.clone() }] {
+            assert!(other.process().unwrap().is_none(), "{other:?}");
+        }
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = ProcessMark::of(child.id()).unwrap();
+        child.wait().unwrap();
+        assert!(gone.process().unwrap().is_none());
     }
 
     #[test]
