@@ -6,6 +6,7 @@ mod hint;
 mod image;
 mod keep;
 mod plan;
+mod steps;
 
 pub use plan::plan;
 
@@ -23,6 +24,7 @@ use rbuild_graph::BuildGraph;
 use rbuild_oci::{Descriptor, Digest, Index, MediaType, to_canonical_json};
 use rbuild_registry::Client;
 use std::sync::OnceLock;
+use steps::Steps;
 
 /// What a build came to.
 #[derive(Debug)]
@@ -49,7 +51,9 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
+    let steps = Steps::of(&graph, ctx.store);
     let inputs = Inputs {
+        identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {
             Some(()) => Ok(()),
             None => foreign::check(&graph, ctx.executor).map(|()| *fine.get_or_init(|| ())),

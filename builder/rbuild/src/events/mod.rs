@@ -14,6 +14,7 @@ pub use rawjson::RawJson;
 pub use tty::Tty;
 
 use dockerfile_parser::lint::Finding;
+use rbuild_oci::ImageId;
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ pub enum Event<'a> {
         step: StepId,
         /// Its line.
         name: &'a str,
+        /// The image that ends with it, where it is a step of one.
+        image: Option<ImageId>,
     },
     /// A step is done.
     Done {
@@ -79,6 +82,8 @@ pub enum Event<'a> {
         step: StepId,
         /// How long it took.
         took: Duration,
+        /// The image that ends with it, where it is a step of one.
+        image: Option<ImageId>,
     },
     /// A step was stopped, because another failed or the user asked for it.
     Canceled {
