@@ -10,7 +10,7 @@ mod run;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
-pub use build::BuildArgs;
+pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub(crate) use fields::{fields, raw_fields};
 pub use run::RunArgs;

@@ -10,6 +10,7 @@ mod steps;
 
 pub use plan::plan;
 
+use crate::args::OnError;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -63,6 +64,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
+        keep_failed: request.on_error == OnError::Shell,
         limits: &request.limits,
         clamp: graph.source_date_epoch,
         jobs: request.jobs,

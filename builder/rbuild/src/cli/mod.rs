@@ -3,6 +3,7 @@
 
 pub mod build;
 mod call;
+pub mod debug;
 mod globals;
 mod graph;
 pub mod history;
@@ -44,6 +45,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Build(call::CallArgs),
+    Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -73,6 +75,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),

@@ -27,6 +27,7 @@ mod spec;
 
 pub use create::{Request, World};
 pub use life::{FAILED, create, exit_code, run};
+pub(crate) use life::{Forwarder, attended, write};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
 };

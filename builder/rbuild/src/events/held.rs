@@ -19,6 +19,7 @@ enum Kept {
     Output(StepId, Stream, Vec<u8>),
     Done(StepId, Duration, Option<ImageId>),
     Cached(StepId, String, Option<ImageId>),
+    Image(StepId, ImageId),
     Failed(StepId, String, String),
     Canceled(StepId),
     Warning(String),
@@ -41,6 +42,7 @@ impl Held {
                 Kept::Cached(step, name, image) => {
                     events.send(&Event::Cached { step: *step, name, image: *image });
                 }
+                Kept::Image(step, image) => events.send(&Event::Image { step: *step, image: *image }),
                 Kept::Failed(step, name, error) => events.send(&Event::Failed { step: *step, name, error }),
                 Kept::Canceled(step) => events.send(&Event::Canceled { step: *step }),
                 Kept::Warning(text) => events.warning(text),
@@ -63,7 +65,9 @@ impl Sink for Arc<Held> {
             Event::Output { step, stream, bytes } => Kept::Output(*step, *stream, bytes.to_vec()),
             Event::Done { step, took, image } => Kept::Done(*step, *took, *image),
             Event::Canceled { step } => Kept::Canceled(*step),
-            Event::Progress { .. } => return,
+            Event::Image { step, image } => Kept::Image(*step, *image),
+            // Nothing is executed there.
+            Event::Progress { .. } | Event::Kept(_) => return,
         };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }

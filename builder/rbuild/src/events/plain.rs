@@ -60,6 +60,8 @@ impl<W: Write> State<W> {
                 self.flush(*step)?;
                 writeln!(self.out, "{step} DONE {:.1}s\n{}", took.as_secs_f64(), arrow(*step, *image))
             }
+            Event::Image { step, image } => writeln!(self.out, "{}", arrow(*step, Some(*image))),
+            Event::Kept(_) => Ok(()),
             // One that had not begun is not worth a line.
             Event::Canceled { step } if !self.steps.contains_key(step) => Ok(()),
             Event::Canceled { step } => {

@@ -44,6 +44,8 @@ fn value(event: &Event<'_>) -> Value {
         Event::Done { step, took, image } => {
             json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64(), "image": image})
         }
+        Event::Image { step, image } => json!({"event": "image", "step": step.0, "image": image}),
+        Event::Kept(failed) => json!({"event": "kept", "name": failed.step, "outcome": failed.outcome}),
         Event::Canceled { step } => json!({"event": "canceled", "step": step.0}),
         Event::Failed { step, name, error } => {
             json!({"event": "failed", "step": step.0, "name": name, "error": error})

@@ -103,6 +103,8 @@ pub struct Inputs<'a> {
     pub begin: &'a (dyn Fn() -> Result<()> + Sync),
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// Whether the state in which a RUN fails is kept.
+    pub keep_failed: bool,
     /// What a process may use.
     pub limits: &'a RunLimits,
     /// Later times in layers become this.
@@ -193,7 +195,7 @@ fn one(work: &Work<'_>, id: VertexId, values: &Values<Value>) -> Result<Value> {
     let inputs = work.vertex.inputs.iter().map(|id| value(values, *id)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now();
     let result = dispatch(work, &parent, &inputs).and_then(|(value, shown)| {
-        let image = if shown == Shown::Silent { None } else { (work.inputs.identify)(id, &value, values)? };
+        let image = (work.inputs.identify)(id, &value, values)?;
         Ok((value, shown, image))
     });
     let events = work.ctx.events;
@@ -205,7 +207,8 @@ fn one(work: &Work<'_>, id: VertexId, values: &Values<Value>) -> Result<Value> {
         Ok((_, Shown::Done, image)) => {
             events.send(&Event::Done { step: work.step, took: began.elapsed(), image: *image });
         }
-        Ok((_, Shown::Silent, _)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
+        Ok((_, Shown::Silent, Some(image))) => events.send(&Event::Image { step: work.step, image: *image }),
+        Ok((_, Shown::Silent, None)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
         Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
             let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));

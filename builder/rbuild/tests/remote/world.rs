@@ -103,6 +103,7 @@ impl World {
             fidelity: "full",
         };
         let inputs = Inputs {
+            keep_failed: false,
             identify: &|_, _, _| Ok(None),
             context: &|_| unreachable!("no context"),
             image: &|_, _| unreachable!("no image"),

@@ -11,3 +11,5 @@ mod view;
 
 pub use make::create;
 pub use run::{FAILED, exit_code, run};
+pub(crate) use signals::Forwarder;
+pub(crate) use stdio::{attended, write};
