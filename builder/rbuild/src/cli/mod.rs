@@ -4,6 +4,7 @@
 mod background;
 pub mod build;
 mod call;
+pub mod debug;
 mod each;
 pub mod exec;
 mod globals;
@@ -53,6 +54,7 @@ struct Cli {
 enum Verb {
     Build(call::CallArgs),
     Exec(Box<crate::args::ExecArgs>),
+    Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -91,6 +93,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),

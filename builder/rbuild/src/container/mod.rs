@@ -39,6 +39,7 @@ pub use life::{
     Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, kill,
     not_running, run, run_again, stop, supervise, wait,
 };
+pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,

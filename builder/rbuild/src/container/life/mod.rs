@@ -19,6 +19,8 @@ pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};
 pub use make::create;
 pub use run::{Attendance, run, run_again};
+pub(crate) use signals::Forwarder;
 pub use signals::Proxy;
 pub use stdio::Shown;
+pub(crate) use stdio::{attended, write};
 pub use supervise::supervise;
