@@ -2,6 +2,7 @@
 //! with a fresh unpacking. A new driver gets them by one call of `conformance`.
 
 mod deep;
+mod disks;
 mod drivers;
 mod keeping;
 mod marks;
@@ -96,13 +97,21 @@ impl World {
             Rootfs::Directory(path) => (path.clone(), None),
             Rootfs::Overlay { lowers, upper, work, userxattr } => {
                 let mount = mount(lowers, upper, work, *userxattr);
-                (PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd())), Some(mount))
+                (by_descriptor(&mount), Some(mount))
+            }
+            Rootfs::Fuse(overlay) => {
+                let mount = overlay.mount().unwrap();
+                (by_descriptor(&mount), Some(mount))
             }
         };
         let has_owners = namespaces::ids() > 1;
         let has_devices = namespaces::is_machine_root();
         Self { root: RootDir::open(&path).unwrap(), path, has_owners, has_devices, _mount: mount }
     }
+}
+
+fn by_descriptor(mount: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()))
 }
 
 /// A mount that is attached nowhere, made as a runner makes it.
