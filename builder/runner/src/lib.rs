@@ -28,7 +28,7 @@ mod wire;
 
 pub use caps::Caps;
 pub use container::{
-    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource, Rootfs,
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Mounted, Network, Overlay, Propagation, Resource, Rootfs,
     Source, Stdio, Terminal, Tmpfs, User,
 };
 pub use error::{Error, Result};

@@ -179,7 +179,7 @@ fn a_write_through_one_of_several_names() {
             at.root.hardlink(b"a", b"b").unwrap();
         });
         let found = words(&build.step(|at| at.append("b", b"more")).entries);
-        assert_eq!(found, if is_layered(driver) { "b" } else { "a b>a" });
+        assert_eq!(found, if is_layered(driver) { "b" } else { "a b>a" }, "{}", name_of(driver));
     });
 }
 

@@ -149,7 +149,8 @@ fn history(driver: &dyn Snapshotter, fresh: &dyn Snapshotter, clamp: Option<i64>
     for Step { name, act, changes } in STEPS {
         let height = build.stack.len();
         let found = words(&build.step(act).entries);
-        if let (Some(_), Some(expected)) = (clamp, changes(namespaces::ids() > 1, namespaces::is_machine_root())) {
+        let expected = changes(namespaces::ids() > 1, namespaces::is_machine_root());
+        if let (Some(_), Some(expected)) = (clamp, expected.filter(|_| !is_excused(driver, name))) {
             assert_eq!(found, expected, "step {name}");
         }
         if build.stack.len() > height {
@@ -160,6 +161,11 @@ fn history(driver: &dyn Snapshotter, fresh: &dyn Snapshotter, clamp: Option<i64>
         }
     }
     made
+}
+
+/// fuse-overlayfs gives a directory a new time when a file of a lower layer in it is first written to.
+fn is_excused(driver: &dyn Snapshotter, step: &str) -> bool {
+    step == "copied up, not changed" && driver.home().path().ends_with("fuse-overlayfs/test")
 }
 
 /// Entries as words: `d/` a directory, `d/=` an opaque one, `-f` a whiteout, `l>f` a hard link.

@@ -40,7 +40,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
     let outcome = outcome.map_err(|error| not_started(run, error, &advise))?;
     remove_stubs(draft.written(), &outcome.stubs)?;
-    drop(surroundings);
+    drop((container, surroundings));
     judge(run, outcome.exit, output, &advise)?;
 
     let changes = snapshots.changes(&draft, &view, work.ctx.cancel)?;
