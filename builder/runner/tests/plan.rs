@@ -93,7 +93,7 @@ fn set(container: &mut Container, key: &str, value: &str) {
 fn overlay(container: &mut Container) -> &mut Overlay {
     match &mut container.rootfs {
         Rootfs::Overlay(overlay) => overlay,
-        Rootfs::Bind(_) => panic!("not an overlay"),
+        Rootfs::Bind(_) | Rootfs::Mounted(_) => panic!("not an overlay"),
     }
 }
 

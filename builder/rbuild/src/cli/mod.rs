@@ -153,8 +153,13 @@ fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
-            "--root" | "--storage-driver" => first += 2,
-            _ if arg.starts_with("--root=") || arg.starts_with("--storage-driver=") => first += 1,
+            "--root" | "--storage-driver" | "--storage-opt" => first += 2,
+            _ if arg.starts_with("--root=")
+                || arg.starts_with("--storage-driver=")
+                || arg.starts_with("--storage-opt=") =>
+            {
+                first += 1
+            }
             _ => break,
         }
     }
