@@ -65,7 +65,7 @@ pub fn run(args: &CpArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let _watch = cancel_on_signal(&cancel)?;
     let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    let (archive, follow_link, volumes) = (args.archive, args.follow_link, &store.volumes());
+    let (archive, follow_link, volumes) = (args.archive, args.follow_link, workshop.volumes());
     let copying = Copying { entry: &entry, path, volumes, archive, follow_link };
     let here = match outside {
         End::Path(path) => Some(absolute(path)?),

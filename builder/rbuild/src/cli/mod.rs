@@ -8,11 +8,14 @@ pub mod commit;
 mod container;
 pub mod cp;
 pub mod create;
+pub mod debug;
 pub mod diff;
+mod each;
 pub mod exec;
 pub mod export;
 mod globals;
 mod graph;
+mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
@@ -33,6 +36,9 @@ pub mod rm;
 pub mod rmi;
 pub mod run;
 mod signals;
+pub mod start;
+pub mod stop;
+pub mod supervise;
 pub mod tag;
 pub mod top;
 pub mod volume;
@@ -67,22 +73,30 @@ enum Verb {
     Diff(diff::DiffArgs),
     Export(export::ExportArgs),
     Exec(Box<crate::args::ExecArgs>),
+    Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
+    Kill(stop::KillArgs),
     Load(load::LoadArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Rename(rename::RenameArgs),
     Rm(rm::RmArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Volume(volume::VolumeArgs),
+    Wait(stop::WaitArgs),
 }
 
 /// Runs the command line and says how the process ends.
@@ -107,22 +121,29 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),
+        Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Start(args) => start::run(&args, &cli.globals),
+        Verb::Stop(args) => stop::run(&args, &cli.globals),
+        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
+        Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }
@@ -163,8 +184,13 @@ fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
-            "--root" | "--storage-driver" => first += 2,
-            _ if arg.starts_with("--root=") || arg.starts_with("--storage-driver=") => first += 1,
+            "--root" | "--storage-driver" | "--storage-opt" => first += 2,
+            _ if arg.starts_with("--root=")
+                || arg.starts_with("--storage-driver=")
+                || arg.starts_with("--storage-opt=") =>
+            {
+                first += 1
+            }
             _ => break,
         }
     }

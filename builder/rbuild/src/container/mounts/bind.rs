@@ -2,7 +2,7 @@
 
 use crate::container::model::{Bind, Recursive};
 use crate::error::{Error, Result};
-use rbuild_runner::Source;
+use rbuild_runner::{Mounted, Source};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -34,7 +34,7 @@ pub(super) fn source(bind: &Bind) -> Result<Source> {
 fn alone(path: &Path) -> Result<Source> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     match open_tree(CWD, path, flags) {
-        Ok(mount) => Ok(Source::Mounted(Arc::new(mount))),
+        Ok(mount) => Ok(Source::Mounted(Mounted(Arc::new(mount)))),
         Err(Errno::INVAL) => Err(Error::Usage(format!(
             "--mount: bind-recursive=disabled: the kernel shows {} to an ordinary user only together with what is mounted \
              below it",

@@ -4,7 +4,7 @@ use super::view::{by_descriptor, overlay};
 use crate::container::model::{ImageMount, stack};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use rbuild_runner::Source;
+use rbuild_runner::{Mounted, Source};
 use rbuild_store::RootDir;
 use rbuild_store::snapshot::{Draft, Place};
 use rustix::io::Errno;
@@ -22,11 +22,11 @@ pub(super) fn source(ctx: Ctx<'_>, mount: &ImageMount) -> Result<(Source, Draft)
     let draft = snapshots.prepare(&stack, Place::Temporary, ctx.cancel)?;
     let mounted = overlay(&draft)?;
     let source = match (&mount.subpath, mounted) {
-        (None, Some(mounted)) => Source::Mounted(Arc::new(mounted)),
+        (None, Some(mounted)) => Source::Mounted(Mounted(Arc::new(mounted))),
         (None, None) => Source::Path(draft.written().to_owned()),
         (Some(path), Some(mounted)) => {
             let root = RootDir::open(&by_descriptor(&mounted))?;
-            Source::Mounted(Arc::new(part_of_detached(&inside(&root, mount, path)?, path)?))
+            Source::Mounted(Mounted(Arc::new(part_of_detached(&inside(&root, mount, path)?, path)?)))
         }
         (Some(path), None) => Source::Fd(Arc::new(inside(&RootDir::open(draft.written())?, mount, path)?)),
     };

@@ -21,15 +21,21 @@ pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
 
 /// The rootfs as a read-only mount that is attached nowhere; none where it is a plain directory.
 pub(super) fn overlay(draft: &Draft) -> Result<Option<OwnedFd>> {
-    let Rootfs::Overlay { lowers, upper, userxattr, .. } = draft.rootfs() else { return Ok(None) };
-    let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
-    mount(&layers, None, *userxattr).map(Some).map_err(Error::io("look into", upper.display()))
+    match draft.rootfs() {
+        Rootfs::Directory(_) => Ok(None),
+        Rootfs::Fuse(overlay) => Ok(Some(overlay.mount()?)),
+        Rootfs::Overlay { lowers, upper, userxattr, .. } => {
+            let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
+            mount(&layers, None, *userxattr).map(Some).map_err(Error::io("look into", upper.display()))
+        }
+    }
 }
 
 /// The rootfs as it is now, for reading and writing. Nobody else may have the draft; an overlay goes as above.
 pub(crate) fn writable(draft: &Draft) -> Result<RootDir> {
     match draft.rootfs() {
         Rootfs::Directory(path) => Ok(RootDir::open(path)?),
+        Rootfs::Fuse(overlay) => Ok(RootDir::open(&by_descriptor(&overlay.mount()?))?),
         Rootfs::Overlay { lowers, upper, work, userxattr } => {
             let layers: Vec<&Path> = lowers.iter().map(PathBuf::as_path).collect();
             let top = Some((upper.as_path(), work.as_path()));
@@ -77,6 +83,6 @@ fn mount(layers: &[&Path], top: Option<(&Path, &Path)>, userxattr: bool) -> rust
 }
 
 /// A path that leads to what is open.
-pub(super) fn by_descriptor(fd: &impl AsRawFd) -> PathBuf {
+pub(crate) fn by_descriptor(fd: &impl AsRawFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }

@@ -7,7 +7,7 @@ use super::view::by_descriptor;
 use crate::container::model::{Config, MountKind, Volume};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_runner::Source;
+use rbuild_runner::{Mounted as Once, Source};
 use rbuild_store::{ANONYMOUS, LOCAL, Mounted, NewVolume, RootDir, VolumeDriver};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -95,7 +95,7 @@ impl Files {
     fn first(&self) -> Source {
         match self {
             Self::At(path) => Source::Path(path.clone()),
-            Self::Detached { mount, .. } => Source::Mounted(mount.clone()),
+            Self::Detached { mount, .. } => Source::Mounted(Once(mount.clone())),
         }
     }
 
@@ -103,14 +103,14 @@ impl Files {
     fn again(&self, name: &str) -> Result<Source> {
         match self {
             Self::At(path) => Ok(Source::Path(path.clone())),
-            Self::Detached { mount, .. } => Ok(Source::Mounted(Arc::new(part_of_detached(&**mount, name)?))),
+            Self::Detached { mount, .. } => Ok(Source::Mounted(Once(Arc::new(part_of_detached(&**mount, name)?)))),
         }
     }
 
     fn part(&self, part: OwnedFd, path: &str) -> Result<Source> {
         match self {
             Self::At(_) => Ok(Source::Fd(Arc::new(part))),
-            Self::Detached { .. } => Ok(Source::Mounted(Arc::new(part_of_detached(&part, path)?))),
+            Self::Detached { .. } => Ok(Source::Mounted(Once(Arc::new(part_of_detached(&part, path)?)))),
         }
     }
 }

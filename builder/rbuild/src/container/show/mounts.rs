@@ -116,7 +116,7 @@ pub(super) fn names(config: &Config) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::container::create::Identity;
-    use crate::container::model::{ContainerId, Tmpfs};
+    use crate::container::model::{ContainerId, Recursive, Tmpfs};
     use crate::container::shelf::testing;
     use rbuild_oci::Timestamp;
 
@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn mounts_have_dockers_fields() {
         let hex = "cd".repeat(32);
-        let bind = Bind { source: "/data/mysql".into(), create: true, propagation: Propagation::Private };
+        let (propagation, recursive) = (Propagation::Private, Recursive::Enabled);
+        let bind = Bind { source: "/data/mysql".into(), create: true, propagation, recursive };
         let mounts = [
             (false, volume(&hex, true)),
             (false, volume("data_volume", false)),

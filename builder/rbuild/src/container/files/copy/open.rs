@@ -8,7 +8,7 @@ use crate::container::shelf::{Containers, Entry, Held, Status};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::snapshot::Place;
-use rbuild_store::{RootDir, VolumeDriver};
+use rbuild_store::{LOCAL, Mounted as Mounting, RootDir, Volume, VolumeDriver};
 use std::path::Path;
 
 /// A container's files, for as long as this is kept.
@@ -61,7 +61,7 @@ fn mounted(mount: &Mount, volumes: &dyn VolumeDriver) -> Result<Option<Mounted>>
     match &mount.kind {
         MountKind::Volume(volume) => {
             let Some(there) = volumes.get(volume.name.as_deref().unwrap_or_default())? else { return Ok(None) };
-            let root = RootDir::open(&there.mountpoint)?;
+            let Some(root) = top(&there, volumes)? else { return Ok(None) };
             let root = match &volume.subpath {
                 Some(path) => root.subroot(path.as_bytes())?,
                 None => root,
@@ -78,8 +78,19 @@ fn mounted(mount: &Mount, volumes: &dyn VolumeDriver) -> Result<Option<Mounted>>
                 false => None,
             })
         }
-        MountKind::Tmpfs(_) => Ok(None),
+        MountKind::Tmpfs(_) | MountKind::Image(_) => Ok(None),
     }
+}
+
+/// The files of a volume; none of one whose plugin has not got it mounted.
+fn top(volume: &Volume, volumes: &dyn VolumeDriver) -> Result<Option<RootDir>> {
+    if volume.driver != LOCAL {
+        return Ok(volume.mountpoint.is_dir().then(|| RootDir::open(&volume.mountpoint)).transpose()?);
+    }
+    Ok(Some(match volumes.mount(volume, "cp")? {
+        Mounting::At(path) => RootDir::open(&path)?,
+        Mounting::Detached { mount, .. } => RootDir::open(&view::by_descriptor(&mount))?,
+    }))
 }
 
 /// Docker's words for what cannot be written.

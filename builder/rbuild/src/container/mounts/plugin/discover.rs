@@ -115,7 +115,7 @@ fn names_in(dir: &Path, extensions: &[&str]) -> Vec<String> {
         let file = |extension: &&str| dir.join(&name).join(format!("{name}.{extension}")).exists();
         match name.rsplit_once('.') {
             Some((stem, extension)) if extensions.contains(&extension) && !stem.is_empty() => {
-                names.push(stem.to_owned())
+                names.push(stem.to_owned());
             }
             _ if extensions.iter().any(file) => names.push(name),
             _ => {}

@@ -217,12 +217,11 @@ impl VolumeDriver for Plugin {
         let name = volume.name.as_str();
         let broken = |reason: String| self.failed("mount", name)(Failure::Broken(reason));
         let place: Place = self.call("Mount", &Used { name, id: user }).map_err(self.failed("mount", name))?;
-        let path = match place.mountpoint.filter(|path| !path.is_empty()) {
-            Some(path) => path,
-            None => {
-                let place: Place = self.call("Path", &Named { name }).map_err(self.failed("find", name))?;
-                place.mountpoint.unwrap_or_default()
-            }
+        let path = if let Some(path) = place.mountpoint.filter(|path| !path.is_empty()) {
+            path
+        } else {
+            let place: Place = self.call("Path", &Named { name }).map_err(self.failed("find", name))?;
+            place.mountpoint.unwrap_or_default()
         };
         if !Path::new(&path).is_absolute() {
             return Err(broken(format!("it says that the volume is at {path:?}, which is no absolute path")));
