@@ -231,7 +231,7 @@ const WATCH: &str = "cd /proc; echo up
     while [ ! -e /stop ]; do for p in [0-9]*; do
         [ $p = 1 ] && continue
         read name < $p/comm 2>/dev/null || continue
-        case $name in sh|sleep|ls|readlink|cat|true|busybox|head|wc) continue;; esac
+        case $name in sh|sleep|touch|ls|readlink|cat|true|busybox|head|wc) continue;; esac
         echo \"found $name\"
         EACH
     done; done";
