@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
     Access, Caps, Confinement, Container, IdMap, InjectedFile, Joining, Limit, MountSpec, Network, Overlay, Process,
-    Propagation, Resource, Rootfs, Source, Spaces, Stdio, Terminal, Tmpfs, User, plan, plan_joining,
+    Propagation, Resource, Rootfs, Sizes, Source, Spaces, Stdio, Terminal, Tmpfs, User, plan, plan_joining,
     seccomp::SockFilter,
 };
 
@@ -117,7 +117,7 @@ fn set(container: &mut Container, key: &str, value: &str) {
         "insecure" => container.confinement = Confinement::insecure(),
         "no-new-privileges" => container.confinement.no_new_privileges = true,
         "seccomp" => container.confinement.seccomp = Some(vec![SockFilter { code: 6, jt: 0, jf: 0, k: 0x7fff_0000 }]),
-        "terminal" => container.stdio = Stdio::Terminal(Terminal { input: null(), resized: None }),
+        "terminal" => container.stdio = Stdio::Terminal(Terminal { input: null(), sizes: Sizes::OfInput(None) }),
         "init" => container.init = true,
         "limit" => container.limits.push(Limit {
             resource: Resource::Nofile,

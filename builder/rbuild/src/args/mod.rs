@@ -8,10 +8,11 @@ mod exec;
 mod fields;
 pub(crate) mod host;
 mod run;
+pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
-pub use build::BuildArgs;
+pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields};

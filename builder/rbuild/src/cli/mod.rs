@@ -4,9 +4,12 @@
 mod background;
 pub mod build;
 mod call;
+pub mod debug;
+mod each;
 pub mod exec;
 mod globals;
 mod graph;
+mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
@@ -20,6 +23,9 @@ pub mod pull;
 pub mod rmi;
 pub mod run;
 mod signals;
+pub mod start;
+pub mod stop;
+pub mod supervise;
 pub mod tag;
 pub mod top;
 pub mod volume;
@@ -48,19 +54,27 @@ struct Cli {
 enum Verb {
     Build(call::CallArgs),
     Exec(Box<crate::args::ExecArgs>),
+    Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
+    Kill(stop::KillArgs),
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Volume(volume::VolumeArgs),
+    Wait(stop::WaitArgs),
 }
 
 /// Runs the command line and says how the process ends.
@@ -79,19 +93,26 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Start(args) => start::run(&args, &cli.globals),
+        Verb::Stop(args) => stop::run(&args, &cli.globals),
+        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
+        Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }

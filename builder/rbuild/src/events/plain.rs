@@ -2,6 +2,7 @@
 
 use super::{Event, Lines, Sink, StepId, Stream, printable, summary};
 use crate::render::human::size;
+use rbuild_oci::ImageId;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -52,11 +53,15 @@ impl<W: Write> State<W> {
             }
             Event::Output { step, stream, bytes } => self.output(*step, *stream, bytes),
             Event::Progress { step, what, done, total } => self.progress(*step, what, (*done, *total)),
-            Event::Cached { step, name } => writeln!(self.out, "{step} {}\n{step} CACHED\n", printable(name)),
-            Event::Done { step, took } => {
-                self.flush(*step)?;
-                writeln!(self.out, "{step} DONE {:.1}s\n", took.as_secs_f64())
+            Event::Cached { step, name, image } => {
+                writeln!(self.out, "{step} {}\n{step} CACHED\n{}", printable(name), arrow(*step, *image))
             }
+            Event::Done { step, took, image } => {
+                self.flush(*step)?;
+                writeln!(self.out, "{step} DONE {:.1}s\n{}", took.as_secs_f64(), arrow(*step, *image))
+            }
+            Event::Image { step, image } => writeln!(self.out, "{}", arrow(*step, Some(*image))),
+            Event::Kept(_) => Ok(()),
             // One that had not begun is not worth a line.
             Event::Canceled { step } if !self.steps.contains_key(step) => Ok(()),
             Event::Canceled { step } => {
@@ -114,6 +119,11 @@ impl Step {
     fn begin() -> Self {
         Self { began: Instant::now(), told: BTreeMap::new(), stdout: Lines::default(), stderr: Lines::default() }
     }
+}
+
+/// The line that says which image ends with a step, as docker's own builder wrote it.
+fn arrow(step: StepId, image: Option<ImageId>) -> String {
+    image.map(|image| format!("{step} ---> {}\n", image.0.short())).unwrap_or_default()
 }
 
 fn put_line(text: &mut Vec<u8>, step: StepId, seconds: f64, line: &[u8]) {
