@@ -6,6 +6,8 @@ mod build;
 mod container;
 mod fields;
 pub(crate) mod host;
+pub(crate) mod keys;
+pub(crate) mod moment;
 mod run;
 pub(crate) mod signal;
 pub(crate) mod size;

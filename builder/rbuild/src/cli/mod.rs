@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+pub mod attach;
 pub mod build;
 mod call;
 mod each;
@@ -14,6 +15,7 @@ pub mod import;
 pub mod info;
 pub mod inspect;
 pub mod load;
+pub mod logs;
 mod look;
 mod out;
 pub mod pull;
@@ -48,6 +50,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Attach(attach::AttachArgs),
     Build(call::CallArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
@@ -57,6 +60,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
     Pull(pull::PullArgs),
     /// Stop containers and start them again
     Restart(stop::StopArgs),
@@ -84,6 +88,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.verb {
+        Verb::Attach(args) => attach::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
@@ -93,6 +98,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),

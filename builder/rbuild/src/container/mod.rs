@@ -33,8 +33,8 @@ mod spec;
 pub use control::{Attached, Control, Heard, Size, Speaker, Wants};
 pub use create::{Request, World};
 pub use life::{
-    Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, kill,
-    not_running, run, run_again, stop, supervise, wait,
+    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
+    end, exit_code, kill, not_running, run, run_again, stop, supervise, wait,
 };
 pub use log::{Line, Reader};
 pub use model::{

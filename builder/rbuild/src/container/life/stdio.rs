@@ -72,7 +72,7 @@ impl Console for Foreground {
 }
 
 /// Writes all of `bytes` to this process's stream.
-fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let fd = match stream {
         Stream::Stdout => stdout.as_fd(),
