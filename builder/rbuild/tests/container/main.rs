@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod confinement;
+mod inside;
 mod layers;
 mod life;
 mod process;
@@ -94,6 +95,7 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         layers::CASES,
         volumes::CASES,
         life::CASES,
+        inside::CASES,
         terminal::CASES,
     ]
     .concat();
