@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+pub mod attach;
 mod background;
 pub mod build;
 mod call;
@@ -17,6 +18,7 @@ pub mod import;
 pub mod info;
 pub mod inspect;
 pub mod load;
+pub mod logs;
 mod look;
 mod out;
 pub mod pull;
@@ -52,6 +54,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Attach(attach::AttachArgs),
     Build(call::CallArgs),
     Exec(Box<crate::args::ExecArgs>),
     Debug(debug::DebugArgs),
@@ -63,6 +66,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
     Pull(pull::PullArgs),
     /// Stop containers and start them again
     Restart(stop::StopArgs),
@@ -91,6 +95,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.verb {
+        Verb::Attach(args) => attach::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
@@ -102,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
