@@ -233,8 +233,18 @@ pub enum Stdio {
 pub struct Terminal {
     /// Where keystrokes come from: put into raw mode while the container runs when it is a terminal.
     pub input: Arc<OwnedFd>,
-    /// Readable when the size of `input` has changed (e.g. the pipe of a SIGWINCH handler); drained by the runner.
-    pub resized: Option<Arc<OwnedFd>>,
+    /// Where its size comes from.
+    pub sizes: Sizes,
+}
+
+/// What a container's terminal takes its size from.
+#[derive(Clone, Debug)]
+pub enum Sizes {
+    /// The terminal that the input is, if it is one: when the container starts, and whenever this is readable (e.g. the
+    /// pipe of a handler of SIGWINCH and SIGCONT); drained by the runner.
+    OfInput(Option<Arc<OwnedFd>>),
+    /// This pipe: rows and columns of each size as two u16 in the machine's order, written at once.
+    Told(Arc<OwnedFd>),
 }
 
 /// A resource limit (`getrlimit(2)`); `None` is unlimited.

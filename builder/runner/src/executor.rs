@@ -1,15 +1,17 @@
 //! The one way to run a process: [`Executor`], and what goes in and comes out of a run. Knows no namespace.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rbuild_oci::{Cancel, Platform};
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::Signal;
 
 use crate::container::Container;
 use crate::error::Result;
 use crate::stub::Stub;
+use crate::sys;
 
 /// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
 pub trait Executor: Send + Sync {
@@ -32,6 +34,10 @@ pub trait Output {
     fn started(&mut self, process: &Process) {
         let _ = process;
     }
+
+    /// The program itself runs: nothing can keep it from starting any more. Called at most once, after
+    /// [`Output::started`], perhaps with some output before it.
+    fn running(&mut self) {}
 }
 
 /// Which stream of a process.
@@ -96,9 +102,19 @@ impl Process {
 
     /// Sends it a signal; a process that has ended is no error.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(self.pidfd.as_fd(), signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        self.send(signal.as_raw())
+    }
+
+    /// Sends it a signal by number (signal(7)), be it a real-time one; a process that has ended is no error.
+    pub fn send(&self, number: i32) -> io::Result<()> {
+        match sys::send_signal(self.pidfd.as_fd(), number) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(()),
+            other => other,
         }
+    }
+
+    /// Its pidfd.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
     }
 }

@@ -76,7 +76,7 @@ fn set(container: &mut Container, key: &str, value: &str) {
         "insecure" => container.confinement = Confinement::insecure(),
         "no-new-privileges" => container.confinement.no_new_privileges = true,
         "seccomp" => container.confinement.seccomp = Some(vec![SockFilter { code: 6, jt: 0, jf: 0, k: 0x7fff_0000 }]),
-        "terminal" => container.stdio = Stdio::Terminal(Terminal { input: null(), resized: None }),
+        "terminal" => container.stdio = Stdio::Terminal(Terminal { input: null(), sizes: Sizes::OfInput(None) }),
         "init" => container.init = true,
         "limit" => container.limits.push(Limit {
             resource: Resource::Nofile,

@@ -144,6 +144,12 @@ impl Store {
         Ok(store)
     }
 
+    /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that.
+    #[must_use]
+    pub fn onlooker(&self) -> Self {
+        Self { root: self.root.clone(), lease: Arc::default() }
+    }
+
     /// The directory of the whole store, absolute.
     pub fn root(&self) -> &Path {
         &self.root

@@ -22,7 +22,7 @@ mod tmp;
 mod volume;
 
 pub use encoded::Encoded;
-pub use error::{Error, Result};
+pub use error::{Error, Result, if_there};
 pub use files::FileCache;
 pub use gc::{Freed, Sweep};
 pub use history::Histories;

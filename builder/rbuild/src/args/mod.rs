@@ -7,6 +7,7 @@ mod container;
 mod fields;
 pub(crate) mod host;
 mod run;
+pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 

@@ -1,6 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
+use crate::container::Launch;
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -58,6 +59,11 @@ impl Globals {
     /// Opens the store, making it if there is none.
     pub fn store(&self) -> Result<Store> {
         Ok(Store::open(&self.root()?)?)
+    }
+
+    /// What a supervisor has to be told to find the same.
+    pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
+        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
     }
 
     /// The way to the storage driver; one by a name that no driver has is refused here.

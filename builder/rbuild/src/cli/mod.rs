@@ -4,8 +4,10 @@
 pub mod build;
 mod call;
 pub mod debug;
+mod each;
 mod globals;
 mod graph;
+mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
@@ -19,6 +21,9 @@ pub mod pull;
 pub mod rmi;
 pub mod run;
 mod signals;
+pub mod start;
+pub mod stop;
+pub mod supervise;
 pub mod tag;
 pub mod volume;
 
@@ -52,12 +57,19 @@ enum Verb {
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
+    Kill(stop::KillArgs),
     Load(load::LoadArgs),
     Pull(pull::PullArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
     Volume(volume::VolumeArgs),
+    Wait(stop::WaitArgs),
 }
 
 /// Runs the command line and says how the process ends.
@@ -82,12 +94,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Start(args) => start::run(&args, &cli.globals),
+        Verb::Stop(args) => stop::run(&args, &cli.globals),
+        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
+        Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }

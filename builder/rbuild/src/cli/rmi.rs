@@ -12,6 +12,7 @@ use crate::report;
 use clap::Args;
 use rbuild_oci::{Cancel, DiffId, Digest, Reference};
 use rbuild_records::{LocalBackend, Output};
+use rbuild_store::content::ContentStore;
 use rbuild_store::{Bucket, Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -146,8 +147,9 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     }
     let rest = sweep.remove(gone.digests(), needed.digests())?;
     freed.blobs.extend(rest.blobs);
-    // By its path: to ask the content for a blob is to use it. Where it cannot be told, the record stays.
-    let is_gone = |digest: &Digest| matches!(store.blob_path(digest).try_exists(), Ok(false));
+    // Where it cannot be told, the record stays.
+    let content = store.onlooker().content();
+    let is_gone = |digest: &Digest| matches!(content.has(digest), Ok(false));
     LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
         Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
         Output::Pinned { digest, .. } => is_gone(digest),

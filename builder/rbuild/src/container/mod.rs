@@ -12,22 +12,32 @@
 //!     auto-remove            there if `--rm` was given
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
+//!     ID-json.log            what it printed, as Docker's json-file driver keeps it
+//!     control                a socket, served by whoever lives the container
+//!     supervisor.log         what a supervisor had to say when nobody was there
 //! ```
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `mounts` makes ready what is mounted; `life` runs it to its end. Each room uses only
-//! those before it.
+//! [`Config`]; `shelf` keeps it on disk; `log` and `control` are what is written of a life and how to speak to it; `mounts`
+//! makes ready what is mounted; `life` runs it to its end. Each room uses only those before it.
 
+mod control;
 mod create;
 mod life;
+mod log;
 mod model;
 mod mounts;
 mod shelf;
 mod spec;
 
+pub use control::{Attached, Control, Heard, Size, Speaker, Wants};
 pub use create::{Request, World};
-pub use life::{FAILED, create, exit_code, run};
+pub use life::{
+    Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, kill,
+    not_running, run, run_again, stop, supervise, wait,
+};
 pub(crate) use life::{Forwarder, attended, write};
+pub use log::{Line, Reader};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
 };

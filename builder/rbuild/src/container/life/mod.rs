@@ -1,15 +1,26 @@
-//! A container while it lives: what the runner is given, the process's streams and signals, its end. Keeps nothing
-//! itself.
+//! A container while it lives: what the runner is given, the process's streams and signals, its end; in this process or
+//! in one of its own. Keeps nothing itself.
 
+mod end;
+mod inlets;
+mod launch;
+mod live;
 mod make;
 mod plan;
 mod run;
 mod signals;
 mod stdio;
+mod supervise;
 mod user;
 mod view;
 
+pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
+pub use launch::{Handed, Launch};
+pub use live::{FAILED, exit_code};
 pub use make::create;
-pub use run::{FAILED, exit_code, run};
+pub use run::{Attendance, run, run_again};
 pub(crate) use signals::Forwarder;
+pub use signals::Proxy;
+pub use stdio::Shown;
 pub(crate) use stdio::{attended, write};
+pub use supervise::supervise;

@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The containers of a store.
 #[derive(Clone, Debug)]
@@ -73,6 +74,45 @@ impl Containers {
     pub fn all(&self) -> Result<Vec<Entry>> {
         let entries = self.ids()?.into_iter().map(|id| self.read(&id));
         Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// The names that are given, sorted.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let dir = self.bucket().join(NAMES);
+        let failed = || Error::io("list", dir.display());
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed())?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed())?.file_name().into_string().unwrap_or_default();
+            if self.owner(&name)?.is_some() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Locks a container; none while it runs, while another process works on it, or if it is gone. Whoever works on one
+    /// that does not run may be done in a moment, and is given that moment.
+    pub fn hold(&self, id: &ContainerId) -> Result<Option<Held>> {
+        const MOMENT: Duration = Duration::from_millis(10);
+        for _ in 0..50 {
+            let held = Held::take(self.dir(id), id)?;
+            let is_idle = || Ok::<_, Error>(self.read(id)?.is_some_and(|entry| !entry.state.is_running()));
+            if held.is_some() || !is_idle()? {
+                return Ok(held);
+            }
+            std::thread::sleep(MOMENT);
+        }
+        Ok(None)
+    }
+
+    /// Waits until nobody runs the container or works on it.
+    pub fn wait_until_free(&self, id: &ContainerId) -> Result<()> {
+        held::wait_until_free(&self.dir(id))
     }
 
     /// The containers that mount a volume: it cannot be removed.
@@ -142,7 +182,8 @@ impl Containers {
         self.store.dir(Bucket::Containers)
     }
 
-    fn dir(&self, id: &ContainerId) -> PathBuf {
+    /// The directory of a container.
+    pub(crate) fn dir(&self, id: &ContainerId) -> PathBuf {
         self.bucket().join(id.hex())
     }
 
@@ -151,7 +192,7 @@ impl Containers {
     }
 
     /// Who has a name. A link to a container that is gone, or never came to be, counts for nothing.
-    fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
+    pub(super) fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
         let path = self.name_path(name);
         match fs::read_link(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

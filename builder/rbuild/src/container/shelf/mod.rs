@@ -1,8 +1,11 @@
 //! Containers on the disk: the bucket of all of them, one that is locked, where each is in its life. Runs nothing.
 
 mod containers;
+mod find;
 pub(crate) mod held;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};

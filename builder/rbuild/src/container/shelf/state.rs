@@ -1,8 +1,11 @@
 //! Where a container is in its life, as `state.json` keeps it, and what that means now: a process is named by its
-//! number, its start time and the boot, so one that died unnoticed is never taken for alive. Signals nobody.
+//! number, its start time and the boot, so one that died unnoticed is never taken for alive.
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -66,6 +69,11 @@ impl State {
             Self::Running { .. } => Status::Lost,
         }
     }
+
+    /// Whether its process is there now.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status(), Status::Running(_))
+    }
 }
 
 impl ProcessMark {
@@ -77,6 +85,25 @@ impl ProcessMark {
         let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
         Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
+    }
+
+    /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
+    pub(crate) fn end(&self) -> Result<()> {
+        let failed = || Error::io("end", format!("process {}", self.pid));
+        let Some(pid) = Pid::from_raw(self.pid.cast_signed()) else { return Ok(()) };
+        let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+            Err(Errno::SRCH) => return Ok(()),
+            other => other.map_err(failed())?,
+        };
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match pidfd_send_signal(&pidfd, Signal::KILL) {
+            Err(Errno::SRCH) => return Ok(()),
+            other => other.map_err(failed())?,
+        }
+        let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut watched, None)).map(drop).map_err(failed())
     }
 
     fn is_alive(&self) -> bool {
