@@ -54,7 +54,22 @@ pub enum Rootfs {
     Overlay(Overlay),
     /// A directory of the host as it is, with the mounts below it.
     Bind(PathBuf),
+    /// A mount that the container takes with it.
+    Mounted(Mounted),
 }
+
+/// A mount of the caller's that is attached nowhere (fsmount(2)). It is attached to one container only, which is why it
+/// is equal to its clones alone.
+#[derive(Clone, Debug)]
+pub struct Mounted(pub Arc<OwnedFd>);
+
+impl PartialEq for Mounted {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Mounted {}
 
 /// An overlay mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +118,8 @@ pub enum Source {
     Path(PathBuf),
     /// A file or directory opened by the caller, with the mounts below it.
     Fd(Arc<OwnedFd>),
+    /// A mount that the container takes with it.
+    Mounted(Mounted),
     /// Memory.
     Tmpfs(Tmpfs),
     /// An overlay of its own: a writable view whose writes land in its upper directory.
@@ -283,6 +300,16 @@ impl Tmpfs {
     /// User 0's, with nothing forbidden in it.
     pub const fn new(size: Option<u64>, mode: u32) -> Self {
         Self { size, mode, uid: 0, gid: 0, flags: MountFlags(0) }
+    }
+}
+
+impl Stdio {
+    /// The terminal, if it is one.
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        match self {
+            Self::Terminal(terminal) => Some(terminal),
+            _ => None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
     Access, Confinement, Container, IdMap, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource,
-    Rootfs, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
+    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
 };
 
 #[test]
@@ -93,7 +93,7 @@ fn set(container: &mut Container, key: &str, value: &str) {
 fn overlay(container: &mut Container) -> &mut Overlay {
     match &mut container.rootfs {
         Rootfs::Overlay(overlay) => overlay,
-        Rootfs::Bind(_) => panic!("not an overlay"),
+        Rootfs::Bind(_) | Rootfs::Mounted(_) => panic!("not an overlay"),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod exec;
 mod fields;
 pub(crate) mod host;
 mod run;
@@ -13,6 +14,7 @@ pub(crate) mod ulimit;
 
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
+pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields};
 pub use run::RunArgs;
 

@@ -1,10 +1,12 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+mod background;
 pub mod build;
 mod call;
 pub mod debug;
 mod each;
+pub mod exec;
 mod globals;
 mod graph;
 mod ground;
@@ -25,6 +27,7 @@ pub mod start;
 pub mod stop;
 pub mod supervise;
 pub mod tag;
+pub mod top;
 pub mod volume;
 
 pub use globals::Globals;
@@ -50,6 +53,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Build(call::CallArgs),
+    Exec(Box<crate::args::ExecArgs>),
     Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
@@ -68,6 +72,7 @@ enum Verb {
     Stop(stop::StopArgs),
     Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
+    Top(top::TopArgs),
     Volume(volume::VolumeArgs),
     Wait(stop::WaitArgs),
 }
@@ -80,13 +85,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
             let wrong = if is_run { container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
@@ -104,6 +110,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Stop(args) => stop::run(&args, &cli.globals),
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
         Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
@@ -146,8 +153,13 @@ fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
-            "--root" | "--storage-driver" => first += 2,
-            _ if arg.starts_with("--root=") || arg.starts_with("--storage-driver=") => first += 1,
+            "--root" | "--storage-driver" | "--storage-opt" => first += 2,
+            _ if arg.starts_with("--root=")
+                || arg.starts_with("--storage-driver=")
+                || arg.starts_with("--storage-opt=") =>
+            {
+                first += 1
+            }
             _ => break,
         }
     }

@@ -19,10 +19,12 @@
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
 //! [`Config`]; `shelf` keeps it on disk; `log` and `control` are what is written of a life and how to speak to it; `mounts`
-//! makes ready what is mounted; `life` runs it to its end. Each room uses only those before it.
+//! makes ready what is mounted; `life` runs it to its end; `inside` is what others do in it meanwhile. Each room uses only
+//! those before it.
 
 mod control;
 mod create;
+mod inside;
 mod life;
 mod log;
 mod model;
@@ -32,6 +34,7 @@ mod spec;
 
 pub use control::{Attached, Control, Heard, Size, Speaker, Wants};
 pub use create::{Request, World};
+pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
     Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, kill,
     not_running, run, run_again, stop, supervise, wait,

@@ -164,6 +164,9 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
         assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");
-        assert_eq!(lines[4..], ["#1 DONE 0.1s", &format!("#1 ---> {}", image.0.short()), "", "#3 COPY a b", "#3 CACHED", ""]);
+        assert_eq!(
+            lines[4..],
+            ["#1 DONE 0.1s", &format!("#1 ---> {}", image.0.short()), "", "#3 COPY a b", "#3 CACHED", ""]
+        );
     }
 }

@@ -123,8 +123,14 @@ impl Home {
         Ok(self.has_name(&name)?.then(|| self.path.join(name).join(FILES)))
     }
 
+    /// A place to work in, with an empty root directory.
     pub(super) fn workspace(&self) -> Result<Workspace> {
         Workspace::new(&self.path.join(TEMPORARY))
+    }
+
+    /// A place to work in, with nothing in it.
+    pub(super) fn bare_workspace(&self) -> Result<Workspace> {
+        Workspace::bare(&self.path.join(TEMPORARY))
     }
 
     /// Makes the workspace the snapshot of `chain`. Fine if another process was faster.
@@ -184,7 +190,7 @@ impl Home {
         if !is_there(&path)? {
             return Ok(());
         }
-        let workspace = self.workspace()?;
+        let workspace = self.bare_workspace()?;
         match rustix::fs::rename(&path, workspace.path().join(name)) {
             Ok(()) | Err(Errno::NOENT) => workspace.remove(),
             Err(errno) => Err(Error::io("remove snapshot", path.display())(errno)),

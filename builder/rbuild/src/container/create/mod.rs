@@ -4,10 +4,11 @@ mod command;
 mod environment;
 mod request;
 
+pub(crate) use environment::{Sources, environment};
+pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::argv;
-use self::environment::{Sources, environment};
 use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
 use crate::container::spec::bind::anonymous;
 use crate::container::spec::path::{clean, working_dir};

@@ -68,7 +68,7 @@ impl Request {
             name: args.name.as_deref().map(name::parse).transpose()?,
             command: args.command().to_vec(),
             entrypoint: args.entrypoint.clone(),
-            env: environment(args, world)?,
+            env: changes(&args.env_files, &args.env, world)?,
             cwd: args.workdir.as_deref().map(path::working_dir).transpose()?,
             user: args.user.clone(),
             hostname: args.hostname.as_deref().map(host::hostname).transpose()?,
@@ -106,13 +106,13 @@ impl Request {
     }
 }
 
-/// Files first, in order, then flags.
-fn environment(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Change>> {
+/// What files and flags say of the environment: files first, in order, then flags.
+pub(crate) fn changes(files: &[PathBuf], flags: &[String], world: World<'_>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
-    for file in &args.env_files {
+    for file in files {
         changes.extend(env::file(&file.display().to_string(), &read(world, file)?, world.env)?);
     }
-    for text in &args.env {
+    for text in flags {
         changes.push(env::flag(text, world.env)?);
     }
     Ok(changes)

@@ -147,7 +147,7 @@ impl Life<'_> {
         let view = view::view(draft)?;
         let site = Site { held: self.held, volumes, rootfs: &view, cancel: self.ctx.cancel, now: self.ctx.clock.now() };
         let parts = Parts {
-            rootfs: rootfs(draft, Sync::Honoured),
+            rootfs: rootfs(draft, Sync::Honoured)?,
             mounts: site.mounts()?,
             account: user::account(&view, &config.user)?,
             stdio,

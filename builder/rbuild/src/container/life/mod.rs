@@ -6,12 +6,12 @@ mod inlets;
 mod launch;
 mod live;
 mod make;
-mod plan;
+pub(crate) mod plan;
 mod run;
-mod signals;
-mod stdio;
+pub(crate) mod signals;
+pub(crate) mod stdio;
 mod supervise;
-mod user;
+pub(crate) mod user;
 mod view;
 
 pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};

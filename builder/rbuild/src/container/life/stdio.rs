@@ -44,17 +44,10 @@ impl Foreground {
 
 impl Console for Foreground {
     fn open(&mut self, config: &Config) -> Result<(Stdio, Inlets)> {
-        let own = |stdio: Stdio| (stdio, Inlets::default());
-        match (config.terminal, config.interactive) {
-            (_, true) if !self.shown.stdin => Inlets::open(config),
-            (true, true) => terminal().map(own),
-            (true, false) => {
-                let input = Arc::new(null()?);
-                Ok(own(Stdio::Terminal(Terminal { input, sizes: Sizes::OfInput(None) })))
-            }
-            (false, true) => input().map(own),
-            (false, false) => Ok(own(Stdio::Captured)),
+        if config.interactive && !self.shown.stdin {
+            return Inlets::open(config);
         }
+        Ok((open(config)?, Inlets::default()))
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
@@ -68,6 +61,16 @@ impl Console for Foreground {
     fn warn(&mut self, text: &str) {
         // Where that cannot be written to there is nobody left to tell.
         drop(writeln!(io::stderr(), "WARNING: {text}"));
+    }
+}
+
+/// The streams that a container asks for, as this process's own. Without `-i` its input is empty.
+pub(crate) fn open(config: &Config) -> Result<Stdio> {
+    match (config.terminal, config.interactive) {
+        (true, true) => terminal(),
+        (true, false) => Ok(Stdio::Terminal(Terminal { input: Arc::new(null()?), sizes: Sizes::OfInput(None) })),
+        (false, true) => input(),
+        (false, false) => Ok(Stdio::Captured),
     }
 }
 

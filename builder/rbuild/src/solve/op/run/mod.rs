@@ -45,7 +45,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
     let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
     let again = std::mem::take(&mut surroundings.again);
-    drop(surroundings);
+    drop((container, surroundings));
     let ended = match outcome {
         Ok(outcome) => {
             remove_stubs(draft.written(), &outcome.stubs)?;

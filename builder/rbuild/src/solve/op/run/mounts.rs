@@ -14,10 +14,10 @@ use crate::solve::{Value, Work};
 use crate::stack::Stack;
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
-use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs};
+use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Propagation, Rootfs, Source, Tmpfs};
 use rbuild_store::RootDir;
 use rbuild_store::layer::{Entry, Node};
-use rbuild_store::snapshot::{Draft, Place};
+use rbuild_store::snapshot::{self, Draft, FuseOverlay, Place};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
@@ -68,11 +68,13 @@ impl Surroundings {
         let (stack, file) = whole_or_picked(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
         let draft = prepared(work, &stack)?;
         self.again.bind(bind, &stack, file.as_deref());
-        let source = match (rootfs(&draft, Sync::Ignored), file) {
-            (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
-            (Rootfs::Overlay(overlay), Some(name)) => Source::Path(file_of(&overlay, &name, access)?),
-            (Rootfs::Bind(path), None) => Source::Path(path),
-            (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
+        let source = match file {
+            Some(name) => Source::Path(file_of(draft.rootfs(), &name, access)?),
+            None => match rootfs(&draft, Sync::Ignored)? {
+                Rootfs::Overlay(overlay) => Source::Overlay(overlay),
+                Rootfs::Bind(path) => Source::Path(path),
+                Rootfs::Mounted(mounted) => Source::Mounted(mounted),
+            },
         };
         self.mount(source, &bind.target, access);
         self.drafts.push(draft);
@@ -193,9 +195,15 @@ fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) ->
 }
 
 /// The file of that name in the topmost layer; to be written to, a copy of it in the upper directory.
-fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
-    let top = overlay.lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
-    let (file, copy) = (top.join(name), overlay.upper.join(name));
+fn file_of(rootfs: &snapshot::Rootfs, name: &str, access: Access) -> Result<PathBuf> {
+    let (lowers, upper) = match rootfs {
+        snapshot::Rootfs::Directory(path) => return Ok(path.join(name)),
+        snapshot::Rootfs::Overlay { lowers, upper, .. } | snapshot::Rootfs::Fuse(FuseOverlay { lowers, upper, .. }) => {
+            (lowers, upper)
+        }
+    };
+    let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
+    let (file, copy) = (top.join(name), upper.join(name));
     if access == Access::ReadOnly {
         return Ok(file);
     }
