@@ -7,6 +7,8 @@ mod container;
 mod exec;
 mod fields;
 pub(crate) mod host;
+pub(crate) mod keys;
+pub(crate) mod moment;
 mod run;
 pub(crate) mod signal;
 pub(crate) mod size;

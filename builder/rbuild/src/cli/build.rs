@@ -71,7 +71,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             let signal = watch.signal().filter(|_| error.is_canceled());
             drop(watch);
             if let Some(failed) = first.take().filter(|_| signal.is_none()) {
-                look_into(&failed, &request, globals, (&store, &standing, &id))?;
+                look_into(&failed, &request, globals, (&store, &id))?;
             }
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
@@ -79,15 +79,10 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 /// Opens a shell in the state in which a step failed where somebody is there to use it, and else keeps it.
-fn look_into(
-    failed: &Failed,
-    request: &BuildRequest,
-    globals: &Globals,
-    (store, standing, build): (&Store, &Standing, &str),
-) -> Result<()> {
+fn look_into(failed: &Failed, request: &BuildRequest, globals: &Globals, (store, build): (&Store, &str)) -> Result<()> {
     if is_attended() {
         let givens = Givens { secrets: &request.secrets, ssh: &request.ssh };
-        let code = Stay { failed, givens }.enter(Vec::new(), globals, (store, standing));
+        let code = Stay { failed, givens }.enter(Vec::new(), globals, store.clone(), Standing::find()?);
         return code.map(drop).or_else(|error| {
             complain_of(&report::plain(&error));
             Ok(())

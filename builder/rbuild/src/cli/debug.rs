@@ -1,26 +1,24 @@
 //! `rbuild debug`: into the state in which a RUN failed, at once or later. Knows no step.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::complain;
 use crate::args::Env;
 use crate::container::{self, Forwarder, Proxy, attended, exit_code};
-use crate::ctx::{Ctx, Place, SystemClock};
+use crate::ctx::Place;
 use crate::error::Result;
-use crate::events::Events;
 use crate::failed::{self, Failed};
 use crate::report;
 use crate::request::{SecretSource, agents, secrets};
 use crate::solve::op::run::{Entry, enter};
 use clap::Args;
 use rbuild_oci::Cancel;
-use rbuild_records::LocalBackend;
-use rbuild_runner::{Output, Process, Sandbox, Stream};
-use rbuild_store::{Bucket, Store};
+use rbuild_runner::{Output, Process, Stream};
+use rbuild_store::Store;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 /// Look at a step that failed: a shell, or a command, in the state that it left
 #[derive(Args, Clone, Debug)]
@@ -59,7 +57,7 @@ pub fn run(args: &DebugArgs, globals: &Globals) -> Result<ExitCode> {
     }
     let argv: Vec<Vec<u8>> = command.iter().map(|word| word.clone().into_bytes()).collect();
     let stay = Stay { failed: &kept.failed, givens: Givens { secrets: &secrets, ssh: &ssh } };
-    match stay.enter(argv, globals, (&store, &standing)) {
+    match stay.enter(argv, globals, store, standing) {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) => {
             super::out::complain_of(&report::plain(&error));
@@ -77,30 +75,9 @@ pub(super) struct Stay<'a> {
 
 impl Stay<'_> {
     /// Runs a shell, or that command, in the state; the shell's number for how it ended.
-    pub(super) fn enter(
-        &self,
-        argv: Vec<Vec<u8>>,
-        globals: &Globals,
-        (store, standing): (&Store, &Standing),
-    ) -> Result<u8> {
+    pub(super) fn enter(&self, argv: Vec<Vec<u8>>, globals: &Globals, store: Store, standing: Standing) -> Result<u8> {
         self.greet(argv.is_empty());
-        let at_terminal = is_attended();
-        let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-        let cancel = Cancel::new();
-        let ctx = Ctx {
-            store,
-            snapshots: &drivers,
-            cache: &cache,
-            executor: &Sandbox::new()?,
-            events: &Events::new(Vec::new()),
-            cancel: &cancel,
-            clock: &SystemClock,
-            written: &cache,
-            wrote: &AtomicBool::new(false),
-            place: standing.place,
-            ids: &standing.ids,
-            fidelity: standing.fidelity,
-        };
+        let (at_terminal, ground) = (is_attended(), Ground::new(globals, store, standing, Cancel::new())?);
         let Givens { secrets, ssh } = self.givens;
         let entry = Entry {
             argv: if argv.is_empty() { vec![self.failed.shell()] } else { argv },
@@ -108,9 +85,9 @@ impl Stay<'_> {
             secret: &|id| secrets.get(id).map(|source| source.read(id)).transpose(),
             ssh: &|id| ssh.get(id).cloned(),
         };
-        let signals = Forwarder::start(&cancel, at_terminal, Proxy::On)?;
+        let signals = Forwarder::start(&ground.cancel, at_terminal, Proxy::On)?;
         let mut attendant = Attendant { signals: &signals };
-        let ended = enter(ctx, self.failed, entry, &mut attendant);
+        let ended = enter(ground.ctx(), self.failed, entry, &mut attendant);
         match (ended, signals.canceled_by()) {
             (Err(_), Some(code)) => Ok(code),
             (ended, _) => ended.map(|exit| signals.code(exit)),

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+pub mod attach;
 mod background;
 pub mod build;
 mod call;
@@ -24,6 +25,7 @@ pub mod info;
 pub mod inspect;
 mod inspect_container;
 pub mod load;
+pub mod logs;
 mod look;
 mod obtain;
 mod out;
@@ -65,6 +67,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Attach(attach::AttachArgs),
     Build(call::CallArgs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
@@ -82,6 +85,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Rename(rename::RenameArgs),
@@ -113,6 +117,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.verb {
+        Verb::Attach(args) => attach::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),
@@ -130,6 +135,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),

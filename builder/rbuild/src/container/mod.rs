@@ -41,8 +41,8 @@ pub use create::{Request, World};
 pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
-    Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, furnish, kill,
-    not_running, run, run_again, stop, supervise, wait,
+    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
+    end, exit_code, furnish, kill, not_running, run, run_again, stop, supervise, wait,
 };
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};

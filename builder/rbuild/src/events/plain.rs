@@ -147,6 +147,7 @@ mod tests {
     fn steps_keep_their_lines_apart() {
         let sink = Plain::new(Vec::new());
         let (one, two) = (StepId(1), StepId(2));
+        let image = ImageId(rbuild_oci::Digest::of(b"image"));
         let output = |step, bytes| Event::Output { step, stream: Stream::Stdout, bytes };
         for event in [
             Event::Started { step: one, name: "[1/2] RUN a" },
@@ -154,8 +155,8 @@ mod tests {
             output(one, b"half"),
             output(two, b"whole\n"),
             output(one, b" done"),
-            Event::Done { step: one, took: Duration::from_millis(60) },
-            Event::Cached { step: StepId(3), name: "COPY a b" },
+            Event::Done { step: one, took: Duration::from_millis(60), image: Some(image) },
+            Event::Cached { step: StepId(3), name: "COPY a b", image: None },
         ] {
             sink.event(&event);
         }
@@ -163,6 +164,9 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
         assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");
-        assert_eq!(lines[4..], ["#1 DONE 0.1s", "", "#3 COPY a b", "#3 CACHED", ""]);
+        assert_eq!(
+            lines[4..],
+            ["#1 DONE 0.1s", &format!("#1 ---> {}", image.0.short()), "", "#3 COPY a b", "#3 CACHED", ""]
+        );
     }
 }

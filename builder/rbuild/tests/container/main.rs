@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attached;
+mod background;
 mod confinement;
+mod crashes;
+mod inside;
 mod layers;
 mod life;
 mod plugin_server;
@@ -29,6 +33,10 @@ type Case = (&'static str, fn(&World));
 
 fn main() -> ExitCode {
     rbuild_runner::maybe_init();
+    // The name under which rbuild starts its own supervisors.
+    if std::env::args_os().next().is_some_and(|name| name == "rbuild") {
+        return rbuild::cli::main(std::env::args_os());
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let filters = || args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect::<Vec<_>>();
     match args.first().map(String::as_str) {
@@ -100,7 +108,11 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         volume_verbs::CASES,
         plugins::CASES,
         life::CASES,
+        inside::CASES,
         terminal::CASES,
+        background::CASES,
+        attached::CASES,
+        crashes::CASES,
     ]
     .concat();
     let chosen =

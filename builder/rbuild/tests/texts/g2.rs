@@ -19,7 +19,6 @@ fn diff(reader: &Reader, container: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_11_a_container_is_a_thin_writable_layer_on_top() {
     let reader = Reader::with_alpine();
     let blobs = reader.blobs();
@@ -38,7 +37,6 @@ fn row_11_a_container_is_a_thin_writable_layer_on_top() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_12_a_file_is_copied_up_when_it_is_first_written() {
     let reader = Reader::with_alpine();
     let blobs = reader.blobs();
@@ -52,7 +50,6 @@ fn row_12_a_file_is_copied_up_when_it_is_first_written() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_13_what_a_container_wrote_goes_with_it() {
     let reader = Reader::with_alpine();
     reader.sees("docker run --name hi alpine sh -c 'echo kept > /file'");
@@ -74,7 +71,6 @@ fn row_13_what_a_container_wrote_goes_with_it() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_14_the_containers_directory_holds_its_logs_too() {
     let reader = Reader::with_alpine();
     let id = reader.word("docker run -d --name hi alpine echo hello");
@@ -90,7 +86,6 @@ fn row_14_the_containers_directory_holds_its_logs_too() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_15_containers_share_layers_and_do_not_interfere() {
     let reader = Reader::with_alpine();
     let names: Vec<String> = (0..4).map(|number| format!("c{number}")).collect();
@@ -117,7 +112,6 @@ fn row_15_containers_share_layers_and_do_not_interfere() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_16_diff_tells_what_was_added_changed_and_deleted() {
     let reader = Reader::with_alpine();
     let script = "echo 1.2.3.4 there >> /etc/hosts; echo x >> /etc/group; touch /data/new; rm /data/seed; mkdir /made";
@@ -133,7 +127,6 @@ fn row_16_diff_tells_what_was_added_changed_and_deleted() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_17_commit_makes_an_image_of_a_container() {
     let reader = Reader::with_alpine();
     reader
@@ -152,7 +145,6 @@ fn row_17_commit_makes_an_image_of_a_container() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_18_temp_txt_and_app_py_in_a_running_container() {
     let reader = with_application();
     reader.sees(&format!("docker run -d --name web --entrypoint sleep {APPLICATION} 1000"));
@@ -170,7 +162,6 @@ fn row_18_temp_txt_and_app_py_in_a_running_container() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_19_into_a_container() {
     let reader = Reader::with_alpine();
     assert_eq!(reader.sees("echo 'echo $0; ls /data' | docker run -i --rm alpine sh"), "sh\nseed\n");

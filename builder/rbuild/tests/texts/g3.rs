@@ -33,7 +33,6 @@ fn row_22_volume_ls() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_23_inspect_tells_the_mounts() {
     let reader = Reader::with_alpine();
     reader.sees("docker volume create data_volume");
@@ -72,7 +71,6 @@ fn row_23_inspect_tells_the_mounts() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_24_a_named_volume_outlives_its_containers() {
     let reader = Reader::with_alpine();
     reader.sees("docker volume create data_volume");
@@ -109,7 +107,6 @@ fn row_25_v_makes_a_missing_volume() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_26_an_anonymous_volume() {
     let reader = Reader::with_alpine();
     reader.sees("docker run --name hi -v /chest alpine touch /chest/coins");
@@ -128,7 +125,6 @@ fn row_26_an_anonymous_volume() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_27_volumes_from_a_container_that_never_runs() {
     let reader = Reader::with_alpine();
     // There is no program called nop: create does not ask.
@@ -145,7 +141,6 @@ fn row_27_volumes_from_a_container_that_never_runs() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_28_a_directory_of_the_host() {
     let reader = Reader::with_alpine();
     // `-v` makes the missing directory.
@@ -209,7 +204,6 @@ fn row_30_what_mount_makes_and_what_not() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_31_a_volume_driver() {
     let reader = Reader::with_alpine();
     reader.sees("docker run --rm --volume-driver local -v vol:/m alpine touch /m/x");
@@ -248,7 +242,6 @@ fn row_32_volumes_bypass_the_layers() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn row_33_volumes_are_in_no_diff_and_no_commit() {
     let reader = Reader::with_alpine();
     reader.sees(

@@ -48,7 +48,6 @@ fn vfs() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn the_driver_is_chosen_and_told() {
     let reader = Reader::with_alpine();
     let info = reader.sees("docker info");
@@ -61,7 +60,6 @@ fn the_driver_is_chosen_and_told() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn the_plugin_local() {
     let reader = Reader::with_alpine();
     let source = reader.path("elsewhere");

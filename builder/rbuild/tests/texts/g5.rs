@@ -40,7 +40,6 @@ fn the_root_of_an_ordinary_user_is_below_its_home() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn the_commands() {
     let reader = Reader::new();
     let texts = "build run create rm commit diff history inspect";
@@ -57,7 +56,6 @@ fn the_commands() {
 }
 
 #[test]
-#[ignore = "needs verbs that are not there yet"]
 fn rm_and_names() {
     let reader = Reader::with_alpine();
     reader.sees("docker run --name hi alpine true");

@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod crash;
 mod g1;
 mod g2;
 mod g3;

@@ -121,8 +121,9 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// Files of subordinate ids can only be removed from inside of a namespace.
+    /// A failed test leaves nothing running. Files of subordinate ids can only be removed from inside of a namespace.
     fn drop(&mut self) {
+        drop(self.command("docker ps -q | xargs -r docker kill").stdout(Stdio::null()).stderr(Stdio::null()).status());
         if !rustix::process::geteuid().is_root() {
             let mut command = Command::new("unshare");
             command.args(["--user", "--map-auto", "--map-root-user", "rm", "-rf"]).arg(self.path("store"));

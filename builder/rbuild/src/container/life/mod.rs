@@ -1,7 +1,9 @@
 //! A container while it lives: what the runner is given, the process's streams and signals, its end; in this process or
 //! in one of its own. Keeps nothing itself.
 
+mod attach;
 mod end;
+mod growth;
 mod inlets;
 mod launch;
 mod live;
@@ -13,7 +15,9 @@ pub(crate) mod stdio;
 mod supervise;
 pub(crate) mod user;
 
+pub use attach::{Attach, Left, attach};
 pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
+pub use growth::Growth;
 pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};
 pub use make::{create, furnish};

@@ -345,6 +345,14 @@ mod tests {
                 "type=bind,source=/a,target=/b,bind-propagation=x",
                 "--mount: bind-propagation=x is not valid: write private, rprivate, slave, rslave, shared or rshared",
             ),
+        ] {
+            assert_eq!(show(text), expected, "of {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (text, expected) in [
             (
                 "type=bind,source=/a,target=/b,bind-recursive=writable",
                 "--mount: bind-recursive=writable needs readonly beside it",
