@@ -14,14 +14,13 @@ pub(crate) mod signals;
 pub(crate) mod stdio;
 mod supervise;
 pub(crate) mod user;
-mod view;
 
 pub use attach::{Attach, Left, attach};
 pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
 pub use growth::Growth;
 pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};
-pub use make::create;
+pub use make::{create, furnish};
 pub use run::{Attendance, run, run_again};
 pub(crate) use signals::Forwarder;
 pub use signals::Proxy;
