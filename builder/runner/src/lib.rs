@@ -34,8 +34,8 @@ mod wire;
 
 pub use caps::Caps;
 pub use container::{
-    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource, Rootfs,
-    Sizes, Source, Stdio, Terminal, Tmpfs, User,
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Mounted, Network, Overlay, Propagation, Resource,
+    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User,
 };
 pub use error::{Error, Result};
 pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};

@@ -6,6 +6,7 @@ use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
+use crate::failed;
 use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
@@ -65,7 +66,7 @@ pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result
     };
     let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
     let containers = Containers::new(store).all()?;
-    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    let uses = |entry: &&Entry| entry.config.images().any(|image| orphans.iter().any(|orphan| orphan.id == image.id));
     if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
         return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
@@ -134,6 +135,9 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     for orphan in *orphans {
         gone.add_image(store, &orphan.id)?;
     }
+    for kept in failed::give_up(store, std::time::SystemTime::now().into())? {
+        gone.add_written(&kept.failed.layers, kept.failed.written);
+    }
     let ids: BTreeSet<Digest> = orphans.iter().map(|orphan| orphan.id.0).collect();
     let needed = needed(store, &ids, containers)?;
     // An image that stays, stays whole.
@@ -176,9 +180,12 @@ fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Res
         }
         needed.add_image(store, &listed.image.id)?;
     }
-    for image in containers.iter().map(|entry| &entry.config.image) {
+    for image in containers.iter().flat_map(|entry| entry.config.images()) {
         needed.add_image(store, &image.id)?;
         needed.add_layers(&image.layers);
+    }
+    for kept in failed::all(store)? {
+        kept.failed.stacks().for_each(|layers| needed.add_layers(&layers));
     }
     Ok(needed)
 }

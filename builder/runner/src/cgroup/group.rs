@@ -109,7 +109,7 @@ impl Drop for Group {
             // One that stays is removed by the next run of this container, or with it.
             drop(remove_dir(dir));
             // The parent of others' groups stays.
-            drop(dir.parent().map(rustix::fs::rmdir));
+            let _ = dir.parent().map(rustix::fs::rmdir);
         }
     }
 }
@@ -133,7 +133,9 @@ pub fn sweep() {
     for place in places("self").unwrap_or_default() {
         let groups = fs::read_dir(place.dir.join(PARENT)).into_iter().flatten().flatten();
         // The kernel keeps those with processes, and the files of a group are none that could be removed.
-        groups.filter(old).for_each(|entry| drop(rustix::fs::rmdir(entry.path())));
+        groups.filter(old).for_each(|entry| {
+            let _ = rustix::fs::rmdir(entry.path());
+        });
     }
 }
 

@@ -35,6 +35,8 @@ pub enum SetupOp {
     OverlayRoot { overlay: Overlay },
     /// The rootfs is this directory.
     BindRoot { path: Vec<u8> },
+    /// The rootfs is the n-th file passed along: a detached mount.
+    PassedRoot { index: u32 },
     /// A fresh filesystem at `target`.
     Mount { fs: Vec<u8>, target: Vec<u8>, flags: MountFlags, options: Vec<(Vec<u8>, Vec<u8>)>, otherwise: Otherwise },
     /// An overlay at `target`.
@@ -127,8 +129,13 @@ pub enum Otherwise {
 
 impl fmt::Display for MountFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec"), (Self::READ_ONLY, "ro")];
+        let names = [
+            (Self::NOSUID, "nosuid"),
+            (Self::NODEV, "nodev"),
+            (Self::NOEXEC, "noexec"),
+            (Self::READ_ONLY, "ro"),
+            (Self::TOP_ONLY, "top only"),
+        ];
         let set: Vec<&str> = names.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name).collect();
         f.write_str(if set.is_empty() { "rw".to_owned() } else { set.join(",") }.as_str())
     }
@@ -180,6 +187,7 @@ impl fmt::Display for SetupOp {
             Self::FileStore {} => f.write_str("memory for files"),
             Self::OverlayRoot { overlay } => write!(f, "mount overlay on the root:{overlay}"),
             Self::BindRoot { path } => write!(f, "bind {} on the root", text(path)),
+            Self::PassedRoot { index } => write!(f, "put passed mount {index} on the root"),
             Self::Mount { fs, target, flags, options, otherwise } => {
                 write!(f, "mount {} on {} ({flags}", text(fs), text(target))?;
                 for (key, value) in options {

@@ -6,11 +6,10 @@ use super::network;
 use super::plan::{self, Parts};
 use super::signals::{Forwarder, Signaller};
 use super::user;
-use super::view;
 use crate::container::control::{Manner, Served, Server, Size};
 use crate::container::log::{self, Log};
 use crate::container::model::{Binding, Config, Network, stack};
-use crate::container::mounts::Site;
+use crate::container::mounts::{Ready, Site, view};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -64,7 +63,11 @@ pub(crate) fn live(
         failure: None,
         deaf: false,
     };
-    let ended = life.live(volumes);
+    // Those of a life that was cut short.
+    let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
+    if let Err(error) = held.unmount(volumes) {
+        life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
+    }
     let (started, deaf, server, out_of_memory) = (life.started, life.deaf, life.server, life.out_of_memory);
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
@@ -138,7 +141,7 @@ impl Life<'_> {
         snapshots.ensure(&stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
-        let container = self.container(&draft, volumes, stdio)?;
+        let (container, _kept) = self.container(&draft, volumes, stdio)?;
         let ended = executor.run(&container, self, cancel);
         self.guard = None;
         let unwritten = self.log.finish(self.ctx.clock.now());
@@ -152,22 +155,28 @@ impl Life<'_> {
         }
     }
 
-    fn container(&mut self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<Container> {
+    /// The container, and what its mounts stand on.
+    fn container(
+        &mut self,
+        draft: &Draft,
+        volumes: &dyn VolumeDriver,
+        stdio: Stdio,
+    ) -> Result<(Container, Vec<Draft>)> {
         let config = self.held.config();
         self.warn_of(config);
         let wired = network::wire(config, &std::env::var_os("PATH").unwrap_or_default())?;
         self.ports = wired.bindings;
         let view = view::view(draft)?;
-        let site = Site { held: self.held, volumes, rootfs: &view, cancel: self.ctx.cancel, now: self.ctx.clock.now() };
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
         let parts = Parts {
-            rootfs: rootfs(draft, Sync::Honoured),
-            mounts: site.mounts()?,
+            rootfs: rootfs(draft, Sync::Honoured)?,
+            mounts: specs,
             account: user::account(&view, &config.user, &config.group_add)?,
             stdio,
             network: wired.network,
             ids: self.ctx.ids,
         };
-        plan::container(config, parts)
+        Ok((plan::container(config, parts)?, drafts))
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

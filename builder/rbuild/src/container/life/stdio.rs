@@ -74,6 +74,11 @@ pub(crate) fn open(config: &Config) -> Result<Stdio> {
     }
 }
 
+/// Those of a program that whoever called this one attends to: at a terminal, or with this process's input.
+pub(crate) fn attended(at_terminal: bool) -> Result<Stdio> {
+    if at_terminal { terminal() } else { input() }
+}
+
 /// Writes all of `bytes` to this process's stream.
 pub(crate) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
     let (stdout, stderr) = (io::stdout(), io::stderr());

@@ -18,6 +18,6 @@ pub(crate) use id::random;
 pub use image::Image;
 pub(crate) use image::stack;
 pub use limits::Limits;
-pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+pub use mount::{Bind, ImageMount, Mount, MountKind, Propagation, Recursive, Tmpfs, Volume};
 pub use port::{Binding, Port, Ports, Protocol, Publish};
 pub use resolver::Resolver;

@@ -12,6 +12,7 @@ pub(super) mod path;
 pub(crate) mod port;
 pub(super) mod security;
 pub(super) mod tmpfs;
+pub(super) mod volumes_from;
 
 use crate::args::usage;
 
