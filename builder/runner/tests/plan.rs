@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
     Access, Confinement, Container, IdMap, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource,
-    Rootfs, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
+    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
 };
 
 #[test]
