@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rbuild_oci::{Cancel, Platform};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::container::Container;
 use crate::error::Result;
@@ -49,7 +50,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// Pid 1 of a running container; clones name the same process and stay harmless after its end.
+/// A process of a container, most often its first; clones name the same process and stay harmless after its end.
 #[derive(Clone, Debug)]
 pub struct Process {
     pid: u32,
@@ -95,6 +96,37 @@ impl Process {
         Self { pid, pidfd }
     }
 
+    /// The process that has this number now; none if there is none. Whether it is the one that is meant must be asked
+    /// after this, and [`Process::has_ended`] after that: then no other can have taken its number in between.
+    pub fn open(pid: u32) -> io::Result<Option<Self>> {
+        let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        match pidfd_open(number, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Some(Self::new(pid, Arc::new(pidfd)))),
+            Err(Errno::SRCH | Errno::INVAL) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&self) -> io::Result<bool> {
+        self.poll(Some(&Timespec::default()))
+    }
+
+    /// Waits until it runs no more.
+    pub fn wait_for_end(&self) -> io::Result<()> {
+        self.poll(None).map(drop)
+    }
+
+    fn poll(&self, timeout: Option<&Timespec>) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&*self.pidfd, PollFlags::IN)];
+        Ok(rustix::io::retry_on_intr(|| poll(&mut polled, timeout))? > 0)
+    }
+
+    /// What its namespaces are entered by.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
     /// Its number in this program's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -111,10 +143,5 @@ impl Process {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(()),
             other => other,
         }
-    }
-
-    /// Its pidfd.
-    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
     }
 }

@@ -15,6 +15,8 @@ mod executor;
 mod filter;
 mod guard;
 mod init;
+mod joining;
+mod namespaces;
 mod plan;
 mod probe;
 mod sandbox;
@@ -30,15 +32,17 @@ mod wire;
 
 pub use caps::Caps;
 pub use container::{
-    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource, Rootfs,
-    Sizes, Source, Stdio, Terminal, Tmpfs, User,
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Mounted, Network, Overlay, Propagation, Resource,
+    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User,
 };
 pub use error::{Error, Result};
 pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};
 pub use filter::{compile_filter, docker_filter};
 pub use guard::Guard;
 pub use init::maybe_init;
-pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan};
+pub use joining::Joining;
+pub use namespaces::Spaces;
+pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan, plan_joining};
 pub use probe::{Finding, probe};
 pub use sandbox::Sandbox;
 pub use stub::{Stub, remove_stubs};

@@ -35,6 +35,17 @@ pub(crate) struct Spawn<'a> {
     pub(crate) keep: Option<BorrowedFd<'a>>,
     /// What the program waits for before it starts; not with a process namespace, which hides the parent.
     pub(crate) gate: Option<Gate<'a>>,
+    /// The user namespace that the child enters, to be user 0 in it, with mounts of its own.
+    pub(crate) beside: Option<Beside<'a>>,
+}
+
+/// A user namespace that is there already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// The pidfd of a process in it.
+    pub(crate) process: BorrowedFd<'a>,
+    /// A pipe that gets the error number where the child is not let in, and ends where it is.
+    pub(crate) refusal: BorrowedFd<'a>,
 }
 
 /// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
@@ -101,6 +112,13 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
         if let Some(keep) = spawn.keep {
             libc::fcntl(keep.as_raw_fd(), libc::F_SETFD, 0);
         }
+        if let Some(beside) = spawn.beside
+            && !enter(beside.process, parent)
+        {
+            let errno = *libc::__errno_location();
+            libc::write(beside.refusal.as_raw_fd(), (&raw const errno).cast(), size_of::<c_int>());
+            libc::_exit(EXIT_NOT_STARTED);
+        }
         if let Some(gate) = spawn.gate {
             let mut byte = 0u8;
             libc::close(gate.write.as_raw_fd());
@@ -118,6 +136,28 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
             libc::AT_EMPTY_PATH,
         );
         libc::_exit(EXIT_NOT_STARTED)
+    }
+}
+
+/// Enters the user namespace of `process` as its user 0. As [`child`]: bare system calls only.
+///
+/// # Safety
+/// This process has one thread.
+unsafe fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
+    // SAFETY: no call touches memory.
+    unsafe {
+        // Only who is root outside has groups to lose that the namespace may not know.
+        libc::syscall(libc::SYS_setgroups, 0, 0);
+        let entered = libc::setns(process.as_raw_fd(), libc::CLONE_NEWUSER) == 0
+            && libc::syscall(libc::SYS_setresgid, 0, 0, 0) == 0
+            && libc::syscall(libc::SYS_setresuid, 0, 0, 0) == 0
+            && libc::unshare(libc::CLONE_NEWNS) == 0
+            // The kernel has forgotten it with the user that this process was.
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) == 0;
+        if libc::getppid() != parent {
+            libc::_exit(EXIT_NOT_STARTED);
+        }
+        entered
     }
 }
 
@@ -255,6 +295,18 @@ pub(crate) fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Closes every descriptor but the standard streams and this one: what else was inherited is the host's.
+pub(crate) fn close_all_but(kept: &impl AsRawFd) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: the program has just begun and owns no other descriptor yet.
+            check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks every descriptor from `first` on close-on-exec.
 pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: changes flags of descriptors only.
@@ -309,6 +361,28 @@ pub(crate) fn execve(path: &CStr, argv: &[CString], env: &[CString]) -> io::Erro
     // SAFETY: both arrays end with null and point to C strings that live through the call.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// Starts a copy of this single-threaded process that its parent has to wait for; the copy sees `None`.
+pub(crate) fn fork_beside() -> io::Result<Option<Spawned>> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD);
+    // SAFETY: a fork-like clone: no stack and no thread area is given, so memory is copied, and with no other thread it
+    // is consistent. Seccomp filters know this call, unlike clone3; the first three arguments are in this order but on
+    // s390x, where stack and flags trade places.
+    let pid = unsafe {
+        #[cfg(target_arch = "s390x")]
+        let pid = libc::syscall(libc::SYS_clone, 0, flags, &raw mut pidfd, 0, 0);
+        #[cfg(not(target_arch = "s390x"))]
+        let pid = libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0);
+        pid
+    };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
+        _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
+    }
 }
 
 /// Splits this single-threaded process; the child sees `None`.

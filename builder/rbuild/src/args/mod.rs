@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod exec;
 mod fields;
 pub(crate) mod host;
 pub(crate) mod keys;
@@ -13,9 +14,10 @@ pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
-pub use build::BuildArgs;
+pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
-pub(crate) use fields::{fields, raw_fields};
+pub use exec::ExecArgs;
+pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use run::RunArgs;
 
 use crate::error::Error;

@@ -1,6 +1,6 @@
 //! `rbuild info`: the store, the storage driver and why it was chosen, and the machine, in docker's lines.
 
-use super::globals::{Globals, Standing};
+use super::globals::{self, Globals, Standing};
 use super::out::{format_error, print};
 use crate::container::{Containers, Entry, Status};
 use crate::ctx::Place;
@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::render::{Template, align, human};
 use clap::Args;
+use rbuild_oci::Cancel;
 use rbuild_runner::IdMap;
-use rbuild_store::{Bucket, Store, VolumeDriver};
+use rbuild_store::{Bucket, Store};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,7 +53,8 @@ pub fn run(args: &InfoArgs, globals: &Globals) -> Result<ExitCode> {
 /// Everything there is to say, in docker's fields and some of our own.
 fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value> {
     let drivers = globals.drivers(store, standing)?;
-    let chosen = drivers.chosen()?;
+    let (chosen, mut status) = (drivers.chosen()?, drivers.describe()?);
+    status.push(("Snapshots".to_owned(), store.dir(Bucket::Snapshots).display().to_string()));
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
     let containers = Containers::new(store).all()?;
     let is_running = |entry: &&Entry| matches!(entry.state.status(), Status::Running(_));
@@ -65,8 +67,8 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
         "Images": image::list(store)?.len(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,
-        "DriverStatus": [["Chosen because", chosen.why], ["Snapshots", store.dir(Bucket::Snapshots)]],
-        "Plugins": { "Volume": [store.volumes().name()], "Network": ["host", "none"] },
+        "DriverStatus": status,
+        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none"] },
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "Rootless": standing.ids != IdMap::Root,
         "IdMap": standing.ids.to_string(),

@@ -2,6 +2,7 @@
 //! not who mounts it.
 
 use super::baseline::Baseline;
+use super::fuse::FuseOverlay;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::root_dir::RootDir;
@@ -26,6 +27,8 @@ pub enum Rootfs {
     },
     /// This directory as it is.
     Directory(PathBuf),
+    /// An overlay that a program shows; [`FuseOverlay::mount`] starts it.
+    Fuse(FuseOverlay),
 }
 
 /// Where a draft lives.
@@ -74,7 +77,7 @@ impl Draft {
     /// The directory that holds what was written: the upper directory of an overlay, or the whole tree.
     pub fn written(&self) -> &Path {
         match &self.rootfs {
-            Rootfs::Overlay { upper, .. } => upper,
+            Rootfs::Overlay { upper, .. } | Rootfs::Fuse(FuseOverlay { upper, .. }) => upper,
             Rootfs::Directory(path) => path,
         }
     }

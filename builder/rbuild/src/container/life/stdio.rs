@@ -44,17 +44,10 @@ impl Foreground {
 
 impl Console for Foreground {
     fn open(&mut self, config: &Config) -> Result<(Stdio, Inlets)> {
-        let own = |stdio: Stdio| (stdio, Inlets::default());
-        match (config.terminal, config.interactive) {
-            (_, true) if !self.shown.stdin => Inlets::open(config),
-            (true, true) => terminal().map(own),
-            (true, false) => {
-                let input = Arc::new(null()?);
-                Ok(own(Stdio::Terminal(Terminal { input, sizes: Sizes::OfInput(None) })))
-            }
-            (false, true) => input().map(own),
-            (false, false) => Ok(own(Stdio::Captured)),
+        if config.interactive && !self.shown.stdin {
+            return Inlets::open(config);
         }
+        Ok((open(config)?, Inlets::default()))
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
@@ -71,8 +64,23 @@ impl Console for Foreground {
     }
 }
 
+/// The streams that a container asks for, as this process's own. Without `-i` its input is empty.
+pub(crate) fn open(config: &Config) -> Result<Stdio> {
+    match (config.terminal, config.interactive) {
+        (true, true) => terminal(),
+        (true, false) => Ok(Stdio::Terminal(Terminal { input: Arc::new(null()?), sizes: Sizes::OfInput(None) })),
+        (false, true) => input(),
+        (false, false) => Ok(Stdio::Captured),
+    }
+}
+
+/// Those of a program that whoever called this one attends to: at a terminal, or with this process's input.
+pub(crate) fn attended(at_terminal: bool) -> Result<Stdio> {
+    if at_terminal { terminal() } else { input() }
+}
+
 /// Writes all of `bytes` to this process's stream.
-pub(super) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(stream: Stream, mut bytes: &[u8]) -> io::Result<()> {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let fd = match stream {
         Stream::Stdout => stdout.as_fd(),

@@ -3,9 +3,8 @@
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rbuild_runner::Process;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -90,20 +89,18 @@ impl ProcessMark {
     /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
     pub(crate) fn end(&self) -> Result<()> {
         let failed = || Error::io("end", format!("process {}", self.pid));
-        let Some(pid) = Pid::from_raw(self.pid.cast_signed()) else { return Ok(()) };
-        let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
-            Err(Errno::SRCH) => return Ok(()),
-            other => other.map_err(failed())?,
-        };
-        if !self.is_alive() {
-            return Ok(());
-        }
-        match pidfd_send_signal(&pidfd, Signal::KILL) {
-            Err(Errno::SRCH) => return Ok(()),
-            other => other.map_err(failed())?,
-        }
-        let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
-        rustix::io::retry_on_intr(|| poll(&mut watched, None)).map(drop).map_err(failed())
+        let Some(process) = self.process()? else { return Ok(()) };
+        process.signal(Signal::KILL).map_err(failed())?;
+        process.wait_for_end().map_err(failed())
+    }
+
+    /// The process, as it can be signalled and its namespaces entered; none if it has ended.
+    pub fn process(&self) -> Result<Option<Process>> {
+        let failed = || Error::io("look for", format!("process {}", self.pid));
+        let Some(process) = Process::open(self.pid).map_err(failed())? else { return Ok(None) };
+        // In this order: while that process lives, what is read of its number is read of itself.
+        let same = self.is_alive() && !process.has_ended().map_err(failed())?;
+        Ok(same.then_some(process))
     }
 
     fn is_alive(&self) -> bool {
@@ -154,6 +151,19 @@ mod tests {
         assert_eq!(running(ProcessMark { ticks: own.ticks + 1, ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { boot: "another".into(), ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { pid: 4_194_304, ..own }), Status::Lost);
+    }
+
+    #[test]
+    fn a_mark_leads_to_its_process_alone() {
+        let own = ProcessMark::of(std::process::id()).unwrap();
+        assert_eq!(own.process().unwrap().map(|process| process.pid()), Some(own.pid));
+        for other in [ProcessMark { ticks: own.ticks + 1, ..own.clone() }, ProcessMark { pid: 0, ..own.clone() }] {
+            assert!(other.process().unwrap().is_none(), "{other:?}");
+        }
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = ProcessMark::of(child.id()).unwrap();
+        child.wait().unwrap();
+        assert!(gone.process().unwrap().is_none());
     }
 
     #[test]
