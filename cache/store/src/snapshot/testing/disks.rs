@@ -6,8 +6,18 @@ use super::namespaces::{is_machine_root, run};
 use std::process::Command;
 
 /// Kills what it starts when the test dies; what is mounted inside is seen by nobody else and goes at the end.
-const PRIVATE: &[&str] =
-    &["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"];
+const PRIVATE: &[&str] = &[
+    "setpriv",
+    "--pdeathsig=KILL",
+    "unshare",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "sh",
+    "-ec",
+];
 
 /// Mounts a new file system of the type $1 with the options $2 on /mnt/disk, gives all users a way to FUSE, goes on as $3… there.
 const SCRIPT: &str = r#"
@@ -80,8 +90,7 @@ const XFS: Disk = Disk {
     package: "xfsprogs",
     drivers: "overlay reflink copy fuse-overlayfs",
 };
-const ZFS: Disk =
-    Disk { kind: "zfs", options: "rw", program: "zfs-fuse", package: "zfs-fuse", drivers: "zfs copy" };
+const ZFS: Disk = Disk { kind: "zfs", options: "rw", program: "zfs-fuse", package: "zfs-fuse", drivers: "zfs copy" };
 
 impl Disk {
     /// The start of a command line that sees the disk; none where it cannot be made.
