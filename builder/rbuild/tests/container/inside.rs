@@ -245,9 +245,14 @@ fn terminal(world: &World) {
     let mut user = User::at(world, &["exec", "-it", "c1", "sh"]);
     user.keys.write_all(b"sleep 4713\r").unwrap();
     world.until_count("sleep 4713", 1);
+    user.until("sleep 4713\r\n");
     user.keys.write_all(b"\x1a").unwrap();
     user.until("Stopped");
-    user.keys.write_all(b"kill -9 %1; wait; exit 6\r").unwrap();
+    user.keys.write_all(b"fg\r").unwrap();
+    user.until("sleep 4713\r\n");
+    user.keys.write_all(b"\x03").unwrap();
+    world.until_count("sleep 4713", 0);
+    user.keys.write_all(b"exit 6\r").unwrap();
     assert_eq!(user.end(), 6);
     let mut user = User::at(world, &["exec", "-it", "c1", "nosuch"]);
     user.until("not found");
