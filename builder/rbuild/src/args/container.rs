@@ -1,5 +1,6 @@
 //! The arguments that make a container, whether it runs at once or not. What they mean is decided in `container::create`.
 
+use super::{LimitArgs, NetworkArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -21,7 +22,13 @@ pub struct ContainerArgs {
     /// Mount a volume or a path of the host: `NAME:/path[:ro]`, `/host:/path[:ro]` or `/path`; makes what is missing
     #[arg(short, long = "volume", value_name = "SPEC")]
     pub volumes: Vec<String>,
-    /// Mount, key by key: `type=bind|volume|tmpfs,source=…,target=…[,readonly]…`
+    /// Mount what other containers mount: `CONTAINER[:ro|rw]`
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub volumes_from: Vec<String>,
+    /// Driver of the volumes that `-v` and the image ask for [default: local]
+    #[arg(long, value_name = "NAME")]
+    pub volume_driver: Option<String>,
+    /// Mount, key by key: `type=bind|volume|tmpfs|image,source=…,target=…[,readonly]…`
     #[arg(long = "mount", value_name = "SPEC")]
     pub mounts: Vec<String>,
     /// Mount memory: `/path[:size=64m,mode=1777]`
@@ -48,9 +55,18 @@ pub struct ContainerArgs {
     /// Line for /etc/hosts, `NAME:ADDRESS`
     #[arg(long = "add-host", value_name = "NAME:ADDRESS")]
     pub add_hosts: Vec<String>,
-    /// Network: host (the default) or none
-    #[arg(long, alias = "net", value_name = "MODE")]
-    pub network: Option<String>,
+    /// NIS domain name of the container
+    #[arg(long, value_name = "NAME")]
+    pub domainname: Option<String>,
+    /// Its network
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Its limits
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Further group of the user, by name or number
+    #[arg(long = "group-add", value_name = "GROUP")]
+    pub groups: Vec<String>,
     /// Run a small init that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,

@@ -13,6 +13,18 @@ use crate::seccomp::SockFilter;
 #[allow(missing_docs)] // of fields: each variant's line says what they are
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupOp {
+    /// A view of the control groups whose root is this process's own group.
+    OwnGroup {},
+    /// Show the parent the network namespace; it joins that to the machine's network meanwhile.
+    OfferNetwork {},
+    /// Wait until the network is ready.
+    AwaitNetwork {},
+    /// How ready the kernel is to kill this process when memory runs out.
+    OomScore { score: i32 },
+    /// Set a parameter of the kernel, by its dotted name.
+    Sysctl { name: Vec<u8>, value: Vec<u8> },
+    /// Set the NIS domain name.
+    Domainname { name: Vec<u8> },
     /// Keep a copy of the host's mounts at `path` before they are cut off; see [`BindSource::Held`].
     Hold { path: Vec<u8> },
     /// Cut this mount namespace off from the host's.
@@ -117,8 +129,13 @@ pub enum Otherwise {
 
 impl fmt::Display for MountFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec"), (Self::READ_ONLY, "ro")];
+        let names = [
+            (Self::NOSUID, "nosuid"),
+            (Self::NODEV, "nodev"),
+            (Self::NOEXEC, "noexec"),
+            (Self::READ_ONLY, "ro"),
+            (Self::TOP_ONLY, "top only"),
+        ];
         let set: Vec<&str> = names.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name).collect();
         f.write_str(if set.is_empty() { "rw".to_owned() } else { set.join(",") }.as_str())
     }
@@ -159,6 +176,12 @@ impl fmt::Display for SetupOp {
     /// One line; contents of injected files and of the environment (they may be secret) never show.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OwnGroup {} => f.write_str("take the control group for the root"),
+            Self::OfferNetwork {} => f.write_str("offer the network"),
+            Self::AwaitNetwork {} => f.write_str("wait for the network"),
+            Self::OomScore { score } => write!(f, "set the out-of-memory score to {score}"),
+            Self::Sysctl { name, value } => write!(f, "set {} to {}", text(name), text(value)),
+            Self::Domainname { name } => write!(f, "set domain name {}", text(name)),
             Self::Hold { path } => write!(f, "hold mounts of {}", text(path)),
             Self::PrivateMounts {} => f.write_str("cut mounts off from the host"),
             Self::FileStore {} => f.write_str("memory for files"),

@@ -27,7 +27,7 @@ pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &m
         process,
         cgroups: cgroups::of(process)?,
         privileged: request.privileged,
-        account: user::account(&rootfs?, &config.user)?,
+        account: user::account(&rootfs?, &config.user, &config.group_add)?,
         stdio: if request.detach && !config.terminal { nowhere()? } else { stdio::open(&config)? },
         ids: &IdMap::current()?,
     };

@@ -1,7 +1,11 @@
-//! What a container is, as `config.json` keeps it: written once, when the container is made. Knows nothing of its life.
+//! What a container is, as `config.json` keeps it: written when the container is made, and again when it gets another
+//! name. Knows nothing of its life.
 
 use super::id::ContainerId;
+use super::limits::Limits;
 use super::mount::{Mount, MountKind};
+use super::port::Ports;
+use super::resolver::Resolver;
 use crate::error::{Error, Result};
 use rbuild_oci::{DiffId, Digest, ImageId, Platform, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,9 @@ pub struct Config {
     pub image: ImageSource,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// How many words of `argv` are the entrypoint; the others are the command.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entrypoint: usize,
     /// `NAME=value` each; HOME is added when the user is known.
     pub env: Vec<String>,
     /// Where the program starts; made if it is missing.
@@ -34,6 +41,24 @@ pub struct Config {
     pub hosts: Vec<(String, String)>,
     /// The network it sees.
     pub network: Network,
+    /// Its ports.
+    #[serde(default, skip_serializing_if = "Ports::is_empty")]
+    pub ports: Ports,
+    /// Where names are looked up, if not where the network says.
+    #[serde(default, skip_serializing_if = "Resolver::is_empty")]
+    pub resolver: Resolver,
+    /// What it may use at most.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The NIS domain name; empty is the machine's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domainname: String,
+    /// Further groups of the user, by name or number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_add: Vec<String>,
+    /// Parameters of the kernel, of the container's own namespaces.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
     /// What is mounted over the rootfs, by target, targets unique.
     pub mounts: Vec<Mount>,
     /// Whether nothing but mounts can be written.
@@ -94,6 +119,19 @@ pub enum Network {
     Host,
     /// One of its own with loopback and nothing else.
     None,
+    /// One of its own, joined to the machine's by pasta or, where that is missing, slirp4netns.
+    Private,
+    /// One of its own, joined by pasta.
+    Pasta,
+    /// One of its own, joined by slirp4netns.
+    Slirp4netns,
+}
+
+impl Network {
+    /// Whether it is one of its own that is joined to the machine's.
+    pub fn is_private(self) -> bool {
+        matches!(self, Self::Private | Self::Pasta | Self::Slirp4netns)
+    }
 }
 
 /// A container's seccomp profile.
@@ -108,6 +146,11 @@ pub enum Seccomp {
     Profile(serde_json::Value),
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// The number of the format.
 pub(crate) const VERSION: u32 = 1;
 
@@ -120,6 +163,20 @@ impl Config {
     /// Whether it mounts the volume.
     pub fn uses_volume(&self, volume: &str) -> bool {
         self.volumes().any(|(name, _)| name == volume)
+    }
+
+    /// The images whose files it needs: its own, then those that it mounts.
+    pub fn images(&self) -> impl Iterator<Item = &ImageSource> {
+        let mounted = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Image(image) => image.image.as_ref(),
+            _ => None,
+        });
+        std::iter::once(&self.image).chain(mounted)
+    }
+
+    /// The names of the volumes that it mounts, each once.
+    pub fn volume_names(&self) -> std::collections::BTreeSet<&str> {
+        self.volumes().map(|(name, _)| name).collect()
     }
 
     fn volumes(&self) -> impl Iterator<Item = (&str, bool)> {

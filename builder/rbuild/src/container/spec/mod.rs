@@ -5,11 +5,14 @@ pub(super) mod bind;
 pub(super) mod caps;
 pub(super) mod env;
 pub(super) mod label;
+pub(super) mod limits;
 pub(super) mod mount;
 pub(super) mod network;
 pub(super) mod path;
+pub(crate) mod port;
 pub(super) mod security;
 pub(super) mod tmpfs;
+pub(super) mod volumes_from;
 
 use crate::args::usage;
 
