@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod confinement;
+mod copies;
+mod files;
 mod layers;
 mod life;
 mod process;
 mod surroundings;
 mod terminal;
+mod verbs;
 mod volumes;
 mod world;
 
@@ -95,6 +98,9 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         volumes::CASES,
         life::CASES,
         terminal::CASES,
+        verbs::CASES,
+        files::CASES,
+        copies::CASES,
     ]
     .concat();
     let chosen =
