@@ -166,6 +166,16 @@ pub enum Error {
         /// What may help.
         hint: String,
     },
+    /// A container's supervisor could not start it.
+    #[error("{message}")]
+    Start {
+        /// What it said.
+        message: String,
+        /// What may help.
+        hint: Option<String>,
+        /// The exit code for the shell.
+        code: u8,
+    },
     /// A container is not such that this can be done with it.
     #[error("container {name} {reason}")]
     Unfit {
@@ -218,9 +228,8 @@ impl Error {
             | Self::NotADirectory { path }
             | Self::DirectoryOverFile { path }
             | Self::FileOverDirectory { path } => Some(path),
-            Self::UnknownAccount { name, .. } => Some(name),
+            Self::UnknownAccount { name, .. } | Self::NoContainer { name, .. } | Self::Unfit { name, .. } => Some(name),
             Self::NotGiven { id, .. } => Some(id),
-            Self::NoContainer { name, .. } | Self::Unfit { name, .. } => Some(name),
             Self::Parse(dockerfile_parser::Error { kind: dockerfile_parser::ErrorKind::Pattern(pattern), .. }) => {
                 Some(pattern)
             }

@@ -14,6 +14,7 @@ pub mod error;
 mod etc;
 pub mod events;
 pub mod export;
+pub mod failed;
 pub mod git;
 pub mod image;
 pub mod import;

@@ -1,7 +1,10 @@
-//! A draft of a storage driver as what the runner mounts. Mounts nothing.
+//! A draft of a storage driver as what the runner mounts. Mounts nothing itself but what only the driver's own program
+//! can show.
 
-use rbuild_runner::{Overlay, Rootfs};
+use crate::error::Result;
+use rbuild_runner::{Mounted, Overlay, Rootfs};
 use rbuild_store::snapshot::{self, Draft};
+use std::sync::Arc;
 
 /// Whether what is written has to survive a crash of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +15,9 @@ pub(crate) enum Sync {
     Honoured,
 }
 
-/// A draft as what the runner mounts.
-pub(crate) fn rootfs(draft: &Draft, sync: Sync) -> Rootfs {
-    match draft.rootfs() {
+/// A draft as what the runner mounts, once.
+pub(crate) fn rootfs(draft: &Draft, sync: Sync) -> Result<Rootfs> {
+    Ok(match draft.rootfs() {
         snapshot::Rootfs::Directory(path) => Rootfs::Bind(path.clone()),
         snapshot::Rootfs::Overlay { lowers, upper, work, userxattr } => Rootfs::Overlay(Overlay {
             lowers: lowers.clone(),
@@ -23,5 +26,6 @@ pub(crate) fn rootfs(draft: &Draft, sync: Sync) -> Rootfs {
             volatile: sync == Sync::Ignored,
             userxattr: *userxattr,
         }),
-    }
+        snapshot::Rootfs::Fuse(overlay) => Rootfs::Mounted(Mounted(Arc::new(overlay.mount()?))),
+    })
 }

@@ -54,7 +54,22 @@ pub enum Rootfs {
     Overlay(Overlay),
     /// A directory of the host as it is, with the mounts below it.
     Bind(PathBuf),
+    /// A mount that the container takes with it.
+    Mounted(Mounted),
 }
+
+/// A mount of the caller's that is attached nowhere (fsmount(2)). It is attached to one container only, which is why it
+/// is equal to its clones alone.
+#[derive(Clone, Debug)]
+pub struct Mounted(pub Arc<OwnedFd>);
+
+impl PartialEq for Mounted {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Mounted {}
 
 /// An overlay mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +118,8 @@ pub enum Source {
     Path(PathBuf),
     /// A file or directory opened by the caller, with the mounts below it.
     Fd(Arc<OwnedFd>),
+    /// A mount that the container takes with it.
+    Mounted(Mounted),
     /// Memory.
     Tmpfs(Tmpfs),
     /// An overlay of its own: a writable view whose writes land in its upper directory.
@@ -233,8 +250,18 @@ pub enum Stdio {
 pub struct Terminal {
     /// Where keystrokes come from: put into raw mode while the container runs when it is a terminal.
     pub input: Arc<OwnedFd>,
-    /// Readable when the size of `input` has changed (e.g. the pipe of a SIGWINCH handler); drained by the runner.
-    pub resized: Option<Arc<OwnedFd>>,
+    /// Where its size comes from.
+    pub sizes: Sizes,
+}
+
+/// What a container's terminal takes its size from.
+#[derive(Clone, Debug)]
+pub enum Sizes {
+    /// The terminal that the input is, if it is one: when the container starts, and whenever this is readable (e.g. the
+    /// pipe of a handler of SIGWINCH and SIGCONT); drained by the runner.
+    OfInput(Option<Arc<OwnedFd>>),
+    /// This pipe: rows and columns of each size as two u16 in the machine's order, written at once.
+    Told(Arc<OwnedFd>),
 }
 
 /// A resource limit (`getrlimit(2)`); `None` is unlimited.

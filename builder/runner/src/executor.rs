@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use rbuild_oci::{Cancel, Platform};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::container::Container;
 use crate::error::Result;
 use crate::stub::Stub;
+use crate::sys;
 
 /// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
 pub trait Executor: Send + Sync {
@@ -33,6 +35,10 @@ pub trait Output {
     fn started(&mut self, process: &Process) {
         let _ = process;
     }
+
+    /// The program itself runs: nothing can keep it from starting any more. Called at most once, after
+    /// [`Output::started`], perhaps with some output before it.
+    fn running(&mut self) {}
 }
 
 /// Which stream of a process.
@@ -96,15 +102,24 @@ impl Process {
         let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         match pidfd_open(number, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Some(Self::new(pid, Arc::new(pidfd)))),
-            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => Ok(None),
+            Err(Errno::SRCH | Errno::INVAL) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
 
     /// Whether it runs no more.
     pub fn has_ended(&self) -> io::Result<bool> {
+        self.poll(Some(&Timespec::default()))
+    }
+
+    /// Waits until it runs no more.
+    pub fn wait_for_end(&self) -> io::Result<()> {
+        self.poll(None).map(drop)
+    }
+
+    fn poll(&self, timeout: Option<&Timespec>) -> io::Result<bool> {
         let mut polled = [PollFd::new(&*self.pidfd, PollFlags::IN)];
-        Ok(poll(&mut polled, Some(&Timespec::default()))? > 0)
+        Ok(rustix::io::retry_on_intr(|| poll(&mut polled, timeout))? > 0)
     }
 
     /// What its namespaces are entered by.
@@ -119,9 +134,14 @@ impl Process {
 
     /// Sends it a signal; a process that has ended is no error.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(self.pidfd.as_fd(), signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        self.send(signal.as_raw())
+    }
+
+    /// Sends it a signal by number (signal(7)), be it a real-time one; a process that has ended is no error.
+    pub fn send(&self, number: i32) -> io::Result<()> {
+        match sys::send_signal(self.pidfd.as_fd(), number) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(()),
+            other => other,
         }
     }
 }

@@ -74,21 +74,27 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 /// Starts a program in new namespaces; it is killed when the calling thread ends.
 pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     let (argv, env) = (pointers(spawn.argv), pointers(spawn.env));
+    let parent = rustix::process::getpid().as_raw_nonzero().get();
+    split(spawn.namespaces)?.map_or_else(|| child(spawn, &argv, &env, parent), Ok)
+}
+
+/// Splits this process, threads or not; the child sees `None` and may do nothing but system calls on memory that was
+/// prepared before, as other threads' locks stay locked in it for ever.
+fn split(namespaces: u64) -> io::Result<Option<Spawned>> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain data for which all zeroes is valid.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = spawn.namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
+    args.flags = namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
-    let parent = rustix::process::getpid().as_raw_nonzero().get();
-    // SAFETY: a fork-like clone (memory is copied); the child runs only `child`, which calls nothing but system calls
-    // on memory prepared above, so locks held by other threads do not matter.
+    // SAFETY: a fork-like clone (memory is copied); both callers' children run only `child` or `stand_guard`, which call
+    // nothing but system calls on memory prepared before, so locks held by other threads do not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match pid {
         -1 => Err(io::Error::last_os_error()),
-        0 => child(spawn, &argv, &env, parent),
+        0 => Ok(None),
         // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
-        _ => Ok(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
+        _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
     }
 }
 
@@ -157,6 +163,91 @@ unsafe fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
 
 /// Exit status of a child whose program did not start.
 pub(crate) const EXIT_NOT_STARTED: c_int = 254;
+
+/// What a guard does once the process that it watches is gone.
+#[derive(Debug)]
+pub(crate) enum Duty<'a> {
+    /// Kills a process.
+    Kill {
+        /// Which.
+        pidfd: BorrowedFd<'a>,
+    },
+    /// Gives a terminal a mode.
+    Restore {
+        /// Which.
+        terminal: BorrowedFd<'a>,
+        /// The mode.
+        mode: &'a TerminalMode,
+    },
+}
+
+/// The mode of a terminal (termios(3)).
+pub(crate) struct TerminalMode(libc::termios);
+
+impl std::fmt::Debug for TerminalMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TerminalMode").finish_non_exhaustive()
+    }
+}
+
+/// The mode that a terminal has.
+pub(crate) fn terminal_mode(terminal: BorrowedFd<'_>) -> io::Result<TerminalMode> {
+    // SAFETY: termios is plain data for which all zeroes is valid.
+    let mut mode: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: `mode` is a termios that lives through the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &raw mut mode) }.into())?;
+    Ok(TerminalMode(mode))
+}
+
+/// Splits off a process that does its duty when `ear` is at its end, and nothing if a byte comes first.
+pub(crate) fn guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> io::Result<Spawned> {
+    split(0)?.map_or_else(|| stand_guard(duty, ear), Ok)
+}
+
+/// In a guard: async-signal-safe calls only, no allocation, no lock, no panic. It keeps no file of its parent but two,
+/// and no signal but KILL touches it.
+fn stand_guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> ! {
+    let subject = match duty {
+        Duty::Kill { pidfd } => pidfd,
+        Duty::Restore { terminal, .. } => terminal,
+    };
+    const APART: c_int = 3;
+    // SAFETY: every call is a bare system call (or an async-signal-safe libc wrapper of one) on live memory.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut());
+        libc::setsid();
+        libc::chdir(c"/".as_ptr());
+        libc::prctl(libc::PR_SET_NAME, c"rbuild-guard".as_ptr());
+        let (ear, subject) = (
+            libc::fcntl(ear.as_raw_fd(), libc::F_DUPFD, APART),
+            libc::fcntl(subject.as_raw_fd(), libc::F_DUPFD, APART),
+        );
+        libc::dup2(ear, 0);
+        libc::dup2(subject, 1);
+        libc::syscall(libc::SYS_close_range, 2, u32::MAX, 0);
+        let mut byte = 0u8;
+        if libc::read(0, (&raw mut byte).cast(), 1) == 0 {
+            match duty {
+                Duty::Kill { .. } => {
+                    libc::syscall(libc::SYS_pidfd_send_signal, 1, libc::SIGKILL, ptr::null::<u8>(), 0);
+                }
+                Duty::Restore { mode, .. } => {
+                    libc::tcsetattr(1, libc::TCSANOW, &raw const mode.0);
+                }
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Sends a signal by number to the process of a pidfd.
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, number: c_int) -> io::Result<()> {
+    // SAFETY: touches no memory; a number that is no signal is refused by the kernel.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), number, ptr::null::<u8>(), 0) };
+    check(sent)
+}
 
 /// A detached copy of this program's own file that cannot be written through: a container that gets hold of it as
 /// `/proc/self/exe` cannot change the program of the host.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -71,10 +72,11 @@ impl Executor for Scripted {
             code: 127,
         })?;
         let writable = match &container.rootfs {
-            Rootfs::Overlay(overlay) => &overlay.upper,
-            Rootfs::Bind(path) => path,
+            Rootfs::Overlay(overlay) => overlay.upper.clone(),
+            Rootfs::Bind(path) => path.clone(),
+            Rootfs::Mounted(mounted) => format!("/proc/self/fd/{}", mounted.0.as_raw_fd()).into(),
         };
-        let exit = script(container, writable, output).map_err(|error| Error::io("run script", shown, error))?;
+        let exit = script(container, &writable, output).map_err(|error| Error::io("run script", shown, error))?;
         cancel.check()?;
         Ok(Outcome { exit, stubs: Vec::new() })
     }

@@ -126,6 +126,7 @@ variants!(SetupOp {
     2 => FileStore {},
     3 => OverlayRoot { overlay },
     4 => BindRoot { path },
+    60 => PassedRoot { index },
     5 => Mount { fs, target, flags, options, otherwise },
     6 => Overlay { overlay, target, flags },
     7 => Device { path, major, minor },

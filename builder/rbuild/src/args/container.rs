@@ -75,6 +75,12 @@ pub struct ContainerArgs {
     /// Label of the container, `KEY=VALUE`
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
+    /// Signal that asks the container to stop [default: the image's, or TERM]
+    #[arg(long, value_name = "SIGNAL")]
+    pub stop_signal: Option<String>,
+    /// Seconds that the container has to stop in, before it is killed [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub stop_timeout: Option<u32>,
     /// Write the container's id to a file that must not exist
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<PathBuf>,

@@ -7,11 +7,14 @@ mod container;
 mod exec;
 mod fields;
 pub(crate) mod host;
+pub(crate) mod keys;
+pub(crate) mod moment;
 mod run;
+pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
-pub use build::BuildArgs;
+pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields};

@@ -1,6 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
+use crate::container::Launch;
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -22,9 +23,12 @@ pub struct Globals {
     /// Directory of the store [default: /var/lib/rbuild for root, ~/.local/share/rbuild otherwise]
     #[arg(long, global = true, value_name = "DIR", env = "RBUILD_ROOT")]
     pub root: Option<OsString>,
-    /// Storage driver: overlay or copy [default: the best that works]
+    /// Storage driver: overlay, btrfs, zfs, reflink, copy or fuse-overlayfs [default: the best that works]
     #[arg(long, global = true, value_name = "NAME", env = "RBUILD_STORAGE_DRIVER")]
     pub storage_driver: Option<String>,
+    /// Option of a storage driver: zfs.fsname=DATASET, for zfs to keep snapshots below [default: that of the store]
+    #[arg(long, global = true, value_name = "KEY=VALUE", env = "RBUILD_STORAGE_OPT")]
+    pub storage_opt: Option<String>,
 }
 
 /// What this process may do, and what files can belong to.
@@ -60,11 +64,24 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
+    /// What a supervisor has to be told to find the same.
+    pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
+        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
+    }
+
     /// The way to the storage driver; one by a name that no driver has is refused here.
     pub fn drivers(&self, store: &Store, standing: &Standing) -> Result<Drivers> {
         let wanted = self.storage_driver.clone().filter(|name| !name.is_empty());
         wanted.as_deref().map(known_driver).transpose()?;
-        Ok(Drivers::new(store, standing.ids.clone(), wanted))
+        Ok(Drivers::new(store, standing.ids.clone(), wanted).in_dataset(self.dataset()?))
+    }
+
+    fn dataset(&self) -> Result<Option<String>> {
+        let Some(option) = self.storage_opt.as_deref().filter(|option| !option.is_empty()) else { return Ok(None) };
+        match option.split_once('=') {
+            Some(("zfs.fsname", dataset)) if !dataset.is_empty() => Ok(Some(dataset.to_owned())),
+            _ => Err(Error::Usage(format!("--storage-opt {option}: the one option there is is zfs.fsname=DATASET"))),
+        }
     }
 }
 

@@ -52,7 +52,8 @@ pub fn run(args: &InfoArgs, globals: &Globals) -> Result<ExitCode> {
 /// Everything there is to say, in docker's fields and some of our own.
 fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value> {
     let drivers = globals.drivers(store, standing)?;
-    let chosen = drivers.chosen()?;
+    let (chosen, mut status) = (drivers.chosen()?, drivers.describe()?);
+    status.push(("Snapshots".to_owned(), store.dir(Bucket::Snapshots).display().to_string()));
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
     let containers = Containers::new(store).all()?;
     let is_running = |entry: &&Entry| matches!(entry.state.status(), Status::Running(_));
@@ -65,7 +66,7 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
         "Images": image::list(store)?.len(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,
-        "DriverStatus": [["Chosen because", chosen.why], ["Snapshots", store.dir(Bucket::Snapshots)]],
+        "DriverStatus": status,
         "Plugins": { "Volume": [store.volumes().name()], "Network": ["host", "none"] },
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "Rootless": standing.ids != IdMap::Root,

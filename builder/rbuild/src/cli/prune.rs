@@ -1,11 +1,11 @@
 //! `rbuild container prune`: removes all containers that do not run.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::image_filter::time;
 use super::out::print;
 use super::ps_filter::Label;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{Containers, Entry, size};
 use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
@@ -33,15 +33,14 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    let filters = Filters::parse(&args.filters, workshop.ctx().clock.now())?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let filters = Filters::parse(&args.filters, ground.ctx().clock.now())?;
     const WARNING: &str = "WARNING! This will remove all stopped containers.";
     if !args.force && !agreed(WARNING)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let _watch = cancel_on_signal(&cancel)?;
-    print(&prune(workshop.ctx(), &filters)?)?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    print(&prune(ground.ctx(), &filters)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

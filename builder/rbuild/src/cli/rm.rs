@@ -55,7 +55,7 @@ fn end(args: &RmArgs, store: &Store) -> Result<()> {
     let containers = Containers::new(store);
     for name in &args.names {
         match containers.find(name) {
-            Ok(entry) => container::kill(&entry.state)?,
+            Ok(entry) => container::end(&containers, &entry)?,
             Err(Error::NoContainer { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -70,8 +70,8 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
     let held = match containers.hold(id)? {
         Some(held) => Some(held),
         None if args.force => {
-            container::kill(&entry.state)?;
-            containers.hold_when_free(id)?
+            container::end(&containers, &entry)?;
+            containers.hold(id)?
         }
         None => return Err(in_use(&containers.read(id)?.unwrap_or(entry))),
     };

@@ -2,17 +2,16 @@
 //! decided in `container::request`.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::obtain;
-use super::out::complain_of;
+use super::out::{complain_of, print};
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::args::RunArgs;
-use crate::container::{self, Image, Request, World};
+use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown, World};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::report;
 use rbuild_oci::Cancel;
-use rbuild_store::Store;
 use std::process::ExitCode;
 
 /// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
@@ -28,7 +27,7 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
-    refuse_detached(args)?;
+    let shown = shown(args)?;
     let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
     let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
     let request = Request::resolve(&args.container, world)?;
@@ -46,26 +45,43 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
         let _watch = cancel_on_signal(&cancel)?;
         obtain::image(&args.container, &store, &cancel)?
     };
-    start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
-}
-
-fn refuse_detached(args: &RunArgs) -> Result<()> {
+    let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
-        return Err(Error::Usage(
-            "rbuild run cannot leave a container in the background (-d) yet: run it in the foreground, perhaps with & \
-             or under systemd-run"
-                .to_owned(),
-        ));
+        return detached(&request.in_background(), &image, globals, &ground);
     }
-    Ok(())
+    let proxy = if args.sig_proxy { Proxy::On } else { Proxy::Off };
+    let volumes = ground.store.volumes();
+    container::run(ground.ctx(), &request, &image, &volumes, Attendance { shown, proxy }).map(ExitCode::from)
 }
 
-fn start(
-    request: &Request,
-    image: &Image,
-    globals: &Globals,
-    (store, standing, cancel): (&Store, &Standing, &Cancel),
-) -> Result<u8> {
-    let workshop = Workshop::new(globals, store, standing, cancel)?;
-    container::run(workshop.ctx(), request, image, &store.volumes())
+/// Leaves the container in the background; its id is printed when it runs.
+fn detached(request: &Request, image: &Image, globals: &Globals, ground: &Ground) -> Result<ExitCode> {
+    let ctx = ground.ctx();
+    ctx.executor.runs(&image.config.platform())?;
+    Containers::new(ctx.store).sweep(&ctx.store.volumes())?;
+    let held = container::create(ctx, request, image)?;
+    let id = held.id().clone();
+    globals.launch(ctx.store).start(held)?;
+    print(&format!("{id}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Which streams are the container's: all, or those that `--attach` names.
+fn shown(args: &RunArgs) -> Result<Shown> {
+    if args.attach.is_empty() {
+        return Ok(Shown::ALL);
+    }
+    if args.detach {
+        return Err(Error::Usage("--attach is for the foreground and -d for the background: leave one out".to_owned()));
+    }
+    let mut shown = Shown { stdin: false, stdout: false, stderr: false };
+    for stream in &args.attach {
+        match stream.to_ascii_lowercase().as_str() {
+            "stdin" => shown.stdin = true,
+            "stdout" => shown.stdout = true,
+            "stderr" => shown.stderr = true,
+            _ => return Err(Error::Usage(format!("--attach {stream:?}: known are stdin, stdout and stderr"))),
+        }
+    }
+    Ok(shown)
 }

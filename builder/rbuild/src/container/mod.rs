@@ -12,27 +12,38 @@
 //!     auto-remove            there if `--rm` was given
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
+//!     ID-json.log            what it printed, as Docker's json-file driver keeps it
+//!     control                a socket, served by whoever lives the container
+//!     supervisor.log         what a supervisor had to say when nobody was there
 //! ```
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `mounts` makes ready what is mounted; `life`
-//! runs it to its end; `inside` is what others do in it meanwhile; `files` reads and writes its files. Each room uses only
-//! those before it.
+//! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `log` and `control` are what is written of a
+//! life and how to speak to it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside` is what others do
+//! in it meanwhile; `files` reads and writes its files. Each room uses only those before it.
 
+mod control;
 mod create;
 mod files;
 mod inside;
 mod life;
+mod log;
 mod model;
 mod mounts;
 mod shelf;
 pub mod show;
 mod spec;
 
+pub use control::{Attached, Control, Heard, Size, Speaker, Wants};
 pub use create::{Request, World};
 pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
-pub use life::{FAILED, create, exit_code, furnish, kill, run};
+pub use life::{
+    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
+    end, exit_code, furnish, kill, not_running, run, run_again, stop, supervise, wait,
+};
+pub(crate) use life::{Forwarder, attended, write};
+pub use log::{Line, Reader};
 pub use model::{
     Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
 };

@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attached;
+mod background;
 mod confinement;
 mod copies;
+mod crashes;
 mod files;
+mod inside;
 mod layers;
 mod life;
 mod process;
@@ -29,6 +33,10 @@ type Case = (&'static str, fn(&World));
 
 fn main() -> ExitCode {
     rbuild_runner::maybe_init();
+    // The name under which rbuild starts its own supervisors.
+    if std::env::args_os().next().is_some_and(|name| name == "rbuild") {
+        return rbuild::cli::main(std::env::args_os());
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let filters = || args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect::<Vec<_>>();
     match args.first().map(String::as_str) {
@@ -97,10 +105,14 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         layers::CASES,
         volumes::CASES,
         life::CASES,
+        inside::CASES,
         terminal::CASES,
         verbs::CASES,
         files::CASES,
         copies::CASES,
+        background::CASES,
+        attached::CASES,
+        crashes::CASES,
     ]
     .concat();
     let chosen =

@@ -136,6 +136,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
         SetupOp::FileStore {} => mounts.file_store()?,
         SetupOp::OverlayRoot { overlay } => mounts.overlay_root(overlay)?,
         SetupOp::BindRoot { path } => mounts.bind_root(path)?,
+        SetupOp::PassedRoot { index } => mounts.passed_root(*index)?,
         SetupOp::Mount { fs, target, flags, options, otherwise } => {
             mounts.mount(&filesystem::Fresh { fs, options, flags: *flags }, target, otherwise)?;
         }

@@ -89,6 +89,11 @@ impl Mounts {
         Ok(())
     }
 
+    pub(super) fn passed_root(&mut self, index: u32) -> io::Result<()> {
+        self.root = Some(on_root(take(&mut self.passed, index)?)?);
+        Ok(())
+    }
+
     /// A fresh filesystem at `target`, or what is to be done where the kernel refuses one.
     pub(super) fn mount(&mut self, what: &Fresh<'_>, target: &[u8], otherwise: &Otherwise) -> io::Result<()> {
         if *otherwise == Otherwise::Skip && target.starts_with(b"/sys/") && find(self.root(), target)?.is_none() {
@@ -122,11 +127,10 @@ impl Mounts {
         flags: MountFlags,
         propagation: Propagation,
     ) -> io::Result<()> {
-        let take = |files: &mut Files, index: u32| files.get_mut(index as usize).and_then(Option::take);
         let mounted = match source {
             BindSource::Path { path } => clone_tree(CWD, path)?,
-            BindSource::Passed { index } => take(&mut self.passed, *index).ok_or(Errno::BADF)?,
-            BindSource::Held { index } => take(&mut self.held, *index).ok_or(Errno::BADF)?,
+            BindSource::Passed { index } => take(&mut self.passed, *index)?,
+            BindSource::Held { index } => take(&mut self.held, *index)?,
         };
         let propagation = match propagation {
             Propagation::Private => MountPropagationFlags::PRIVATE,
@@ -206,6 +210,10 @@ impl Mounts {
         self.stubs.extend(place.stubs);
         move_to(mounted, &place.fd)
     }
+}
+
+fn take(files: &mut Files, index: u32) -> io::Result<OwnedFd> {
+    Ok(files.get_mut(index as usize).and_then(Option::take).ok_or(Errno::BADF)?)
 }
 
 /// Puts a detached mount on `/`. This process keeps seeing the old root, and the new one by what is returned.

@@ -44,7 +44,7 @@ pub fn plan(container: &Container) -> Plan {
     if !container.files.is_empty() {
         ops.push(SetupOp::FileStore {});
     }
-    ops.push(root(&container.rootfs));
+    ops.push(root(container));
     ops.extend(system::mounts(container));
     ops.extend(mounts(container));
     ops.extend(files(container));
@@ -87,16 +87,18 @@ fn held(container: &Container) -> Vec<SetupOp> {
         .collect()
 }
 
-fn root(rootfs: &Rootfs) -> SetupOp {
-    match rootfs {
+fn root(container: &Container) -> SetupOp {
+    match &container.rootfs {
         Rootfs::Overlay(overlay) if overlay.lowers.is_empty() => SetupOp::BindRoot { path: host(&overlay.upper) },
         Rootfs::Overlay(overlay) => SetupOp::OverlayRoot { overlay: overlay.clone() },
         Rootfs::Bind(path) => SetupOp::BindRoot { path: host(path) },
+        Rootfs::Mounted(_) => SetupOp::PassedRoot { index: stream_count(&container.stdio) },
     }
 }
 
 fn mounts(container: &Container) -> Vec<SetupOp> {
-    let (mut passed, mut held) = (stream_count(&container.stdio), 0);
+    let roots = u32::from(matches!(container.rootfs, Rootfs::Mounted(_)));
+    let (mut passed, mut held) = (stream_count(&container.stdio) + roots, 0);
     let mut ops = Vec::new();
     for mount in in_mount_order(&container.mounts) {
         let target = mount.target.clone();
@@ -112,7 +114,7 @@ fn mounts(container: &Container) -> Vec<SetupOp> {
                 };
                 SetupOp::Bind { source, target, flags, propagation }
             }
-            Source::Fd(_) => {
+            Source::Fd(_) | Source::Mounted(_) => {
                 passed += 1;
                 SetupOp::Bind { source: BindSource::Passed { index: passed - 1 }, target, flags, propagation }
             }

@@ -23,6 +23,8 @@ pub enum SetupOp {
     OverlayRoot { overlay: Overlay },
     /// The rootfs is this directory.
     BindRoot { path: Vec<u8> },
+    /// The rootfs is the n-th file passed along: a detached mount.
+    PassedRoot { index: u32 },
     /// A fresh filesystem at `target`.
     Mount { fs: Vec<u8>, target: Vec<u8>, flags: MountFlags, options: Vec<(Vec<u8>, Vec<u8>)>, otherwise: Otherwise },
     /// An overlay at `target`.
@@ -162,6 +164,7 @@ impl fmt::Display for SetupOp {
             Self::FileStore {} => f.write_str("memory for files"),
             Self::OverlayRoot { overlay } => write!(f, "mount overlay on the root:{overlay}"),
             Self::BindRoot { path } => write!(f, "bind {} on the root", text(path)),
+            Self::PassedRoot { index } => write!(f, "put passed mount {index} on the root"),
             Self::Mount { fs, target, flags, options, otherwise } => {
                 write!(f, "mount {} on {} ({flags}", text(fs), text(target))?;
                 for (key, value) in options {

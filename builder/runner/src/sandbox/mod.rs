@@ -81,7 +81,7 @@ fn check(container: &Container) -> Result<()> {
     });
     let root = match &container.rootfs {
         Rootfs::Overlay(overlay) => Some(overlay),
-        Rootfs::Bind(_) => None,
+        Rootfs::Bind(_) | Rootfs::Mounted(_) => None,
     };
     if let Some(overlay) = overlays.chain(root).find(|overlay| overlay.lowers.len() > MAX_LOWERS) {
         let count = overlay.lowers.len();
@@ -108,13 +108,18 @@ fn check_program(argv: &[Vec<u8>], env: &[Vec<u8>], cwd: &Vec<u8>) -> Result<()>
     }
 }
 
-/// The files that travel with the plan: standard streams, then sources of mounts in mount order.
+/// The files that travel with the plan: standard streams, the rootfs where it is a mount, then sources of mounts in mount order.
 fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::Result<Vec<OwnedFd>> {
     let mut files = streams(&container.stdio, null, pipes)?;
+    if let Rootfs::Mounted(root) = &container.rootfs {
+        files.push(root.0.try_clone()?);
+    }
     for mount in in_mount_order(&container.mounts) {
-        if let Source::Fd(fd) = &mount.source {
+        match &mount.source {
             // A child could not make this mount: the descriptor belongs to this mount namespace.
-            files.push(clone_tree(fd, b"")?);
+            Source::Fd(fd) => files.push(clone_tree(fd, b"")?),
+            Source::Mounted(mounted) => files.push(mounted.0.try_clone()?),
+            _ => {}
         }
     }
     Ok(files)

@@ -148,7 +148,12 @@ impl<'a> Pump<'a> {
     fn take_reports(&mut self, child: &Child, output: &mut dyn Output, all: bool) -> io::Result<()> {
         while let Some(channel) = &self.channel {
             match channel.next_report()? {
-                None => self.channel = None,
+                None => {
+                    self.channel = None;
+                    if self.told.ready && self.told.error.is_none() {
+                        output.running();
+                    }
+                }
                 Some((report, file)) => self.note(report, file, child, output)?,
             }
             if !all {

@@ -11,7 +11,8 @@ const REVISION_2: usize = 20;
 
 /// Whether the attribute is of the store's own making: it is neither read from tarballs nor written to them.
 pub fn is_internal(name: &[u8]) -> bool {
-    name == RECORDED || name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
+    const PREFIXES: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs."];
+    name == RECORDED || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The value as layers hold it: capabilities of revision 3, made in a user namespace, become revision 2.

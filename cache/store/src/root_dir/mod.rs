@@ -9,12 +9,14 @@ mod dir;
 mod list;
 mod meta;
 mod remove;
+mod subvolume;
 mod walk;
 mod xattr;
 
 pub use dir::Dir;
 pub use list::DirEntry;
 pub use meta::{Device, FileKind, Meta};
+pub(crate) use subvolume::{BTRFS, may_be_subvolume};
 pub use walk::{Walk, WalkEntry};
 pub use xattr::Xattrs;
 
@@ -43,6 +45,11 @@ impl RootDir {
         Ok(Self { top: Dir::new(fd) })
     }
 
+    /// The root at a directory that is open.
+    pub(crate) const fn of(top: Dir) -> Self {
+        Self { top }
+    }
+
     /// The root itself as a directory.
     pub const fn top(&self) -> &Dir {
         &self.top
@@ -50,7 +57,7 @@ impl RootDir {
 
     /// A root of its own at the directory `path`: links can no longer lead to what is above it.
     pub fn subroot(&self, path: &[u8]) -> Result<Self> {
-        Ok(Self { top: self.open_dir(path)? })
+        Ok(Self::of(self.open_dir(path)?))
     }
 
     /// The directory `path`, links followed.

@@ -1,9 +1,10 @@
 //! Removal of whole trees: no link is followed, the stack does not grow with the depth, directories without permission
-//! are given it first. Knows nothing of why something goes.
+//! are given it first, subvolumes go as a whole where that is allowed. Knows nothing of why something goes.
 
 use super::descent::Descent;
 use super::dir::{Dir, checked, stat_fd, sys};
 use super::meta::FileKind;
+use super::subvolume::{BTRFS, may_be_subvolume};
 use crate::error::Result;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -21,7 +22,8 @@ impl Dir {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(errno),
             Ok(meta) if !meta.is_dir() => return unlink(self, name, AtFlags::empty()),
-            Ok(_) => unlock(self, name)?,
+            Ok(_) if unlock(self, name)? => return Ok(()),
+            Ok(_) => {}
         }
         empty(&self.raw_open_dir(name, rustix::fs::OFlags::PATH)?)?;
         unlink(self, name, AtFlags::REMOVEDIR)
@@ -33,8 +35,9 @@ fn empty(top: &Dir) -> std::result::Result<(), Errno> {
     loop {
         while let Some((dir, entry)) = descent.next_entry() {
             if entry.kind == FileKind::Directory {
-                unlock(dir, &entry.name)?;
-                descent.enter(&entry.name)?;
+                if !unlock(dir, &entry.name)? {
+                    descent.enter(&entry.name)?;
+                }
             } else {
                 unlink(dir, &entry.name, AtFlags::empty())?;
             }
@@ -44,16 +47,33 @@ fn empty(top: &Dir) -> std::result::Result<(), Errno> {
     }
 }
 
-/// Lets the caller list and change a directory of its own.
-fn unlock(dir: &Dir, name: &[u8]) -> std::result::Result<(), Errno> {
+/// Lets the caller list and change a directory of its own, or removes it at once if it is a subvolume; whether it is
+/// gone.
+fn unlock(dir: &Dir, name: &[u8]) -> std::result::Result<bool, Errno> {
     const ALL: u32 = 0o700;
     let child = dir.raw_open_dir(name, rustix::fs::OFlags::PATH)?;
-    if stat_fd(&child)?.mode & ALL == ALL {
-        return Ok(());
+    let meta = stat_fd(&child)?;
+    if may_be_subvolume(&meta) && destroyed(dir, name)? {
+        return Ok(true);
+    }
+    if meta.mode & ALL == ALL {
+        return Ok(false);
     }
     match dir.raw_chmod(name, ALL) {
-        Err(Errno::PERM) => Ok(()),
-        other => other,
+        Err(Errno::PERM) => Ok(false),
+        other => other.map(|()| false),
+    }
+}
+
+/// Whether it was a subvolume that could be removed as a whole. Who may not do that, or finds others inside, empties it
+/// first and removes it as a directory (Linux 4.18).
+fn destroyed(dir: &Dir, name: &[u8]) -> std::result::Result<bool, Errno> {
+    if rustix::fs::fstatfs(dir).map(|found| found.f_type as u64)? != BTRFS {
+        return Ok(false);
+    }
+    match dir.raw_destroy_subvolume(name) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(_) => Ok(false),
     }
 }
 

@@ -7,7 +7,9 @@ use super::compare::{is_same_directory, is_same_file};
 use super::links;
 use super::read::{Reading, Seen};
 use crate::error::Result;
-use crate::layer::{Entry, Node, OpaqueXattr, Ownership, View, compare_paths, is_below, join_path, show_path};
+use crate::layer::{
+    Entry, Node, OpaqueXattr, Ownership, View, compare_paths, is_below, join_path, show_path, split_path,
+};
 use crate::root_dir::{Dir, Meta, RootDir};
 use rbuild_oci::Cancel;
 use std::collections::BTreeSet;
@@ -28,9 +30,16 @@ pub struct Changes {
 pub(super) enum Tree<'a> {
     /// The upper directory of an overlay: a name that is not there is unchanged.
     Upper(OpaqueXattr),
+    /// The same as fuse-overlayfs writes it, with marks of its own beside.
+    FuseUpper(OpaqueXattr),
     /// All files: a name that is not there was deleted. With a baseline, most need not be looked at.
     Whole(Option<&'a Baseline>),
 }
+
+/// What the names of fuse-overlayfs's own marks begin with; what follows is deleted.
+pub(super) const WHITEOUT: &[u8] = b".wh.";
+/// In a directory that shows nothing of the layers below.
+pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +99,14 @@ impl Scan<'_> {
         while let Some(done) = self.open.pop_if(|open| !is_below(path, &open.path)) {
             self.close(&done);
         }
-        let untouched = matches!(self.comparison.tree, Tree::Whole(Some(old)) if old.is_untouched(path, meta));
+        if let (Tree::FuseUpper(_), Some(mark)) = (self.comparison.tree, name.strip_prefix(WHITEOUT)) {
+            self.whiteout(&join_path(split_path(path).0, mark));
+            return Ok(());
+        }
+        let untouched = match self.comparison.tree {
+            Tree::Whole(Some(old)) => old.is_untouched(path, (dir, name), meta)?,
+            _ => false,
+        };
         if untouched && !meta.is_dir() {
             self.came_up(name);
             return Ok(());
@@ -100,6 +116,7 @@ impl Scan<'_> {
             Seen::Unfit(what) => self.notes.push(format!("{} is left out: no image can hold {what}", show_path(path))),
             Seen::Entry { entry, opaque } if meta.is_dir() => {
                 self.came_up(name);
+                let opaque = opaque || self.is_fuse_opaque(dir, name)?;
                 self.directory(entry, dir, name, meta, &Clues { opaque, untouched })?;
             }
             Seen::Entry { entry, .. } => {
@@ -115,10 +132,20 @@ impl Scan<'_> {
 
     const fn reading(&self) -> Reading<'_> {
         let marks = match self.comparison.tree {
-            Tree::Upper(marks) => Some(marks),
+            Tree::Upper(marks) | Tree::FuseUpper(marks) => Some(marks),
             Tree::Whole(_) => None,
         };
         Reading { marks, ownership: self.comparison.ownership, base: self.comparison.base }
+    }
+
+    fn is_fuse_opaque(&self, dir: &Dir, name: &[u8]) -> Result<bool> {
+        if !matches!(self.comparison.tree, Tree::FuseUpper(_)) {
+            return Ok(false);
+        }
+        match dir.open_dir(name)?.stat(OPAQUE) {
+            Err(error) if error.is_not_found() => Ok(false),
+            found => found.map(|_| true),
+        }
     }
 
     fn came_up(&mut self, name: &[u8]) {
@@ -140,7 +167,7 @@ impl Scan<'_> {
         let below = base.lookup(&path).map(|found| found.entry).filter(|entry| entry.node.is_directory());
         let in_whole = self.open.last().is_some_and(|parent| parent.whole);
         let (whole, replaced) = match self.comparison.tree {
-            Tree::Upper(_) => [clues.opaque || in_whole || below.is_none(); 2].into(),
+            Tree::Upper(_) | Tree::FuseUpper(_) => [clues.opaque || in_whole || below.is_none(); 2].into(),
             Tree::Whole(None) => (true, false),
             Tree::Whole(Some(old)) => (true, old.is_replaced(&path, dir, name, meta)?),
         };

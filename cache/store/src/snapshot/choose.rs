@@ -1,11 +1,27 @@
 //! Which storage driver: the one asked for, else the best that works here. The list of drivers is in this file.
 
-use super::copy::Copy;
-use super::overlay::Overlay;
-use super::{Snapshotter, probe};
+use super::{Snapshotter, btrfs, copy, filesystem, fuse, overlay, reflink, zfs};
 use crate::error::{Error, Result};
 use crate::layer::{OpaqueXattr, Ownership};
 use std::path::Path;
+
+/// The drivers, best first. The one behind copying, which always works, has to be asked for: its program mixes up the
+/// names of a file that has several.
+pub(super) const DRIVERS: [Driver; 6] =
+    [overlay::DRIVER, btrfs::DRIVER, zfs::DRIVER, reflink::DRIVER, copy::DRIVER, fuse::DRIVER];
+
+/// Names of drivers that docker had, and what does their work.
+const GONE: [(&str, &str); 5] = [
+    ("aufs", "aufs never was in Linux and is gone from Docker since 24.0: overlay does the same"),
+    (
+        "devicemapper",
+        "device mapper needs a pool of its own and is gone from Docker since 25.0: overlay works on any disk, and reflink \
+         shares blocks on XFS and btrfs as its thin snapshots did",
+    ),
+    ("stargz", "layers are fetched whole: use overlay"),
+    ("windowsfilter", "it is for containers of Windows: use overlay"),
+    ("lcow", "it is for Linux containers on Windows and is gone from Docker since 23.0: use overlay"),
+];
 
 /// What is asked of a storage driver.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +36,8 @@ pub struct Wish<'a> {
     pub marks: OpaqueXattr,
     /// Whether owners can be set here.
     pub ownership: Ownership,
+    /// The dataset below which zfs keeps snapshots; none for the one that the store is in.
+    pub dataset: Option<&'a str>,
 }
 
 /// A storage driver and why it is this one.
@@ -32,80 +50,100 @@ pub struct Chosen {
     pub why: String,
 }
 
-/// Chooses a driver. Tries what has to be tried inside the bucket (some 0.1 ms; what it makes there it removes again),
-/// and sweeps what killed processes left: so call it only when there is work to do.
+/// A driver as the list knows it.
+pub(super) struct Driver {
+    /// Its name, also that of its directory.
+    pub(super) name: &'static str,
+    /// Names of other programs' drivers that do the same.
+    pub(super) aliases: &'static [&'static str],
+    /// What is true where it works.
+    pub(super) works: &'static str,
+    /// Opens it. Tries what has to be tried inside the bucket, and leaves nothing there.
+    pub(super) open: fn(&Wish<'_>) -> Result<Opened>,
+    /// What is worth telling of it, in docker's words where docker has some.
+    pub(super) traits: fn(&Wish<'_>) -> Result<Vec<(&'static str, String)>>,
+}
+
+/// A driver, or why it does not work here.
+pub(super) type Opened = std::result::Result<Box<dyn Snapshotter>, String>;
+
+/// Chooses a driver. Tries what has to be tried inside the bucket (some 0.1 ms where overlay works; what it makes there
+/// it removes again), and sweeps what killed processes left: so call it only when there is work to do.
 ///
 /// To be called in the namespaces in which the driver will be used.
 pub fn choose(wish: Wish<'_>) -> Result<Chosen> {
-    let chosen = match wish.driver.map(|name| (name, Name::of(name))) {
-        None => best(wish),
-        Some((asked, Name::Overlay)) => by_overlay(wish)?.map_err(|reason| refused(asked, reason)),
-        Some((asked, Name::Copy)) => by_copy(wish, format!("{asked} was asked for")),
-        Some((asked, Name::Refused(reason))) => Err(refused(asked, reason.to_owned())),
+    let chosen = match wish.driver {
+        None => best(&wish),
+        Some(asked) => by_name(&wish, asked),
     }?;
-    chosen.driver.home().sweep()?;
+    chosen.driver.sweep()?;
     Ok(chosen)
 }
 
 /// Refuses a name that no driver has, and says which there are; tries nothing.
 pub fn known_driver(name: &str) -> Result<()> {
-    match Name::of(name) {
-        Name::Refused(reason) => Err(refused(name, reason.to_owned())),
-        Name::Overlay | Name::Copy => Ok(()),
+    find(name).map(drop)
+}
+
+/// What is worth telling of a driver and its place, as pairs of a name and a value: docker's lines first, then why each
+/// of the others is not the one. Tries them all.
+pub fn describe(wish: Wish<'_>, chosen: &Chosen) -> Result<Vec<(String, String)>> {
+    let kind = filesystem::name_of(wish.bucket)?;
+    let mut lines = vec![
+        ("Backing Filesystem".to_owned(), kind),
+        ("Supports d_type".to_owned(), filesystem::tells_types(wish.bucket)?.to_string()),
+    ];
+    for driver in DRIVERS.iter().filter(|driver| driver.name == chosen.name) {
+        lines.extend((driver.traits)(&wish)?.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
+    lines.push(("Chosen because".to_owned(), chosen.why.clone()));
+    for driver in DRIVERS.iter().filter(|driver| driver.name != chosen.name) {
+        let why_not = match (driver.open)(&wish)? {
+            Ok(_) => format!("{}, but {} was taken", driver.works, chosen.name),
+            Err(reason) => reason,
+        };
+        lines.push((format!("Not {}", driver.name), why_not));
+    }
+    Ok(lines)
 }
 
-enum Name {
-    Overlay,
-    Copy,
-    Refused(&'static str),
-}
-
-impl Name {
-    fn of(name: &str) -> Self {
-        match name {
-            "overlay" | "overlay2" | "overlayfs" => Self::Overlay,
-            "copy" | "vfs" | "native" => Self::Copy,
-            "aufs" => {
-                Self::Refused("aufs never was in Linux and is gone from Docker since 24.0: overlay does the same")
+fn best(wish: &Wish<'_>) -> Result<Chosen> {
+    let mut reasons = Vec::new();
+    for driver in &DRIVERS {
+        match (driver.open)(wish)? {
+            Ok(opened) => {
+                let why = [vec![driver.works.to_owned()], reasons].concat().join("; ");
+                return Ok(Chosen { driver: opened, name: driver.name, why });
             }
-            "devicemapper" => {
-                Self::Refused("device mapper needs a pool of its own and is gone from Docker since 25.0: use overlay")
-            }
-            "btrfs" | "zfs" => Self::Refused(
-                "there is no driver for its subvolumes; on btrfs, copy shares data between copies by itself",
-            ),
-            "fuse-overlayfs" => {
-                Self::Refused("the kernel's own overlay needs no FUSE; where it is not allowed, use copy")
-            }
-            _ => Self::Refused("there are overlay (also called overlay2) and copy (also called vfs)"),
+            Err(reason) => reasons.push(format!("{} does not work: {reason}", driver.name)),
         }
     }
+    Err(refused("of any kind", reasons.join("; ")))
 }
 
-fn best(wish: Wish<'_>) -> Result<Chosen> {
-    match by_overlay(wish)? {
-        Ok(chosen) => Ok(chosen),
-        Err(reason) => by_copy(wish, reason),
-    }
+fn by_name(wish: &Wish<'_>, asked: &str) -> Result<Chosen> {
+    let driver = find(asked)?;
+    let opened = (driver.open)(wish)?.map_err(|reason| refused(asked, reason))?;
+    let why = format!("{asked} was asked for, and {}", driver.works);
+    Ok(Chosen { driver: opened, name: driver.name, why })
 }
 
-/// The overlay driver, or the reason why it does not work.
-fn by_overlay(wish: Wish<'_>) -> Result<std::result::Result<Chosen, String>> {
-    let driver = Overlay::open(wish.bucket, wish.id_map, wish.marks, wish.ownership)?;
-    if let Some(reason) = probe::overlay(driver.home(), wish.marks)? {
-        return Ok(Err(reason));
+fn find(name: &str) -> Result<&'static Driver> {
+    const ALL: &[Driver] = &DRIVERS;
+    if let Some(driver) = ALL.iter().find(|driver| driver.name == name || driver.aliases.contains(&name)) {
+        return Ok(driver);
     }
-    let why = match wish.driver {
-        Some(asked) => format!("{asked} was asked for, and the kernel mounts overlays here"),
-        None => "the kernel mounts overlays here".to_owned(),
+    let gone = GONE.iter().find(|(gone, _)| *gone == name);
+    Err(refused(name, gone.map_or_else(|| format!("there are {}", names()), |(_, reason)| (*reason).to_owned())))
+}
+
+/// All names: "overlay (also called overlay2), btrfs …".
+fn names() -> String {
+    let name = |driver: &Driver| match driver.aliases {
+        [] => driver.name.to_owned(),
+        aliases => format!("{} (also called {})", driver.name, aliases.join(", ")),
     };
-    Ok(Ok(Chosen { driver: Box::new(driver), name: Overlay::NAME, why }))
-}
-
-fn by_copy(wish: Wish<'_>, why: String) -> Result<Chosen> {
-    let driver = Copy::open(wish.bucket, wish.id_map, wish.ownership)?;
-    Ok(Chosen { driver: Box::new(driver), name: Copy::NAME, why })
+    DRIVERS.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn refused(driver: &str, reason: String) -> Error {

@@ -12,10 +12,26 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 
+/// What becomes of the data of copied files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Data {
+    /// It is shared if the file system can, else copied.
+    Any,
+    /// It is shared; a file system that cannot is an error.
+    Shared,
+    /// It is copied.
+    Copied,
+}
+
 /// Copies all of `from` into the empty directory `to`, owners, modes, times, attributes and the root's own metadata
 /// included. Hard links stay links; marks of overlayfs are left out.
 pub fn clone_tree(from: &RootDir, to: &RootDir, cancel: &Cancel) -> Result<()> {
-    let mut cloner = Cloner { cancel, shares_data: true };
+    clone_tree_as(Data::Any, from, to, cancel)
+}
+
+/// The same, with a say in what becomes of the data.
+pub(super) fn clone_tree_as(data: Data, from: &RootDir, to: &RootDir, cancel: &Cancel) -> Result<()> {
+    let mut cloner = Cloner { cancel, data };
     let mut first_names: BTreeMap<(u64, u64), Vec<u8>> = BTreeMap::new();
     let (mut directories, mut targets) = (Vec::new(), Cursor::new(to));
     for found in from.walk(b"")? {
@@ -46,7 +62,7 @@ pub fn clone_tree(from: &RootDir, to: &RootDir, cancel: &Cancel) -> Result<()> {
 
 /// Copies one file that is no directory to a name that is free.
 pub(super) fn clone_file(from: (&Dir, &[u8], &Meta), to: (&Dir, &[u8]), cancel: &Cancel) -> Result<()> {
-    Cloner { cancel, shares_data: true }.copy(from, to)
+    Cloner { cancel, data: Data::Any }.copy(from, to)
 }
 
 /// Gives a file the owner, mode, attributes and time of another. Marks of overlayfs are not copied.
@@ -75,8 +91,8 @@ fn is_mark(attribute: &[u8]) -> bool {
 
 struct Cloner<'a> {
     cancel: &'a Cancel,
-    /// Until the file system says that it cannot.
-    shares_data: bool,
+    /// Any, until the file system says that it cannot.
+    data: Data,
 }
 
 impl Cloner<'_> {
@@ -97,10 +113,11 @@ impl Cloner<'_> {
         if size == 0 {
             return Ok(());
         }
-        if self.shares_data {
+        if self.data != Data::Copied {
             match rustix::fs::ioctl_ficlone(to, from) {
                 Ok(()) => return Ok(()),
-                Err(_) => self.shares_data = false,
+                Err(errno) if self.data == Data::Shared => return Err(Error::io("share the data of", "a file")(errno)),
+                Err(_) => self.data = Data::Copied,
             }
         }
         const SMALLEST_WITH_HOLES: u64 = 64 << 10;

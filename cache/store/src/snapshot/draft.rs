@@ -2,6 +2,7 @@
 //! not who mounts it.
 
 use super::baseline::Baseline;
+use super::fuse::FuseOverlay;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::root_dir::RootDir;
@@ -26,6 +27,8 @@ pub enum Rootfs {
     },
     /// This directory as it is.
     Directory(PathBuf),
+    /// An overlay that a program shows; [`FuseOverlay::mount`] starts it.
+    Fuse(FuseOverlay),
 }
 
 /// Where a draft lives.
@@ -58,6 +61,8 @@ pub(super) enum Storage {
     Temporary(Workspace),
     /// A directory of somebody else's.
     Kept,
+    /// One that somebody else may be writing to.
+    Looked,
 }
 
 impl Draft {
@@ -74,7 +79,7 @@ impl Draft {
     /// The directory that holds what was written: the upper directory of an overlay, or the whole tree.
     pub fn written(&self) -> &Path {
         match &self.rootfs {
-            Rootfs::Overlay { upper, .. } => upper,
+            Rootfs::Overlay { upper, .. } | Rootfs::Fuse(FuseOverlay { upper, .. }) => upper,
             Rootfs::Directory(path) => path,
         }
     }
@@ -87,7 +92,7 @@ impl Draft {
     pub(super) fn into_workspace(self) -> Result<Workspace> {
         match self.storage {
             Storage::Temporary(workspace) => Ok(workspace),
-            Storage::Kept => Err(Error::Refused {
+            Storage::Kept | Storage::Looked => Err(Error::Refused {
                 what: "draft",
                 subject: self.written().display().to_string(),
                 reason: "it is kept by its owner and cannot become a snapshot".to_owned(),

@@ -96,9 +96,14 @@ impl Home {
         if marks.is_empty() {
             return Ok(());
         }
-        rustix::fs::open(&self.path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .and_then(rustix::fs::syncfs)
-            .map_err(Error::io("sync", self.path.display()))?;
+        // Files that are elsewhere are linked to.
+        let files = marks.iter().map(|mark| mark.with_file_name(FILES));
+        let elsewhere = files.filter(|files| rustix::fs::readlink(files, Vec::new()).is_ok());
+        for path in elsewhere.chain([self.path.clone()]) {
+            rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .and_then(rustix::fs::syncfs)
+                .map_err(Error::io("sync", path.display()))?;
+        }
         marks.iter().try_for_each(|mark| std::fs::write(mark, []).map_err(Error::io("create", mark.display())))
     }
 
@@ -123,8 +128,14 @@ impl Home {
         Ok(self.has_name(&name)?.then(|| self.path.join(name).join(FILES)))
     }
 
+    /// A place to work in, with an empty root directory.
     pub(super) fn workspace(&self) -> Result<Workspace> {
         Workspace::new(&self.path.join(TEMPORARY))
+    }
+
+    /// A place to work in, with nothing in it.
+    pub(super) fn bare_workspace(&self) -> Result<Workspace> {
+        Workspace::bare(&self.path.join(TEMPORARY))
     }
 
     /// Makes the workspace the snapshot of `chain`. Fine if another process was faster.
@@ -184,7 +195,7 @@ impl Home {
         if !is_there(&path)? {
             return Ok(());
         }
-        let workspace = self.workspace()?;
+        let workspace = self.bare_workspace()?;
         match rustix::fs::rename(&path, workspace.path().join(name)) {
             Ok(()) | Err(Errno::NOENT) => workspace.remove(),
             Err(errno) => Err(Error::io("remove snapshot", path.display())(errno)),

@@ -6,9 +6,11 @@
 //! mount as data (`Rootfs`), so whoever runs the step need not know the driver. Knows no process and mounts nothing
 //! (`choose` tries a mount that nobody sees).
 //!
-//! To add a driver: one file or folder here, one line in `choose`, one test that calls `testing::conformance`.
+//! To add a driver: one file or folder here, one line in `choose`, one line in `testing::drivers`. Those whose snapshots
+//! are whole trees say how a tree is made and copied, and leave the rest to `whole`.
 
 mod baseline;
+mod btrfs;
 mod changes;
 mod choose;
 mod clone;
@@ -16,26 +18,35 @@ mod compare;
 mod copy;
 mod cursor;
 mod draft;
+mod filesystem;
 mod flatten;
+mod fuse;
 mod home;
+mod kept;
 mod links;
 mod overlay;
 mod pack;
 mod probe;
 mod read;
+mod reflink;
 mod settle;
 #[cfg(test)]
 mod testing;
+mod whole;
 mod workspace;
+mod zfs;
 
 pub use changes::Changes;
-pub use choose::{Chosen, Wish, choose, known_driver};
+pub use choose::{Chosen, Wish, choose, describe, known_driver};
 pub use clone::clone_tree;
-pub use copy::Copy;
 pub use draft::{Draft, Place, Rootfs};
+pub use fuse::FuseOverlay;
 pub use home::{Home, Stored};
-pub use overlay::Overlay;
+pub use kept::kept_by;
 pub use pack::pack;
+
+#[cfg(test)]
+use overlay::Overlay;
 
 use crate::error::{Error, Result};
 use crate::layer::{LayerIndex, UnpackOptions, View, unpack};
@@ -84,7 +95,7 @@ pub trait Snapshotter: Send + Sync {
         let rootfs = Rootfs::Directory(files.clone());
         let parent = stack.last().map(|layer| layer.chain);
         let draft =
-            || Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None };
+            || Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None };
         Ok(files.exists().then(draft))
     }
 
@@ -95,6 +106,11 @@ pub trait Snapshotter: Send + Sync {
     /// Makes the draft the snapshot of `chain`, whose topmost layer is what `layer` lists: the index that packing the
     /// draft's changes gave. Fine if that snapshot is there already. A kept draft is refused.
     fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()>;
+
+    /// Removes what killed processes left, and what is left over of snapshots that were removed.
+    fn sweep(&self) -> Result<()> {
+        self.home().sweep()
+    }
 }
 
 impl StackLayer {

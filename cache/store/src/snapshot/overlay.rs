@@ -2,13 +2,14 @@
 //! draft is an empty upper directory on top of those of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
+use super::choose::{Driver, Opened, Wish};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
 use super::home::Home;
 use super::settle::{Settling, remove_unnoticed};
 use super::workspace::{FILES, make_root};
-use super::{LayerSource, Snapshotter, StackLayer, view};
+use super::{LayerSource, Snapshotter, StackLayer, kept, probe, view};
 use crate::error::Result;
 use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
 use crate::root_dir::RootDir;
@@ -16,21 +17,52 @@ use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// The overlay driver.
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &["overlay2", "overlayfs"], works: "the kernel mounts overlays here", open, traits };
+
+const NAME: &str = "overlay";
+
+fn open(wish: &Wish<'_>) -> Result<Opened> {
+    let driver = Overlay::open(NAME, wish)?;
+    Ok(match probe::overlay(driver.home(), wish.marks)? {
+        Some(reason) => Err(reason),
+        None => Ok(Box::new(driver)),
+    })
+}
+
+fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
+    let userxattr = wish.marks == OpaqueXattr::User;
+    Ok(vec![
+        ("Using metacopy", "false".to_owned()),
+        ("Native Overlay Diff", "true".to_owned()),
+        ("userxattr", userxattr.to_string()),
+    ])
+}
+
+/// Snapshots in the layout of overlayfs.
 #[derive(Debug)]
-pub struct Overlay {
+pub(super) struct Overlay {
+    name: &'static str,
     home: Home,
     marks: OpaqueXattr,
     ownership: Ownership,
 }
 
 impl Overlay {
-    /// The name of the driver.
-    pub const NAME: &'static str = "overlay";
+    /// The driver of that name, with a home of its own.
+    pub(super) fn open(name: &'static str, wish: &Wish<'_>) -> Result<Self> {
+        let home = Home::open(wish.bucket, name, wish.id_map)?;
+        Ok(Self { name, home, marks: wish.marks, ownership: wish.ownership })
+    }
 
-    /// The driver with its home in the bucket for the id map. `marks` are those that overlayfs may set here: trusted
-    /// for the machine's root, user in a user namespace.
-    pub fn open(bucket: &Path, id_map: &str, marks: OpaqueXattr, ownership: Ownership) -> Result<Self> {
-        Ok(Self { home: Home::open(bucket, Self::NAME, id_map)?, marks, ownership })
+    /// The marks in its directories.
+    pub(super) const fn marks(&self) -> OpaqueXattr {
+        self.marks
+    }
+
+    /// Where owners are in its directories.
+    pub(super) const fn ownership(&self) -> Ownership {
+        self.ownership
     }
 
     fn unpack(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
@@ -54,7 +86,8 @@ impl Overlay {
             }
             Place::Kept(path) => {
                 let root = RootDir::open(path)?;
-                let is_new = match make_root(&root, FILES) {
+                kept::claim(&root, path, self.name)?;
+                let is_new = match make_root(&path.join(FILES)) {
                     Err(error) if error.is_taken() => false,
                     made => made.map(|()| true)?,
                 };
@@ -137,13 +170,13 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         let parent = stack.last().map(|layer| layer.chain);
-        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
+        Ok(Some(Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
         let tree = match draft.rootfs {
-            Rootfs::Overlay { .. } => Tree::Upper(self.marks),
             Rootfs::Directory(_) => Tree::Whole(None),
+            _ => Tree::Upper(self.marks),
         };
         find(Comparison { root: &draft.root()?, tree, ownership: self.ownership, base, cancel })
     }

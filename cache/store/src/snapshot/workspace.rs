@@ -23,6 +23,13 @@ pub(super) struct Workspace {
 impl Workspace {
     /// A new one in `parent`, which is made if it is missing, with an empty root directory in it.
     pub(super) fn new(parent: &Path) -> Result<Self> {
+        let workspace = Self::bare(parent)?;
+        make_root(&workspace.files())?;
+        Ok(workspace)
+    }
+
+    /// A new one with nothing in it.
+    pub(super) fn bare(parent: &Path) -> Result<Self> {
         let gate = match open_dir(parent) {
             Err(error) if error.is_not_found() => {
                 std::fs::create_dir_all(parent).map_err(Error::io("create directory", parent.display()))?;
@@ -34,9 +41,7 @@ impl Workspace {
         let path = fresh(parent)?;
         let lock = open_dir(&path)?;
         flock(&lock, FlockOperation::LockExclusive, &path)?;
-        let workspace = Self { path, given_away: false, _lock: lock };
-        make_root(&RootDir::open(&workspace.path)?, FILES)?;
-        Ok(workspace)
+        Ok(Self { path, given_away: false, _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -122,12 +127,12 @@ fn find_abandoned(parent: &Path, gate: &OwnedFd) -> Result<Vec<(Vec<u8>, OwnedFd
     Ok(abandoned)
 }
 
-/// Makes an empty root directory `name` in `place`, as it is below all layers: root's, 0755, of 1970.
-pub(super) fn make_root(place: &RootDir, name: &str) -> Result<()> {
-    let name = name.as_bytes();
-    place.mkdir(name, 0o755)?;
-    place.chmod(name, 0o755)?;
-    place.set_times(name, Timestamp::default())
+/// Makes an empty root directory, as it is below all layers: root's, 0755, of 1970.
+pub(super) fn make_root(path: &Path) -> Result<()> {
+    rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)).map_err(Error::io("create directory", path.display()))?;
+    let root = RootDir::open(path)?;
+    root.top().chmod(b".", 0o755)?;
+    root.top().set_times(b".", Timestamp::default())
 }
 
 /// A new directory with a name that nobody else has.

@@ -70,7 +70,9 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         shm_size: request.shm_size,
         ulimits: request.ulimits.clone(),
         labels,
-        stop_signal: of_image.stop_signal.clone(),
+        stop_signal: request.stop_signal.clone().unwrap_or_else(|| of_image.stop_signal.clone()),
+        stop_timeout: request.stop_timeout,
+        input_stays: request.input_stays,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use crate::args::ContainerArgs;
 use crate::args::Env;
-use crate::args::{host, size, ulimit};
+use crate::args::{host, signal, size, ulimit};
 use crate::container::model::{Mount, Network, Seccomp, name};
 use crate::container::spec::env::Change;
 use crate::container::spec::security::{self, Filter};
@@ -50,6 +50,9 @@ pub struct Request {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) auto_remove: bool,
     pub(crate) cidfile: Option<PathBuf>,
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) stop_timeout: Option<u32>,
+    pub(crate) input_stays: bool,
 }
 
 /// Docker's size of /dev/shm.
@@ -86,7 +89,20 @@ impl Request {
             labels: args.labels.iter().map(|text| label::parse(text)).collect::<Result<_>>()?,
             auto_remove: args.rm,
             cidfile: args.cidfile.as_ref().map(|path| world.cwd.join(path)),
+            stop_signal: args
+                .stop_signal
+                .as_deref()
+                .map(|text| signal::parse(text).map(|_| text.to_owned()))
+                .transpose()?,
+            stop_timeout: args.stop_timeout,
+            input_stays: false,
         })
+    }
+
+    /// The same in the background: whoever types at it may come and go.
+    #[must_use]
+    pub fn in_background(self) -> Self {
+        Self { input_stays: true, ..self }
     }
 }
 

@@ -4,7 +4,7 @@ use super::cgroups;
 use super::plan::{Parts, joining};
 use super::request::ExecRequest;
 use super::running::{Running, not_running};
-use crate::container::life::signals::Forwarder;
+use crate::container::life::signals::{Forwarder, Proxy};
 use crate::container::life::{stdio, user};
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// namespace. `started` is called once the process is about to be the program. The process dies with this one, and with
 /// the container.
 pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, started: &mut dyn FnMut()) -> Result<u8> {
-    let signals = Forwarder::start(cancel, running.config().terminal)?;
     let config = request.on(running.config());
+    let signals = Forwarder::start(cancel, config.terminal, Proxy::On)?;
     let process = running.process();
     let rootfs = RootDir::open(&PathBuf::from(format!("/proc/{}/root", process.pid())));
     // Only while it lives does its number lead to it.

@@ -66,6 +66,12 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The signal that asks it to stop; empty is TERM.
     pub stop_signal: String,
+    /// Seconds that it has to stop in; none is Docker's ten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<u32>,
+    /// Whether its input stays open when whoever gave it has no more: it began in the background.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub input_stays: bool,
 }
 
 /// What a container is of. Its layers stay in the store as long as the container does.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
     match draft.rootfs() {
         Rootfs::Directory(path) => Ok(RootDir::open(path)?),
+        Rootfs::Fuse(overlay) => Ok(RootDir::open(&by_descriptor(&overlay.mount()?))?),
         Rootfs::Overlay { lowers, upper, userxattr, .. } => {
             let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
             let mounted = mount(&layers, None, *userxattr).map_err(Error::io("look into", upper.display()))?;
@@ -27,6 +28,7 @@ pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
 pub(crate) fn writable(draft: &Draft) -> Result<RootDir> {
     match draft.rootfs() {
         Rootfs::Directory(path) => Ok(RootDir::open(path)?),
+        Rootfs::Fuse(overlay) => Ok(RootDir::open(&by_descriptor(&overlay.mount()?))?),
         Rootfs::Overlay { lowers, upper, work, userxattr } => {
             let layers: Vec<&Path> = lowers.iter().map(PathBuf::as_path).collect();
             let top = Some((upper.as_path(), work.as_path()));

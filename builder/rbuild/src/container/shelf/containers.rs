@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The containers of a store.
 #[derive(Clone, Debug)]
@@ -94,14 +95,24 @@ impl Containers {
         Ok(names)
     }
 
-    /// Locks a container; none while it runs, while another process works on it, or if it is gone.
+    /// Locks a container; none while it runs, while another process works on it, or if it is gone. Whoever works on one
+    /// that does not run may be done in a moment, and is given that moment.
     pub fn hold(&self, id: &ContainerId) -> Result<Option<Held>> {
-        Held::take(self.dir(id), id)
+        const MOMENT: Duration = Duration::from_millis(10);
+        for _ in 0..50 {
+            let held = Held::take(self.dir(id), id)?;
+            let is_idle = || Ok::<_, Error>(self.read(id)?.is_some_and(|entry| !entry.state.is_running()));
+            if held.is_some() || !is_idle()? {
+                return Ok(held);
+            }
+            std::thread::sleep(MOMENT);
+        }
+        Ok(None)
     }
 
-    /// Locks a container as soon as nobody else has it; none if it is gone by then.
-    pub(crate) fn hold_when_free(&self, id: &ContainerId) -> Result<Option<Held>> {
-        Held::wait(self.dir(id), id)
+    /// Waits until nobody runs the container or works on it.
+    pub fn wait_until_free(&self, id: &ContainerId) -> Result<()> {
+        held::wait_until_free(&self.dir(id))
     }
 
     /// Whether a container is removed when it ends.

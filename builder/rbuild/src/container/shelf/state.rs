@@ -1,9 +1,10 @@
 //! Where a container is in its life, as `state.json` keeps it, and what that means now: a process is named by its
-//! number, its start time and the boot, so one that died unnoticed is never taken for alive. Signals nobody.
+//! number, its start time and the boot, so one that died unnoticed is never taken for alive.
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_runner::Process;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -67,6 +68,11 @@ impl State {
             Self::Running { .. } => Status::Lost,
         }
     }
+
+    /// Whether its process is there now.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status(), Status::Running(_))
+    }
 }
 
 impl ProcessMark {
@@ -78,6 +84,14 @@ impl ProcessMark {
         let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
         Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
+    }
+
+    /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
+    pub(crate) fn end(&self) -> Result<()> {
+        let failed = || Error::io("end", format!("process {}", self.pid));
+        let Some(process) = self.process()? else { return Ok(()) };
+        process.signal(Signal::KILL).map_err(failed())?;
+        process.wait_for_end().map_err(failed())
     }
 
     /// The process, as it can be signalled and its namespaces entered; none if it has ended.

@@ -54,5 +54,7 @@ pub(crate) fn config(Identity { id, name, created }: Identity) -> Config {
         ulimits: Vec::new(),
         labels: std::collections::BTreeMap::new(),
         stop_signal: String::new(),
+        stop_timeout: None,
+        input_stays: false,
     }
 }

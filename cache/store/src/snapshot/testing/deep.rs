@@ -45,7 +45,7 @@ fn a_deep_stack_looks_the_same_merged() {
     let copy = copy(whole.path());
     for height in [HEIGHT - 1, HEIGHT] {
         let stack = &build.stack[..height];
-        let drafts = [&overlay as &dyn Snapshotter, &copy].map(|driver| {
+        let drafts = [&overlay as &dyn Snapshotter, &*copy].map(|driver| {
             driver.ensure(stack, &layers, &cancel).unwrap();
             driver.prepare(stack, Place::Temporary, &cancel).unwrap()
         });

@@ -1,21 +1,27 @@
 //! What becomes of snapshots and drafts: kept, removed, raced for, torn by a crash. And which driver is chosen.
 
-use super::drivers::{copy, overlay, wish};
+use super::drivers::{open, wish, with_each};
 use super::{Build, Layers, World, words};
 use crate::error::Error;
-use crate::root_dir::RootDir;
-use crate::snapshot::{Copy, Draft, Place, Snapshotter, StackLayer, Wish, choose, view};
+use crate::root_dir::{RootDir, WalkEntry};
+use crate::snapshot::choose::{DRIVERS, Driver};
+use crate::snapshot::{Draft, Place, Snapshotter, StackLayer, Wish, choose, describe, kept_by, known_driver, view};
 use rbuild_oci::{Cancel, DiffId, Digest};
 use std::path::Path;
 
 /// Runs a test with each driver that works here.
 fn with_drivers(test: impl Fn(&dyn Snapshotter, &Path)) {
-    let place = tempfile::tempdir().unwrap();
-    test(&copy(place.path()), place.path());
-    let place = tempfile::tempdir().unwrap();
-    if let Some(driver) = overlay(place.path()) {
-        test(&driver, place.path());
-    }
+    with_each(|_, driver, bucket| test(driver, bucket));
+}
+
+/// The name of a driver, as its home has it.
+fn name_of(driver: &dyn Snapshotter) -> String {
+    driver.home().path().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Whether its drafts are layers over layers, and not whole trees.
+fn is_layered(driver: &dyn Snapshotter) -> bool {
+    ["overlay", "fuse-overlayfs"].contains(&&*name_of(driver))
 }
 
 /// A stack of two layers.
@@ -46,8 +52,7 @@ fn changed(driver: &dyn Snapshotter, draft: &Draft, stack: &[StackLayer]) -> Str
 
 /// The same driver as another process sees it: it trusts nothing yet.
 fn again(driver: &dyn Snapshotter, bucket: &Path) -> Box<dyn Snapshotter> {
-    let is_copy = driver.home().path().ends_with("copy/test");
-    if is_copy { Box::new(copy(bucket)) } else { Box::new(overlay(bucket).unwrap()) }
+    open(&name_of(driver), bucket).unwrap()
 }
 
 #[test]
@@ -174,8 +179,7 @@ fn a_write_through_one_of_several_names() {
             at.root.hardlink(b"a", b"b").unwrap();
         });
         let found = words(&build.step(|at| at.append("b", b"more")).entries);
-        let is_copy = driver.home().path().ends_with("copy/test");
-        assert_eq!(found, if is_copy { "a b>a" } else { "b" });
+        assert_eq!(found, if name_of(driver) == "overlay" { "b" } else { "a b>a" }, "{}", name_of(driver));
     });
 }
 
@@ -183,23 +187,78 @@ fn a_write_through_one_of_several_names() {
 fn drivers_are_chosen_by_name_or_by_what_works() {
     let place = tempfile::tempdir().unwrap();
     let choose = |driver| choose(Wish { driver, ..wish(place.path()) });
-    let works = overlay(place.path()).is_some();
+    let works = |driver: &Driver| (driver.open)(&wish(place.path())).unwrap().is_ok();
     let best = choose(None).unwrap();
-    assert_eq!(best.name, if works { "overlay" } else { Copy::NAME }, "{best:?}");
-    for (asked, name) in [("vfs", "copy"), ("copy", "copy"), ("overlay", "overlay"), ("overlay2", "overlay")] {
+    assert_eq!(best.name, DRIVERS.iter().find(|driver| works(driver)).unwrap().name, "{best:?}");
+    for (asked, name) in [
+        ("vfs", "copy"),
+        ("copy", "copy"),
+        ("overlay", "overlay"),
+        ("overlay2", "overlay"),
+        ("overlayfs", "overlay"),
+        ("reflink", "reflink"),
+        ("btrfs", "btrfs"),
+        ("zfs", "zfs"),
+        ("fuse-overlayfs", "fuse-overlayfs"),
+    ] {
         match choose(Some(asked)) {
             Ok(chosen) => assert_eq!(chosen.name, name),
-            Err(error) => assert!(name == "overlay" && !works, "{error}"),
+            Err(error) => {
+                assert!(DRIVERS.iter().any(|driver| driver.name == name && !works(driver)), "{asked}: {error}");
+            }
         }
     }
-    for (asked, reason) in [("aufs", "gone from Docker"), ("devicemapper", "pool"), ("nonsense", "overlay2")] {
+    for (asked, reason) in [("aufs", "gone from Docker"), ("devicemapper", "reflink"), ("nonsense", "overlay2")] {
         let error = choose(Some(asked)).unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");
+        assert_eq!(known_driver(asked).unwrap_err().to_string(), error.to_string());
     }
-    let left = RootDir::open(place.path())
-        .unwrap()
-        .walk(b"")
-        .unwrap()
-        .filter(|found| found.as_ref().is_ok_and(|found| !found.meta.is_dir()));
-    assert_eq!(left.count(), 0);
+    let root = RootDir::open(place.path()).unwrap();
+    let is_file = |found: &crate::Result<WalkEntry>| found.as_ref().is_ok_and(|found| !found.meta.is_dir());
+    assert_eq!(root.walk(b"").unwrap().filter(is_file).count(), 0);
+}
+
+#[test]
+fn info_says_why_each_other_driver_is_not_the_one() {
+    let place = tempfile::tempdir().unwrap();
+    let chosen = choose(wish(place.path())).unwrap();
+    let lines = describe(wish(place.path()), &chosen).unwrap();
+    for driver in &DRIVERS {
+        let line = lines.iter().find(|(name, _)| *name == format!("Not {}", driver.name));
+        assert_eq!(line.is_none(), driver.name == chosen.name, "{lines:?}");
+    }
+    assert!(lines[0].0 == "Backing Filesystem" && lines[1].0 == "Supports d_type");
+}
+
+#[test]
+fn what_one_driver_keeps_no_other_touches() {
+    with_drivers(|driver, _| {
+        let (layers, place) = (Layers::default(), tempfile::tempdir().unwrap());
+        let stack = two_layers(driver, &layers);
+        assert_eq!(kept_by(place.path()).unwrap(), None);
+        let draft = prepare(driver, &stack, Place::Kept(place.path()));
+        World::enter(draft.rootfs()).files(&["new"]);
+        drop(draft);
+        assert_eq!(kept_by(place.path()).unwrap(), Some(name_of(driver)));
+        with_each(|name, other, _| {
+            ensure(other, &stack, &layers).unwrap();
+            let kept = || other.prepare(&stack, Place::Kept(place.path()), &Cancel::default());
+            if name != name_of(driver) {
+                let error = kept().unwrap_err().to_string();
+                assert!(error.contains(&format!("--storage-driver {}", name_of(driver))), "{error}");
+            }
+        });
+    });
+}
+
+#[test]
+fn what_was_kept_before_places_were_marked_is_still_told_apart() {
+    with_drivers(|driver, _| {
+        let (layers, place) = (Layers::default(), tempfile::tempdir().unwrap());
+        let stack = two_layers(driver, &layers);
+        drop(prepare(driver, &stack, Place::Kept(place.path())));
+        std::fs::remove_file(place.path().join("driver")).unwrap();
+        let guessed = if is_layered(driver) { "overlay" } else { "copy" };
+        assert_eq!(kept_by(place.path()).unwrap().as_deref(), Some(guessed));
+    });
 }

@@ -106,7 +106,7 @@ fn layers_without_parents_and_with_idle_whiteouts_look_the_same_everywhere() {
         stack.push(layer(&layers, &stack, words));
     }
     let copy = copy(whole.path());
-    let [merged, whole] = [&overlay as &dyn Snapshotter, &copy].map(|driver| {
+    let [merged, whole] = [&overlay as &dyn Snapshotter, &*copy].map(|driver| {
         driver.ensure(&stack, &layers, &Cancel::default()).unwrap();
         let draft = driver.prepare(&stack, Place::Temporary, &Cancel::default()).unwrap();
         tree::dump(&World::enter(draft.rootfs()).root)

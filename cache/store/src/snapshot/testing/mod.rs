@@ -2,6 +2,7 @@
 //! with a fresh unpacking. A new driver gets them by one call of `conformance`.
 
 mod deep;
+mod disks;
 mod drivers;
 mod keeping;
 mod marks;
@@ -96,13 +97,21 @@ impl World {
             Rootfs::Directory(path) => (path.clone(), None),
             Rootfs::Overlay { lowers, upper, work, userxattr } => {
                 let mount = mount(lowers, upper, work, *userxattr);
-                (PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd())), Some(mount))
+                (by_descriptor(&mount), Some(mount))
+            }
+            Rootfs::Fuse(overlay) => {
+                let mount = overlay.mount().unwrap();
+                (by_descriptor(&mount), Some(mount))
             }
         };
         let has_owners = namespaces::ids() > 1;
         let has_devices = namespaces::is_machine_root();
         Self { root: RootDir::open(&path).unwrap(), path, has_owners, has_devices, _mount: mount }
     }
+}
+
+fn by_descriptor(mount: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()))
 }
 
 /// A mount that is attached nowhere, made as a runner makes it.
@@ -140,7 +149,8 @@ fn history(driver: &dyn Snapshotter, fresh: &dyn Snapshotter, clamp: Option<i64>
     for Step { name, act, changes } in STEPS {
         let height = build.stack.len();
         let found = words(&build.step(act).entries);
-        if let (Some(_), Some(expected)) = (clamp, changes(namespaces::ids() > 1, namespaces::is_machine_root())) {
+        let expected = changes(namespaces::ids() > 1, namespaces::is_machine_root());
+        if let (Some(_), Some(expected)) = (clamp, expected.filter(|_| !is_excused(driver, name))) {
             assert_eq!(found, expected, "step {name}");
         }
         if build.stack.len() > height {
@@ -151,6 +161,11 @@ fn history(driver: &dyn Snapshotter, fresh: &dyn Snapshotter, clamp: Option<i64>
         }
     }
     made
+}
+
+/// fuse-overlayfs gives a directory a new time when a file of a lower layer in it is first written to.
+fn is_excused(driver: &dyn Snapshotter, step: &str) -> bool {
+    step == "copied up, not changed" && driver.home().path().ends_with("fuse-overlayfs/test")
 }
 
 /// Entries as words: `d/` a directory, `d/=` an opaque one, `-f` a whiteout, `l>f` a hard link.

@@ -66,7 +66,7 @@ fn drivers_conform_with_a_single_id() {
 }
 
 /// Runs the tests of the drivers behind a command and gives what they print.
-fn run(command: &mut Command) -> String {
+pub(super) fn run(command: &mut Command) -> String {
     const TESTS: [&str; 6] = [
         "snapshot::testing::drivers",
         "snapshot::testing::deep",

@@ -78,7 +78,7 @@ pub(super) const STEPS: &[Step] = &[
     step!("device to file", |at| if at.has_devices { at.replace("dev/null") }, if devices "dev/ dev/null"),
     step!("deep", deep),
     step!("long names", long_names),
-    step!("long names removed", |at| at.remove(&"f".repeat(255))),
+    step!("long names removed", |at| at.remove(&at.longest_name())),
     step!("odd names", odd_names),
     step!("odd names removed", |at| at.root.remove(b"d\xff/caf\xe9").unwrap(), "d\u{fffd}/ -d\u{fffd}/caf\u{fffd}"),
     step!("everything removed", |at| for entry in at.root.list(b"").unwrap() {
@@ -194,7 +194,7 @@ fn deep(at: &World) {
 }
 
 fn long_names(at: &World) {
-    let (directory, file) = ("d".repeat(200), "f".repeat(255));
+    let (directory, file) = ("d".repeat(200), at.longest_name());
     at.files(&[&file, &format!("{directory}/"), &format!("{directory}/{directory}/")]);
     at.files(&[&format!("{directory}/{directory}/{file}")]);
     at.link(&file, &format!("{directory}/hard"));
@@ -222,6 +222,11 @@ impl World {
                 }
             }
         }
+    }
+
+    /// As long as the file system takes it.
+    fn longest_name(&self) -> String {
+        "f".repeat(usize::try_from(rustix::fs::statvfs(&self.path).unwrap().f_namemax).unwrap())
     }
 
     pub(super) fn file(&self, path: &str, content: &[u8]) {

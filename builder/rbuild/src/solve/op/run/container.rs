@@ -30,7 +30,7 @@ pub(super) fn plan(
             other => other.into(),
         })?;
     Ok(Container {
-        rootfs: rootfs(draft, Sync::Ignored),
+        rootfs: rootfs(draft, Sync::Ignored)?,
         root_access: Access::ReadWrite,
         mounts: surroundings.mounts.clone(),
         files: files(run, surroundings)?,

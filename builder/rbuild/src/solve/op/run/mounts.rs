@@ -1,9 +1,11 @@
 //! What a RUN mounts: binds of contexts and stages, cache directories, memory, secrets, ssh agents. Mounts nothing; says
 //! what to mount, and holds what must last as long as the process.
 
+use super::again::Again;
 use super::agent::Agent;
 use super::cache_dir::{self, CacheDir};
 use super::key::Shown;
+pub(super) use super::key::Shown as Keyed;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
@@ -12,10 +14,10 @@ use crate::solve::{Value, Work};
 use crate::stack::Stack;
 use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
-use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Overlay, Propagation, Rootfs, Source, Tmpfs};
+use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Propagation, Rootfs, Source, Tmpfs};
 use rbuild_store::RootDir;
 use rbuild_store::layer::{Entry, Node};
-use rbuild_store::snapshot::{Draft, Place};
+use rbuild_store::snapshot::{self, Draft, FuseOverlay, Place};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
@@ -32,6 +34,8 @@ pub(super) struct Surroundings {
     pub(super) files: Vec<InjectedFile>,
     /// Secrets that are variables.
     pub(super) env: Vec<(String, Vec<u8>)>,
+    /// The same for another time.
+    pub(super) again: Again,
     drafts: Vec<Draft>,
     agents: Vec<Agent>,
     caches: BTreeMap<String, CacheDir>,
@@ -48,6 +52,7 @@ pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &S
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
             Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
         }
+        surroundings.again.optional(mount);
     }
     Ok(surroundings)
 }
@@ -57,14 +62,19 @@ impl Surroundings {
         let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
         let Some(input) = bind.input else {
             self.mount(Source::Tmpfs(Tmpfs::new(None, 0o755)), &bind.target, access);
+            self.again.empty(bind);
             return Ok(());
         };
-        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
-        let source = match (rootfs(&draft, Sync::Ignored), file) {
-            (Rootfs::Overlay(overlay), None) => Source::Overlay(overlay),
-            (Rootfs::Overlay(overlay), Some(name)) => Source::Path(file_of(&overlay, &name, access)?),
-            (Rootfs::Bind(path), None) => Source::Path(path),
-            (Rootfs::Bind(path), Some(name)) => Source::Path(path.join(name)),
+        let (stack, file) = whole_or_picked(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
+        let draft = prepared(work, &stack)?;
+        self.again.bind(bind, &stack, file.as_deref());
+        let source = match file {
+            Some(name) => Source::Path(file_of(draft.rootfs(), &name, access)?),
+            None => match rootfs(&draft, Sync::Ignored)? {
+                Rootfs::Overlay(overlay) => Source::Overlay(overlay),
+                Rootfs::Bind(path) => Source::Path(path),
+                Rootfs::Mounted(mounted) => Source::Mounted(mounted),
+            },
         };
         self.mount(source, &bind.target, access);
         self.drafts.push(draft);
@@ -80,6 +90,7 @@ impl Surroundings {
             _ => Source::Path(dir.path.clone()),
         };
         self.mount(source, &cache.target, access);
+        self.again.cache(cache, identity(cache, keyed));
         Ok(())
     }
 
@@ -184,9 +195,15 @@ fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) ->
 }
 
 /// The file of that name in the topmost layer; to be written to, a copy of it in the upper directory.
-fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
-    let top = overlay.lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
-    let (file, copy) = (top.join(name), overlay.upper.join(name));
+fn file_of(rootfs: &snapshot::Rootfs, name: &str, access: Access) -> Result<PathBuf> {
+    let (lowers, upper) = match rootfs {
+        snapshot::Rootfs::Directory(path) => return Ok(path.join(name)),
+        snapshot::Rootfs::Overlay { lowers, upper, .. } | snapshot::Rootfs::Fuse(FuseOverlay { lowers, upper, .. }) => {
+            (lowers, upper)
+        }
+    };
+    let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
+    let (file, copy) = (top.join(name), upper.join(name));
     if access == Access::ReadOnly {
         return Ok(file);
     }
@@ -196,13 +213,22 @@ fn file_of(overlay: &Overlay, name: &str, access: Access) -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// A place that shows `source` of an input, and the name of the file in it where it is a single file.
-fn shown(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Draft, Option<String>)> {
+/// The layers that show `source` of an input, and the name of the file in them where it is a single file.
+fn whole_or_picked(
+    work: &Work<'_>,
+    value: &Value,
+    source: &str,
+    keyed: Option<&String>,
+) -> Result<(Stack, Option<String>)> {
     let whole = matches!(value, Value::Files(..)) && source == "/";
-    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source, keyed)? };
-    let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
+    if whole { Ok((value.stack()?.clone(), None)) } else { pick(work, value, source, keyed) }
+}
+
+/// A place that shows a stack.
+fn prepared(work: &Work<'_>, stack: &Stack) -> Result<Draft> {
+    let (layers, snapshots) = (work.shelf.stack_layers(stack)?, work.ctx.snapshots.get()?);
     snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
-    Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
+    Ok(snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?)
 }
 
 fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {

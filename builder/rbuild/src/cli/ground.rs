@@ -1,4 +1,5 @@
-//! What a verb needs to work on containers: the store, the storage driver, what runs processes. Knows no verb.
+//! What a verb that runs containers stands on: the store, the storage driver, the sandbox, the user namespace. Knows no
+//! container.
 
 use super::globals::{Globals, Standing};
 use crate::ctx::{Ctx, SystemClock};
@@ -11,42 +12,41 @@ use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::sync::atomic::AtomicBool;
 
-/// Everything behind a [`Ctx`] that tells nobody what is done.
-pub(super) struct Workshop<'a> {
-    store: &'a Store,
-    standing: &'a Standing,
-    cancel: &'a Cancel,
+/// All that a [`Ctx`] lends out.
+pub(super) struct Ground {
+    pub(super) store: Store,
+    standing: Standing,
     drivers: Drivers,
     cache: LocalBackend,
-    sandbox: Sandbox,
+    executor: Sandbox,
     events: Events,
     wrote: AtomicBool,
+    pub(super) cancel: Cancel,
 }
 
-impl<'a> Workshop<'a> {
-    /// That of a process where it stands.
-    pub(super) fn new(globals: &Globals, store: &'a Store, standing: &'a Standing, cancel: &'a Cancel) -> Result<Self> {
+impl Ground {
+    /// That of a process which may do the work itself.
+    pub(super) fn new(globals: &Globals, store: Store, standing: Standing, cancel: Cancel) -> Result<Self> {
         Ok(Self {
+            drivers: globals.drivers(&store, &standing)?,
+            cache: LocalBackend::new(store.dir(Bucket::Records)),
+            executor: Sandbox::new()?,
+            events: Events::new(Vec::new()),
+            wrote: AtomicBool::new(false),
             store,
             standing,
             cancel,
-            drivers: globals.drivers(store, standing)?,
-            cache: LocalBackend::new(store.dir(Bucket::Records)),
-            sandbox: Sandbox::new()?,
-            events: Events::new(Vec::new()),
-            wrote: AtomicBool::new(false),
         })
     }
 
-    /// The way to it.
     pub(super) fn ctx(&self) -> Ctx<'_> {
         Ctx {
-            store: self.store,
+            store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
-            executor: &self.sandbox,
+            executor: &self.executor,
             events: &self.events,
-            cancel: self.cancel,
+            cancel: &self.cancel,
             clock: &SystemClock,
             written: &self.cache,
             wrote: &self.wrote,
