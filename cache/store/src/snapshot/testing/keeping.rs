@@ -224,6 +224,7 @@ fn info_says_why_each_other_driver_is_not_the_one() {
     let place = tempfile::tempdir().unwrap();
     let chosen = choose(wish(place.path())).unwrap();
     let lines = describe(wish(place.path()), &chosen).unwrap();
+    println!("{lines:?}");
     for driver in &DRIVERS {
         let line = lines.iter().find(|(name, _)| *name == format!("Not {}", driver.name));
         assert_eq!(line.is_none(), driver.name == chosen.name, "{lines:?}");
