@@ -14,6 +14,8 @@ pub struct BuildGraph {
     pub vertices: Vec<Vertex>,
     /// One image a platform, in the order of the request.
     pub targets: Vec<Target>,
+    /// The stages that those are built on and take files from, each as the image that ends with it.
+    pub stages: Vec<Target>,
     /// Seconds since 1970 that stand in for now, from the request or from ARG SOURCE_DATE_EPOCH.
     pub source_date_epoch: Option<i64>,
 }

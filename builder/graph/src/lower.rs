@@ -51,21 +51,24 @@ pub fn lower(file: &Dockerfile, request: &Request, answers: &Answers, linter: &m
         [] => std::slice::from_ref(&request.build_platform),
         some => some,
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut stages) = (Vec::new(), Vec::new());
     let (mut source_date_epoch, mut automatic) = (None, Variables::default());
     for platform in platforms {
         defaults::see(&outline, request, platform, work.linter);
         let globals = globals::globals(&outline, request, platform)?;
         source_date_epoch = globals.epoch;
         let job = pass::Job { outline: &outline, request, contexts: &contexts, globals: &globals, platform };
-        targets.extend(pass::run(&job, &mut work)?);
+        if let Some((target, others)) = pass::run(&job, &mut work)? {
+            targets.push(target);
+            stages.extend(others);
+        }
         automatic = globals.variables;
     }
     if !work.questions.is_empty() {
         return Ok(Outcome::Need(work.questions.into_values().collect()));
     }
     work.declared.see_unconsumed(&outline, request, &automatic, work.linter);
-    Ok(Outcome::Done(Box::new(BuildGraph { vertices: work.vertices.into_list(), targets, source_date_epoch })))
+    Ok(Outcome::Done(Box::new(BuildGraph { vertices: work.vertices.into_list(), targets, stages, source_date_epoch })))
 }
 
 /// What all passes write to.

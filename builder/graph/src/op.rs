@@ -6,6 +6,8 @@ mod encode;
 mod run;
 mod source;
 
+use serde::{Deserialize, Serialize};
+
 pub use copy::{Chmod, CopyOp, InlineFile, MkdirOp, Source, Unpack};
 pub use encode::ENCODING_VERSION;
 pub use run::{BindMount, CacheMount, Device, Mount, RunOp, SecretMount, Security, Sharing, SshMount, TmpfsMount};
@@ -33,7 +35,7 @@ pub enum Op {
 }
 
 /// The place of a tree in its vertex's list of inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input(pub u32);
 
 impl Op {

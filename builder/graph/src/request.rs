@@ -7,6 +7,7 @@ use dockerfile_parser::ignore::Matcher;
 use dockerfile_parser::lint::Linter;
 use dockerfile_parser::{Check, Span, Text};
 use rbuild_oci::{Digest, ImageConfig, Platform, Reference};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -87,7 +88,7 @@ pub enum NamedContext {
 }
 
 /// The network of a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Network {
     /// What the executor gives by default.
     #[default]

@@ -45,7 +45,7 @@ pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
 /// no step came before it, of the first step after it; without any step, that of the base. Only where that has none
 /// either, it is `time`. The image is as old as its last line.
 pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
-    let lines = lines(target, storeys.len(), outcomes, time);
+    let lines = lines(target, &target.history, storeys.len(), outcomes, time);
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
     let config = match &lines[..] {
         [] => ImageConfig { created: Some(time), ..target.config.clone() },
@@ -55,6 +55,25 @@ pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, ti
     let (manifest, manifest_bytes) = manifest(&config_bytes, storeys)?;
     let manifest = Descriptor { platform: Some(target.platform.clone()), ..manifest };
     Ok(Image { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config, config_bytes, lines })
+}
+
+/// The configuration of the image that ends with the first `count` lines of a target's history, whose files are
+/// `storeys`: what the whole image has at that line. None where there is no line.
+pub fn ending_with(
+    target: &Target,
+    count: usize,
+    storeys: &[Storey],
+    outcomes: &Outcomes<'_>,
+) -> Result<Option<Earlier>> {
+    let rows = target.history.get(..count).unwrap_or(&target.history);
+    let lines = lines(target, rows, storeys.len(), outcomes, Timestamp::default());
+    let Some(last) = lines.last() else { return Ok(None) };
+    let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
+    let whole = rows.len() == target.history.len();
+    let container = if whole { target.config.config.clone() } else { last.container.clone() };
+    let config = ImageConfig { config: container, ..target.config.clone() };
+    let config_bytes = to_canonical_json(&ending_at(&lines, &config, &diff_ids))?;
+    Ok(Some(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes }))
 }
 
 impl Image {
@@ -116,16 +135,16 @@ struct Line {
     container: rbuild_oci::ContainerConfig,
 }
 
-fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestamp) -> Vec<Line> {
+fn lines(target: &Target, rows: &[Row], layers: usize, outcomes: &Outcomes<'_>, time: Timestamp) -> Vec<Line> {
     let made = |row: &Row| match row.origin {
         Origin::Layer(vertex) => outcomes(vertex),
         Origin::Base | Origin::Config => None,
     };
-    let own: usize = target.history.iter().filter_map(&made).map(|made| made.layers).sum();
-    let mut lines = base_lines(target, layers.saturating_sub(own));
+    let own: usize = rows.iter().filter_map(&made).map(|made| made.layers).sum();
+    let mut lines = base_lines(target, rows, layers.saturating_sub(own));
     let mut so_far = layers.saturating_sub(own);
-    let mut latest = first_time(target, &made, &lines);
-    for row in target.history.iter().filter(|row| row.origin != Origin::Base) {
+    let mut latest = first_time(rows, &made, &lines);
+    for row in rows.iter().filter(|row| row.origin != Origin::Base) {
         let made = made(row);
         so_far += made.as_ref().map_or(0, |made| made.layers);
         latest = made.as_ref().and_then(|made| made.created).or(latest);
@@ -140,15 +159,15 @@ fn lines(target: &Target, layers: usize, outcomes: &Outcomes<'_>, time: Timestam
 }
 
 /// The time of lines before the first step: that of the step, or of the base where there is none.
-fn first_time(target: &Target, made: &dyn Fn(&Row) -> Option<Made>, base: &[Line]) -> Option<Timestamp> {
-    let mut steps = target.history.iter().filter_map(made).filter(|made| made.layers > 0);
+fn first_time(rows: &[Row], made: &dyn Fn(&Row) -> Option<Made>, base: &[Line]) -> Option<Timestamp> {
+    let mut steps = rows.iter().filter_map(made).filter(|made| made.layers > 0);
     let first = steps.find_map(|made| made.created);
     first.or_else(|| base.iter().rev().find_map(|line| line.entry.created))
 }
 
 /// The history of the base as it is; where it does not account for the base's layers, a line for each of those.
-fn base_lines(target: &Target, layers: usize) -> Vec<Line> {
-    let rows: Vec<&Row> = target.history.iter().filter(|row| row.origin == Origin::Base).collect();
+fn base_lines(target: &Target, rows: &[Row], layers: usize) -> Vec<Line> {
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.origin == Origin::Base).collect();
     let told = rows.iter().filter(|row| !row.entry.empty_layer).count();
     let mut lines: Vec<Line> = Vec::new();
     let mut so_far = 0;

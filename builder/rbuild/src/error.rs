@@ -57,6 +57,14 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// A volume is to be removed that containers mount.
+    #[error("remove {name}: volume is in use - [{users}]")]
+    VolumeInUse {
+        /// The volume.
+        name: String,
+        /// The ids of the containers.
+        users: String,
+    },
     /// A link leads in circles.
     #[error("{path}: too many levels of symbolic links")]
     LinkLoop {
@@ -158,6 +166,34 @@ pub enum Error {
         /// The rules, sorted.
         rules: Vec<&'static str>,
     },
+    /// No container has that name or id.
+    #[error("no such container: {name}")]
+    NoContainer {
+        /// The word that was to name one.
+        name: String,
+        /// What may help.
+        hint: String,
+    },
+    /// A container's supervisor could not start it.
+    #[error("{message}")]
+    Start {
+        /// What it said.
+        message: String,
+        /// What may help.
+        hint: Option<String>,
+        /// The exit code for the shell.
+        code: u8,
+    },
+    /// A container is not such that this can be done with it.
+    #[error("container {name} {reason}")]
+    Unfit {
+        /// How it is called.
+        name: String,
+        /// What it is, as in "is not running".
+        reason: String,
+        /// What may help.
+        hint: Option<String>,
+    },
     /// The build needs more than records, and this process is outside the namespace that work is done in.
     #[error("the build has to run steps, which needs a user namespace")]
     NeedsNamespace,
@@ -178,6 +214,15 @@ impl Error {
         move |source| Self::Io { operation, subject, source: source.into() }
     }
 
+    /// That of a word which names no container; `near` is a name that is much like it.
+    pub(crate) fn no_container(name: &str, near: Option<&str>) -> Self {
+        let hint = match near {
+            Some(near) => format!("did you mean {near}?"),
+            None => "rbuild ps -a lists the containers that there are".to_owned(),
+        };
+        Self::NoContainer { name: name.to_owned(), hint }
+    }
+
     /// That of a Dockerfile which breaks rules that it makes errors.
     pub fn of_lint(linter: &Linter) -> Option<Self> {
         let rules: Vec<_> = linter.violated().into_iter().collect();
@@ -191,7 +236,7 @@ impl Error {
             | Self::NotADirectory { path }
             | Self::DirectoryOverFile { path }
             | Self::FileOverDirectory { path } => Some(path),
-            Self::UnknownAccount { name, .. } => Some(name),
+            Self::UnknownAccount { name, .. } | Self::NoContainer { name, .. } | Self::Unfit { name, .. } => Some(name),
             Self::NotGiven { id, .. } => Some(id),
             Self::Parse(dockerfile_parser::Error { kind: dockerfile_parser::ErrorKind::Pattern(pattern), .. }) => {
                 Some(pattern)

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod assemble;
 pub mod build;
+mod change;
 pub mod cli;
 pub mod container;
 pub mod ctx;
@@ -13,6 +14,7 @@ pub mod error;
 mod etc;
 pub mod events;
 pub mod export;
+pub mod failed;
 pub mod git;
 pub mod image;
 pub mod import;

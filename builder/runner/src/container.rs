@@ -94,6 +94,8 @@ pub enum Access {
     ReadWrite,
     /// Reads only; applies to mounts below too.
     ReadOnly,
+    /// Reads only; mounts below keep their own access.
+    ReadOnlyTop,
 }
 
 /// One mount over the rootfs.
@@ -154,6 +156,8 @@ impl MountFlags {
     pub const NOEXEC: Self = Self(4);
     /// Nothing can be written.
     pub const READ_ONLY: Self = Self(8);
+    /// The flags say nothing of mounts below.
+    pub const TOP_ONLY: Self = Self(16);
 
     /// Both sets.
     #[must_use]
@@ -250,8 +254,18 @@ pub enum Stdio {
 pub struct Terminal {
     /// Where keystrokes come from: put into raw mode while the container runs when it is a terminal.
     pub input: Arc<OwnedFd>,
-    /// Readable when the size of `input` has changed (e.g. the pipe of a SIGWINCH handler); drained by the runner.
-    pub resized: Option<Arc<OwnedFd>>,
+    /// Where its size comes from.
+    pub sizes: Sizes,
+}
+
+/// What a container's terminal takes its size from.
+#[derive(Clone, Debug)]
+pub enum Sizes {
+    /// The terminal that the input is, if it is one: when the container starts, and whenever this is readable (e.g. the
+    /// pipe of a handler of SIGWINCH and SIGCONT); drained by the runner.
+    OfInput(Option<Arc<OwnedFd>>),
+    /// This pipe: rows and columns of each size as two u16 in the machine's order, written at once.
+    Told(Arc<OwnedFd>),
 }
 
 /// A resource limit (`getrlimit(2)`); `None` is unlimited.
@@ -290,6 +304,16 @@ impl Tmpfs {
     /// User 0's, with nothing forbidden in it.
     pub const fn new(size: Option<u64>, mode: u32) -> Self {
         Self { size, mode, uid: 0, gid: 0, flags: MountFlags(0) }
+    }
+}
+
+impl Stdio {
+    /// The terminal, if it is one.
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        match self {
+            Self::Terminal(terminal) => Some(terminal),
+            _ => None,
+        }
     }
 }
 

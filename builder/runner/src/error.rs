@@ -41,6 +41,9 @@ pub enum Error {
     /// The container ended before it told how it was set up.
     #[error("the container's first process ended during setup ({0})")]
     Lost(String),
+    /// The container that a process was to join has ended.
+    #[error("the container is not running")]
+    Ended,
     /// What was asked for contradicts itself or a limit of the kernel.
     #[error("{0}")]
     Invalid(String),

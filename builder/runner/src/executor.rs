@@ -1,15 +1,18 @@
 //! The one way to run a process: [`Executor`], and what goes in and comes out of a run. Knows no namespace.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rbuild_oci::{Cancel, Platform};
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::container::Container;
 use crate::error::Result;
 use crate::stub::Stub;
+use crate::sys;
 
 /// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
 pub trait Executor: Send + Sync {
@@ -32,6 +35,10 @@ pub trait Output {
     fn started(&mut self, process: &Process) {
         let _ = process;
     }
+
+    /// The program itself runs: nothing can keep it from starting any more. Called at most once, after
+    /// [`Output::started`], perhaps with some output before it.
+    fn running(&mut self) {}
 }
 
 /// Which stream of a process.
@@ -43,7 +50,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// Pid 1 of a running container; clones name the same process and stay harmless after its end.
+/// A process of a container, most often its first; clones name the same process and stay harmless after its end.
 #[derive(Clone, Debug)]
 pub struct Process {
     pid: u32,
@@ -89,6 +96,37 @@ impl Process {
         Self { pid, pidfd }
     }
 
+    /// The process that has this number now; none if there is none. Whether it is the one that is meant must be asked
+    /// after this, and [`Process::has_ended`] after that: then no other can have taken its number in between.
+    pub fn open(pid: u32) -> io::Result<Option<Self>> {
+        let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        match pidfd_open(number, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Some(Self::new(pid, Arc::new(pidfd)))),
+            Err(Errno::SRCH | Errno::INVAL) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&self) -> io::Result<bool> {
+        self.poll(Some(&Timespec::default()))
+    }
+
+    /// Waits until it runs no more.
+    pub fn wait_for_end(&self) -> io::Result<()> {
+        self.poll(None).map(drop)
+    }
+
+    fn poll(&self, timeout: Option<&Timespec>) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&*self.pidfd, PollFlags::IN)];
+        Ok(rustix::io::retry_on_intr(|| poll(&mut polled, timeout))? > 0)
+    }
+
+    /// What its namespaces are entered by.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
     /// Its number in this program's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -96,9 +134,14 @@ impl Process {
 
     /// Sends it a signal; a process that has ended is no error.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(self.pidfd.as_fd(), signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        self.send(signal.as_raw())
+    }
+
+    /// Sends it a signal by number (signal(7)), be it a real-time one; a process that has ended is no error.
+    pub fn send(&self, number: i32) -> io::Result<()> {
+        match sys::send_signal(self.pidfd.as_fd(), number) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(()),
+            other => other,
         }
     }
 }

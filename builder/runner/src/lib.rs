@@ -13,13 +13,17 @@ mod emulation;
 mod error;
 mod executor;
 mod filter;
+mod guard;
 mod init;
+mod joining;
+mod namespaces;
 mod plan;
 mod probe;
 mod sandbox;
 pub mod seccomp;
 mod stub;
 mod sys;
+mod terminal;
 pub mod testing;
 mod tree;
 pub mod userns;
@@ -28,15 +32,19 @@ mod wire;
 
 pub use caps::Caps;
 pub use container::{
-    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Mounted, Network, Overlay, Propagation, Resource, Rootfs,
-    Source, Stdio, Terminal, Tmpfs, User,
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Mounted, Network, Overlay, Propagation, Resource,
+    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User,
 };
 pub use error::{Error, Result};
 pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};
 pub use filter::{compile_filter, docker_filter};
+pub use guard::Guard;
 pub use init::maybe_init;
-pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan};
+pub use joining::Joining;
+pub use namespaces::Spaces;
+pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan, plan_joining};
 pub use probe::{Finding, probe};
 pub use sandbox::Sandbox;
 pub use stub::{Stub, remove_stubs};
+pub use terminal::RawMode;
 pub use userns::IdMap;

@@ -35,6 +35,17 @@ pub(crate) struct Spawn<'a> {
     pub(crate) keep: Option<BorrowedFd<'a>>,
     /// What the program waits for before it starts; not with a process namespace, which hides the parent.
     pub(crate) gate: Option<Gate<'a>>,
+    /// The user namespace that the child enters, to be user 0 in it, with mounts of its own.
+    pub(crate) beside: Option<Beside<'a>>,
+}
+
+/// A user namespace that is there already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// The pidfd of a process in it.
+    pub(crate) process: BorrowedFd<'a>,
+    /// A pipe that gets the error number where the child is not let in, and ends where it is.
+    pub(crate) refusal: BorrowedFd<'a>,
 }
 
 /// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
@@ -63,21 +74,27 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 /// Starts a program in new namespaces; it is killed when the calling thread ends.
 pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     let (argv, env) = (pointers(spawn.argv), pointers(spawn.env));
+    let parent = rustix::process::getpid().as_raw_nonzero().get();
+    split(spawn.namespaces)?.map_or_else(|| child(spawn, &argv, &env, parent), Ok)
+}
+
+/// Splits this process, threads or not; the child sees `None` and may do nothing but system calls on memory that was
+/// prepared before, as other threads' locks stay locked in it for ever.
+fn split(namespaces: u64) -> io::Result<Option<Spawned>> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain data for which all zeroes is valid.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = spawn.namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
+    args.flags = namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
-    let parent = rustix::process::getpid().as_raw_nonzero().get();
-    // SAFETY: a fork-like clone (memory is copied); the child runs only `child`, which calls nothing but system calls
-    // on memory prepared above, so locks held by other threads do not matter.
+    // SAFETY: a fork-like clone (memory is copied); both callers' children run only `child` or `stand_guard`, which call
+    // nothing but system calls on memory prepared before, so locks held by other threads do not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match pid {
         -1 => Err(io::Error::last_os_error()),
-        0 => child(spawn, &argv, &env, parent),
+        0 => Ok(None),
         // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
-        _ => Ok(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
+        _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
     }
 }
 
@@ -94,6 +111,13 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         if let Some(keep) = spawn.keep {
             libc::fcntl(keep.as_raw_fd(), libc::F_SETFD, 0);
+        }
+        if let Some(beside) = spawn.beside
+            && !enter(beside.process, parent)
+        {
+            let errno = *libc::__errno_location();
+            libc::write(beside.refusal.as_raw_fd(), (&raw const errno).cast(), size_of::<c_int>());
+            libc::_exit(EXIT_NOT_STARTED);
         }
         if let Some(gate) = spawn.gate {
             let mut byte = 0u8;
@@ -115,8 +139,115 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
     }
 }
 
+/// Enters the user namespace of `process` as its user 0. As [`child`]: bare system calls only.
+///
+/// # Safety
+/// This process has one thread.
+unsafe fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
+    // SAFETY: no call touches memory.
+    unsafe {
+        // Only who is root outside has groups to lose that the namespace may not know.
+        libc::syscall(libc::SYS_setgroups, 0, 0);
+        let entered = libc::setns(process.as_raw_fd(), libc::CLONE_NEWUSER) == 0
+            && libc::syscall(libc::SYS_setresgid, 0, 0, 0) == 0
+            && libc::syscall(libc::SYS_setresuid, 0, 0, 0) == 0
+            && libc::unshare(libc::CLONE_NEWNS) == 0
+            // The kernel has forgotten it with the user that this process was.
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) == 0;
+        if libc::getppid() != parent {
+            libc::_exit(EXIT_NOT_STARTED);
+        }
+        entered
+    }
+}
+
 /// Exit status of a child whose program did not start.
 pub(crate) const EXIT_NOT_STARTED: c_int = 254;
+
+/// What a guard does once the process that it watches is gone.
+#[derive(Debug)]
+pub(crate) enum Duty<'a> {
+    /// Kills a process.
+    Kill {
+        /// Which.
+        pidfd: BorrowedFd<'a>,
+    },
+    /// Gives a terminal a mode.
+    Restore {
+        /// Which.
+        terminal: BorrowedFd<'a>,
+        /// The mode.
+        mode: &'a TerminalMode,
+    },
+}
+
+/// The mode of a terminal (termios(3)).
+pub(crate) struct TerminalMode(libc::termios);
+
+impl std::fmt::Debug for TerminalMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TerminalMode").finish_non_exhaustive()
+    }
+}
+
+/// The mode that a terminal has.
+pub(crate) fn terminal_mode(terminal: BorrowedFd<'_>) -> io::Result<TerminalMode> {
+    // SAFETY: termios is plain data for which all zeroes is valid.
+    let mut mode: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: `mode` is a termios that lives through the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &raw mut mode) }.into())?;
+    Ok(TerminalMode(mode))
+}
+
+/// Splits off a process that does its duty when `ear` is at its end, and nothing if a byte comes first.
+pub(crate) fn guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> io::Result<Spawned> {
+    split(0)?.map_or_else(|| stand_guard(duty, ear), Ok)
+}
+
+/// In a guard: async-signal-safe calls only, no allocation, no lock, no panic. It keeps no file of its parent but two,
+/// and no signal but KILL touches it.
+fn stand_guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> ! {
+    let subject = match duty {
+        Duty::Kill { pidfd } => pidfd,
+        Duty::Restore { terminal, .. } => terminal,
+    };
+    const APART: c_int = 3;
+    // SAFETY: every call is a bare system call (or an async-signal-safe libc wrapper of one) on live memory.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut());
+        libc::setsid();
+        libc::chdir(c"/".as_ptr());
+        libc::prctl(libc::PR_SET_NAME, c"rbuild-guard".as_ptr());
+        let (ear, subject) = (
+            libc::fcntl(ear.as_raw_fd(), libc::F_DUPFD, APART),
+            libc::fcntl(subject.as_raw_fd(), libc::F_DUPFD, APART),
+        );
+        libc::dup2(ear, 0);
+        libc::dup2(subject, 1);
+        libc::syscall(libc::SYS_close_range, 2, u32::MAX, 0);
+        let mut byte = 0u8;
+        if libc::read(0, (&raw mut byte).cast(), 1) == 0 {
+            match duty {
+                Duty::Kill { .. } => {
+                    libc::syscall(libc::SYS_pidfd_send_signal, 1, libc::SIGKILL, ptr::null::<u8>(), 0);
+                }
+                Duty::Restore { mode, .. } => {
+                    libc::tcsetattr(1, libc::TCSANOW, &raw const mode.0);
+                }
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Sends a signal by number to the process of a pidfd.
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, number: c_int) -> io::Result<()> {
+    // SAFETY: touches no memory; a number that is no signal is refused by the kernel.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), number, ptr::null::<u8>(), 0) };
+    check(sent)
+}
 
 /// A detached copy of this program's own file that cannot be written through: a container that gets hold of it as
 /// `/proc/self/exe` cannot change the program of the host.
@@ -162,6 +293,18 @@ pub(crate) fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) }.into())?;
     // SAFETY: open (just checked) and named on the command line by the parent for this purpose alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Closes every descriptor but the standard streams and this one: what else was inherited is the host's.
+pub(crate) fn close_all_but(kept: &impl AsRawFd) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: the program has just begun and owns no other descriptor yet.
+            check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
 }
 
 /// Marks every descriptor from `first` on close-on-exec.
@@ -218,6 +361,28 @@ pub(crate) fn execve(path: &CStr, argv: &[CString], env: &[CString]) -> io::Erro
     // SAFETY: both arrays end with null and point to C strings that live through the call.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// Starts a copy of this single-threaded process that its parent has to wait for; the copy sees `None`.
+pub(crate) fn fork_beside() -> io::Result<Option<Spawned>> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD);
+    // SAFETY: a fork-like clone: no stack and no thread area is given, so memory is copied, and with no other thread it
+    // is consistent. Seccomp filters know this call, unlike clone3; the first three arguments are in this order but on
+    // s390x, where stack and flags trade places.
+    let pid = unsafe {
+        #[cfg(target_arch = "s390x")]
+        let pid = libc::syscall(libc::SYS_clone, 0, flags, &raw mut pidfd, 0, 0);
+        #[cfg(not(target_arch = "s390x"))]
+        let pid = libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0);
+        pid
+    };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
+        _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
+    }
 }
 
 /// Splits this single-threaded process; the child sees `None`.

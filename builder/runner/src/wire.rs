@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
+use crate::namespaces::Spaces;
 use crate::plan::{BindSource, MountFlags, Otherwise, SetupOp};
 use crate::seccomp::SockFilter;
 use crate::stub::Stub;
@@ -40,6 +41,8 @@ pub(crate) enum Report {
     Failed { operation: Vec<u8>, errno: i32 },
     /// The program cannot be started.
     NoProgram { program: Vec<u8>, reason: Vec<u8>, code: u8 },
+    /// What follows happens in this process, whose pidfd travels with this message; it waits to be let go on.
+    Forked { pid: u32 },
     /// All is set up; the program comes next.
     Ready {},
 }
@@ -98,6 +101,7 @@ macro_rules! fields {
 
 fields!(Overlay { lowers, upper, work, volatile, userxattr });
 fields!(MountFlags { 0 });
+fields!(Spaces { 0 });
 fields!(SockFilter { code, jt, jf, k });
 fields!(Stub { path, directory, parent_before, parent_after });
 variants!(Propagation { 0 => Private {}, 1 => Slave {}, 2 => Shared {} });
@@ -114,6 +118,7 @@ variants!(Report {
     2 => Failed { operation, errno },
     3 => NoProgram { program, reason, code },
     4 => Ready {},
+    8 => Forked { pid },
 });
 variants!(SetupOp {
     0 => Hold { path },
@@ -149,6 +154,10 @@ variants!(SetupOp {
     29 => Exec { argv, env, candidates },
     30 => Umask { mask },
     31 => Directory { path },
+    40 => Cgroup { path },
+    41 => Enter { process, spaces },
+    42 => Fork {},
+    43 => Terminal {},
 });
 
 impl Wire for bool {

@@ -5,6 +5,7 @@ use crate::backend::CacheBackend;
 use crate::error::{Error, Result};
 use crate::key::CacheKey;
 use crate::record::{Output, Record};
+use rbuild_store::if_there;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -40,15 +41,15 @@ impl LocalBackend {
     fn remove_old(&self, leads_nowhere: &dyn Fn(&Output) -> bool) -> io::Result<()> {
         for shelf in children(&self.directory)? {
             for path in children(&shelf)? {
-                let Some(written) = unless_missing(path.metadata().and_then(|meta| meta.modified()))? else { continue };
+                let Some(written) = if_there(path.metadata().and_then(|meta| meta.modified()))? else { continue };
                 // A time to come is no age at all.
                 if written.elapsed().unwrap_or_default() <= OLD {
                     continue;
                 }
-                let Some(bytes) = unless_missing(fs::read(&path))? else { continue };
+                let Some(bytes) = if_there(fs::read(&path))? else { continue };
                 let is_useful = |record: Record| !leads_nowhere(&record.output);
                 if !serde_json::from_slice(&bytes).is_ok_and(is_useful) {
-                    unless_missing(fs::remove_file(&path))?;
+                    if_there(fs::remove_file(&path))?;
                 }
             }
         }
@@ -85,14 +86,7 @@ const OLD: Duration = Duration::from_secs(30 * 86_400);
 /// What is in a directory; nothing if there is none.
 fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let list = || fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect();
-    Ok(unless_missing(list())?.unwrap_or_default())
-}
-
-fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        other => other.map(Some),
-    }
+    Ok(if_there(list())?.unwrap_or_default())
 }
 
 impl CacheBackend for LocalBackend {
@@ -101,13 +95,15 @@ impl CacheBackend for LocalBackend {
     }
 
     fn get(&self, key: &CacheKey) -> Result<Option<Record>> {
-        match fs::read(self.path(key)) {
-            Ok(bytes) => Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.key() == *key)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => {
-                Err(Error::Io { operation: "read", key: *key, backend: self.directory.display().to_string(), source })
-            }
-        }
+        let backend = || self.directory.display().to_string();
+        let bytes = if_there(fs::read(self.path(key))).map_err(|source| Error::Io {
+            operation: "read",
+            key: *key,
+            backend: backend(),
+            source,
+        })?;
+        let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+        Ok(record.filter(|record| record.key() == *key))
     }
 
     fn put(&self, record: &Record) -> Result<()> {

@@ -122,10 +122,10 @@ impl Client {
     }
 }
 
-/// The manifest in `index` that serves `wanted` best. What attests others (provenance, software lists) is no image and passed over;
-/// a lone image without a platform is taken as it is.
+/// The manifest in `index` that serves `wanted` best. What attests others (provenance, software lists) is no image and
+/// passed over; a lone image without a platform is taken as it is.
 pub fn select<'i>(reference: &Reference, index: &'i Index, wanted: &Platform) -> Result<&'i Descriptor> {
-    let images: Vec<&Descriptor> = index.manifests.iter().filter(|manifest| !is_attestation(manifest)).collect();
+    let images: Vec<&Descriptor> = index.manifests.iter().filter(|manifest| !manifest.is_attestation()).collect();
     let offers = images.iter().filter_map(|manifest| Some((manifest.platform.as_ref()?, *manifest)));
     if let Some(found) = Platform::best(offers, wanted) {
         return Ok(found);
@@ -137,11 +137,6 @@ pub fn select<'i>(reference: &Reference, index: &'i Index, wanted: &Platform) ->
             Err(Error::NoPlatform { subject: reference.familiar(), wanted: Box::new(wanted.clone()), offered })
         }
     }
-}
-
-fn is_attestation(manifest: &Descriptor) -> bool {
-    let unknown = |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
-    manifest.annotations.contains_key("vnd.docker.reference.type") || manifest.platform.as_ref().is_some_and(unknown)
 }
 
 /// What stands behind `manifests/`: the digest where there is one.

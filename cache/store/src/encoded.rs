@@ -4,13 +4,13 @@
 //! Each is two entries of the bucket: the blob, and beside it, put there after the blob, its descriptor as JSON. What
 //! lacks either or has another size is made again.
 
-use crate::error::{Error, Result};
-use crate::layer::{Codec, Encoding, LayerRef, Location, compress_layer};
+use crate::error::{Error, Result, if_there};
+use crate::layer::{Codec, compress_layer};
 use crate::layers::Layers;
 use crate::layout::Store;
 use rbuild_oci::{Cancel, Descriptor, DiffId};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// The compressed layers of a store.
@@ -31,17 +31,11 @@ impl Encoded {
     /// The layer as compressed by `codec`, if that is here. Its content is not verified: who reads it does that.
     pub fn find(&self, layer: &DiffId, codec: Codec) -> Result<Option<Descriptor>> {
         let path = self.descriptor_path(layer, codec);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(Error::io("read", path.display()))?,
-        };
-        let Ok(descriptor) = serde_json::from_slice::<Descriptor>(&bytes) else { return Ok(None) };
-        match self.blob_path(layer, codec).metadata() {
-            Ok(metadata) if metadata.len() == descriptor.size => Ok(Some(descriptor)),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("find", path.display())(error)),
-        }
+        let read = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
+        let noted = read.and_then(|bytes| serde_json::from_slice::<Descriptor>(&bytes).ok());
+        let blob = self.blob_path(layer, codec);
+        let there = if_there(blob.metadata()).map_err(Error::io("find", blob.display()))?;
+        Ok(noted.filter(|noted| there.is_some_and(|blob| blob.len() == noted.size)))
     }
 
     /// The layer as compressed by `codec`: found, or made from the tarball that is here and kept. The tarball is
@@ -64,26 +58,15 @@ impl Encoded {
     /// Opens what [`Encoded::find`] or [`Encoded::make`] gave.
     pub fn open(&self, layer: &DiffId, codec: Codec) -> Result<File> {
         let path = self.blob_path(layer, codec);
-        File::open(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::Missing { what: "compressed layer", subject: layer.to_string() },
-            _ => Error::io("open", path.display())(error),
-        })
+        let file = if_there(File::open(&path)).map_err(Error::io("open", path.display()))?;
+        file.ok_or_else(|| Error::Missing { what: "compressed layer", subject: layer.to_string() })
     }
 
     /// Forgets a form that turned out damaged; says whether it was here. It is made again when it is asked for.
     pub fn forget(&self, layer: &DiffId, codec: Codec) -> Result<bool> {
         let path = self.blob_path(layer, codec);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("remove", path.display())(error)),
-        }
-    }
-
-    /// The layer with this form of it among its encodings.
-    #[must_use]
-    pub fn noted(layer: LayerRef, codec: Codec, descriptor: Descriptor) -> LayerRef {
-        layer.with(Encoding { descriptor, location: Location::Encoded(codec.key()) })
+        let removed = if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
+        Ok(removed.is_some())
     }
 
     fn blob_path(&self, layer: &DiffId, codec: Codec) -> PathBuf {
@@ -98,7 +81,7 @@ impl Encoded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Body, Entry, FileData, Format, Node, decompress};
+    use crate::layer::{Body, Entry, FileData, Format, LayerRef, Node, decompress};
     use rbuild_oci::Digest;
     use std::io::Read;
 

@@ -4,12 +4,12 @@
 //! A file that was changed at about the time it was hashed is not remembered: it could change again within the same
 //! tick of the kernel's clock, and nobody could tell.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
 use crate::root_dir::Meta;
 use rbuild_oci::{Digest, Timestamp};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -41,11 +41,9 @@ impl FileCache {
     pub fn open(store: &Store, directory: &Path) -> Result<Self> {
         let real = directory.canonicalize().map_err(Error::io("find", directory.display()))?;
         let place = store.dir(Bucket::Files).join(Digest::of(real.as_os_str().as_bytes()).hex());
-        let bytes = match std::fs::read(&place) {
-            Ok(bytes) if store.rely(&place)? => bytes,
-            Ok(_) => Vec::new(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::io("read", place.display())(error)),
+        let bytes = match if_there(std::fs::read(&place)).map_err(Error::io("read", place.display()))? {
+            Some(bytes) if store.rely(&place)? => bytes,
+            _ => Vec::new(),
         };
         let records = index(&bytes).unwrap_or_default();
         Ok(Self { store: store.clone(), place, bytes, records, learnt: BTreeMap::new() })

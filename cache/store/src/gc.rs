@@ -6,7 +6,7 @@
 //! decided what to remove has stamped it, or is still looking, holds the gate shared, and is waited for. A cache that
 //! nobody gave up has to be 30 days older than that.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
 use crate::lease;
 use crate::lock::Lock;
@@ -166,10 +166,7 @@ impl Sweep {
             trash.push(place);
             Ok(())
         };
-        match moved() {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("rename", path.display())(error)),
-            _ => Ok(()),
-        }
+        if_there(moved()).map_err(Error::io("rename", path.display())).map(drop)
     }
 }
 
@@ -215,8 +212,5 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     };
-    match list() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(Error::io("list", directory.display())),
-    }
+    Ok(if_there(list()).map_err(Error::io("list", directory.display()))?.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! The ids of the images that end at each line of an image's history, kept beside the layers' indexes and by the image's
 //! id. A cache: an image without it has a history all the same.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
 use rbuild_oci::{Digest, ImageId, to_canonical_json};
 use std::io::{self, Write};
@@ -37,11 +37,8 @@ impl Histories {
     /// The ids of an image's lines, oldest first; none if they are not known.
     pub fn get(&self, image: &ImageId) -> Result<Option<Vec<ImageId>>> {
         let path = self.path(image);
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", path.display())(error)),
-        }
+        let read = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))?;
+        Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// The images whose lines are known, sorted.

@@ -2,7 +2,7 @@
 //! where layers are and how they land; what is in one is `layer`'s.
 
 use crate::content::{Blob, ContentStore, Verified};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layer::{
     Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, decompress,
     extract, index_tar, show_path, unpack,
@@ -65,13 +65,11 @@ impl Layers {
     /// The index of a layer; one that is lost or damaged is made again from the tarball.
     pub fn index(&self, layer: &DiffId) -> Result<LayerIndex> {
         let path = self.store.layer_index_path(layer);
-        match std::fs::read(&path) {
-            Ok(bytes) => match LayerIndex::decode(&bytes) {
+        if let Some(bytes) = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))? {
+            match LayerIndex::decode(&bytes) {
                 Some(index) => return Ok(index),
                 None => remove(&path)?,
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("read", path.display())(error)),
+            }
         }
         let (index, found, _) = index_tar(&mut self.open_tarball(layer)?, Limits::default(), &Cancel::new())?;
         if found != *layer {
@@ -221,10 +219,7 @@ impl Write for Unfinished {
 
 /// Removes a file that another process may have removed already.
 fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path.display())(error)),
-        _ => Ok(()),
-    }
+    if_there(std::fs::remove_file(path)).map_err(Error::io("remove", path.display())).map(drop)
 }
 
 fn damaged(layer: &DiffId, found: &DiffId) -> Error {

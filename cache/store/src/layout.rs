@@ -21,6 +21,7 @@
 //! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is a cache (base images and layers of other stages, downloads) and goes 30 days after a build that had work to do last used it |
 //! | records | as long as what they name is here; 30 days at least |
 //! | git, files, builds | 30 days after they were last used, or written |
+//! | states of failed steps in builds | the five youngest, for seven days at most; what they need stays as long |
 //! | mounts | until the user removes it: what it is worth only he knows |
 //! | leases, tmp | as long as their process lives |
 //!
@@ -35,6 +36,11 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// For how long the state of a failed step is kept, in seconds.
+pub const FAILED_AGE: i64 = 7 * 86_400;
+/// How many states of failed steps are kept.
+pub const FAILED_MOST: usize = 5;
 
 /// A part of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +142,12 @@ impl Store {
         }
         store.complete(&present)?;
         Ok(store)
+    }
+
+    /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that.
+    #[must_use]
+    pub fn onlooker(&self) -> Self {
+        Self { root: self.root.clone(), lease: Arc::default() }
     }
 
     /// The directory of the whole store, absolute.

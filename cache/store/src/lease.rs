@@ -10,7 +10,7 @@
 //! What is stamped or made since the start of the oldest live lease is not collected. Only times that the kernel gave to
 //! files are compared, so no two clocks have to agree.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, LOCK, Store};
 use crate::lock::Lock;
 use crate::tmp::{self, TmpFile};
@@ -199,11 +199,8 @@ fn nanos(time: Timestamp) -> i128 {
 
 /// When a file was made or stamped; none if it is not there.
 pub(crate) fn modified(path: &Path) -> Result<Option<Timestamp>> {
-    match fs::symlink_metadata(path) {
-        Ok(meta) => Ok(Some(time_of(&meta))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("stat", path.display())(error)),
-    }
+    let there = if_there(fs::symlink_metadata(path)).map_err(Error::io("stat", path.display()))?;
+    Ok(there.as_ref().map(time_of))
 }
 
 fn time_of(meta: &fs::Metadata) -> Timestamp {

@@ -22,13 +22,15 @@ mod tmp;
 mod volume;
 
 pub use encoded::Encoded;
-pub use error::{Error, Result};
+pub use error::{Error, Result, if_there};
 pub use files::FileCache;
 pub use gc::{Freed, Sweep};
 pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
-pub use layout::{Bucket, Store};
+pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
-pub use volume::{LocalVolumes, NewVolume, Volume, VolumeDriver};
+pub use volume::{
+    ANONYMOUS, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords, check_volume_name,
+};

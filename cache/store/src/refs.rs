@@ -5,7 +5,7 @@
 //! under `app`; so `skopeo inspect oci:ROOT:app:latest` and `umoci unpack --image ROOT:app` both find it.
 
 use crate::content::ContentStore;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, INDEX, LOCK, Store};
 use crate::lock::Lock;
 use rbuild_oci::{Descriptor, Index, Manifest, Reference, Timestamp, to_canonical_json};
@@ -44,12 +44,7 @@ impl Store {
 impl Refs {
     /// What a name points at.
     pub fn get(&self, reference: &Reference) -> Result<Option<Tag>> {
-        let path = self.path(reference);
-        match fs::read(&path) {
-            Ok(bytes) => parse(&path, &bytes).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", path.display())(error)),
-        }
+        read(&self.path(reference))
     }
 
     /// All tags, sorted by name.
@@ -60,11 +55,7 @@ impl Refs {
             for path in entries(&directory)? {
                 let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
                 if name.starts_with(b":") {
-                    match fs::read(&path) {
-                        Ok(bytes) => tags.push(parse(&path, &bytes)?),
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                        Err(error) => return Err(Error::io("read", path.display())(error)),
-                    }
+                    tags.extend(read(&path)?);
                 } else if !name.starts_with(b".") {
                     ahead.push(path);
                 }
@@ -107,10 +98,9 @@ impl Refs {
     pub fn remove(&self, reference: &Reference) -> Result<bool> {
         let _lock = self.lock()?;
         let path = self.path(reference);
-        match fs::remove_file(&path) {
-            Ok(()) => self.write_index(self.list()?).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("remove", path.display())(error)),
+        match if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))? {
+            Some(()) => self.write_index(self.list()?).map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -143,10 +133,11 @@ impl Refs {
     /// Writes `index.json` from those of these tags whose images are whole.
     fn write_index(&self, mut tags: Vec<Tag>) -> Result<()> {
         tags.sort_by(|a, b| a.reference.cmp(&b.reference));
-        let mut manifests = Vec::new();
+        // What an index lists is no reason to keep it.
+        let (seen, mut manifests) = (self.store.onlooker(), Vec::new());
         for tag in tags {
             let reference: Reference = tag.reference.parse()?;
-            if !self.is_whole(&tag.descriptor)? {
+            if !is_whole(&seen, &tag.descriptor)? {
                 continue;
             }
             let mut names = vec![reference.familiar()];
@@ -161,25 +152,28 @@ impl Refs {
         }
         self.write(&self.store.root().join(INDEX), &to_canonical_json(&Index::oci(manifests))?)
     }
-
-    fn is_whole(&self, descriptor: &Descriptor) -> Result<bool> {
-        let bytes = match self.store.document(&descriptor.digest) {
-            Err(Error::Corrupt { .. }) | Ok(None) => return Ok(false),
-            Ok(Some(bytes)) => bytes,
-            Err(error) => return Err(error),
-        };
-        if descriptor.media_type.is_index() {
-            let index = Index::from_json(&bytes)?;
-            return index.manifests.iter().try_fold(true, |whole, next| Ok(whole && self.is_whole(next)?));
-        }
-        let manifest = Manifest::from_json(&bytes)?;
-        let (content, mut all) = (self.store.content(), manifest.layers.iter().chain([&manifest.config]));
-        all.try_fold(true, |whole, blob| Ok(whole && content.has(&blob.digest)?))
-    }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Tag> {
-    serde_json::from_slice(bytes).map_err(|source| Error::Corrupt {
+/// Whether all that an image needs is in the store.
+fn is_whole(store: &Store, image: &Descriptor) -> Result<bool> {
+    let bytes = match store.document(&image.digest) {
+        Err(Error::Corrupt { .. }) | Ok(None) => return Ok(false),
+        Ok(Some(bytes)) => bytes,
+        Err(error) => return Err(error),
+    };
+    if image.media_type.is_index() {
+        let index = Index::from_json(&bytes)?;
+        return index.manifests.iter().try_fold(true, |whole, next| Ok(whole && is_whole(store, next)?));
+    }
+    let manifest = Manifest::from_json(&bytes)?;
+    let (content, mut all) = (store.content(), manifest.layers.iter().chain([&manifest.config]));
+    all.try_fold(true, |whole, blob| Ok(whole && content.has(&blob.digest)?))
+}
+
+/// The tag in a file; none if there is no such file.
+fn read(path: &Path) -> Result<Option<Tag>> {
+    let Some(bytes) = if_there(fs::read(path)).map_err(Error::io("read", path.display()))? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|source| Error::Corrupt {
         what: "tag",
         subject: path.display().to_string(),
         reason: source.to_string(),
@@ -188,10 +182,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Tag> {
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> { fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect() };
-    match list() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(Error::io("list", directory.display())),
-    }
+    Ok(if_there(list()).map_err(Error::io("list", directory.display()))?.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -35,8 +35,8 @@ impl Job<'_> {
     }
 }
 
-/// Makes the target of one platform; none while there are open questions.
-pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<Target>> {
+/// Makes the target of one platform, and the stages that it needs; nothing while there are open questions.
+pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<(Target, Vec<Target>)>> {
     let heads = heads::heads(job, work)?;
     let target = plan::target(job.request.target.as_deref(), &heads)?;
     let plan = plan::plan(job, work, &heads, target)?;
@@ -44,11 +44,13 @@ pub(super) fn run(job: &Job<'_>, work: &mut Work<'_>) -> Result<Option<Target>> 
     if !work.questions.is_empty() {
         return Ok(None);
     }
-    let states = stages(job, work, &heads, &plan)?;
-    Ok(states.into_iter().find(|(index, _)| *index == target).map(|(index, state)| {
-        let stage = plan::shown(&heads, index);
-        finish(job, stage, described(state, heads.get(index)))
-    }))
+    let mut states = stages(job, work, &heads, &plan)?;
+    let finished = states.remove(&target).map(|state| {
+        let stage = plan::shown(&heads, target);
+        finish(job, stage, described(state, heads.get(target)))
+    });
+    let others = states.into_iter().map(|(index, state)| image(plan::shown(&heads, index), state));
+    Ok(finished.map(|target| (target, others.collect())))
 }
 
 fn stages<'a>(
@@ -63,6 +65,12 @@ fn stages<'a>(
         done.insert(*index, state);
     }
     Ok(done)
+}
+
+/// A stage as an image of its own.
+fn image(stage: String, state: State) -> Target {
+    let State { platform, tree, config, rows, parameters, .. } = state;
+    Target { platform, stage, result: tree, config, history: rows, parameters }
 }
 
 /// The state with the name and the description of its stage among its parameters.

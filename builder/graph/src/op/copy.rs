@@ -1,6 +1,7 @@
 //! COPY, ADD and WORKDIR: files placed onto a parent. Paths are of the image or of an input, never of the machine.
 
 use super::Input;
+use serde::{Deserialize, Serialize};
 
 /// Files copied onto the parent in the order of `sources`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +52,7 @@ pub enum Source {
 }
 
 /// A file whose contents stand in the Dockerfile; owned by root.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InlineFile {
     /// Its name, which for a script is its place under /dev/pipes.
     pub name: String,

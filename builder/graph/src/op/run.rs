@@ -3,15 +3,18 @@
 use super::{InlineFile, Input};
 use crate::request::Network;
 use rbuild_oci::Platform;
+use serde::{Deserialize, Serialize};
 
 /// A process run in the parent.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunOp {
     /// The program and its arguments, shell included; Dockerfiles are bytes.
     pub argv: Vec<Vec<u8>>,
     /// The environment in order, names unique: ENV, then ARGs in scope as they were declared. HOME is the executor's.
     pub env: Vec<(String, String)>,
-    /// Proxy variables, which must not change the result and are kept out of keys and history; they win over `env`.
+    /// Proxy variables, which must not change the result and are kept out of keys, history and
+    /// whatever is written of the operation; they win over `env`.
+    #[serde(skip)]
     pub env_unkeyed: Vec<(String, String)>,
     /// `user[:group]` by name or number; empty is root.
     pub user: String,
@@ -36,7 +39,7 @@ pub struct RunOp {
 }
 
 /// How much a process may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Security {
     /// Docker's default capabilities and system calls.
     #[default]
@@ -46,7 +49,7 @@ pub enum Security {
 }
 
 /// A device for a process.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Device {
     /// `vendor/class=name`, or a class.
     pub name: String,
@@ -55,7 +58,7 @@ pub struct Device {
 }
 
 /// Something a process sees at a path and that is no part of its result. Targets are absolute.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Mount {
     /// Files of an input.
     Bind(BindMount),
@@ -70,7 +73,7 @@ pub enum Mount {
 }
 
 /// Files of an input; what is written is thrown away.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BindMount {
     /// Where.
     pub target: String,
@@ -83,7 +86,7 @@ pub struct BindMount {
 }
 
 /// A directory that outlives the build and is shared by its id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CacheMount {
     /// Where.
     pub target: String,
@@ -106,7 +109,7 @@ pub struct CacheMount {
 }
 
 /// Who may use a cache directory at the same time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Sharing {
     /// Everybody.
     #[default]
@@ -118,7 +121,7 @@ pub enum Sharing {
 }
 
 /// An empty directory in memory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TmpfsMount {
     /// Where.
     pub target: String,
@@ -129,7 +132,7 @@ pub struct TmpfsMount {
 }
 
 /// A secret, known here by its id alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecretMount {
     /// Its name.
     pub id: String,
@@ -148,7 +151,7 @@ pub struct SecretMount {
 }
 
 /// The socket of an ssh agent, known here by its id alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SshMount {
     /// Its name; `default` where none is given.
     pub id: String,

@@ -1,8 +1,20 @@
 //! The arguments of `rbuild build`. What they mean is decided in `request`.
 
 use super::EXIT_CODES;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
+
+/// What is done where a RUN fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// The build ends.
+    #[default]
+    #[value(alias = "fail")]
+    Stop,
+    /// A shell is opened in the state that it failed in.
+    #[value(alias = "debug")]
+    Shell,
+}
 
 /// What a build, or a question about one, is given.
 #[derive(Args, Clone, Debug)]
@@ -78,6 +90,10 @@ pub struct BuildArgs {
     /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]
     pub outputs: Vec<String>,
+    /// What to do where a RUN fails: stop, or open a shell in the state it failed in; without a terminal that state is
+    /// kept for `rbuild debug`
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "stop", hide_possible_values = true)]
+    pub on_error: OnError,
     /// How to show what happens: auto, plain, tty, rawjson or quiet
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: String,

@@ -21,7 +21,13 @@ pub struct ContainerArgs {
     /// Mount a volume or a path of the host: `NAME:/path[:ro]`, `/host:/path[:ro]` or `/path`; makes what is missing
     #[arg(short, long = "volume", value_name = "SPEC")]
     pub volumes: Vec<String>,
-    /// Mount, key by key: `type=bind|volume|tmpfs,source=…,target=…[,readonly]…`
+    /// Mount what other containers mount: `CONTAINER[:ro|rw]`
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub volumes_from: Vec<String>,
+    /// Driver of the volumes that `-v` and the image ask for [default: local]
+    #[arg(long, value_name = "NAME")]
+    pub volume_driver: Option<String>,
+    /// Mount, key by key: `type=bind|volume|tmpfs|image,source=…,target=…[,readonly]…`
     #[arg(long = "mount", value_name = "SPEC")]
     pub mounts: Vec<String>,
     /// Mount memory: `/path[:size=64m,mode=1777]`
@@ -75,6 +81,12 @@ pub struct ContainerArgs {
     /// Label of the container, `KEY=VALUE`
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
+    /// Signal that asks the container to stop [default: the image's, or TERM]
+    #[arg(long, value_name = "SIGNAL")]
+    pub stop_signal: Option<String>,
+    /// Seconds that the container has to stop in, before it is killed [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub stop_timeout: Option<u32>,
     /// Write the container's id to a file that must not exist
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<PathBuf>,

@@ -4,15 +4,20 @@
 
 mod build;
 mod container;
+mod exec;
 mod fields;
 pub(crate) mod host;
+pub(crate) mod keys;
+pub(crate) mod moment;
 mod run;
+pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
-pub use build::BuildArgs;
+pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
-pub(crate) use fields::{fields, raw_fields};
+pub use exec::ExecArgs;
+pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use run::RunArgs;
 
 use crate::error::Error;

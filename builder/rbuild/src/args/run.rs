@@ -10,9 +10,15 @@ pub struct RunArgs {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,
-    /// Leave the container in the background (not supported yet)
-    #[arg(short, long, hide = true)]
+    /// Leave the container in the background and print its id
+    #[arg(short, long)]
     pub detach: bool,
+    /// Show only these: stdin, stdout, stderr [default: all]
+    #[arg(short, long, value_name = "STREAM")]
+    pub attach: Vec<String>,
+    /// Hand signals on to the container
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub sig_proxy: bool,
     /// The container
     #[command(flatten)]
     pub container: ContainerArgs,

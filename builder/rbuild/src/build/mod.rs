@@ -6,9 +6,11 @@ mod hint;
 mod image;
 mod keep;
 mod plan;
+mod steps;
 
 pub use plan::plan;
 
+use crate::args::OnError;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -23,6 +25,7 @@ use rbuild_graph::BuildGraph;
 use rbuild_oci::{Descriptor, Digest, Index, MediaType, to_canonical_json};
 use rbuild_registry::Client;
 use std::sync::OnceLock;
+use steps::Steps;
 
 /// What a build came to.
 #[derive(Debug)]
@@ -49,7 +52,9 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
+    let steps = Steps::of(&graph, ctx.store);
     let inputs = Inputs {
+        identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {
             Some(()) => Ok(()),
             None => foreign::check(&graph, ctx.executor).map(|()| *fine.get_or_init(|| ())),
@@ -59,6 +64,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
         no_cache: request.no_cache,
+        keep_failed: request.on_error == OnError::Shell,
         limits: &request.limits,
         clamp: graph.source_date_epoch,
         jobs: request.jobs,

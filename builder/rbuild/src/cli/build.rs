@@ -1,6 +1,7 @@
 //! `rbuild build`: what surrounds a build: progress, signals, the user namespace. What the arguments mean is decided in
 //! `request`.
 
+use super::debug::{Givens, Stay, is_attended};
 use super::globals::{Globals, Standing, registries};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
@@ -9,6 +10,7 @@ use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::failed::{self, Failed, First};
 use crate::import::context;
 use crate::metadata;
 use crate::reach::Reach;
@@ -41,15 +43,15 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     request.iidfile.iter().chain(&request.metadata_file).try_for_each(|path| remove_stale(path))?;
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
-    let held = Arc::new(Held::default());
+    let (held, first, id) = (Arc::new(Held::default()), Arc::new(First::default()), build_id());
     let events = match standing.place {
-        Place::Inside => progress.events(&store),
+        Place::Inside => progress.events(&store, &id).and(Box::new(first.clone())),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
     drop(events);
     let tell = || {
-        let shown = progress.events(&store);
+        let shown = progress.events(&store, &id);
         held.release(&shown);
         warnings::tell(&shown, &request.dockerfile.name, &linter);
     };
@@ -67,9 +69,28 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
             tell();
             complain_of(&report::with_source(&error, &request.dockerfile));
             let signal = watch.signal().filter(|_| error.is_canceled());
+            drop(watch);
+            if let Some(failed) = first.take().filter(|_| signal.is_none()) {
+                look_into(&failed, &request, globals, (&store, &id))?;
+            }
             Ok(signal.map_or_else(|| report::exit_code(&error), |signal| ExitCode::from(128 + signal)))
         }
     }
+}
+
+/// Opens a shell in the state in which a step failed where somebody is there to use it, and else keeps it.
+fn look_into(failed: &Failed, request: &BuildRequest, globals: &Globals, (store, build): (&Store, &str)) -> Result<()> {
+    if is_attended() {
+        let givens = Givens { secrets: &request.secrets, ssh: &request.ssh };
+        let code = Stay { failed, givens }.enter(Vec::new(), globals, store.clone(), Standing::find()?);
+        return code.map(drop).or_else(|error| {
+            complain_of(&report::plain(&error));
+            Ok(())
+        });
+    }
+    failed::keep(store, build, failed)?;
+    complain(&format!("The state in which it failed is kept: rbuild debug {build}\n"));
+    Ok(())
 }
 
 /// Starts again where everything may be done.
@@ -165,8 +186,8 @@ impl Progress {
         }
     }
 
-    fn events(self, store: &Store) -> Events {
-        let log: Box<dyn Sink> = Box::new(LogFile::new(store.dir(Bucket::Builds).join(build_id())));
+    fn events(self, store: &Store, build: &str) -> Events {
+        let log: Box<dyn Sink> = Box::new(LogFile::new(store.dir(Bucket::Builds).join(build)));
         let shown: Option<Box<dyn Sink>> = match self {
             Self::Plain => Some(Box::new(Plain::new(io::stderr()))),
             Self::Tty => Some(Box::new(Tty::new())),

@@ -1,6 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
+use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers};
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -8,13 +9,14 @@ use crate::request::StandardInput;
 use clap::Args;
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
-use rbuild_runner::userns::{Fidelity, IdMapPlan, spawn_inside};
-use rbuild_runner::{Exit, IdMap};
+use rbuild_runner::userns::{Fidelity, IdMapPlan, Inside, spawn_beside, spawn_inside};
+use rbuild_runner::{Exit, IdMap, Process};
 use rbuild_store::Store;
 use rbuild_store::snapshot::known_driver;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Options of all verbs.
 #[derive(Args, Clone, Debug)]
@@ -63,6 +65,11 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
+    /// What a supervisor has to be told to find the same.
+    pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
+        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
+    }
+
     /// The way to the storage driver; one by a name that no driver has is refused here.
     pub fn drivers(&self, store: &Store, standing: &Standing) -> Result<Drivers> {
         let wanted = self.storage_driver.clone().filter(|name| !name.is_empty());
@@ -83,6 +90,24 @@ impl Globals {
 pub(super) fn registries(cancel: &Cancel) -> Client {
     Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
 }
+
+/// All volume drivers for a store: the environment says where plugins are and how long they are waited for.
+pub(super) fn volumes(store: &Store, cancel: &Cancel) -> Result<VolumeDrivers> {
+    let env = |name: &str| std::env::var(name).ok();
+    let folders = PluginFolders::from_env(&env);
+    let patience = match env(PATIENCE).filter(|text| !text.is_empty()) {
+        None => Patience::LONG,
+        Some(text) => {
+            let seconds = text.parse().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs);
+            let wrong =
+                || Error::Usage(format!("{PATIENCE}={text} is not valid: write how many seconds a plugin may take"));
+            Patience::of(seconds.ok_or_else(wrong)?)
+        }
+    };
+    Ok(VolumeDrivers::new(store, PluginSettings { folders, patience, cancel: cancel.clone() }))
+}
+
+const PATIENCE: &str = "RBUILD_PLUGIN_TIMEOUT";
 
 impl Standing {
     /// That of this process.
@@ -107,17 +132,48 @@ impl Standing {
 
     /// Runs this very command line again inside a user namespace, where the store is the same, and takes over how it
     /// ends. `input` is handed to it where this process has read standard input already.
-    pub fn start_again(&self, root: &std::path::Path, input: Option<StandardInput<'_>>) -> Result<ExitCode> {
-        let mut env: Vec<(OsString, OsString)> =
-            std::env::vars_os().filter(|(name, _)| name != "RBUILD_ROOT").collect();
-        env.push(("RBUILD_ROOT".into(), root.as_os_str().to_owned()));
-        let argv: Vec<OsString> = std::env::args_os().collect();
+    pub fn start_again(&self, root: &Path, input: Option<StandardInput<'_>>) -> Result<ExitCode> {
         let _held = input.map(super::signals::replace_stdin).transpose()?;
-        let inside = spawn_inside(&self.plan, &argv, &env)?;
-        let _forwarding = super::signals::forward(inside.process())?;
-        Ok(match inside.wait()? {
-            Exit::Code(code) => ExitCode::from(code),
-            exit @ Exit::Signal(_) => ExitCode::from(exit.code()),
-        })
+        attend(spawn_inside(&self.plan, &arguments(), &environment(root))?)
     }
+
+    /// Makes sure that this command line is carried out in the user namespace of a container's process, where this
+    /// program has every capability over the container's processes and files: where it is not, runs it again there, with
+    /// the same store, and gives how that ended. None: this process is in that namespace already; go on.
+    ///
+    /// ```text
+    /// let Some(process) = mark.process()? else { return Err(not running) };
+    /// if let Some(code) = Standing::enter(store.root(), &process)? {
+    ///     return Ok(code);
+    /// }
+    /// ```
+    ///
+    /// `process` comes from [`ProcessMark::process`](crate::container::ProcessMark::process), so that no later process
+    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process is.
+    pub fn enter(root: &Path, process: &Process) -> Result<Option<ExitCode>> {
+        if process.shares_users()? {
+            return Ok(None);
+        }
+        attend(spawn_beside(process, &arguments(), &environment(root))?).map(Some)
+    }
+}
+
+fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// This process's own, with the store found already.
+fn environment(root: &Path) -> Vec<(OsString, OsString)> {
+    let mut env: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| name != "RBUILD_ROOT").collect();
+    env.push(("RBUILD_ROOT".into(), root.as_os_str().to_owned()));
+    env
+}
+
+/// Hands signals on to this program's other self, and waits for how it ends.
+fn attend(inside: Inside) -> Result<ExitCode> {
+    let _forwarding = super::signals::forward(inside.process())?;
+    Ok(match inside.wait()? {
+        Exit::Code(code) => ExitCode::from(code),
+        exit @ Exit::Signal(_) => ExitCode::from(exit.code()),
+    })
 }

@@ -1,29 +1,53 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+pub mod attach;
+mod background;
 pub mod build;
 mod call;
+pub mod commit;
+mod container;
+pub mod cp;
+pub mod create;
+pub mod debug;
+pub mod diff;
+mod each;
+pub mod exec;
+pub mod export;
 mod globals;
 mod graph;
+mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
 pub mod import;
 pub mod info;
 pub mod inspect;
+mod inspect_container;
 pub mod load;
+pub mod logs;
 mod look;
+mod obtain;
 mod out;
+mod prune;
+pub mod ps;
+mod ps_filter;
 pub mod pull;
+pub mod rename;
+pub mod rm;
 pub mod rmi;
 pub mod run;
 mod signals;
+pub mod start;
+pub mod stop;
+pub mod supervise;
 pub mod tag;
+pub mod top;
 pub mod volume;
+mod workshop;
 
 pub use globals::Globals;
 
-use crate::container;
 use crate::error::Error;
 use crate::report;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -43,19 +67,40 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Attach(attach::AttachArgs),
     Build(call::CallArgs),
+    Commit(commit::CommitArgs),
+    Container(container::ContainerVerbs),
+    Cp(cp::CpArgs),
+    Create(Box<create::CreateArgs>),
+    Diff(diff::DiffArgs),
+    Export(export::ExportArgs),
+    Exec(Box<crate::args::ExecArgs>),
+    Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
+    Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
+    Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Rename(rename::RenameArgs),
+    Rm(rm::RmArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
+    Top(top::TopArgs),
     Volume(volume::VolumeArgs),
+    Wait(stop::WaitArgs),
 }
 
 /// Runs the command line and says how the process ends.
@@ -66,25 +111,45 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run");
-            let wrong = if is_run { container::FAILED } else { 2 };
+            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
+            let wrong = if is_run { crate::container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
+        Verb::Attach(args) => attach::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Commit(args) => commit::run(&args, &cli.globals),
+        Verb::Container(args) => container::run(&args, &cli.globals),
+        Verb::Cp(args) => cp::run(&args, &cli.globals),
+        Verb::Create(args) => create::run(&args, &cli.globals),
+        Verb::Diff(args) => diff::run(&args, &cli.globals),
+        Verb::Export(args) => export::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
+        Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
+        Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Rename(args) => rename::run(&args, &cli.globals),
+        Verb::Rm(args) => rm::run(&args, &cli.globals),
+        Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Start(args) => start::run(&args, &cli.globals),
+        Verb::Stop(args) => stop::run(&args, &cli.globals),
+        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
+        Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
+        Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }
@@ -126,7 +191,12 @@ fn first_word(args: &[OsString]) -> usize {
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
         match arg {
             "--root" | "--storage-driver" | "--storage-opt" => first += 2,
-            _ if arg.starts_with("--root=") || arg.starts_with("--storage-driver=") || arg.starts_with("--storage-opt=") => first += 1,
+            _ if arg.starts_with("--root=")
+                || arg.starts_with("--storage-driver=")
+                || arg.starts_with("--storage-opt=") =>
+            {
+                first += 1
+            }
             _ => break,
         }
     }

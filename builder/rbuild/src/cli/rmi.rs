@@ -6,11 +6,13 @@ use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
+use crate::failed;
 use crate::image::{self, Listed, Reach, StoredImage};
 use crate::report;
 use clap::Args;
 use rbuild_oci::{Cancel, DiffId, Digest, Reference};
 use rbuild_records::{LocalBackend, Output};
+use rbuild_store::content::ContentStore;
 use rbuild_store::{Bucket, Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -64,7 +66,7 @@ pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result
     };
     let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
     let containers = Containers::new(store).all()?;
-    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    let uses = |entry: &&Entry| entry.config.images().any(|image| orphans.iter().any(|orphan| orphan.id == image.id));
     if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
         return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
@@ -133,6 +135,9 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     for orphan in *orphans {
         gone.add_image(store, &orphan.id)?;
     }
+    for kept in failed::give_up(store, std::time::SystemTime::now().into())? {
+        gone.add_written(&kept.failed.layers, kept.failed.written);
+    }
     let ids: BTreeSet<Digest> = orphans.iter().map(|orphan| orphan.id.0).collect();
     let needed = needed(store, &ids, containers)?;
     // An image that stays, stays whole.
@@ -142,8 +147,9 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     }
     let rest = sweep.remove(gone.digests(), needed.digests())?;
     freed.blobs.extend(rest.blobs);
-    // By its path: to ask the content for a blob is to use it. Where it cannot be told, the record stays.
-    let is_gone = |digest: &Digest| matches!(store.blob_path(digest).try_exists(), Ok(false));
+    // Where it cannot be told, the record stays.
+    let content = store.onlooker().content();
+    let is_gone = |digest: &Digest| matches!(content.has(digest), Ok(false));
     LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
         Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
         Output::Pinned { digest, .. } => is_gone(digest),
@@ -174,9 +180,12 @@ fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Res
         }
         needed.add_image(store, &listed.image.id)?;
     }
-    for image in containers.iter().map(|entry| &entry.config.image) {
+    for image in containers.iter().flat_map(|entry| entry.config.images()) {
         needed.add_image(store, &image.id)?;
         needed.add_layers(&image.layers);
+    }
+    for kept in failed::all(store)? {
+        kept.failed.stacks().for_each(|layers| needed.add_layers(&layers));
     }
     Ok(needed)
 }

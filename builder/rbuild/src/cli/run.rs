@@ -1,22 +1,18 @@
 //! `rbuild run`: what surrounds a container: the image, the user namespace, the exit code. What the arguments mean is
 //! decided in `container::request`.
 
-use super::globals::{Globals, Standing, registries};
-use super::out::complain_of;
-use super::pull::{self, PullArgs};
+use super::globals::{Globals, Standing};
+use super::ground::Ground;
+use super::obtain;
+use super::out::{complain_of, print};
 use super::signals::cancel_on_signal;
-use crate::args::{ContainerArgs, Pull, RunArgs};
-use crate::container::{self, Image, Request, World};
-use crate::ctx::{Clock, Ctx, Place, SystemClock};
+use crate::args::RunArgs;
+use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown, World};
+use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::events::Events;
-use crate::{image, report};
-use rbuild_oci::{Cancel, Platform};
-use rbuild_records::LocalBackend;
-use rbuild_runner::Sandbox;
-use rbuild_store::{Bucket, Store};
+use crate::report;
+use rbuild_oci::Cancel;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 /// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
 /// and counts as Docker counts it.
@@ -31,7 +27,7 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
-    refuse_detached(args)?;
+    let shown = shown(args)?;
     let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
     let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
     let request = Request::resolve(&args.container, world)?;
@@ -45,76 +41,47 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let image = {
+    let (image, request) = {
         let _watch = cancel_on_signal(&cancel)?;
-        obtain(&args.container, &store, &cancel)?
+        let image = obtain::image(&args.container, &store, &cancel)?;
+        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
     };
-    start(&request, &image, globals, (&store, &standing, &cancel)).map(ExitCode::from)
-}
-
-fn refuse_detached(args: &RunArgs) -> Result<()> {
+    let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
-        return Err(Error::Usage(
-            "rbuild run cannot leave a container in the background (-d) yet: run it in the foreground, perhaps with & \
-             or under systemd-run"
-                .to_owned(),
-        ));
+        return detached(&request.in_background(), &image, globals, &ground);
     }
-    Ok(())
+    let proxy = if args.sig_proxy { Proxy::On } else { Proxy::Off };
+    container::run(ground.ctx(), &request, &image, ground.volumes(), Attendance { shown, proxy }).map(ExitCode::from)
 }
 
-/// The image, pulled where it has to be.
-fn obtain(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
-    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let find = || image::find(store, args.image(), platform.as_ref());
-    let found = match args.pull {
-        Pull::Never => find()?,
-        Pull::Always => fetch(args, store, cancel).and_then(|()| find())?,
-        Pull::Missing => match find() {
-            Err(Error::NotFound { .. }) => fetch(args, store, cancel).and_then(|()| find())?,
-            found => found?,
-        },
-    };
-    Ok(Image {
-        reference: args.image().to_owned(),
-        id: found.id,
-        manifest: found.descriptor.digest,
-        config: found.config,
-    })
+/// Leaves the container in the background; its id is printed when it runs.
+fn detached(request: &Request, image: &Image, globals: &Globals, ground: &Ground) -> Result<ExitCode> {
+    let ctx = ground.ctx();
+    ctx.executor.runs(&image.config.platform())?;
+    Containers::new(ctx.store).sweep(ground.volumes())?;
+    let held = container::create(ctx, request, image, ground.volumes())?;
+    let id = held.id().clone();
+    globals.launch(ctx.store).start(held)?;
+    print(&format!("{id}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn fetch(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
-    let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = registries(cancel);
-    let say = |line: &str| {
-        if !args.quiet {
-            eprint!("{line}");
+/// Which streams are the container's: all, or those that `--attach` names.
+fn shown(args: &RunArgs) -> Result<Shown> {
+    if args.attach.is_empty() {
+        return Ok(Shown::ALL);
+    }
+    if args.detach {
+        return Err(Error::Usage("--attach is for the foreground and -d for the background: leave one out".to_owned()));
+    }
+    let mut shown = Shown { stdin: false, stdout: false, stderr: false };
+    for stream in &args.attach {
+        match stream.to_ascii_lowercase().as_str() {
+            "stdin" => shown.stdin = true,
+            "stdout" => shown.stdout = true,
+            "stderr" => shown.stderr = true,
+            _ => return Err(Error::Usage(format!("--attach {stream:?}: known are stdin, stdout and stderr"))),
         }
-        Ok(())
-    };
-    pull::fetch(&wanted, store, (&client, cancel), SystemClock.now(), &say)
-}
-
-fn start(
-    request: &Request,
-    image: &Image,
-    globals: &Globals,
-    (store, standing, cancel): (&Store, &Standing, &Cancel),
-) -> Result<u8> {
-    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let ctx = Ctx {
-        store,
-        snapshots: &drivers,
-        cache: &cache,
-        executor: &Sandbox::new()?,
-        events: &Events::new(Vec::new()),
-        cancel,
-        clock: &SystemClock,
-        written: &cache,
-        wrote: &AtomicBool::new(false),
-        place: standing.place,
-        ids: &standing.ids,
-        fidelity: standing.fidelity,
-    };
-    container::run(ctx, request, image, &store.volumes())
+    }
+    Ok(shown)
 }

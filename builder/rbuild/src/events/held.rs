@@ -3,6 +3,7 @@
 
 use super::{Event, Events, Sink, StepId, Stream};
 use dockerfile_parser::lint::Finding;
+use rbuild_oci::ImageId;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ pub struct Held {
 enum Kept {
     Started(StepId, String),
     Output(StepId, Stream, Vec<u8>),
-    Done(StepId, Duration),
-    Cached(StepId, String),
+    Done(StepId, Duration, Option<ImageId>),
+    Cached(StepId, String, Option<ImageId>),
+    Image(StepId, ImageId),
     Failed(StepId, String, String),
     Canceled(StepId),
     Warning(String),
@@ -34,8 +36,13 @@ impl Held {
                 Kept::Output(step, stream, bytes) => {
                     events.send(&Event::Output { step: *step, stream: *stream, bytes });
                 }
-                Kept::Done(step, took) => events.send(&Event::Done { step: *step, took: *took }),
-                Kept::Cached(step, name) => events.send(&Event::Cached { step: *step, name }),
+                Kept::Done(step, took, image) => {
+                    events.send(&Event::Done { step: *step, took: *took, image: *image });
+                }
+                Kept::Cached(step, name, image) => {
+                    events.send(&Event::Cached { step: *step, name, image: *image });
+                }
+                Kept::Image(step, image) => events.send(&Event::Image { step: *step, image: *image }),
                 Kept::Failed(step, name, error) => events.send(&Event::Failed { step: *step, name, error }),
                 Kept::Canceled(step) => events.send(&Event::Canceled { step: *step }),
                 Kept::Warning(text) => events.warning(text),
@@ -49,16 +56,18 @@ impl Held {
 impl Sink for Arc<Held> {
     fn event(&self, event: &Event<'_>) {
         let kept = match event {
-            Event::Cached { step, name } => Kept::Cached(*step, (*name).to_owned()),
+            Event::Cached { step, name, image } => Kept::Cached(*step, (*name).to_owned(), *image),
             Event::Failed { step, name, error } => Kept::Failed(*step, (*name).to_owned(), (*error).to_owned()),
             Event::Warning(text) => Kept::Warning((*text).to_owned()),
             Event::Note(text) => Kept::Note((*text).to_owned()),
             Event::Findings { file, findings } => Kept::Findings((*file).to_owned(), findings.to_vec()),
             Event::Started { step, name } => Kept::Started(*step, (*name).to_owned()),
             Event::Output { step, stream, bytes } => Kept::Output(*step, *stream, bytes.to_vec()),
-            Event::Done { step, took } => Kept::Done(*step, *took),
+            Event::Done { step, took, image } => Kept::Done(*step, *took, *image),
             Event::Canceled { step } => Kept::Canceled(*step),
-            Event::Progress { .. } => return,
+            Event::Image { step, image } => Kept::Image(*step, *image),
+            // Nothing is executed there.
+            Event::Progress { .. } | Event::Kept(_) => return,
         };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }

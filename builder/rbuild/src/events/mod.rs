@@ -13,7 +13,9 @@ pub use plain::Plain;
 pub use rawjson::RawJson;
 pub use tty::Tty;
 
+use crate::failed::Failed;
 use dockerfile_parser::lint::Finding;
+use rbuild_oci::ImageId;
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +74,8 @@ pub enum Event<'a> {
         step: StepId,
         /// Its line.
         name: &'a str,
+        /// The image that ends with it, where it is a step of one.
+        image: Option<ImageId>,
     },
     /// A step is done.
     Done {
@@ -79,7 +83,18 @@ pub enum Event<'a> {
         step: StepId,
         /// How long it took.
         took: Duration,
+        /// The image that ends with it, where it is a step of one.
+        image: Option<ImageId>,
     },
+    /// The image that ends with a step which was told of before is known now.
+    Image {
+        /// Which step.
+        step: StepId,
+        /// The image.
+        image: ImageId,
+    },
+    /// The state in which a step failed, for who wants to look at it.
+    Kept(&'a Failed),
     /// A step was stopped, because another failed or the user asked for it.
     Canceled {
         /// Which step.
@@ -123,6 +138,13 @@ impl Events {
     /// Hands every event to each of these, in order.
     pub fn new(sinks: Vec<Box<dyn Sink>>) -> Self {
         Self { sinks }
+    }
+
+    /// The same and one more.
+    #[must_use]
+    pub fn and(mut self, sink: Box<dyn Sink>) -> Self {
+        self.sinks.push(sink);
+        self
     }
 
     /// Sends an event to all sinks.

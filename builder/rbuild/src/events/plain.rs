@@ -2,6 +2,7 @@
 
 use super::{Event, Lines, Sink, StepId, Stream, printable, summary};
 use crate::render::human::size;
+use rbuild_oci::ImageId;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -52,11 +53,15 @@ impl<W: Write> State<W> {
             }
             Event::Output { step, stream, bytes } => self.output(*step, *stream, bytes),
             Event::Progress { step, what, done, total } => self.progress(*step, what, (*done, *total)),
-            Event::Cached { step, name } => writeln!(self.out, "{step} {}\n{step} CACHED\n", printable(name)),
-            Event::Done { step, took } => {
-                self.flush(*step)?;
-                writeln!(self.out, "{step} DONE {:.1}s\n", took.as_secs_f64())
+            Event::Cached { step, name, image } => {
+                writeln!(self.out, "{step} {}\n{step} CACHED\n{}", printable(name), arrow(*step, *image))
             }
+            Event::Done { step, took, image } => {
+                self.flush(*step)?;
+                writeln!(self.out, "{step} DONE {:.1}s\n{}", took.as_secs_f64(), arrow(*step, *image))
+            }
+            Event::Image { step, image } => writeln!(self.out, "{}", arrow(*step, Some(*image))),
+            Event::Kept(_) => Ok(()),
             // One that had not begun is not worth a line.
             Event::Canceled { step } if !self.steps.contains_key(step) => Ok(()),
             Event::Canceled { step } => {
@@ -116,6 +121,11 @@ impl Step {
     }
 }
 
+/// The line that says which image ends with a step, as docker's own builder wrote it.
+fn arrow(step: StepId, image: Option<ImageId>) -> String {
+    image.map(|image| format!("{step} ---> {}\n", image.0.short())).unwrap_or_default()
+}
+
 fn put_line(text: &mut Vec<u8>, step: StepId, seconds: f64, line: &[u8]) {
     text.extend_from_slice(format!("{step} {seconds:.3} ").as_bytes());
     text.extend_from_slice(line);
@@ -137,6 +147,7 @@ mod tests {
     fn steps_keep_their_lines_apart() {
         let sink = Plain::new(Vec::new());
         let (one, two) = (StepId(1), StepId(2));
+        let image = ImageId(rbuild_oci::Digest::of(b"image"));
         let output = |step, bytes| Event::Output { step, stream: Stream::Stdout, bytes };
         for event in [
             Event::Started { step: one, name: "[1/2] RUN a" },
@@ -144,8 +155,8 @@ mod tests {
             output(one, b"half"),
             output(two, b"whole\n"),
             output(one, b" done"),
-            Event::Done { step: one, took: Duration::from_millis(60) },
-            Event::Cached { step: StepId(3), name: "COPY a b" },
+            Event::Done { step: one, took: Duration::from_millis(60), image: Some(image) },
+            Event::Cached { step: StepId(3), name: "COPY a b", image: None },
         ] {
             sink.event(&event);
         }
@@ -153,6 +164,9 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
         assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");
-        assert_eq!(lines[4..], ["#1 DONE 0.1s", "", "#3 COPY a b", "#3 CACHED", ""]);
+        assert_eq!(
+            lines[4..],
+            ["#1 DONE 0.1s", &format!("#1 ---> {}", image.0.short()), "", "#3 COPY a b", "#3 CACHED", ""]
+        );
     }
 }

@@ -38,8 +38,14 @@ fn value(event: &Event<'_>) -> Value {
         Event::Progress { step, what, done, total } => {
             json!({"event": "progress", "step": step.0, "what": what, "done": done, "total": total})
         }
-        Event::Cached { step, name } => json!({"event": "cached", "step": step.0, "name": name}),
-        Event::Done { step, took } => json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64()}),
+        Event::Cached { step, name, image } => {
+            json!({"event": "cached", "step": step.0, "name": name, "image": image})
+        }
+        Event::Done { step, took, image } => {
+            json!({"event": "done", "step": step.0, "seconds": took.as_secs_f64(), "image": image})
+        }
+        Event::Image { step, image } => json!({"event": "image", "step": step.0, "image": image}),
+        Event::Kept(failed) => json!({"event": "kept", "name": failed.step, "outcome": failed.outcome}),
         Event::Canceled { step } => json!({"event": "canceled", "step": step.0}),
         Event::Failed { step, name, error } => {
             json!({"event": "failed", "step": step.0, "name": name, "error": error})

@@ -86,8 +86,9 @@ impl Sink for Tty {
                     state.bar.set_message(format!("{what} {} / {}", size(*done), size(*total)));
                 }
             }
-            Event::Cached { step, name } => self.print(&format!("{step} CACHED {name}")),
-            Event::Done { step, took } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
+            Event::Cached { step, name, .. } => self.print(&format!("{step} CACHED {name}")),
+            Event::Done { step, took, .. } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
+            Event::Image { .. } | Event::Kept(_) => {}
             Event::Canceled { step } => self.end(*step, "CANCELED"),
             Event::Failed { step, name, error } => self.fail(*step, name, error),
             Event::Warning(text) => self.print(&format!("WARNING: {text}")),

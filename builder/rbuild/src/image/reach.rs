@@ -52,6 +52,13 @@ impl Reach {
         }
     }
 
+    /// One layer on top of others, and the stack that it makes, without those below.
+    pub fn add_written(&mut self, below: &[DiffId], written: Option<DiffId>) {
+        if let Some(layer) = written {
+            self.0.extend([layer.0, ChainId::extend(ChainId::of_layers(below).as_ref(), &layer).0]);
+        }
+    }
+
     /// All of them.
     pub const fn digests(&self) -> &BTreeSet<Digest> {
         &self.0

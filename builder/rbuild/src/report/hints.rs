@@ -4,11 +4,16 @@ use crate::error::Error;
 use std::io;
 
 /// What may help, the most specific first.
-pub(super) fn hints(error: &Error) -> Vec<String> {
+pub(crate) fn hints(error: &Error) -> Vec<String> {
     let one = match error {
         Error::Parse(error) => error.hint.clone(),
         Error::Graph(error) => error.hint.clone(),
-        Error::NotFound { hint, .. } | Error::Command { hint, .. } | Error::UnknownAccount { hint, .. } => hint.clone(),
+        Error::NotFound { hint, .. }
+        | Error::Command { hint, .. }
+        | Error::UnknownAccount { hint, .. }
+        | Error::Unfit { hint, .. }
+        | Error::Start { hint, .. } => hint.clone(),
+        Error::NoContainer { hint, .. } => Some(hint.clone()),
         Error::Store(error) => error.hint().map(str::to_owned),
         Error::Records(rbuild_records::Error::Io { source, .. } | rbuild_records::Error::Tidy { source, .. }) => {
             rbuild_store::Error::hint_for(source).map(str::to_owned)

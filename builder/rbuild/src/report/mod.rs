@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::DockerfileSource;
 use dockerfile_parser::{Source, Span};
 use excerpt::put_excerpt;
-use hints::hints;
+pub(crate) use hints::hints;
 use look::Line;
 use std::process::ExitCode;
 

@@ -19,11 +19,11 @@ pub use entitlement::Entitlement;
 pub use ignore::ignored_in;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
-pub use secret::SecretSource;
+pub use secret::{SecretSource, agents, secrets};
 pub use stdin::{Input, Stdin};
 pub use text::{LIMIT, limited};
 
-use crate::args::{BuildArgs, Env, fields, host, raw_fields, size, ulimit};
+use crate::args::{BuildArgs, Env, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
@@ -65,6 +65,8 @@ pub struct BuildRequest {
     pub pull: bool,
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// What is done where a RUN fails.
+    pub on_error: OnError,
     /// Steps that may run at once.
     pub jobs: usize,
     /// Where the image id is written.
@@ -108,12 +110,13 @@ impl BuildRequest {
             named,
             tags: tags(&args.tags)?,
             outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
-            secrets: args.secrets.iter().map(|text| secret::parse(text, env)).collect::<Result<_>>()?,
-            ssh: args.ssh.iter().map(|text| secret::parse_ssh(text, env)).collect::<Result<_>>()?,
+            secrets: secret::secrets(&args.secrets, env)?,
+            ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
             limits: limits(args)?,
             pull: args.pull,
             no_cache: args.no_cache,
+            on_error: args.on_error,
             jobs: args.jobs,
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,

@@ -3,6 +3,7 @@
 use super::near;
 use super::{Env, fields};
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
@@ -38,8 +39,18 @@ impl SecretSource {
     }
 }
 
+/// What each `--secret` gives, by id.
+pub fn secrets(texts: &[String], env: &Env<'_>) -> Result<BTreeMap<String, SecretSource>> {
+    texts.iter().map(|text| parse(text, env)).collect()
+}
+
+/// The socket that each `--ssh` gives, by id.
+pub fn agents(texts: &[String], env: &Env<'_>) -> Result<BTreeMap<String, PathBuf>> {
+    texts.iter().map(|text| parse_ssh(text, env)).collect()
+}
+
 /// Parses a `--secret`: its id and its source.
-pub(super) fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)> {
+fn parse(text: &str, env: &Env<'_>) -> Result<(String, SecretSource)> {
     let wrong = |why: &str| Error::Usage(format!("--secret: {why}"));
     let (mut id, mut source, mut variable, mut kind) = (None, None, None, None);
     for (key, value) in fields("--secret", text)? {
@@ -88,7 +99,7 @@ fn check(id: &str, path: &Path) -> Result<()> {
 }
 
 /// Parses an `--ssh`: its id and the socket of its agent.
-pub(super) fn parse_ssh(text: &str, env: &Env<'_>) -> Result<(String, PathBuf)> {
+fn parse_ssh(text: &str, env: &Env<'_>) -> Result<(String, PathBuf)> {
     let (id, socket) = match text.split_once('=') {
         Some((id, path)) => (id, Some(path.to_owned())),
         None => (text, env("SSH_AUTH_SOCK")),

@@ -21,7 +21,7 @@ use crate::reach::Reach;
 use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
-use rbuild_oci::{Descriptor, Timestamp};
+use rbuild_oci::{Descriptor, ImageId, Timestamp};
 use rbuild_runner::Limit;
 use schedule::Values;
 use std::sync::Arc;
@@ -83,6 +83,10 @@ impl Default for RunLimits {
     }
 }
 
+/// Keeps the image that ends with a vertex, whose value comes with the values of those before it; none where the vertex is
+/// no step of an image.
+pub type Identify<'a> = dyn Fn(VertexId, &Value, &Values<Value>) -> Result<Option<ImageId>> + Sync + 'a;
+
 /// What a build is given besides its graph.
 pub struct Inputs<'a> {
     /// Opens a context by its name; none is the main one.
@@ -93,10 +97,14 @@ pub struct Inputs<'a> {
     pub secret: &'a (dyn Fn(&str) -> Result<Option<Vec<u8>>> + Sync),
     /// The socket of an ssh agent by its id.
     pub ssh: &'a (dyn Fn(&str) -> Option<std::path::PathBuf> + Sync),
+    /// Told of every vertex that is done.
+    pub identify: &'a Identify<'a>,
     /// Asked before any work is done, by every step that has some; may refuse, naming the place itself.
     pub begin: &'a (dyn Fn() -> Result<()> + Sync),
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// Whether the state in which a RUN fails is kept.
+    pub keep_failed: bool,
     /// What a process may use.
     pub limits: &'a RunLimits,
     /// Later times in layers become this.
@@ -146,7 +154,7 @@ pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Input
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
         let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
-        one(&work, values).map_err(|error| at(&ctx, vertex, error))
+        one(&work, id, values).map_err(|error| at(&ctx, vertex, error))
     })
 }
 
@@ -179,26 +187,35 @@ fn where_it_is(ctx: &Ctx<'_>, error: &Error) -> Option<String> {
     error.hint().filter(|_| !said.contains(&root)).map(|_| format!("this is in the store, {root}"))
 }
 
-fn one(work: &Work<'_>, values: &Values<Value>) -> Result<Value> {
+fn one(work: &Work<'_>, id: VertexId, values: &Values<Value>) -> Result<Value> {
     let parent = match work.vertex.parent {
         Some(id) => value(values, id)?.stack()?.clone(),
         None => Stack::default(),
     };
     let inputs = work.vertex.inputs.iter().map(|id| value(values, *id)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now();
-    let result = dispatch(work, &parent, &inputs);
+    let result = dispatch(work, &parent, &inputs).and_then(|(value, shown)| {
+        let image = (work.inputs.identify)(id, &value, values)?;
+        Ok((value, shown, image))
+    });
     let events = work.ctx.events;
     match &result {
-        Ok((_, Shown::Cached)) => events.send(&Event::Cached { step: work.step, name: &work.vertex.place.to_string() }),
-        Ok((_, Shown::Done)) => events.send(&Event::Done { step: work.step, took: began.elapsed() }),
-        Ok((_, Shown::Silent)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
+        Ok((_, Shown::Cached, image)) => {
+            let name = work.vertex.place.to_string();
+            events.send(&Event::Cached { step: work.step, name: &name, image: *image });
+        }
+        Ok((_, Shown::Done, image)) => {
+            events.send(&Event::Done { step: work.step, took: began.elapsed(), image: *image });
+        }
+        Ok((_, Shown::Silent, Some(image))) => events.send(&Event::Image { step: work.step, image: *image }),
+        Ok((_, Shown::Silent, None)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
         Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
             let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));
             events.send(&Event::Failed { step: work.step, name: &name, error: &error });
         }
     }
-    result.map(|(value, _)| value)
+    result.map(|(value, ..)| value)
 }
 
 fn value(values: &Values<Value>, id: VertexId) -> Result<&Value> {

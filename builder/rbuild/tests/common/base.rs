@@ -12,12 +12,13 @@ const BUSYBOX: &str = "/bin/busybox";
 /// What a base image is made of.
 pub(crate) struct Content {
     tar: tar::Builder<Vec<u8>>,
+    bytes: usize,
 }
 
 impl Content {
     /// Nothing.
     pub(crate) fn new() -> Self {
-        Self { tar: tar::Builder::new(Vec::new()) }
+        Self { tar: tar::Builder::new(Vec::new()), bytes: 0 }
     }
 
     fn put(mut self, kind: tar::EntryType, name: &str, mode: u32, body: &[u8], link: Option<&str>) -> Self {
@@ -28,11 +29,17 @@ impl Content {
         header.set_gid(0);
         header.set_mtime(1_500_000_000);
         header.set_size(body.len() as u64);
+        self.bytes += body.len();
         match link {
             Some(target) => self.tar.append_link(&mut header, name, target).unwrap(),
             None => self.tar.append_data(&mut header, name, body).unwrap(),
         }
         self
+    }
+
+    /// How many bytes its files have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// With a directory.

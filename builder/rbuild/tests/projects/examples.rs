@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 /// An example, built.
-struct Example {
-    place: Place,
+pub(crate) struct Example {
+    pub(crate) place: Place,
     name: &'static str,
     port: u16,
 }
@@ -19,7 +19,8 @@ impl Example {
         Self::build(name, Place::new())
     }
 
-    fn build(name: &'static str, place: Place) -> Self {
+    /// Builds the example in a place.
+    pub(crate) fn build(name: &'static str, place: Place) -> Self {
         let context = place.copy(&format!("examples/{name}"));
         let images = ["debian:bookworm", "ubuntu"].map(|image| format!("{image}={}", debian::source()));
         let contexts = ["--build-context", &images[0], "--build-context", &images[1]];
@@ -34,7 +35,7 @@ impl Example {
     }
 
     /// The port, by the name that each example knows it by.
-    fn ports(&self) -> [String; 2] {
+    pub(crate) fn ports(&self) -> [String; 2] {
         ["PORT", "PGPORT"].map(|name| format!("{name}={}", self.port))
     }
 

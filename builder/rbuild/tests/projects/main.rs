@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod databases;
 mod debian;
 mod examples;
 mod place;

@@ -103,6 +103,8 @@ impl World {
             fidelity: "full",
         };
         let inputs = Inputs {
+            keep_failed: false,
+            identify: &|_, _, _| Ok(None),
             context: &|_| unreachable!("no context"),
             image: &|_, _| unreachable!("no image"),
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),

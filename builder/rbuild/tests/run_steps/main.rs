@@ -8,6 +8,7 @@ mod world;
 
 mod accounts;
 mod failure;
+mod kept;
 mod layers;
 mod mounts;
 mod network;

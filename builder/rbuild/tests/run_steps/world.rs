@@ -108,6 +108,14 @@ impl World {
         self.steps(steps).ok().said()
     }
 
+    /// Any command line of rbuild on this store.
+    pub(crate) fn rbuild<const N: usize>(&self, args: [&str; N]) -> Command {
+        let mut command = self.user.rbuild(&self.path("scratch"));
+        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("RBUILD_ROOT", self.store()).args(args).stdin(Stdio::null());
+        command
+    }
+
     /// The directories of the logs of builds.
     fn logs(&self) -> BTreeSet<PathBuf> {
         let dirs = fs::read_dir(self.store().join("builds.v1")).into_iter().flatten();
@@ -182,6 +190,7 @@ impl Build<'_> {
 
 fn steps_of(dir: &Path) -> Vec<(u32, Vec<u8>)> {
     let files = fs::read_dir(dir).expect("a directory of logs").map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
     let number = |path: &Path| path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).expect("N.log");
     files.map(|path| (number(&path), fs::read(&path).expect("a log"))).collect()
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use rustix::process::{Gid, Resource as Kernel, Rlimit, Uid, getrlimit, setrlimit, setsid};
+use rustix::process::{Gid, Resource as Kernel, Rlimit, Uid, chdir, getcwd, getrlimit, setrlimit, setsid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities as held, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
@@ -42,6 +42,16 @@ pub(super) fn session() -> io::Result<()> {
         Ok(_) | Err(Errno::PERM) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Changes the working directory. One that no path of the container leads to, as a descriptor of the host's could, is
+/// refused.
+pub(super) fn change_directory(path: &[u8]) -> io::Result<()> {
+    chdir(path)?;
+    if !getcwd(Vec::new())?.as_bytes().starts_with(b"/") {
+        return Err(Errno::XDEV.into());
+    }
+    Ok(())
 }
 
 /// Drops from the bounding set all that is not in `caps`.

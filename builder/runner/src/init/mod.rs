@@ -4,6 +4,7 @@
 mod console;
 mod exec;
 mod filesystem;
+mod fork;
 mod identity;
 mod mounts;
 mod reaper;
@@ -37,7 +38,7 @@ pub fn maybe_init() {
     let name = args.next().unwrap_or_default();
     let code = if name.as_bytes() == INIT_NAME.to_bytes() {
         match args.next().and_then(|arg| arg.to_str()?.parse().ok()).map(sys::inherited) {
-            Some(Ok(socket)) => run(&mut Some(Channel::from_fd(socket))),
+            Some(Ok(socket)) if sys::close_all_but(&socket).is_ok() => run(&mut Some(Channel::from_fd(socket))),
             _ => sys::EXIT_NOT_STARTED,
         }
     } else if name.as_bytes() == PROBE_NAME.to_bytes() {
@@ -91,6 +92,7 @@ fn set_up(channel: &mut Option<Channel>) -> Result<i32, Report> {
     for op in &ops {
         let done = match op {
             SetupOp::Reaper {} => reap(channel),
+            SetupOp::Fork {} => fork::fork(channel.as_ref()),
             _ => channel
                 .as_ref()
                 .ok_or(Errno::BADF.into())
@@ -163,14 +165,17 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
         SetupOp::Streams { owner } => console::streams(mounts.passed(), *owner)?,
         SetupOp::Console { owner } => console::console(channel, *owner)?,
         SetupOp::Umask { mask } => drop(rustix::process::umask(Mode::from_raw_mode(*mask))),
-        SetupOp::Chdir { path } => rustix::process::chdir(path.as_slice())?,
+        SetupOp::Chdir { path } => identity::change_directory(path)?,
         SetupOp::NoNewPrivileges {} => rustix::thread::set_no_new_privs(true)?,
         SetupOp::Seccomp { filter } => sys::install_filter(filter)?,
         SetupOp::Bounding { caps } => identity::bounding(*caps)?,
         SetupOp::Groups { gids } => identity::groups(gids)?,
         SetupOp::Identity { uid, gid } => identity::become_user(*uid, *gid)?,
         SetupOp::Capabilities { caps } => identity::capabilities(*caps)?,
-        SetupOp::Reaper {} => return Err(Errno::INVAL.into()),
+        SetupOp::Cgroup { path } => std::fs::write(path, "0")?,
+        SetupOp::Enter { process, spaces } => fork::enter(mounts.passed(), *process, *spaces)?,
+        SetupOp::Terminal {} => console::terminal(channel)?,
+        SetupOp::Reaper {} | SetupOp::Fork {} => return Err(Errno::INVAL.into()),
         SetupOp::Exec { argv, env, candidates } => match exec::exec(channel, argv, env, candidates)? {},
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! PURE. A container becomes the ordered list of steps that set it up. Opens nothing, asks nothing of the machine:
 //! where a kernel may refuse, the step itself says what to do instead.
 
+mod join;
 mod op;
 mod system;
 
@@ -8,9 +9,13 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub(crate) use join::STREAMS;
+pub use join::plan_joining;
 pub use op::{BindSource, MountFlags, Otherwise, SetupOp};
 
-use crate::container::{Access, Container, InjectedFile, MountSpec, Network, Propagation, Rootfs, Source, Stdio};
+use crate::container::{
+    Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Propagation, Rootfs, Source, Stdio, User,
+};
 use crate::userns::IdMap;
 
 /// What the parent must create and what its child must do.
@@ -46,8 +51,11 @@ pub fn plan(container: &Container) -> Plan {
     ops.push(SetupOp::Directory { path: container.cwd.clone() });
     ops.extend(restrictions(container));
     ops.extend(surroundings(container));
-    ops.extend(privileges(container));
-    ops.push(exec(container));
+    ops.extend(privileges(&container.confinement, &container.user, &container.ids));
+    if container.init {
+        ops.push(SetupOp::Reaper {});
+    }
+    ops.push(exec(&container.argv, &container.env));
     Plan { namespaces: Namespaces { network: container.network == Network::None }, ops }
 }
 
@@ -139,7 +147,7 @@ fn restrictions(container: &Container) -> Vec<SetupOp> {
     let confinement = &container.confinement;
     let mut ops: Vec<SetupOp> = confinement.masked.iter().map(|path| SetupOp::Mask { path: path.clone() }).collect();
     ops.extend(confinement.read_only.iter().map(|path| SetupOp::ReadOnly { path: path.clone() }));
-    if container.root_access == Access::ReadOnly {
+    if container.root_access != Access::ReadWrite {
         ops.push(SetupOp::ReadOnlyRoot {});
     }
     ops
@@ -156,20 +164,19 @@ fn surroundings(container: &Container) -> Vec<SetupOp> {
     if container.network == Network::None {
         ops.push(SetupOp::Loopback {});
     }
-    ops.extend(container.limits.iter().map(|limit| SetupOp::Limit {
-        resource: limit.resource,
-        soft: limit.soft,
-        hard: limit.hard,
-    }));
+    ops.extend(limits(&container.limits));
     ops.push(SetupOp::Umask { mask: 0o022 });
     ops.push(SetupOp::Chdir { path: container.cwd.clone() });
     ops
 }
 
+fn limits(limits: &[Limit]) -> impl Iterator<Item = SetupOp> {
+    limits.iter().map(|limit| SetupOp::Limit { resource: limit.resource, soft: limit.soft, hard: limit.hard })
+}
+
 /// The filter comes before the privileges it needs are dropped; Docker's profile allows all that follows it. With one
 /// id only there is no other user to become.
-fn privileges(container: &Container) -> Vec<SetupOp> {
-    let confinement = &container.confinement;
+fn privileges(confinement: &Confinement, user: &User, ids: &IdMap) -> Vec<SetupOp> {
     let mut ops = Vec::new();
     if confinement.no_new_privileges {
         ops.push(SetupOp::NoNewPrivileges {});
@@ -178,8 +185,8 @@ fn privileges(container: &Container) -> Vec<SetupOp> {
         ops.push(SetupOp::Seccomp { filter: filter.clone() });
     }
     ops.push(SetupOp::Bounding { caps: confinement.caps });
-    let mut user = container.user.clone();
-    if container.ids == IdMap::Single {
+    let mut user = user.clone();
+    if *ids == IdMap::Single {
         user.uid = 0;
     } else {
         user.groups.push(user.gid);
@@ -191,24 +198,21 @@ fn privileges(container: &Container) -> Vec<SetupOp> {
     if user.uid == 0 {
         ops.push(SetupOp::Capabilities { caps: confinement.caps });
     }
-    if container.init {
-        ops.push(SetupOp::Reaper {});
-    }
     ops
 }
 
-fn exec(container: &Container) -> SetupOp {
-    let program = container.argv.first().cloned().unwrap_or_default();
+fn exec(argv: &[Vec<u8>], env: &[Vec<u8>]) -> SetupOp {
+    let program = argv.first().cloned().unwrap_or_default();
     let candidates = if program.contains(&b'/') || program.is_empty() {
         vec![program]
     } else {
-        let path = container.env.iter().rev().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
+        let path = env.iter().rev().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
         path.split(|&b| b == b':')
             .map(|dir| if dir.is_empty() { b"." } else { dir })
             .map(|dir| join(dir, &program))
             .collect()
     };
-    SetupOp::Exec { argv: container.argv.clone(), env: container.env.clone(), candidates }
+    SetupOp::Exec { argv: argv.to_vec(), env: env.to_vec(), candidates }
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
@@ -219,6 +223,7 @@ fn access(access: Access) -> MountFlags {
     match access {
         Access::ReadWrite => MountFlags::default(),
         Access::ReadOnly => MountFlags::READ_ONLY,
+        Access::ReadOnlyTop => MountFlags::READ_ONLY.and(MountFlags::TOP_ONLY),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The steps of setting up a container, as data, and how each prints (in goldens and in errors). Performs nothing.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::caps::Caps;
 pub use crate::container::MountFlags;
 use crate::container::{Overlay, Propagation, Resource};
+use crate::namespaces::Spaces;
 use crate::seccomp::SockFilter;
 
 /// One step inside the new namespaces. Targets are paths from the container's root.
@@ -75,6 +77,16 @@ pub enum SetupOp {
     Capabilities { caps: Caps },
     /// Stay as a reaper; what follows happens in a child.
     Reaper {},
+    /// Be counted in this control group of the machine (its `cgroup.procs`).
+    Cgroup { path: PathBuf },
+    /// Enter these namespaces of the process whose pidfd is the n-th passed file; its process namespace is that of later
+    /// children.
+    Enter { process: u32, spaces: Spaces },
+    /// Go on in a child, which is the parent's child as well; the parent hears of it before it goes on.
+    Fork {},
+    /// A new terminal of the user that this process is becomes the standard streams and the session's own; its outer
+    /// side goes to the parent.
+    Terminal {},
     /// Become the program: the first of `candidates` that exists and is executable.
     Exec { argv: Vec<Vec<u8>>, env: Vec<Vec<u8>>, candidates: Vec<Vec<u8>> },
 }
@@ -105,8 +117,13 @@ pub enum Otherwise {
 
 impl fmt::Display for MountFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec"), (Self::READ_ONLY, "ro")];
+        let names = [
+            (Self::NOSUID, "nosuid"),
+            (Self::NODEV, "nodev"),
+            (Self::NOEXEC, "noexec"),
+            (Self::READ_ONLY, "ro"),
+            (Self::TOP_ONLY, "top only"),
+        ];
         let set: Vec<&str> = names.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name).collect();
         f.write_str(if set.is_empty() { "rw".to_owned() } else { set.join(",") }.as_str())
     }
@@ -194,6 +211,10 @@ impl fmt::Display for SetupOp {
             Self::Identity { uid, gid } => write!(f, "become user {uid}:{gid}"),
             Self::Capabilities { caps } => write!(f, "capabilities {caps}"),
             Self::Reaper {} => f.write_str("stay as a reaper"),
+            Self::Cgroup { path } => write!(f, "be counted in {}", path.display()),
+            Self::Enter { process, spaces } => write!(f, "enter namespaces {spaces} of passed process {process}"),
+            Self::Fork {} => f.write_str("go on in a child"),
+            Self::Terminal {} => f.write_str("terminal"),
             Self::Exec { argv, candidates, .. } => {
                 let argv: Vec<String> = argv.iter().map(|arg| format!("{:?}", text(arg))).collect();
                 let candidates: Vec<String> = candidates.iter().map(|path| text(path)).collect();

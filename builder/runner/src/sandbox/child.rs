@@ -28,15 +28,30 @@ const ALWAYS: i32 =
 impl Child {
     /// Starts `exe` as a container's first process; it finds its plan in `channel`.
     pub(crate) fn start(exe: BorrowedFd<'_>, namespaces: Namespaces, channel: &Channel) -> io::Result<Self> {
-        let number = CString::new(channel.as_fd().as_raw_fd().to_string())?;
         let network = if namespaces.network { libc::CLONE_NEWNET } else { 0 };
+        Self::init(exe, (ALWAYS | network) as u64, channel)
+    }
+
+    /// Starts `exe` to join a container; it finds its plan in `channel`.
+    pub(crate) fn start_joining(exe: BorrowedFd<'_>, channel: &Channel) -> io::Result<Self> {
+        Self::init(exe, 0, channel)
+    }
+
+    /// A process that another child of this program made, and that this program has to wait for.
+    pub(crate) fn adopt(pid: u32, pidfd: OwnedFd) -> Self {
+        Self { pid: pid.cast_signed(), pidfd: Arc::new(pidfd), exit: None }
+    }
+
+    fn init(exe: BorrowedFd<'_>, namespaces: u64, channel: &Channel) -> io::Result<Self> {
+        let number = CString::new(channel.as_fd().as_raw_fd().to_string())?;
         Self::spawn(&Spawn {
-            namespaces: (ALWAYS | network) as u64,
+            namespaces,
             exe,
             argv: &[INIT_NAME.to_owned(), number],
             env: &[],
             keep: Some(channel.as_fd()),
             gate: None,
+            beside: None,
         })
     }
 

@@ -2,6 +2,7 @@
 //! ends. Knows no step of the plan.
 
 mod child;
+mod join;
 mod pump;
 mod terminal;
 
@@ -62,11 +63,7 @@ impl Executor for Sandbox {
         let sent = ours.send_plan(&bytes, &borrowed);
         drop(files);
         tolerate_gone(sent).map_err(failed)?;
-        let terminal = match &container.stdio {
-            Stdio::Terminal(terminal) => Some(terminal),
-            _ => None,
-        };
-        let ended = Pump::new(ours, pipes, terminal).run(&mut child, output)?;
+        let ended = Pump::new(ours, pipes, container.stdio.terminal()).run(&mut child, output)?;
         cancel.check()?;
         ended.into_outcome()
     }
@@ -90,19 +87,22 @@ fn check(container: &Container) -> Result<()> {
         let count = overlay.lowers.len();
         return Err(Error::Invalid(format!("{count} layers are more than the {MAX_LOWERS} that overlayfs can stack")));
     }
-    if container.argv.first().is_none_or(Vec::is_empty) {
-        return Err(Error::Invalid("no program to run: the command is empty".to_owned()));
-    }
-    if !container.cwd.starts_with(b"/") {
-        let cwd = String::from_utf8_lossy(&container.cwd);
-        return Err(Error::Invalid(format!("working directory {cwd:?} is not absolute")));
-    }
     let over_root = |mount: &&MountSpec| mount.target.split(|&b| b == b'/').all(|part| part.is_empty() || part == b".");
     if container.mounts.iter().any(|mount| over_root(&mount)) {
         return Err(Error::Invalid("a mount's target cannot be the root".to_owned()));
     }
-    let strings = container.argv.iter().chain(&container.env).chain([&container.cwd]);
-    match strings.into_iter().find(|string| string.contains(&0)) {
+    check_program(&container.argv, &container.env, &container.cwd)
+}
+
+fn check_program(argv: &[Vec<u8>], env: &[Vec<u8>], cwd: &Vec<u8>) -> Result<()> {
+    if argv.first().is_none_or(Vec::is_empty) {
+        return Err(Error::Invalid("no program to run: the command is empty".to_owned()));
+    }
+    if !cwd.starts_with(b"/") {
+        let cwd = String::from_utf8_lossy(cwd);
+        return Err(Error::Invalid(format!("working directory {cwd:?} is not absolute")));
+    }
+    match argv.iter().chain(env).chain([cwd]).find(|string| string.contains(&0)) {
         Some(string) => Err(Error::Invalid(format!("{:?} has a NUL byte in it", String::from_utf8_lossy(string)))),
         None => Ok(()),
     }
@@ -110,17 +110,7 @@ fn check(container: &Container) -> Result<()> {
 
 /// The files that travel with the plan: standard streams, the rootfs where it is a mount, then sources of mounts in mount order.
 fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::Result<Vec<OwnedFd>> {
-    let mut files = Vec::new();
-    match &container.stdio {
-        Stdio::Terminal(_) => {}
-        Stdio::Inherited(streams) => {
-            for stream in streams {
-                files.push(stream.try_clone()?);
-            }
-        }
-        Stdio::Captured => captured(null.as_fd(), &mut files, pipes)?,
-        Stdio::Input(input) => captured(input.as_fd(), &mut files, pipes)?,
-    }
+    let mut files = streams(&container.stdio, null, pipes)?;
     if let Rootfs::Mounted(root) = &container.rootfs {
         files.push(root.0.try_clone()?);
     }
@@ -131,6 +121,22 @@ fn passed(container: &Container, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::R
             Source::Mounted(mounted) => files.push(mounted.0.try_clone()?),
             _ => {}
         }
+    }
+    Ok(files)
+}
+
+/// The standard streams, unless a terminal takes their place.
+fn streams(stdio: &Stdio, null: &OwnedFd, pipes: &mut Vec<Pipe>) -> io::Result<Vec<OwnedFd>> {
+    let mut files = Vec::new();
+    match stdio {
+        Stdio::Terminal(_) => {}
+        Stdio::Inherited(streams) => {
+            for stream in streams {
+                files.push(stream.try_clone()?);
+            }
+        }
+        Stdio::Captured => captured(null.as_fd(), &mut files, pipes)?,
+        Stdio::Input(input) => captured(input.as_fd(), &mut files, pipes)?,
     }
     Ok(files)
 }

@@ -77,12 +77,23 @@ impl Ended {
         match (self.told.error, self.told.ready) {
             (Some(error), _) => Err(error),
             (None, true) => Ok(Outcome { exit: self.exit, stubs: self.told.stubs }),
-            (None, false) => Err(Error::Lost(match self.exit {
-                Exit::Code(code) => format!("exit status {code}"),
-                Exit::Signal(signal) => format!("signal {signal}"),
-            })),
+            (None, false) => Err(lost(self.exit)),
         }
     }
+}
+
+/// The error of a step.
+pub(super) fn setup_failed(operation: &[u8], errno: i32) -> Error {
+    let operation = String::from_utf8_lossy(operation).into_owned();
+    Error::Setup { operation, source: io::Error::from_raw_os_error(errno) }
+}
+
+/// The error of a process that ended before it told how it went.
+pub(super) fn lost(exit: Exit) -> Error {
+    Error::Lost(match exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(signal) => format!("signal {signal}"),
+    })
 }
 
 impl<'a> Pump<'a> {
@@ -137,7 +148,12 @@ impl<'a> Pump<'a> {
     fn take_reports(&mut self, child: &Child, output: &mut dyn Output, all: bool) -> io::Result<()> {
         while let Some(channel) = &self.channel {
             match channel.next_report()? {
-                None => self.channel = None,
+                None => {
+                    self.channel = None;
+                    if self.told.ready && self.told.error.is_none() {
+                        output.running();
+                    }
+                }
                 Some((report, file)) => self.note(report, file, child, output)?,
             }
             if !all {
@@ -165,14 +181,12 @@ impl<'a> Pump<'a> {
                     tolerate_gone(channel.go_on())?;
                 }
             }
-            Report::Failed { operation, errno } => {
-                let operation = String::from_utf8_lossy(&operation).into_owned();
-                self.told.error = Some(Error::Setup { operation, source: io::Error::from_raw_os_error(errno) });
-            }
+            Report::Failed { operation, errno } => self.told.error = Some(setup_failed(&operation, errno)),
             Report::NoProgram { program, reason, code } => {
                 let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
                 self.told.error = Some(Error::Program { program: text(program), reason: text(reason), code });
             }
+            Report::Forked { .. } => return Err(io::ErrorKind::InvalidData.into()),
             Report::Ready {} => {
                 self.told.ready = true;
                 output.started(&child.process());

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, read, write};
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{Winsize, isatty, tcgetwinsize, tcsetwinsize};
 
-use crate::container::Terminal;
+use crate::container::{Sizes, Terminal};
 use crate::executor::{Output, Stream};
+use crate::terminal::RawMode;
 
 /// Moves bytes between a user's terminal and a container's.
 #[derive(Debug)]
@@ -19,31 +20,8 @@ pub(super) struct Relay<'a> {
     pending: Vec<u8>,
     input_open: bool,
     hung_up: bool,
-    _raw: Option<Raw<'a>>,
-}
-
-/// A terminal in raw mode; dropping it restores the mode before.
-#[derive(Debug)]
-struct Raw<'a> {
-    fd: BorrowedFd<'a>,
-    before: Termios,
-}
-
-impl<'a> Raw<'a> {
-    fn enter(fd: BorrowedFd<'a>) -> io::Result<Self> {
-        let before = tcgetattr(fd)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(fd, OptionalActions::Now, &raw)?;
-        Ok(Self { fd, before })
-    }
-}
-
-impl Drop for Raw<'_> {
-    fn drop(&mut self) {
-        // A terminal that is gone has no mode to restore.
-        let _ = tcsetattr(self.fd, OptionalActions::Now, &self.before);
-    }
+    sizes_ended: bool,
+    raw: Option<RawMode>,
 }
 
 impl<'a> Relay<'a> {
@@ -51,9 +29,12 @@ impl<'a> Relay<'a> {
     pub(super) fn new(terminal: &'a Terminal, outer: OwnedFd) -> io::Result<Self> {
         fcntl_setfl(&outer, fcntl_getfl(&outer)? | OFlags::NONBLOCK)?;
         let input = terminal.input.as_fd();
-        let raw = if isatty(input) { Some(Raw::enter(input)?) } else { None };
-        let relay = Self { terminal, outer, pending: Vec::new(), input_open: true, hung_up: false, _raw: raw };
-        relay.follow_size();
+        let raw = if isatty(input) { Some(RawMode::enter(input)?) } else { None };
+        let relay =
+            Self { terminal, outer, pending: Vec::new(), input_open: true, hung_up: false, sizes_ended: false, raw };
+        if let Sizes::OfInput(_) = terminal.sizes {
+            relay.follow_size();
+        }
         Ok(relay)
     }
 
@@ -67,17 +48,16 @@ impl<'a> Relay<'a> {
         if self.input_open && self.pending.is_empty() {
             watched.push((self.terminal.input.as_fd(), PollFlags::IN));
         }
-        watched.extend(self.terminal.resized.iter().map(|fd| (fd.as_fd(), PollFlags::IN)));
+        watched.extend(self.sizes().map(|fd| (fd.as_fd(), PollFlags::IN)));
         watched
     }
 
     /// Moves what can be moved without waiting; `all` empties the container's side.
     pub(super) fn turn(&mut self, buffer: &mut [u8], output: &mut dyn Output, all: bool) -> io::Result<()> {
-        if is_ready(self.terminal.resized.as_deref())? {
-            read(self.terminal.resized.as_deref().unwrap_or(&self.outer), &mut *buffer)?;
-            self.follow_size();
+        if is_ready(self.sizes().map(AsFd::as_fd))? {
+            self.resize(buffer)?;
         }
-        if self.input_open && self.pending.is_empty() && is_ready(Some(&*self.terminal.input))? {
+        if self.input_open && self.pending.is_empty() && is_ready(Some(self.terminal.input.as_fd()))? {
             let got = read(&*self.terminal.input, &mut *buffer)?;
             self.input_open = got > 0;
             self.pending.extend_from_slice(&buffer[..got]);
@@ -118,6 +98,36 @@ impl<'a> Relay<'a> {
         }
     }
 
+    fn sizes(&self) -> Option<&OwnedFd> {
+        match &self.terminal.sizes {
+            Sizes::OfInput(told) => told.as_deref(),
+            Sizes::Told(_) if self.sizes_ended => None,
+            Sizes::Told(sizes) => Some(sizes),
+        }
+    }
+
+    /// Takes the news of the size, or the size itself. Whoever was stopped finds the terminal as a shell left it.
+    fn resize(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        match &self.terminal.sizes {
+            Sizes::OfInput(None) => {}
+            Sizes::OfInput(Some(told)) => {
+                read(&**told, &mut *buffer)?;
+                self.raw.as_ref().map_or(Ok(()), RawMode::again)?;
+                self.follow_size();
+            }
+            Sizes::Told(sizes) => {
+                let mut size = [0; 4];
+                self.sizes_ended = read(&**sizes, &mut size)? < size.len();
+                let [a, b, c, d] = size;
+                let (rows, columns) = (u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d]));
+                if !self.sizes_ended {
+                    let _ = tcsetwinsize(&self.outer, size_of_terminal(rows, columns));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A size that cannot be had (the input is no terminal) leaves the container's as it is.
     fn follow_size(&self) {
         if let Ok(size) = tcgetwinsize(&*self.terminal.input) {
@@ -126,8 +136,12 @@ impl<'a> Relay<'a> {
     }
 }
 
-fn is_ready(fd: Option<&OwnedFd>) -> io::Result<bool> {
+const fn size_of_terminal(rows: u16, columns: u16) -> Winsize {
+    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+fn is_ready(fd: Option<BorrowedFd<'_>>) -> io::Result<bool> {
     let Some(fd) = fd else { return Ok(false) };
-    let mut polled = [PollFd::new(fd, PollFlags::IN)];
+    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     Ok(poll(&mut polled, Some(&Timespec::default()))? > 0)
 }

@@ -7,4 +7,4 @@ mod spawn;
 
 pub use detect::IdMapPlan;
 pub use map::{Fidelity, IdMap, Range, RawMap, parse_subids};
-pub use spawn::{Inside, spawn_inside};
+pub use spawn::{Inside, spawn_beside, spawn_inside};

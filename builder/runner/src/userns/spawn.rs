@@ -1,10 +1,11 @@
-//! Starts this program again inside a user and mount namespace of its own. Knows no container.
+//! Starts this program again inside a user and mount namespace of its own, or inside one that is there already. Knows no
+//! container.
 
 use std::ffi::{CString, OsString};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -14,7 +15,7 @@ use super::map::Range;
 use crate::error::{Error, Result};
 use crate::executor::{Exit, Process};
 use crate::sandbox::Child;
-use crate::sys::{Gate, Spawn};
+use crate::sys::{Beside, Gate, Spawn};
 
 /// A copy of this program inside its namespaces. It dies with the thread that started it; dropping this kills it.
 #[derive(Debug)]
@@ -36,21 +37,60 @@ impl Inside {
 /// namespace with the tables of `plan`. It is user 0 there and holds every capability over what it makes. Standard
 /// streams, working directory and process group are those of this process.
 pub fn spawn_inside(plan: &IdMapPlan, argv: &[OsString], env: &[(OsString, OsString)]) -> Result<Inside> {
-    let failed = |error: io::Error| Error::io("start", "a user namespace", error);
-    let exe = openat(CWD, "/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|errno| Error::io("open", "/proc/self/exe", errno))?;
     let (wait, go) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
-    let argv = argv.iter().map(|arg| CString::new(arg.as_bytes())).collect::<std::result::Result<Vec<_>, _>>();
-    let pair = |(key, value): &(OsString, OsString)| CString::new([key.as_bytes(), b"=", value.as_bytes()].concat());
-    let env = env.iter().map(pair).collect::<std::result::Result<Vec<_>, _>>();
-    let (argv, env) = argv.and_then(|argv| Ok((argv, env?))).map_err(|error| failed(error.into()))?;
+    let command = Command::new(argv, env)?;
     let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
     let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
-    let spawn = Spawn { namespaces, exe: exe.as_fd(), argv: &argv, env: &env, keep: None, gate };
-    let child = Child::spawn(&spawn).map_err(|error| refused(&error))?;
+    let child = Child::spawn(&Spawn { namespaces, gate, ..command.spawn() }).map_err(|error| refused(&error))?;
     write_maps(plan, child.process().pid())?;
     std::fs::File::from(go).write_all(b"!").map_err(failed)?;
     Ok(Inside(child))
+}
+
+/// Starts this program, as [`spawn_inside`] does, inside the user namespace that `process` is in, with a mount namespace
+/// of its own. It is user 0 there and holds every capability over that process and its files. Works for who made that
+/// namespace and for root; a process in this program's own user namespace is refused by the kernel.
+pub fn spawn_beside(process: &Process, argv: &[OsString], env: &[(OsString, OsString)]) -> Result<Inside> {
+    let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
+    let command = Command::new(argv, env)?;
+    let beside = Some(Beside { process: process.pidfd(), refusal: tell.as_fd() });
+    let child = Child::spawn(&Spawn { beside, ..command.spawn() }).map_err(failed)?;
+    drop(tell);
+    let mut errno = [0; size_of::<i32>()];
+    if std::fs::File::from(told).read(&mut errno).map_err(failed)? == 0 {
+        return Ok(Inside(child));
+    }
+    let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
+    Err(Error::io("enter", format!("the user namespace of process {}", process.pid()), source))
+}
+
+/// This program with arguments and environment, as the kernel takes them.
+struct Command {
+    exe: OwnedFd,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+}
+
+impl Command {
+    fn new(argv: &[OsString], env: &[(OsString, OsString)]) -> Result<Self> {
+        let exe = openat(CWD, "/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::io("open", "/proc/self/exe", errno))?;
+        let pair =
+            |(key, value): &(OsString, OsString)| CString::new([key.as_bytes(), b"=", value.as_bytes()].concat());
+        let argv = argv.iter().map(|arg| CString::new(arg.as_bytes())).collect::<std::result::Result<Vec<_>, _>>();
+        let env = env.iter().map(pair).collect::<std::result::Result<Vec<_>, _>>();
+        let (argv, env) = argv.and_then(|argv| Ok((argv, env?))).map_err(|error| failed(error.into()))?;
+        Ok(Self { exe, argv, env })
+    }
+
+    fn spawn(&self) -> Spawn<'_> {
+        let (argv, env) = (&self.argv, &self.env);
+        Spawn { namespaces: 0, exe: self.exe.as_fd(), argv, env, keep: None, gate: None, beside: None }
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("start", "a user namespace", error)
 }
 
 /// Why a kernel gives no user namespace.
@@ -92,7 +132,7 @@ fn write_table(pid: u32, file: &str, text: &str) -> Result<()> {
 
 fn start(helper: &std::path::Path, pid: u32, ranges: &[Range]) -> Result<std::process::Child> {
     let numbers = ranges.iter().flat_map(|range| [range.inside, range.outside, range.count]);
-    Command::new(helper)
+    std::process::Command::new(helper)
         .arg(pid.to_string())
         .args(numbers.map(|number| number.to_string()))
         .stdin(Stdio::null())
@@ -121,8 +161,8 @@ mod tests {
         let exe = openat(CWD, "/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let (wait, go) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
-        let argv = [CString::from(c"--version")];
-        let spawn = Spawn { namespaces: 0, exe: exe.as_fd(), argv: &argv, env: &[], keep: None, gate };
+        let (exe, argv) = (exe.as_fd(), &[CString::from(c"--version")]);
+        let spawn = Spawn { namespaces: 0, exe, argv, env: &[], keep: None, gate, beside: None };
         let mut child = Child::spawn(&spawn).unwrap();
         drop(go);
         assert_eq!(child.wait().unwrap(), Exit::Code(EXIT_NOT_STARTED as u8));

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use rbuild_oci::Cancel;
-use rbuild_runner::{Executor, Exit, Output, Stdio, Stream, Terminal};
+use rbuild_runner::{Executor, Exit, Output, Sizes, Stdio, Stream, Terminal};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -61,7 +61,7 @@ fn terminal(world: &World) {
              trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done",
         );
         container.init = init;
-        let terminal = Terminal { input: input.clone(), resized: Some(Arc::new(resized.into())) };
+        let terminal = Terminal { input: input.clone(), sizes: Sizes::OfInput(Some(Arc::new(resized.into()))) };
         container.stdio = Stdio::Terminal(terminal);
         let (sender, screen) = channel();
         let mut keys = std::fs::File::from(keys);

@@ -1,7 +1,7 @@
 //! Blobs as files of an OCI image layout. Knows where they lie, not what they are.
 
 use super::{Blob, BlobWriter, ContentStore, expect};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::Store;
 use crate::tmp::TmpFile;
 use rbuild_oci::{Digest, Hasher};
@@ -41,7 +41,7 @@ impl DiskContent {
 impl ContentStore for DiskContent {
     fn open(&self, digest: &Digest) -> Result<Option<Box<dyn Blob>>> {
         let path = self.store.blob_path(digest);
-        match unless_missing(File::open(&path)).map_err(Error::io("open", path.display()))? {
+        match if_there(File::open(&path)).map_err(Error::io("open", path.display()))? {
             Some(file) if self.store.rely(&path)? => Ok(Some(Box::new(file))),
             _ => Ok(None),
         }
@@ -49,7 +49,7 @@ impl ContentStore for DiskContent {
 
     fn size(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.store.blob_path(digest);
-        match unless_missing(path.metadata()).map_err(Error::io("find", path.display()))? {
+        match if_there(path.metadata()).map_err(Error::io("find", path.display()))? {
             Some(meta) if self.store.rely(&path)? => Ok(Some(meta.len())),
             _ => Ok(None),
         }
@@ -61,7 +61,7 @@ impl ContentStore for DiskContent {
 
     fn remove(&self, digest: &Digest) -> Result<bool> {
         let path = self.store.blob_path(digest);
-        let removed = unless_missing(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
+        let removed = if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
         Ok(removed.is_some())
     }
 
@@ -98,12 +98,5 @@ impl BlobWriter for DiskWriter {
         let digest = expect(self.hasher.finish(), expected)?;
         self.place.adopt(self.file, &digest)?;
         Ok(digest)
-    }
-}
-
-fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(Some),
     }
 }

@@ -16,8 +16,8 @@ mod xattr;
 pub use dir::Dir;
 pub use list::DirEntry;
 pub use meta::{Device, FileKind, Meta};
-pub use walk::{Walk, WalkEntry};
 pub(crate) use subvolume::{BTRFS, may_be_subvolume};
+pub use walk::{Walk, WalkEntry};
 pub use xattr::Xattrs;
 
 use crate::error::{Error, Result};
@@ -63,6 +63,11 @@ impl RootDir {
     /// The directory `path`, links followed.
     pub fn open_dir(&self, path: &[u8]) -> Result<Dir> {
         self.resolve(path, OFlags::PATH | OFlags::DIRECTORY).map(Dir::new).map_err(sys("open directory", path))
+    }
+
+    /// A handle (O_PATH) on whatever `path` is, links followed.
+    pub fn open_path(&self, path: &[u8]) -> Result<OwnedFd> {
+        self.resolve(path, OFlags::PATH).map_err(sys("open", path))
     }
 
     /// The regular file `path`, links followed, for reading. Anything else is refused without being opened.

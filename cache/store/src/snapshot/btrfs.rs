@@ -13,7 +13,8 @@ use rbuild_oci::{Cancel, Timestamp};
 use std::path::Path;
 
 /// The btrfs driver.
-pub(super) const DRIVER: Driver = Driver { name: NAME, aliases: &[], works: "snapshots of subvolumes work here", open, traits: |_| Ok(Vec::new()) };
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &[], works: "snapshots of subvolumes work here", open, traits: |_| Ok(Vec::new()) };
 
 const NAME: &str = "btrfs";
 

@@ -7,7 +7,9 @@ use super::compare::{is_same_directory, is_same_file};
 use super::links;
 use super::read::{Reading, Seen};
 use crate::error::Result;
-use crate::layer::{Entry, Node, OpaqueXattr, Ownership, View, compare_paths, is_below, join_path, show_path, split_path};
+use crate::layer::{
+    Entry, Node, OpaqueXattr, Ownership, View, compare_paths, is_below, join_path, show_path, split_path,
+};
 use crate::root_dir::{Dir, Meta, RootDir};
 use rbuild_oci::Cancel;
 use std::collections::BTreeSet;

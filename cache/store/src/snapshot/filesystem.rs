@@ -44,7 +44,8 @@ pub(super) fn dataset_of(path: &Path) -> Result<Option<String>> {
 
 /// Whether listing a directory tells the types of what is in it.
 pub(super) fn tells_types(path: &Path) -> Result<bool> {
-    let dir = rustix::fs::open(path, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty());
+    let dir =
+        rustix::fs::open(path, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty());
     let list = dir.and_then(|dir| rustix::fs::Dir::read_from(&dir)).map_err(Error::io("list", path.display()))?;
     let known = |entry: rustix::io::Result<rustix::fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.file_type() != rustix::fs::FileType::Unknown)

@@ -12,7 +12,8 @@ use crate::root_dir::RootDir;
 use std::io::Write;
 
 /// The reflink driver.
-pub(super) const DRIVER: Driver = Driver { name: NAME, aliases: &[], works: "copies share their data here", open, traits: |_| Ok(Vec::new()) };
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &[], works: "copies share their data here", open, traits: |_| Ok(Vec::new()) };
 
 const NAME: &str = "reflink";
 

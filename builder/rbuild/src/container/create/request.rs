@@ -3,10 +3,11 @@
 
 use crate::args::ContainerArgs;
 use crate::args::Env;
-use crate::args::{host, size, ulimit};
-use crate::container::model::{Mount, Network, Seccomp, name};
+use crate::args::{host, signal, size, ulimit};
+use crate::container::model::{ImageSource, Mount, MountKind, Network, Seccomp, name};
 use crate::container::spec::env::Change;
 use crate::container::spec::security::{self, Filter};
+use crate::container::spec::volumes_from::{self, VolumesFrom};
 use crate::container::spec::{bind, caps, env, label, mount, network, path, tmpfs};
 use crate::error::{Error, Result};
 use rbuild_runner::Caps;
@@ -36,6 +37,8 @@ pub struct Request {
     pub(crate) hosts: Vec<(String, String)>,
     pub(crate) network: Network,
     pub(crate) mounts: Vec<Mount>,
+    pub(crate) volumes_from: Vec<VolumesFrom>,
+    pub(crate) volume_driver: Option<String>,
     pub(crate) read_only: bool,
     pub(crate) interactive: bool,
     pub(crate) terminal: bool,
@@ -50,6 +53,9 @@ pub struct Request {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) auto_remove: bool,
     pub(crate) cidfile: Option<PathBuf>,
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) stop_timeout: Option<u32>,
+    pub(crate) input_stays: bool,
 }
 
 /// Docker's size of /dev/shm.
@@ -65,13 +71,15 @@ impl Request {
             name: args.name.as_deref().map(name::parse).transpose()?,
             command: args.command().to_vec(),
             entrypoint: args.entrypoint.clone(),
-            env: environment(args, world)?,
+            env: changes(&args.env_files, &args.env, world)?,
             cwd: args.workdir.as_deref().map(path::working_dir).transpose()?,
             user: args.user.clone(),
             hostname: args.hostname.as_deref().map(host::hostname).transpose()?,
             hosts: args.add_hosts.iter().map(|text| host::add(text)).collect::<Result<_>>()?,
             network: network::parse(args.network.as_deref())?,
             mounts: mounts(args, world)?,
+            volumes_from: args.volumes_from.iter().map(|text| volumes_from::parse(text)).collect::<Result<_>>()?,
+            volume_driver: args.volume_driver.clone().filter(|name| !name.is_empty()),
             read_only: args.read_only,
             interactive: args.interactive,
             terminal: args.tty,
@@ -86,17 +94,42 @@ impl Request {
             labels: args.labels.iter().map(|text| label::parse(text)).collect::<Result<_>>()?,
             auto_remove: args.rm,
             cidfile: args.cidfile.as_ref().map(|path| world.cwd.join(path)),
+            stop_signal: args
+                .stop_signal
+                .as_deref()
+                .map(|text| signal::parse(text).map(|_| text.to_owned()))
+                .transpose()?,
+            stop_timeout: args.stop_timeout,
+            input_stays: false,
         })
+    }
+
+    /// The same in the background: whoever types at it may come and go.
+    #[must_use]
+    pub fn in_background(self) -> Self {
+        Self { input_stays: true, ..self }
     }
 }
 
-/// Files first, in order, then flags.
-fn environment(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Change>> {
+impl Request {
+    /// The request with the images of its `--mount type=image`, each of which `find` finds by what the user called it.
+    pub fn with_images(mut self, find: impl Fn(&str) -> Result<ImageSource>) -> Result<Self> {
+        for mount in &mut self.mounts {
+            if let MountKind::Image(image) = &mut mount.kind {
+                image.image = Some(find(&image.reference)?);
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// What files and flags say of the environment: files first, in order, then flags.
+pub(crate) fn changes(files: &[PathBuf], flags: &[String], world: World<'_>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
-    for file in &args.env_files {
+    for file in files {
         changes.extend(env::file(&file.display().to_string(), &read(world, file)?, world.env)?);
     }
-    for text in &args.env {
+    for text in flags {
         changes.push(env::flag(text, world.env)?);
     }
     Ok(changes)
@@ -106,7 +139,11 @@ fn environment(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Change>> {
 fn mounts(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Mount>> {
     let mut all = Vec::new();
     for text in &args.volumes {
-        all.push(bind::parse(text, world.cwd)?);
+        let mut mount = bind::parse(text, world.cwd)?;
+        if let MountKind::Volume(volume) = &mut mount.kind {
+            volume.driver = args.volume_driver.clone().filter(|name| !name.is_empty());
+        }
+        all.push(mount);
     }
     for text in &args.mounts {
         all.push(mount::parse(text, world.cwd)?);

@@ -1,13 +1,29 @@
-//! A container while it lives: what the runner is given, the process's streams and signals, its end. Keeps nothing
-//! itself.
+//! A container while it lives: what the runner is given, the process's streams and signals, its end; in this process or
+//! in one of its own. Keeps nothing itself.
 
+mod attach;
+mod end;
+mod growth;
+mod inlets;
+mod launch;
+mod live;
 mod make;
-mod plan;
+pub(crate) mod plan;
 mod run;
-mod signals;
-mod stdio;
-mod user;
-mod view;
+pub(crate) mod signals;
+pub(crate) mod stdio;
+mod supervise;
+pub(crate) mod user;
 
-pub use make::create;
-pub use run::{FAILED, exit_code, run};
+pub use attach::{Attach, Left, attach};
+pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
+pub use growth::Growth;
+pub use launch::{Handed, Launch};
+pub use live::{FAILED, exit_code};
+pub use make::{create, furnish};
+pub use run::{Attendance, run, run_again};
+pub(crate) use signals::Forwarder;
+pub use signals::Proxy;
+pub use stdio::Shown;
+pub(crate) use stdio::{attended, write};
+pub use supervise::supervise;

@@ -6,7 +6,7 @@ use crate::container::spec::caps;
 use crate::error::{Error, Result};
 use rbuild_runner::seccomp::{Profile, SockFilter};
 use rbuild_runner::users::Account;
-use rbuild_runner::{Access, Caps, Confinement, Container, IdMap, MountSpec, Rootfs, Stdio, compile_filter};
+use rbuild_runner::{Access, Caps, Confinement, Container, IdMap, Limit, MountSpec, Rootfs, Stdio, compile_filter};
 
 /// What the configuration does not say.
 #[derive(Debug)]
@@ -20,7 +20,6 @@ pub(crate) struct Parts<'a> {
 
 /// The container.
 pub(crate) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> {
-    let ulimits = config.ulimits.iter().map(|text| ulimit::parse(text));
     Ok(Container {
         rootfs: parts.rootfs,
         root_access: if config.read_only { Access::ReadOnly } else { Access::ReadWrite },
@@ -38,14 +37,19 @@ pub(crate) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> 
         confinement: confinement(config)?,
         stdio: parts.stdio,
         shm_size: config.shm_size,
-        limits: ulimits.collect::<Result<_>>()?,
+        limits: limits(config)?,
         init: config.init,
         ids: parts.ids.clone(),
     })
 }
 
+/// Its resource limits.
+pub(crate) fn limits(config: &Config) -> Result<Vec<Limit>> {
+    config.ulimits.iter().map(|text| ulimit::parse(text)).collect()
+}
+
 /// HOME is the user's, unless it has a value already.
-fn environment(config: &Config, home: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn environment(config: &Config, home: &[u8]) -> Vec<Vec<u8>> {
     let mut env: Vec<Vec<u8>> = config.env.iter().map(|pair| pair.clone().into_bytes()).collect();
     env.retain(|pair| pair != b"HOME=");
     if !env.iter().any(|pair| pair.starts_with(b"HOME=")) {
@@ -54,7 +58,8 @@ fn environment(config: &Config, home: &[u8]) -> Vec<Vec<u8>> {
     env
 }
 
-fn confinement(config: &Config) -> Result<Confinement> {
+/// What its processes may do.
+pub(crate) fn confinement(config: &Config) -> Result<Confinement> {
     let mut confinement = Confinement::docker();
     confinement.caps = caps::parse(&config.cap_add, &config.cap_drop)?;
     confinement.no_new_privileges = config.no_new_privileges;

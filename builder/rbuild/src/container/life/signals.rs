@@ -8,8 +8,12 @@ use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use rbuild_runner::{Exit, Process};
 use rustix::process::Signal;
-use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
+    SIGUSR1, SIGUSR2, SIGWINCH,
+};
 use signal_hook::iterator::{Handle, Signals};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,9 +26,24 @@ pub(crate) struct Forwarder {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The way to send the container's process a signal, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Signaller(Arc<Mutex<Target>>);
+
+/// What becomes of the signals that this process gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// They go on to the container.
+    #[default]
+    On,
+    /// They do not; one that ends this process ends the container with it.
+    Off,
+}
+
 /// Whom signals are for.
 #[derive(Debug)]
 struct Target {
+    proxy: Proxy,
     /// Stops the work before there is a process.
     cancel: Cancel,
     process: Option<Process>,
@@ -41,9 +60,9 @@ const FORWARDED: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
 impl Forwarder {
     /// Begins to listen; until a process is there, a signal that asks for an end raises `cancel`. With a terminal of
     /// its own a container learns its size another way.
-    pub(crate) fn start(cancel: &Cancel, terminal: bool) -> Result<Self> {
+    pub(crate) fn start(cancel: &Cancel, terminal: bool, proxy: Proxy) -> Result<Self> {
         let failed = || Error::io("listen to", "signals");
-        let target = Target { cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
+        let target = Target { proxy, cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
         let target = Arc::new(Mutex::new(target));
         let window = (!terminal).then_some(SIGWINCH);
         let mut signals = Signals::new(FORWARDED.into_iter().chain(window)).map_err(failed())?;
@@ -58,6 +77,11 @@ impl Forwarder {
     /// From now on they go to `process`.
     pub(crate) fn attach(&self, process: &Process) {
         lock(&self.target).process = Some(process.clone());
+    }
+
+    /// The way for others.
+    pub(crate) fn signaller(&self) -> Signaller {
+        Signaller(self.target.clone())
     }
 
     /// The shell's number for the end of the process: a signal that ended it counts as the process's own death by it.
@@ -85,28 +109,47 @@ impl Drop for Forwarder {
     }
 }
 
+impl Signaller {
+    /// Sends a signal by number; before there is a process, one that asks for an end stops the work.
+    pub(crate) fn send(&self, number: i32) -> io::Result<()> {
+        lock(&self.0).deliver(number)
+    }
+}
+
 impl Target {
+    /// Takes what came to this process.
     fn take(&mut self, signal: i32) {
         if self.is_echo(signal) {
             return;
         }
-        let asks_for_end = matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM);
-        self.asked += u32::from(asks_for_end && signal != SIGHUP);
+        self.asked += u32::from(asks_for_end(signal) && signal != SIGHUP);
+        const PATIENCE: u32 = 3;
+        let ends = self.proxy == Proxy::Off && ends_by_default(signal);
+        let done = match (&self.process, ends || self.asked >= PATIENCE) {
+            (Some(process), true) => {
+                self.ended_by = Some(signal);
+                process.signal(Signal::KILL)
+            }
+            (Some(_), false) if self.proxy == Proxy::Off => Ok(()),
+            _ => self.deliver(signal),
+        };
+        // The process may be gone already.
+        drop(done);
+    }
+
+    fn deliver(&mut self, signal: i32) -> io::Result<()> {
         let Some(process) = &self.process else {
-            if asks_for_end {
+            if asks_for_end(signal) {
                 self.ended_by = Some(signal);
                 self.cancel.cancel();
             }
-            return;
+            return Ok(());
         };
-        const PATIENCE: u32 = 3;
-        let Some(named) = Signal::from_named_raw(signal) else { return };
-        let ends = self.asked >= PATIENCE || (ends_by_default(signal) && !process.minds(named));
+        let ends = ends_by_default(signal) && !process.minds(signal);
         if ends {
             self.ended_by = Some(signal);
         }
-        // The process may be gone already.
-        drop(process.signal(if ends { Signal::KILL } else { named }));
+        process.send(if ends { SIGKILL } else { signal })
     }
 
     /// Signals that pile up are one to a process anyway (signal(7)).
@@ -121,9 +164,13 @@ impl Target {
 /// outside of the user namespace.
 const ECHO: Duration = Duration::from_millis(20);
 
+fn asks_for_end(signal: i32) -> bool {
+    matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM | SIGKILL)
+}
+
 /// What a process does that says nothing of the signal (signal(7)).
 fn ends_by_default(signal: i32) -> bool {
-    !matches!(signal, SIGCONT | SIGWINCH)
+    !matches!(signal, SIGCONT | SIGWINCH | SIGCHLD | SIGURG | SIGSTOP | SIGTSTP | SIGTTIN | SIGTTOU)
 }
 
 fn lock(target: &Mutex<Target>) -> MutexGuard<'_, Target> {

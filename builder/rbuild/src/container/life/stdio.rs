@@ -1,25 +1,82 @@
-//! The standard streams of a container: where its input comes from, where its output goes. Knows no signal but the one
-//! that tells of a new window size.
+//! A container in the foreground: this process's own streams are the container's. Knows no signal but those that tell
+//! of a new window size.
 
+use super::inlets::{Inlets, null};
+use super::live::Console;
 use crate::container::model::Config;
 use crate::error::{Error, Result};
-use rbuild_runner::{Stdio, Stream, Terminal};
+use rbuild_runner::{Sizes, Stdio, Stream, Terminal};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::isatty;
-use std::io;
+use signal_hook::consts::{SIGCONT, SIGWINCH};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// The streams that a container asks for. Without `-i` its input is empty.
+/// Which streams of this process are the container's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Standard input, where the container has any.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+}
+
+impl Shown {
+    /// All three.
+    pub const ALL: Self = Self { stdin: true, stdout: true, stderr: true };
+}
+
+/// This process's streams.
+#[derive(Debug)]
+pub(crate) struct Foreground {
+    shown: Shown,
+}
+
+impl Foreground {
+    pub(crate) fn new(shown: Shown) -> Self {
+        Self { shown }
+    }
+}
+
+impl Console for Foreground {
+    fn open(&mut self, config: &Config) -> Result<(Stdio, Inlets)> {
+        if config.interactive && !self.shown.stdin {
+            return Inlets::open(config);
+        }
+        Ok((open(config)?, Inlets::default()))
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        match stream {
+            Stream::Stdout if !self.shown.stdout => Ok(()),
+            Stream::Stderr if !self.shown.stderr => Ok(()),
+            _ => write(stream, bytes),
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        // Where that cannot be written to there is nobody left to tell.
+        drop(writeln!(io::stderr(), "WARNING: {text}"));
+    }
+}
+
+/// The streams that a container asks for, as this process's own. Without `-i` its input is empty.
 pub(crate) fn open(config: &Config) -> Result<Stdio> {
     match (config.terminal, config.interactive) {
         (true, true) => terminal(),
-        (true, false) => Ok(Stdio::Terminal(Terminal { input: Arc::new(null()?), resized: None })),
+        (true, false) => Ok(Stdio::Terminal(Terminal { input: Arc::new(null()?), sizes: Sizes::OfInput(None) })),
         (false, true) => input(),
         (false, false) => Ok(Stdio::Captured),
     }
+}
+
+/// Those of a program that whoever called this one attends to: at a terminal, or with this process's input.
+pub(crate) fn attended(at_terminal: bool) -> Result<Stdio> {
+    if at_terminal { terminal() } else { input() }
 }
 
 /// Writes all of `bytes` to this process's stream.
@@ -49,9 +106,13 @@ fn terminal() -> Result<Stdio> {
     }
     let failed = || Error::io("watch", "the terminal's size");
     let (resized, tell) = io::pipe().map_err(failed())?;
-    signal_hook::low_level::pipe::register(signal_hook::consts::SIGWINCH, OwnedFd::from(tell)).map_err(failed())?;
+    // After a stop a shell may have changed the mode and somebody the size.
+    for signal in [SIGWINCH, SIGCONT] {
+        let tell = tell.try_clone().map_err(failed())?;
+        signal_hook::low_level::pipe::register(signal, OwnedFd::from(tell)).map_err(failed())?;
+    }
     let input = stdin.as_fd().try_clone_to_owned().map_err(Error::io("open", "standard input"))?;
-    Ok(Stdio::Terminal(Terminal { input: Arc::new(input), resized: Some(Arc::new(resized.into())) }))
+    Ok(Stdio::Terminal(Terminal { input: Arc::new(input), sizes: Sizes::OfInput(Some(Arc::new(resized.into()))) }))
 }
 
 /// This process's own input. A terminal itself stays out of the container, which could type into it: what is typed goes
@@ -89,11 +150,6 @@ fn copy(from: &OwnedFd, to: &OwnedFd) {
             }
         }
     }
-}
-
-fn null() -> Result<OwnedFd> {
-    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(Error::io("open", "/dev/null"))
 }
 
 fn wait(fd: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {

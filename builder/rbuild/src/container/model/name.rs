@@ -33,7 +33,8 @@ pub(crate) fn random(bytes: [u8; 8], attempt: u32) -> String {
     if attempt == 0 { format!("{adjective}_{noun}") } else { format!("{adjective}_{noun}{}", (number >> 48) % 1000) }
 }
 
-fn is_valid(name: &str) -> bool {
+/// Whether a container or a volume may have that name.
+pub(crate) fn is_valid(name: &str) -> bool {
     let other = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     name.len() >= 2 && name.len() <= 255 && name.as_bytes()[0].is_ascii_alphanumeric() && name.bytes().all(other)
 }

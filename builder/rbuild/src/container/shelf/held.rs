@@ -6,7 +6,9 @@ use crate::container::model::{Config, ContainerId};
 use crate::error::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
@@ -21,7 +23,7 @@ const ETC: &str = "etc";
 pub struct Held {
     dir: PathBuf,
     config: Config,
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 impl Held {
@@ -60,6 +62,23 @@ impl Held {
         write(&self.dir, STATE, &to_json(state)?)
     }
 
+    /// The lock alone, to be handed to another process.
+    pub(crate) fn into_lock(self) -> OwnedFd {
+        self.lock
+    }
+
+    /// The container in `dir`, whose lock another process took and handed on; refused if that is another's.
+    pub(crate) fn adopt(dir: PathBuf, id: &ContainerId, lock: OwnedFd) -> Result<Self> {
+        let own = rustix::fs::stat(dir.join(LOCK)).map_err(Error::io("look at", dir.display()))?;
+        let is_same =
+            rustix::fs::fstat(&lock).is_ok_and(|given| (given.st_dev, given.st_ino) == (own.st_dev, own.st_ino));
+        if !is_same || !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
+            return Err(Error::Usage("supervise is what rbuild starts itself: use rbuild start".to_owned()));
+        }
+        let config = read_config(&dir, id)?;
+        Ok(Self { dir, config, lock })
+    }
+
     /// Fills a new directory, which becomes the container when it is moved to `place`.
     pub(crate) fn make(draft: &Path, place: PathBuf, config: Config, auto_remove: bool) -> Result<Self> {
         for name in [UPPER, ETC] {
@@ -70,23 +89,58 @@ impl Held {
         if auto_remove {
             write(draft, AUTO_REMOVE, b"")?;
         }
+        write(draft, STATE, &to_json(&State::Created)?)?;
         let lock = open_lock(draft, OFlags::CREATE)?;
         let locked = lock_now(&lock).map_err(Error::io("lock", draft.display()))?;
         debug_assert!(locked, "nobody knows the directory yet");
-        Ok(Self { dir: place, config, _lock: lock })
+        Ok(Self { dir: place, config, lock })
     }
 
-    /// Locks the container in `dir`; none while another process has it, or if it is gone.
+    /// Locks the container in `dir`; none while another process has it, or if it is gone. What a killed rbuild left
+    /// running of it is ended first.
     pub(crate) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
+        let lock = match open_lock(&dir, OFlags::empty()) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
+            return Ok(None);
+        }
+        Self::locked(dir, id, lock)
+    }
+
+    /// Locks the container in `dir` as soon as no other process has it; none if it is gone by then.
+    pub(crate) fn wait(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
         let lock = match open_lock(&dir, OFlags::empty()) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             lock => lock?,
         };
-        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? || !dir.join(LOCK).exists() {
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
+            .map_err(Error::io("lock", dir.display()))?;
+        Self::locked(dir, id, lock)
+    }
+
+    fn locked(dir: PathBuf, id: &ContainerId, lock: OwnedFd) -> Result<Option<Self>> {
+        if !dir.join(LOCK).exists() {
             return Ok(None);
         }
+        if let State::Running { process, .. } = read_state(&dir, id)? {
+            process.end()?;
+        }
         let config = read_config(&dir, id)?;
-        Ok(Some(Self { dir, config, _lock: lock }))
+        Ok(Some(Self { dir, config, lock }))
+    }
+}
+
+/// Waits until nobody has the container in `dir` locked; at once if it is gone.
+pub(crate) fn wait_until_free(dir: &Path) -> Result<()> {
+    match open_lock(dir, OFlags::empty()) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        lock => {
+            let lock = lock?;
+            rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockShared))
+                .map_err(Error::io("wait for", dir.display()))
+        }
     }
 }
 
@@ -97,11 +151,16 @@ pub(crate) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
     Config::from_json(id.short(), &bytes)
 }
 
+/// Replaces the configuration of the container in `dir`: another name is all that changes.
+pub(crate) fn write_config(dir: &Path, config: &Config) -> Result<()> {
+    write(dir, CONFIG, &to_json(config)?)
+}
+
 /// The state of the container in `dir`.
 pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
     let path = dir.join(STATE);
     let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(State::Created),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Created),
         bytes => bytes.map_err(Error::io("read", path.display()))?,
     };
     let damaged = |error: serde_json::Error| rbuild_store::Error::Corrupt {
@@ -138,6 +197,22 @@ fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
 /// Replaces a file; who reads it sees the old or the new one whole.
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let (new, path) = (dir.join(format!("{name}.new")), dir.join(name));
-    fs::write(&new, bytes).map_err(Error::io("write", new.display()))?;
-    fs::rename(&new, &path).map_err(Error::io("write", path.display()))
+    match fs::write(&new, bytes) {
+        Ok(()) => fs::rename(&new, &path),
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            drop(fs::remove_file(&new));
+            write_over(&path, bytes).map_err(|_| error)
+        }
+        Err(error) => Err(error),
+    }
+    .map_err(Error::io("write", path.display()))
+}
+
+/// Where no space is left, the space that the old content has is used again, with blanks behind the new.
+fn write_over(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let file = fs::OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default().max(bytes.len());
+    let mut padded = bytes.to_vec();
+    padded.resize(length, b' ');
+    file.write_all_at(&padded, 0)
 }

@@ -1,8 +1,10 @@
 //! Where a container is in its life, as `state.json` keeps it, and what that means now: a process is named by its
-//! number, its start time and the boot, so one that died unnoticed is never taken for alive. Signals nobody.
+//! number, its start time and the boot, so one that died unnoticed is never taken for alive.
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
+use rbuild_runner::Process;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -66,6 +68,11 @@ impl State {
             Self::Running { .. } => Status::Lost,
         }
     }
+
+    /// Whether its process is there now.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status(), Status::Running(_))
+    }
 }
 
 impl ProcessMark {
@@ -77,6 +84,23 @@ impl ProcessMark {
         let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
         Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
+    }
+
+    /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
+    pub(crate) fn end(&self) -> Result<()> {
+        let failed = || Error::io("end", format!("process {}", self.pid));
+        let Some(process) = self.process()? else { return Ok(()) };
+        process.signal(Signal::KILL).map_err(failed())?;
+        process.wait_for_end().map_err(failed())
+    }
+
+    /// The process, as it can be signalled and its namespaces entered; none if it has ended.
+    pub fn process(&self) -> Result<Option<Process>> {
+        let failed = || Error::io("look for", format!("process {}", self.pid));
+        let Some(process) = Process::open(self.pid).map_err(failed())? else { return Ok(None) };
+        // In this order: while that process lives, what is read of its number is read of itself.
+        let same = self.is_alive() && !process.has_ended().map_err(failed())?;
+        Ok(same.then_some(process))
     }
 
     fn is_alive(&self) -> bool {
@@ -127,6 +151,19 @@ mod tests {
         assert_eq!(running(ProcessMark { ticks: own.ticks + 1, ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { boot: "another".into(), ..own.clone() }), Status::Lost);
         assert_eq!(running(ProcessMark { pid: 4_194_304, ..own }), Status::Lost);
+    }
+
+    #[test]
+    fn a_mark_leads_to_its_process_alone() {
+        let own = ProcessMark::of(std::process::id()).unwrap();
+        assert_eq!(own.process().unwrap().map(|process| process.pid()), Some(own.pid));
+        for other in [ProcessMark { ticks: own.ticks + 1, ..own.clone() }, ProcessMark { pid: 0, ..own.clone() }] {
+            assert!(other.process().unwrap().is_none(), "{other:?}");
+        }
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = ProcessMark::of(child.id()).unwrap();
+        child.wait().unwrap();
+        assert!(gone.process().unwrap().is_none());
     }
 
     #[test]

@@ -97,8 +97,8 @@ fn with<T>(
     let reach = Reach { secret: &secret, agent: &agent, name: &name, ..*reach };
     let result = work(&reach);
     match &result {
-        Ok((_, Shown::Cached)) => reach.events.send(&Event::Cached { step, name: &name }),
-        Ok((_, Shown::Done)) => reach.events.send(&Event::Done { step, took: began.elapsed() }),
+        Ok((_, Shown::Cached)) => reach.events.send(&Event::Cached { step, name: &name, image: None }),
+        Ok((_, Shown::Done)) => reach.events.send(&Event::Done { step, took: began.elapsed(), image: None }),
         Ok((_, Shown::Silent)) => {}
         Err(error) if error.is_canceled() => reach.events.send(&Event::Canceled { step }),
         Err(error) => {

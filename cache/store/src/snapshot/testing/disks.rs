@@ -6,8 +6,18 @@ use super::namespaces::{is_machine_root, run_tests};
 use std::process::Command;
 
 /// Kills what it starts when the test dies; what is mounted inside is seen by nobody else and goes at the end.
-const PRIVATE: &[&str] =
-    &["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"];
+const PRIVATE: &[&str] = &[
+    "setpriv",
+    "--pdeathsig=KILL",
+    "unshare",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "sh",
+    "-ec",
+];
 
 /// Mounts a new file system of the type $1 with the options $2 on /mnt/disk, gives all users a way to FUSE, and goes on
 /// as $3… there. Its file is in memory, and a program of ZFS's own has a /run of its own.

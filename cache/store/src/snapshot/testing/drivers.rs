@@ -15,8 +15,7 @@ pub(super) const LAYER: &str = "layer of ";
 pub(super) const EXPECTED: &str = "RBUILD_TEST_DRIVERS";
 
 /// fuse-overlayfs takes no names of more than 251 bytes, and changes the time of a directory in which it copies up.
-const FUSE_DIFFERS: [&str; 4] =
-    ["copied up, not changed", "long names", "long names removed", "everything removed"];
+const FUSE_DIFFERS: [&str; 4] = ["copied up, not changed", "long names", "long names removed", "everything removed"];
 
 /// What the machine allows this process.
 pub(super) fn wish(bucket: &Path) -> Wish<'_> {

@@ -9,7 +9,8 @@ pub(super) const PLACE: &str = "rbuild:place";
 /// Runs `zfs` and gives what it prints; what it complains of is the error.
 pub(super) fn zfs(words: &[&str]) -> Result<String> {
     let output = Command::new("zfs").args(words).stdin(Stdio::null()).output();
-    let refused = |reason: String| Error::Refused { what: "command", subject: format!("zfs {}", words.join(" ")), reason };
+    let refused =
+        |reason: String| Error::Refused { what: "command", subject: format!("zfs {}", words.join(" ")), reason };
     let output = match output {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(refused("zfs is not installed: apt-get install zfsutils-linux".to_owned()));

@@ -1,12 +1,17 @@
 //! RUN: a process on a writable draft of the parent; what it changed becomes a layer.
 
 mod advice;
+mod again;
 mod agent;
 mod cache_dir;
 mod container;
+mod enter;
 mod key;
 mod mounts;
 mod output;
+mod remains;
+
+pub use enter::{Entry, enter};
 
 use crate::error::{Error, Result};
 use crate::solve::layer;
@@ -16,6 +21,7 @@ use output::StepOutput;
 use rbuild_graph::RunOp;
 use rbuild_runner::{Exit, remove_stubs};
 use rbuild_store::snapshot::{self, Place};
+use remains::Remains;
 
 /// Runs the process, or finds what it left the last time.
 pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
@@ -23,7 +29,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let mut step = Step::new(work, parent);
     let found =
         step.settled(|step| find(work, step, run, parent, inputs).map_err(|error| damage::trace(work, inputs, error)))?;
-    let surroundings = match found {
+    let mut surroundings = match found {
         Found::Cached(result) => return Ok(result),
         Found::Surroundings(surroundings) => surroundings,
     };
@@ -38,10 +44,21 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     let mut output = StepOutput::new(work);
     let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
     let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
-    let outcome = outcome.map_err(|error| not_started(run, error, &advise))?;
-    remove_stubs(draft.written(), &outcome.stubs)?;
+    let again = std::mem::take(&mut surroundings.again);
     drop((container, surroundings));
-    judge(run, outcome.exit, output, &advise)?;
+    let ended = match outcome {
+        Ok(outcome) => {
+            remove_stubs(draft.written(), &outcome.stubs)?;
+            judge(run, outcome.exit, output, &advise)
+        }
+        Err(error) => Err(not_started(run, error, &advise)),
+    };
+    if let Err(error) = ended {
+        if let (true, Error::Command { outcome, .. }) = (work.inputs.keep_failed, &error) {
+            Remains { run, draft: &draft, parent, view: &view, again }.tell(work, outcome);
+        }
+        return Err(error);
+    }
 
     let changes = snapshots.changes(&draft, &view, work.ctx.cancel)?;
     for note in &changes.notes {

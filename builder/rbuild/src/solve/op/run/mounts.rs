@@ -1,9 +1,11 @@
 //! What a RUN mounts: binds of contexts and stages, cache directories, memory, secrets, ssh agents. Mounts nothing; says
 //! what to mount, and holds what must last as long as the process.
 
+use super::again::Again;
 use super::agent::Agent;
 use super::cache_dir::{self, CacheDir};
 use super::key::Shown;
+pub(super) use super::key::Shown as Keyed;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use crate::solve::layer::{self, Data};
@@ -32,6 +34,8 @@ pub(super) struct Surroundings {
     pub(super) files: Vec<InjectedFile>,
     /// Secrets that are variables.
     pub(super) env: Vec<(String, Vec<u8>)>,
+    /// The same for another time.
+    pub(super) again: Again,
     drafts: Vec<Draft>,
     agents: Vec<Agent>,
     caches: BTreeMap<String, CacheDir>,
@@ -48,6 +52,7 @@ pub(super) fn prepare(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &S
             Mount::Secret(secret) => surroundings.secret(work, secret)?,
             Mount::Ssh(ssh) => surroundings.ssh(work, ssh)?,
         }
+        surroundings.again.optional(mount);
     }
     Ok(surroundings)
 }
@@ -57,9 +62,12 @@ impl Surroundings {
         let access = if bind.writable { Access::ReadWrite } else { Access::ReadOnly };
         let Some(input) = bind.input else {
             self.mount(Source::Tmpfs(Tmpfs::new(None, 0o755)), &bind.target, access);
+            self.again.empty(bind);
             return Ok(());
         };
-        let (draft, file) = shown(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
+        let (stack, file) = whole_or_picked(work, inputs[input.0 as usize], &bind.source, keyed.get(&*bind.target))?;
+        let draft = prepared(work, &stack)?;
+        self.again.bind(bind, &stack, file.as_deref());
         let source = match file {
             Some(name) => Source::Path(file_of(draft.rootfs(), &name, access)?),
             None => match rootfs(&draft, Sync::Ignored)? {
@@ -82,6 +90,7 @@ impl Surroundings {
             _ => Source::Path(dir.path.clone()),
         };
         self.mount(source, &cache.target, access);
+        self.again.cache(cache, identity(cache, keyed));
         Ok(())
     }
 
@@ -189,8 +198,9 @@ fn fill(work: &Work<'_>, cache: &CacheMount, inputs: &[&Value], place: &Path) ->
 fn file_of(rootfs: &snapshot::Rootfs, name: &str, access: Access) -> Result<PathBuf> {
     let (lowers, upper) = match rootfs {
         snapshot::Rootfs::Directory(path) => return Ok(path.join(name)),
-        snapshot::Rootfs::Overlay { lowers, upper, .. }
-        | snapshot::Rootfs::Fuse(FuseOverlay { lowers, upper, .. }) => (lowers, upper),
+        snapshot::Rootfs::Overlay { lowers, upper, .. } | snapshot::Rootfs::Fuse(FuseOverlay { lowers, upper, .. }) => {
+            (lowers, upper)
+        }
     };
     let top = lowers.first().ok_or_else(|| Error::Step("a bind mount has no layer".to_owned()))?;
     let (file, copy) = (top.join(name), upper.join(name));
@@ -203,13 +213,22 @@ fn file_of(rootfs: &snapshot::Rootfs, name: &str, access: Access) -> Result<Path
     Ok(copy)
 }
 
-/// A place that shows `source` of an input, and the name of the file in it where it is a single file.
-fn shown(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) -> Result<(Draft, Option<String>)> {
+/// The layers that show `source` of an input, and the name of the file in them where it is a single file.
+fn whole_or_picked(
+    work: &Work<'_>,
+    value: &Value,
+    source: &str,
+    keyed: Option<&String>,
+) -> Result<(Stack, Option<String>)> {
     let whole = matches!(value, Value::Files(..)) && source == "/";
-    let (stack, file) = if whole { (value.stack()?.clone(), None) } else { pick(work, value, source, keyed)? };
-    let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, work.ctx.snapshots.get()?);
+    if whole { Ok((value.stack()?.clone(), None)) } else { pick(work, value, source, keyed) }
+}
+
+/// A place that shows a stack.
+fn prepared(work: &Work<'_>, stack: &Stack) -> Result<Draft> {
+    let (layers, snapshots) = (work.shelf.stack_layers(stack)?, work.ctx.snapshots.get()?);
     snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
-    Ok((snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?, file))
+    Ok(snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?)
 }
 
 fn stack_of(work: &Work<'_>, value: &Value, source: &str) -> Result<Stack> {

@@ -1,0 +1,66 @@
+//! What a verb that runs containers stands on: the store, the storage driver, the sandbox, the user namespace. Knows no
+//! container.
+
+use super::globals::{Globals, Standing, volumes};
+use crate::container::VolumeDrivers;
+use crate::ctx::{Ctx, SystemClock};
+use crate::driver::Drivers;
+use crate::error::Result;
+use crate::events::Events;
+use rbuild_oci::Cancel;
+use rbuild_records::LocalBackend;
+use rbuild_runner::Sandbox;
+use rbuild_store::{Bucket, Store};
+use std::sync::atomic::AtomicBool;
+
+/// All that a [`Ctx`] lends out.
+pub(super) struct Ground {
+    pub(super) store: Store,
+    standing: Standing,
+    drivers: Drivers,
+    volumes: VolumeDrivers,
+    cache: LocalBackend,
+    executor: Sandbox,
+    events: Events,
+    wrote: AtomicBool,
+    pub(super) cancel: Cancel,
+}
+
+impl Ground {
+    /// That of a process which may do the work itself.
+    pub(super) fn new(globals: &Globals, store: Store, standing: Standing, cancel: Cancel) -> Result<Self> {
+        Ok(Self {
+            drivers: globals.drivers(&store, &standing)?,
+            volumes: volumes(&store, &cancel)?,
+            cache: LocalBackend::new(store.dir(Bucket::Records)),
+            executor: Sandbox::new()?,
+            events: Events::new(Vec::new()),
+            wrote: AtomicBool::new(false),
+            store,
+            standing,
+            cancel,
+        })
+    }
+
+    /// The volume drivers.
+    pub(super) const fn volumes(&self) -> &VolumeDrivers {
+        &self.volumes
+    }
+
+    pub(super) fn ctx(&self) -> Ctx<'_> {
+        Ctx {
+            store: &self.store,
+            snapshots: &self.drivers,
+            cache: &self.cache,
+            executor: &self.executor,
+            events: &self.events,
+            cancel: &self.cancel,
+            clock: &SystemClock,
+            written: &self.cache,
+            wrote: &self.wrote,
+            place: self.standing.place,
+            ids: &self.standing.ids,
+            fidelity: self.standing.fidelity,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Answers whoever connects to a container's socket, and lets those who attached see its output. A client that does not
+//! read, says nonsense, or is gone loses its connection, and nothing else happens. Knows nothing of what a signal does.
+
+use super::wire::{self, Ask, LONGEST, Size, Tell, Wants};
+use super::{NAME, by_descriptor};
+use crate::error::{Error, Result};
+use rbuild_runner::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendFlags, Shutdown, send, shutdown};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What clients can ask for.
+pub(crate) trait Served: Send + Sync {
+    /// How it is attended.
+    fn manner(&self) -> Manner;
+    /// Sends a signal by number.
+    fn signal(&self, number: i32) -> io::Result<()>;
+    /// Types.
+    fn input(&self, bytes: &[u8]);
+    /// Ends the input, where it is not to outlive its giver.
+    fn end_input(&self);
+    /// Changes the size of the terminal.
+    fn resize(&self, size: Size);
+}
+
+/// How a container is attended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// Whether it has a terminal.
+    pub(crate) terminal: bool,
+    /// Whether clients' input reaches it.
+    pub(crate) input: bool,
+}
+
+/// A container's socket, served until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: UnixListener,
+    thread: Option<JoinHandle<()>>,
+    clients: Arc<Mutex<Clients>>,
+}
+
+/// All who are connected.
+#[derive(Debug, Default)]
+struct Clients {
+    all: Vec<Client>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Client {
+    number: u64,
+    stream: UnixStream,
+    /// None until it has attached.
+    wants: Option<Wants>,
+}
+
+/// More at once are turned away.
+const MOST: usize = 64;
+/// A client that takes nothing for so long holds the container back no more.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Server {
+    /// Binds the socket in a container's directory, in place of one that a killed process left.
+    pub(crate) fn start(dir: &Path, served: Arc<dyn Served>) -> Result<Self> {
+        let (_dir, path) = by_descriptor(dir)?;
+        let name = dir.join(NAME);
+        let failed = || Error::io("serve", name.display());
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(failed())?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed())?;
+        let clients = Arc::<Mutex<Clients>>::default();
+        let (door, shared) = (listener.try_clone().map_err(failed())?, clients.clone());
+        let thread = std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || receive(&door, &shared, &served))
+            .map_err(failed())?;
+        Ok(Self { listener, thread: Some(thread), clients })
+    }
+
+    /// Shows output to those who want it.
+    pub(crate) fn show(&self, stream: Stream, bytes: &[u8]) {
+        let wanted = |client: &Client| client.wants.is_some_and(|wants| wants.has(stream));
+        for piece in bytes.chunks(LONGEST) {
+            let mut clients = lock(&self.clients);
+            if !clients.all.iter().any(wanted) {
+                return;
+            }
+            let (frame, deadline) = (wire::output(stream, piece), Instant::now() + PATIENCE);
+            clients.all.retain(|client| !wanted(client) || client.tell(&frame, deadline));
+        }
+    }
+
+    /// Tells those who attached how the container ended.
+    pub(crate) fn tell_end(&self, code: u8) {
+        let (frame, deadline) = (Tell::Ended(code).encode(), Instant::now() + PATIENCE);
+        lock(&self.clients).all.retain(|client| client.wants.is_some() && client.tell(&frame, deadline));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = shutdown(&self.listener, Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            drop(thread.join());
+        }
+        lock(&self.clients).all.clear();
+    }
+}
+
+impl Client {
+    /// Whether all of it was taken in time; a client that did not is cut off.
+    fn tell(&self, mut bytes: &[u8], deadline: Instant) -> bool {
+        while !bytes.is_empty() {
+            match send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) if can_write(&self.stream, deadline) => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Its thread waits for what it says next. What was sent stays to be read.
+        let _ = shutdown(&self.stream, Shutdown::Both);
+    }
+}
+
+impl Wants {
+    const fn has(self, stream: Stream) -> bool {
+        match stream {
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        }
+    }
+}
+
+/// Whether there is room before the deadline.
+fn can_write(stream: &UnixStream, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let Ok(left) = Timespec::try_from(left) else { return false };
+    let mut watched = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)];
+    matches!(poll(&mut watched, Some(&left)), Ok(1..) | Err(rustix::io::Errno::INTR))
+}
+
+/// Until the listener is shut down.
+fn receive(door: &UnixListener, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn Served>) {
+    while let Ok((stream, _)) = door.accept() {
+        // Who cannot be served is turned away.
+        drop(admit(stream, clients, served));
+    }
+}
+
+fn admit(stream: UnixStream, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn Served>) -> io::Result<()> {
+    let mut all = lock(clients);
+    if all.all.len() >= MOST {
+        return Ok(());
+    }
+    let (number, own) = (all.next, stream.try_clone()?);
+    all.next += 1;
+    all.all.push(Client { number, stream, wants: None });
+    drop(all);
+    let (shared, served) = (clients.clone(), served.clone());
+    let spawned = std::thread::Builder::new().name("client".to_owned()).spawn(move || {
+        // Whatever went wrong was the client's doing.
+        drop(converse(own, number, &shared, &*served));
+        lock(&shared).all.retain(|client| client.number != number);
+    });
+    if spawned.is_err() {
+        lock(clients).all.retain(|client| client.number != number);
+    }
+    spawned.map(drop)
+}
+
+fn converse(mut stream: UnixStream, number: u64, clients: &Mutex<Clients>, served: &dyn Served) -> io::Result<()> {
+    while let Some(ask) = Ask::read(&mut stream)? {
+        let answer = match ask {
+            Ask::Input(bytes) => {
+                served.input(&bytes);
+                continue;
+            }
+            Ask::EndOfInput => {
+                served.end_input();
+                continue;
+            }
+            Ask::Resize(size) => {
+                served.resize(size);
+                continue;
+            }
+            Ask::Signal(signal) => match served.signal(signal) {
+                Ok(()) => Tell::Done,
+                Err(error) => Tell::Refused(error.to_string()),
+            },
+            Ask::Attach(_) => {
+                let Manner { terminal, input } = served.manner();
+                Tell::Attached { terminal, input }
+            }
+        };
+        let mut clients = lock(clients);
+        let Some(client) = clients.all.iter_mut().find(|client| client.number == number) else { return Ok(()) };
+        if let Ask::Attach(wants) = ask {
+            client.wants = Some(wants);
+        }
+        if !client.tell(&answer.encode(), Instant::now() + PATIENCE) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn lock(clients: &Mutex<Clients>) -> MutexGuard<'_, Clients> {
+    clients.lock().unwrap_or_else(PoisonError::into_inner)
+}

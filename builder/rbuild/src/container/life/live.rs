@@ -1,0 +1,229 @@
+//! A container that exists lives once, to its exit code: the order of the steps, who sees what it prints, and what becomes
+//! of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
+
+use super::inlets::Inlets;
+use super::plan::{self, Parts};
+use super::signals::{Forwarder, Signaller};
+use super::user;
+use crate::container::control::{Manner, Served, Server, Size};
+use crate::container::log::{self, Log};
+use crate::container::model::{Config, stack};
+use crate::container::mounts::{Ready, Site, view};
+use crate::container::shelf::{Containers, Held, ProcessMark, State};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::rootfs::{Sync, rootfs};
+use rbuild_oci::Timestamp;
+use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, remove_stubs};
+use rbuild_store::VolumeDriver;
+use rbuild_store::snapshot::{Draft, Place};
+use std::io;
+use std::sync::Arc;
+
+/// Where a container's streams lead, beside its log and those who attach.
+pub(crate) trait Console {
+    /// Opens the container's streams, and the ways in for those who attach.
+    fn open(&mut self, config: &Config) -> Result<(Stdio, Inlets)>;
+
+    /// Shows output; an error ends the container.
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()>;
+
+    /// The container's program runs.
+    fn running(&mut self) {}
+
+    /// Says what went wrong and stops nothing.
+    fn warn(&mut self, text: &str);
+}
+
+/// Runs a container's process to its end and writes down how it went, or removes the container where that was asked
+/// for; the exit code for the shell.
+pub(crate) fn live(
+    ctx: Ctx<'_>,
+    held: Held,
+    volumes: &dyn VolumeDriver,
+    signals: &Forwarder,
+    console: &mut dyn Console,
+) -> Result<u8> {
+    // From now on the container itself says what it needs, however long it runs.
+    ctx.store.release();
+    let log = Log::new(held.dir().join(log::name(held.id())));
+    let mut life = Life {
+        ctx,
+        held: &held,
+        signals,
+        console,
+        log,
+        server: None,
+        guard: None,
+        started: None,
+        failure: None,
+        deaf: false,
+    };
+    // Those of a life that was cut short.
+    let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
+    if let Err(error) = held.unmount(volumes) {
+        life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
+    }
+    let (started, deaf, server) = (life.started, life.deaf, life.server);
+    let ended = match (ended, signals.canceled_by()) {
+        (Err(_), _) if deaf => Ok(BROKEN_PIPE),
+        (Err(_), Some(code)) => Ok(code),
+        (ended, _) => ended,
+    };
+    let code = ended.as_ref().map_or_else(exit_code, |code| *code);
+    let settled = if held.is_auto_removed() {
+        Containers::new(ctx.store).remove(held, volumes)
+    } else {
+        held.set_state(&State::Exited {
+            code,
+            started: started.filter(|_| ended.is_ok()),
+            finished: ctx.clock.now(),
+            error: ended.as_ref().err().map(ToString::to_string),
+        })
+    };
+    if let Some(server) = server {
+        server.tell_end(code);
+    }
+    ended.and_then(|code| settled.map(|()| code))
+}
+
+/// What `docker run` exits with when it is rbuild, and not the container, that failed.
+pub const FAILED: u8 = 125;
+
+/// The number that `docker run` has for an error: 127 and 126 for a program that cannot be started, else [`FAILED`].
+pub fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Runner(error) => error.exit_code(),
+        Error::Start { code, .. } => *code,
+        _ => FAILED,
+    }
+}
+
+/// What a shell gives for a program that wrote to nobody: 128 + SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
+
+/// A container from its first mount to its last.
+struct Life<'a> {
+    ctx: Ctx<'a>,
+    held: &'a Held,
+    signals: &'a Forwarder,
+    console: &'a mut dyn Console,
+    log: Log,
+    server: Option<Server>,
+    /// Sees to it that the container dies with this process, whatever user it became.
+    guard: Option<Guard>,
+    started: Option<Timestamp>,
+    /// What went wrong while it ran.
+    failure: Option<Error>,
+    /// Whether nobody reads its output any more.
+    deaf: bool,
+}
+
+impl Life<'_> {
+    /// Its exit code.
+    fn live(&mut self, volumes: &dyn VolumeDriver) -> Result<u8> {
+        let Ctx { store, cancel, executor, .. } = self.ctx;
+        let config = self.held.config();
+        let (stdio, inlets) = self.console.open(config)?;
+        let ways = Ways { signaller: self.signals.signaller(), terminal: config.terminal, inlets };
+        self.server = Some(Server::start(self.held.dir(), Arc::new(ways))?);
+        let snapshots = self.ctx.snapshots.get()?;
+        let stack = stack(store, &config.image.layers)?;
+        snapshots.ensure(&stack, &store.layers(), cancel)?;
+        let upper = self.held.upper();
+        let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
+        let (container, _kept) = self.container(&draft, volumes, stdio)?;
+        let ended = executor.run(&container, self, cancel);
+        self.guard = None;
+        let unwritten = self.log.finish(self.ctx.clock.now());
+        self.lament(unwritten);
+        let outcome = ended?;
+        remove_stubs(draft.written(), &outcome.stubs)?;
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(self.signals.code(outcome.exit)),
+        }
+    }
+
+    /// The container, and what its mounts stand on.
+    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<(Container, Vec<Draft>)> {
+        let config = self.held.config();
+        let view = view::view(draft)?;
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
+        let parts = Parts {
+            rootfs: rootfs(draft, Sync::Honoured)?,
+            mounts: specs,
+            account: user::account(&view, &config.user)?,
+            stdio,
+            ids: self.ctx.ids,
+        };
+        Ok((plan::container(config, parts)?, drafts))
+    }
+
+    fn note_start(&mut self, process: &Process) -> Result<()> {
+        let started = self.ctx.clock.now();
+        self.started = Some(started);
+        self.held.set_state(&State::Running { process: ProcessMark::of(process.pid())?, started })
+    }
+
+    /// Says, once, that its log has holes from now on.
+    fn lament(&mut self, unwritten: Option<io::Error>) {
+        if let Some(error) = unwritten {
+            let name = &self.held.config().name;
+            self.console.warn(&format!("the log of {name} cannot be written, lines are lost: {error}"));
+        }
+    }
+}
+
+impl Output for Life<'_> {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        let unwritten = self.log.write(stream, bytes, self.ctx.clock.now());
+        self.lament(unwritten);
+        if let Some(server) = &self.server {
+            server.show(stream, bytes);
+        }
+        let written = self.console.write(stream, bytes);
+        self.deaf |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        written
+    }
+
+    fn started(&mut self, process: &Process) {
+        self.signals.attach(process);
+        // Without a guard the parent-death signal is left, which holds for all but programs that change their user.
+        self.guard = Guard::killing(process).ok();
+        self.failure = self.note_start(process).err();
+    }
+
+    fn running(&mut self) {
+        self.console.running();
+    }
+}
+
+/// What those who connect can do.
+struct Ways {
+    signaller: Signaller,
+    terminal: bool,
+    inlets: Inlets,
+}
+
+impl Served for Ways {
+    fn manner(&self) -> Manner {
+        Manner { terminal: self.terminal, input: self.inlets.takes_input() }
+    }
+
+    fn signal(&self, number: i32) -> io::Result<()> {
+        self.signaller.send(number)
+    }
+
+    fn input(&self, bytes: &[u8]) {
+        self.inlets.input(bytes);
+    }
+
+    fn end_input(&self) {
+        self.inlets.end_input();
+    }
+
+    fn resize(&self, size: Size) {
+        self.inlets.resize(size);
+    }
+}

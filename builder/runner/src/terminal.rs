@@ -1,0 +1,42 @@
+//! A user's terminal in raw mode. Knows no container.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::guard::Guard;
+
+/// A terminal in raw mode. Dropping this restores the mode before; so does the death of this process, however it comes.
+#[derive(Debug)]
+pub struct RawMode {
+    terminal: OwnedFd,
+    before: Termios,
+    _guard: Guard,
+}
+
+impl RawMode {
+    /// Takes the terminal into raw mode.
+    pub fn enter(terminal: impl AsFd) -> io::Result<Self> {
+        let terminal = terminal.as_fd().try_clone_to_owned()?;
+        let before = tcgetattr(&terminal)?;
+        let guard = Guard::restoring(terminal.as_fd())?;
+        let raw = Self { terminal, before, _guard: guard };
+        raw.again()?;
+        Ok(raw)
+    }
+
+    /// Takes it there again, after a shell changed its mode while this process was stopped.
+    pub fn again(&self) -> io::Result<()> {
+        let mut raw = self.before.clone();
+        raw.make_raw();
+        Ok(tcsetattr(&self.terminal, OptionalActions::Now, &raw)?)
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // A terminal that is gone has no mode to restore.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
