@@ -4,6 +4,7 @@
 pub mod args;
 pub mod assemble;
 pub mod build;
+mod change;
 pub mod cli;
 pub mod container;
 pub mod ctx;

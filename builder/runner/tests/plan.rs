@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
-    Access, Confinement, Container, IdMap, InjectedFile, Limit, MountSpec, Network, Overlay, Propagation, Resource,
-    Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User, plan, seccomp::SockFilter,
+    Access, Caps, Confinement, Container, IdMap, InjectedFile, Joining, Limit, MountSpec, Network, Overlay, Process,
+    Propagation, Resource, Rootfs, Sizes, Source, Spaces, Stdio, Terminal, Tmpfs, User, plan, plan_joining,
+    seccomp::SockFilter,
 };
 
 #[test]
@@ -26,6 +27,46 @@ fn plans_are_as_recorded() {
         let expected = fs::read_to_string(case.join("plan")).unwrap();
         assert_eq!(actual, expected, "{}", case.display());
     }
+}
+
+#[test]
+fn a_joining_process_gives_all_up_before_it_is_in_the_container() {
+    let streams = [(); 3].map(|()| Arc::new(fs::File::open("/dev/null").unwrap().into()));
+    let mut joining = Joining {
+        process: Process::open(std::process::id()).unwrap().unwrap(),
+        cgroups: vec!["/sys/fs/cgroup/pids/box/cgroup.procs".into()],
+        argv: vec![b"/bin/sh".to_vec(), b"-c".to_vec(), b"true".to_vec()],
+        env: vec![b"SECRET=x".to_vec()],
+        cwd: b"/srv".to_vec(),
+        user: User { uid: 7, gid: 8, groups: vec![9] },
+        confinement: Confinement { no_new_privileges: true, ..Confinement::docker() },
+        stdio: Stdio::Inherited(streams),
+        limits: vec![Limit { resource: Resource::Nofile, soft: Some(1), hard: None }],
+        ids: IdMap::Root,
+    };
+    let show = |joining: &Joining| {
+        let ops = plan_joining(joining, Spaces::of(&["mnt", "pid", "net"]));
+        ops.iter().map(|op| format!("{op}\n")).collect::<String>()
+    };
+    let caps = Caps::docker_default();
+    let expected = format!(
+        "be counted in /sys/fs/cgroup/pids/box/cgroup.procs\nenter namespaces mnt pid net of passed process 3\n\
+         standard streams for user 7\nlimit Nofile to 1:unlimited\numask 0022\nchange to working directory /srv\n\
+         no new privileges\nbounding set {caps}\ngroups [8, 9]\nbecome user 7:8\ngo on in a child\nstart a session\n\
+         exec /bin/sh as [\"/bin/sh\", \"-c\", \"true\"]\n"
+    );
+    assert_eq!(show(&joining), expected);
+    let null = Arc::new(fs::File::open("/dev/null").unwrap().into());
+    joining.stdio = Stdio::Terminal(Terminal { input: null, resized: None });
+    joining.ids = IdMap::Single;
+    joining.cgroups.clear();
+    joining.limits.clear();
+    let expected = format!(
+        "enter namespaces mnt pid net of passed process 3\nstandard streams for user 0\numask 0022\n\
+         change to working directory /srv\nno new privileges\nbounding set {caps}\ncapabilities {caps}\n\
+         go on in a child\nstart a session\nterminal\nexec /bin/sh as [\"/bin/sh\", \"-c\", \"true\"]\n"
+    );
+    assert_eq!(show(&joining), expected);
 }
 
 fn parse(text: &str) -> Container {

@@ -95,7 +95,7 @@ fn truth(text: &str) -> Option<bool> {
 }
 
 /// A point in time: RFC 3339, a day, seconds since 1970, or an age before now.
-fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Some(Timestamp::from_seconds(seconds));
     }

@@ -3,15 +3,14 @@
 use super::globals::Globals;
 use super::out::print;
 use super::signals::cancel_on_signal;
+use crate::change::changed;
 use crate::error::{Error, Result};
 use crate::image::StoredImage;
 use crate::import::rootfs;
 use clap::Args;
-use dockerfile_parser::lint::Linter;
-use rbuild_graph::{Answers, Outcome, Request, lower};
 use rbuild_oci::{
-    Cancel, ContainerConfig, Descriptor, History, ImageConfig, ImageId, Manifest, MediaType, Platform, Reference,
-    RootFs, Timestamp, to_canonical_json,
+    Cancel, Descriptor, History, ImageConfig, ImageId, Manifest, MediaType, Platform, Reference, RootFs, Timestamp,
+    to_canonical_json,
 };
 use rbuild_store::Store;
 use rbuild_store::layer::LayerRef;
@@ -53,7 +52,7 @@ pub fn run(args: &ImportArgs, globals: &Globals) -> Result<ExitCode> {
 pub fn import(args: &ImportArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> Result<ImageId> {
     let name = args.name.as_deref().map(str::parse::<Reference>).transpose()?;
     let platform = args.platform.as_deref().map_or_else(|| Ok(Platform::native()), str::parse)?;
-    let config = changed(&args.changes, &platform)?;
+    let config = changed(&args.changes, None)?;
     let layer = layer(args, store, cancel)?;
     let comment = args.message.clone().unwrap_or_else(|| "Imported from -".to_owned());
     let config = ImageConfig {
@@ -91,39 +90,6 @@ fn layer(args: &ImportArgs, store: &Store, cancel: &Cancel) -> Result<LayerRef> 
         path => Box::new(File::open(path).map_err(Error::io("open", path))?),
     };
     rootfs::layer(source, &args.file, store, cancel)
-}
-
-/// What docker lets an import or commit change.
-const CHANGES: [&str; 11] = [
-    "CMD",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "HEALTHCHECK",
-    "LABEL",
-    "ONBUILD",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
-
-/// The settings of a container that the instructions make, by the rules of a Dockerfile.
-fn changed(changes: &[String], platform: &Platform) -> Result<ContainerConfig> {
-    let file = dockerfile_parser::parse(format!("FROM scratch\n{}\n", changes.join("\n")).as_bytes())?;
-    for instruction in file.instructions.iter().skip(1) {
-        let keyword = instruction.keyword.to_str_lossy().to_ascii_uppercase();
-        if !CHANGES.contains(&keyword.as_str()) {
-            return Err(Error::Usage(format!("--change cannot be {keyword}: use one of {}", CHANGES.join(", "))));
-        }
-    }
-    match lower(&file, &Request::new(platform.clone()), &Answers::new(), &mut Linter::default())? {
-        Outcome::Done(graph) => {
-            let target = graph.targets.into_iter().next();
-            Ok(target.map(|target| target.config.config).unwrap_or_default())
-        }
-        Outcome::Need(_) => Err(Error::Usage("--change cannot name an image".to_owned())),
-    }
 }
 
 /// The time now, or the one that SOURCE_DATE_EPOCH puts in its place.

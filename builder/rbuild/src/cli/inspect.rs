@@ -1,13 +1,15 @@
-//! `rbuild inspect`: everything about an image or volume, in docker's JSON.
+//! `rbuild inspect`: everything about a container, an image or a volume, in docker's JSON.
 
-use super::globals::Globals;
+use super::globals::{Globals, Standing, volumes};
 use super::out::{familiar, format_error, print};
-use super::volume;
+use super::workshop::Workshop;
+use super::{inspect_container, volume};
+use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
-use crate::image::{self, Sizes, StoredImage};
+use crate::image::{self, Sizes};
 use crate::render::Template;
 use clap::Args;
-use rbuild_oci::{ChainId, ContainerConfig, Platform, Reference};
+use rbuild_oci::{Cancel, ChainId, ContainerConfig, DiffId, Platform, Reference};
 use rbuild_store::{Bucket, Store, Tag};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,10 +17,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Show everything about images or volumes
+/// Show everything about containers, images or volumes
 #[derive(Args, Clone, Debug, Default)]
 pub struct InspectArgs {
-    /// Images, by name or id, or volumes
+    /// Containers, images or volumes, by name or id
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
     /// `json` or a Go template
@@ -27,15 +29,56 @@ pub struct InspectArgs {
     /// Platform of the images, `os/arch[/variant]`
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
+    /// Also show how large containers are
+    #[arg(short, long)]
+    pub size: bool,
+    /// Only things of this kind
+    #[arg(long = "type", value_name = "KIND")]
+    pub kind: Option<Kind>,
+}
+
+/// What there is to inspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Containers.
+    Container,
+    /// Images.
+    Image,
+    /// Volumes.
+    Volume,
 }
 
 /// Prints what is found, also where something else is missing.
 pub fn run(args: &InspectArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
+    if !args.size {
+        return show(args, &store, None);
+    }
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let cancel = Cancel::new();
+    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    show(args, &store, Some(workshop.ctx()))
+}
+
+/// The same of things of one kind, whatever the arguments say.
+pub fn run_as(args: &InspectArgs, globals: &Globals, kind: Kind) -> Result<ExitCode> {
+    run(&InspectArgs { kind: Some(kind), ..args.clone() }, globals)
+}
+
+fn show(args: &InspectArgs, store: &Store, sizes: Option<Ctx<'_>>) -> Result<ExitCode> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
     let (mut values, mut failed) = (Vec::new(), None);
     for name in &args.names {
-        match image_or_volume(&store, name, platform.as_ref()) {
+        let found = match args.kind {
+            Some(Kind::Container) => inspect_container::value(store, name, sizes),
+            Some(Kind::Image) => value(store, name, platform.as_ref()),
+            Some(Kind::Volume) => volume_value(store, name),
+            None => anything(store, name, platform.as_ref(), sizes),
+        };
+        match found {
             Ok(value) => values.push(value),
             Err(error) => failed = failed.or(Some(error)),
         }
@@ -44,15 +87,23 @@ pub fn run(args: &InspectArgs, globals: &Globals) -> Result<ExitCode> {
     failed.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// What is called so: an image, else a volume.
-fn image_or_volume(store: &Store, name: &str, platform: Option<&Platform>) -> Result<Value> {
+/// What is called so: a container, else an image, else a volume.
+fn anything(store: &Store, name: &str, platform: Option<&Platform>, sizes: Option<Ctx<'_>>) -> Result<Value> {
+    match inspect_container::value(store, name, sizes) {
+        Err(Error::NoContainer { .. }) => {}
+        other => return other,
+    }
     match value(store, name, platform) {
-        Err(error @ (Error::NotFound { .. } | Error::Oci(_))) => match volume::value(store, name) {
+        Err(error @ (Error::NotFound { .. } | Error::Oci(_))) => match volume_value(store, name) {
             Ok(value) => Ok(value),
             Err(_) => Err(error),
         },
         other => other,
     }
+}
+
+fn volume_value(store: &Store, name: &str) -> Result<Value> {
+    volume::value(&volumes(store, &Cancel::new())?, name)
 }
 
 /// Objects as docker's `inspect` prints them: one array, or a line each through `format`.
@@ -87,7 +138,7 @@ pub fn value(store: &Store, name: &str, platform: Option<&Platform>) -> Result<V
         "Os": config.os,
         "OsVersion": config.os_version,
         "Size": Sizes::new(store).image(&image)?,
-        "GraphDriver": driver(store, &image)?,
+        "GraphDriver": driver(store, &image.config.rootfs.diff_ids)?,
         "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
         "Metadata": { "LastTagTime": tags.iter().map(|tag| tag.tagged).max() },
         "Descriptor": image.target,
@@ -132,9 +183,8 @@ fn container(config: &ContainerConfig) -> Value {
     Value::Object(all)
 }
 
-/// Where the files of the image lie unpacked, if they do.
-fn driver(store: &Store, image: &StoredImage) -> Result<Value> {
-    let diff_ids = &image.config.rootfs.diff_ids;
+/// Where the files of a stack of layers lie unpacked, if they do.
+pub(super) fn driver(store: &Store, diff_ids: &[DiffId]) -> Result<Value> {
     let chains: Vec<ChainId> = (1..=diff_ids.len()).filter_map(|end| ChainId::of_layers(&diff_ids[..end])).collect();
     let Some(top) = chains.last() else { return Ok(json!({ "Data": null, "Name": "" })) };
     for driver in ["overlay", "copy"] {

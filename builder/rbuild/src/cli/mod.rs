@@ -1,12 +1,19 @@
 //! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
 //! process exits with.
 
+pub mod attach;
 mod background;
 pub mod build;
 mod call;
+pub mod commit;
+mod container;
+pub mod cp;
+pub mod create;
 pub mod debug;
+pub mod diff;
 mod each;
 pub mod exec;
+pub mod export;
 mod globals;
 mod graph;
 mod ground;
@@ -16,10 +23,18 @@ pub mod images;
 pub mod import;
 pub mod info;
 pub mod inspect;
+mod inspect_container;
 pub mod load;
+pub mod logs;
 mod look;
+mod obtain;
 mod out;
+mod prune;
+pub mod ps;
+mod ps_filter;
 pub mod pull;
+pub mod rename;
+pub mod rm;
 pub mod rmi;
 pub mod run;
 mod signals;
@@ -29,10 +44,10 @@ pub mod supervise;
 pub mod tag;
 pub mod top;
 pub mod volume;
+mod workshop;
 
 pub use globals::Globals;
 
-use crate::container;
 use crate::error::Error;
 use crate::report;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -52,7 +67,14 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Attach(attach::AttachArgs),
     Build(call::CallArgs),
+    Commit(commit::CommitArgs),
+    Container(container::ContainerVerbs),
+    Cp(cp::CpArgs),
+    Create(Box<create::CreateArgs>),
+    Diff(diff::DiffArgs),
+    Export(export::ExportArgs),
     Exec(Box<crate::args::ExecArgs>),
     Debug(debug::DebugArgs),
     Graph(graph::GraphArgs),
@@ -63,7 +85,11 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
+    Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Rename(rename::RenameArgs),
+    Rm(rm::RmArgs),
     /// Stop containers and start them again
     Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
@@ -86,12 +112,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             drop(error.print());
             let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
-            let wrong = if is_run { container::FAILED } else { 2 };
+            let wrong = if is_run { crate::container::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
         }
     };
     let result = match cli.verb {
+        Verb::Attach(args) => attach::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
+        Verb::Commit(args) => commit::run(&args, &cli.globals),
+        Verb::Container(args) => container::run(&args, &cli.globals),
+        Verb::Cp(args) => cp::run(&args, &cli.globals),
+        Verb::Create(args) => create::run(&args, &cli.globals),
+        Verb::Diff(args) => diff::run(&args, &cli.globals),
+        Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
@@ -102,7 +135,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
+        Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Rename(args) => rename::run(&args, &cli.globals),
+        Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),

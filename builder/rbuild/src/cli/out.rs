@@ -6,8 +6,13 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output; fine if nobody reads it any more, as behind `| head`.
 pub(super) fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text, as names of files.
+pub(super) fn print_bytes(text: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Error::io("write to", "standard output")),
     }

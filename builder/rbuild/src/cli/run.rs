@@ -1,18 +1,17 @@
 //! `rbuild run`: what surrounds a container: the image, the user namespace, the exit code. What the arguments mean is
 //! decided in `container::request`.
 
-use super::globals::{Globals, Standing, registries};
+use super::globals::{Globals, Standing};
 use super::ground::Ground;
+use super::obtain;
 use super::out::{complain_of, print};
-use super::pull::{self, PullArgs};
 use super::signals::cancel_on_signal;
-use crate::args::{ContainerArgs, Pull, RunArgs};
+use crate::args::RunArgs;
 use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown, World};
-use crate::ctx::{Clock, Place, SystemClock};
+use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::{image, report};
-use rbuild_oci::{Cancel, Platform};
-use rbuild_store::Store;
+use crate::report;
+use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
 /// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
@@ -42,25 +41,25 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let image = {
+    let (image, request) = {
         let _watch = cancel_on_signal(&cancel)?;
-        obtain(&args.container, &store, &cancel)?
+        let image = obtain::image(&args.container, &store, &cancel)?;
+        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
     };
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
         return detached(&request.in_background(), &image, globals, &ground);
     }
     let proxy = if args.sig_proxy { Proxy::On } else { Proxy::Off };
-    let volumes = ground.store.volumes();
-    container::run(ground.ctx(), &request, &image, &volumes, Attendance { shown, proxy }).map(ExitCode::from)
+    container::run(ground.ctx(), &request, &image, ground.volumes(), Attendance { shown, proxy }).map(ExitCode::from)
 }
 
 /// Leaves the container in the background; its id is printed when it runs.
 fn detached(request: &Request, image: &Image, globals: &Globals, ground: &Ground) -> Result<ExitCode> {
     let ctx = ground.ctx();
     ctx.executor.runs(&image.config.platform())?;
-    Containers::new(ctx.store).sweep(&ctx.store.volumes())?;
-    let held = container::create(ctx, request, image)?;
+    Containers::new(ctx.store).sweep(ground.volumes())?;
+    let held = container::create(ctx, request, image, ground.volumes())?;
     let id = held.id().clone();
     globals.launch(ctx.store).start(held)?;
     print(&format!("{id}\n"))?;
@@ -85,36 +84,4 @@ fn shown(args: &RunArgs) -> Result<Shown> {
         }
     }
     Ok(shown)
-}
-
-/// The image, pulled where it has to be.
-fn obtain(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
-    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let find = || image::find(store, args.image(), platform.as_ref());
-    let found = match args.pull {
-        Pull::Never => find()?,
-        Pull::Always => fetch(args, store, cancel).and_then(|()| find())?,
-        Pull::Missing => match find() {
-            Err(Error::NotFound { .. }) => fetch(args, store, cancel).and_then(|()| find())?,
-            found => found?,
-        },
-    };
-    Ok(Image {
-        reference: args.image().to_owned(),
-        id: found.id,
-        manifest: found.descriptor.digest,
-        config: found.config,
-    })
-}
-
-fn fetch(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
-    let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = registries(cancel);
-    let say = |line: &str| {
-        if !args.quiet {
-            eprint!("{line}");
-        }
-        Ok(())
-    };
-    pull::fetch(&wanted, store, (&client, cancel), SystemClock.now(), &say)
 }

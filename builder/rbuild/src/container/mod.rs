@@ -10,6 +10,7 @@
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
+//!     volumes-mounted        there while a volume plugin is still to be told of its end
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
 //!     ID-json.log            what it printed, as Docker's json-file driver keeps it
@@ -18,30 +19,36 @@
 //! ```
 //!
 //! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `log` and `control` are what is written of a life and how to speak to it; `mounts`
-//! makes ready what is mounted; `life` runs it to its end; `inside` is what others do in it meanwhile. Each room uses only
+//! [`Config`]; `shelf` keeps it on disk; `log` and `control` are what is written of a life and how to speak to it; `show`
+//! tells people and scripts of it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside` is what others
+//! do in it meanwhile; `files` reads and writes its files. Each room uses only
 //! those before it.
 
 mod control;
 mod create;
+mod files;
 mod inside;
 mod life;
 mod log;
 mod model;
 mod mounts;
 mod shelf;
+pub mod show;
 mod spec;
 
 pub use control::{Attached, Control, Heard, Size, Speaker, Wants};
 pub use create::{Request, World};
+pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
-    Attendance, FAILED, Handed, KILL, LOST, Launch, Proxy, Shown, Stop, Timeout, create, end, exit_code, kill,
-    not_running, run, run_again, stop, supervise, wait,
+    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
+    end, exit_code, furnish, kill, not_running, run, run_again, stop, supervise, wait,
 };
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
+    Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
+    Seccomp, Tmpfs, Volume,
 };
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
+pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status, is_frozen};

@@ -17,6 +17,10 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use rootfs::Rootfs;
+pub(crate) use tar::write;
+pub(crate) use target::Target;
+
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;

@@ -1,30 +1,34 @@
-//! The files of an image as one tree, from the indexes and tarballs of its layers. Knows no form of output.
+//! The files of an image as one tree, from the indexes and tarballs of its layers; those of a container besides from its
+//! own layer. Knows no form of output.
 
 use super::Product;
 use crate::assemble::Image;
 use crate::error::{Error, Result};
 use crate::stack::{Shelf, Stack};
 use rbuild_oci::DiffId;
-use rbuild_store::Store;
-use rbuild_store::layer::{Entry, Found, Node, View, join_path, show_path};
+use rbuild_store::layer::{Entry, Found, LayerIndex, Node, View, join_path, show_path};
+use rbuild_store::{RootDir, Store};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 /// The files of one image.
 #[derive(Debug)]
-pub(super) struct Rootfs<'a> {
+pub(crate) struct Rootfs<'a> {
     store: &'a Store,
     view: View,
     layers: Vec<DiffId>,
+    /// Where the data of a further layer on top of these lies, which is not in the store.
+    top: Option<RootDir>,
     /// The directory that all of it lies in; empty for none.
     prefix: Vec<u8>,
 }
 
 /// A file of the tree.
 #[derive(Debug)]
-pub(super) struct Placed<'a> {
+pub(crate) struct Placed<'a> {
     /// What it is. A hard link's target is a file that came before it.
-    pub(super) entry: Entry,
+    pub(crate) entry: Entry,
     /// For regular files, where the data is.
     data: Option<Found<'a>>,
 }
@@ -45,6 +49,7 @@ impl<'a> Rootfs<'a> {
                 store,
                 view: shelf.view(stack)?,
                 layers: stack.diff_ids(),
+                top: None,
                 prefix: platform.map_or_else(String::new, |name| name.to_string().replace('/', "_")).into_bytes(),
             })
         };
@@ -54,8 +59,18 @@ impl<'a> Rootfs<'a> {
         Ok(all)
     }
 
+    /// The files of a stack of layers, lowest first.
+    pub(crate) fn of(store: &'a Store, view: View, layers: Vec<DiffId>) -> Self {
+        Self { store, view, layers, top: None, prefix: Vec::new() }
+    }
+
+    /// The same with a layer on top whose files lie in `data`, where they may grow and shrink meanwhile.
+    pub(crate) fn with_top(self, index: Arc<LayerIndex>, data: RootDir) -> Self {
+        Self { view: self.view.with(index), top: Some(data), ..self }
+    }
+
     /// Everything in it but the root, in the order of layers.
-    pub(super) fn files(&self) -> impl Iterator<Item = Placed<'_>> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = Placed<'_>> {
         let prefix = (!self.prefix.is_empty()).then(|| Entry::new(self.prefix.clone(), Node::DIRECTORY, 0o755));
         let mut names = Names::of(&self.view);
         let files = self.view.walk(b"").map(move |found| self.placed(found, &mut names));
@@ -63,9 +78,19 @@ impl<'a> Rootfs<'a> {
     }
 
     /// The data of a regular file.
-    pub(super) fn open(&self, file: &Placed<'_>) -> Result<Option<Box<dyn Read + Send>>> {
-        let open = |data: Found<'_>| Ok(self.store.layers().read_file(&self.layers[data.layer], data.entry)?);
-        file.data.map(open).transpose()
+    pub(crate) fn open(&self, file: &Placed<'_>) -> Result<Option<Box<dyn Read + Send>>> {
+        file.data.map(|data| self.data(data)).transpose()
+    }
+
+    fn data(&self, found: Found<'_>) -> Result<Box<dyn Read + Send>> {
+        match (self.layers.get(found.layer), &self.top, &found.entry.node) {
+            (Some(layer), _, _) => Ok(self.store.layers().read_file(layer, found.entry)?),
+            (None, Some(top), Node::File(data)) => {
+                let file = top.open_file(&found.entry.path)?;
+                Ok(Box::new(file.chain(io::repeat(0)).take(data.size)))
+            }
+            _ => Ok(Box::new(io::empty())),
+        }
     }
 
     fn placed<'v>(&self, found: Found<'v>, names: &mut Names<'v>) -> Placed<'v> {

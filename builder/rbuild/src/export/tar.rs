@@ -9,6 +9,7 @@ use crate::request::Output;
 use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 use rbuild_store::layer::{Body, LayerWriter};
+use std::io::Write;
 
 /// The files of an image in an archive.
 #[derive(Debug)]
@@ -18,14 +19,14 @@ impl Exporter for Tar {
     fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>> {
         let images = Rootfs::all(ctx.store, shelf, product, self.0.split)?;
         let target = Target::open(&self.0.dest, ctx.cancel)?;
-        let written = write(ctx, &images, target);
+        let written = write(&images, LayerWriter::new(target, None, ctx.cancel.clone()));
         written.or_else(|error| ctx.cancel.check().map_err(Error::from).and(Err(error)))?.finish()?;
         Ok(None)
     }
 }
 
-fn write(ctx: &Ctx<'_>, images: &[Rootfs<'_>], target: Target) -> Result<Target> {
-    let mut tarball = LayerWriter::new(target, None, ctx.cancel.clone());
+/// Writes all files of the images to an archive, and ends it.
+pub(crate) fn write<W: Write + Send + 'static>(images: &[Rootfs<'_>], mut tarball: LayerWriter<W>) -> Result<W> {
     for rootfs in images {
         for file in rootfs.files() {
             match rootfs.open(&file)? {

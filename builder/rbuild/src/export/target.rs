@@ -15,7 +15,7 @@ const STDOUT: &str = "-";
 
 /// An archive being written. Errors of writing name where it goes.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     out: File,
     /// For people.
     name: String,
@@ -34,7 +34,7 @@ enum Way {
 
 impl Target {
     /// Opens `dest`. What is there stays until the archive is whole; pipes and devices are written to as they are.
-    pub(super) fn open(dest: &Path, cancel: &Cancel) -> Result<Self> {
+    pub(crate) fn open(dest: &Path, cancel: &Cancel) -> Result<Self> {
         if is_stdout(dest) {
             return Self::stdout(cancel);
         }
@@ -60,7 +60,7 @@ impl Target {
     }
 
     /// Puts the archive in its place; what was there before is gone.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         match self.way {
             Way::Beside(unfinished) => unfinished.finish(),
             Way::Stream(_) | Way::Open => Ok(()),

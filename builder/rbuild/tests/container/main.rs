@@ -3,12 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attached;
+mod background;
 mod confinement;
+mod crashes;
+mod inside;
 mod layers;
 mod life;
+mod plugin_server;
+mod plugins;
 mod process;
 mod surroundings;
 mod terminal;
+mod volume_verbs;
 mod volumes;
 mod world;
 
@@ -26,6 +33,10 @@ type Case = (&'static str, fn(&World));
 
 fn main() -> ExitCode {
     rbuild_runner::maybe_init();
+    // The name under which rbuild starts its own supervisors.
+    if std::env::args_os().next().is_some_and(|name| name == "rbuild") {
+        return rbuild::cli::main(std::env::args_os());
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let filters = || args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect::<Vec<_>>();
     match args.first().map(String::as_str) {
@@ -33,6 +44,7 @@ fn main() -> ExitCode {
             let words = std::env::args_os().enumerate().filter(|(at, _)| *at != 1).map(|(_, word)| word);
             rbuild::cli::main(words)
         }
+        Some(plugin_server::AS_PLUGIN) => plugin_server::serve(&args[1..]),
         Some("--as-user") => run_cases(if args[1] == "subids" { Mode::Subids } else { Mode::Single }, &filters()[1..]),
         Some("--list") => ExitCode::SUCCESS,
         _ => run_modes(&filters()),
@@ -93,8 +105,14 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         confinement::CASES,
         layers::CASES,
         volumes::CASES,
+        volume_verbs::CASES,
+        plugins::CASES,
         life::CASES,
+        inside::CASES,
         terminal::CASES,
+        background::CASES,
+        attached::CASES,
+        crashes::CASES,
     ]
     .concat();
     let chosen =

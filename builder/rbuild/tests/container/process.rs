@@ -43,7 +43,7 @@ fn refusals(world: &World) {
         (&["--bogus", "box"], "--bogus"),
         (&["--name=-x", "box"], "--name \"-x\" is not valid"),
         (&["-v", "x", "box"], "has to be absolute"),
-        (&["-d", "box"], "in the background (-d)"),
+        (&["-d", "-a", "stdout", "box"], "--attach is for the foreground"),
         (&["--network", "bridge", "box"], "--network bridge is not supported"),
         (&["--env-file", "none", "box"], "cannot read none"),
         (&["-u", "ghost", "box", "true"], "unable to find user ghost"),

@@ -19,14 +19,19 @@ pub(crate) const CASES: &[Case] =
     &[("terminal", terminal), ("terminal-after-an-error", after_an_error), ("t-alone", t_alone)];
 
 /// A user at a terminal.
-struct User {
-    keys: File,
-    inner: OwnedFd,
-    child: Child,
+pub(crate) struct User {
+    pub(crate) keys: File,
+    pub(crate) inner: OwnedFd,
+    pub(crate) child: Child,
 }
 
 impl User {
     fn start(world: &World, args: &[&str]) -> Self {
+        Self::at(world, &[&["run"], args].concat())
+    }
+
+    /// At `rbuild ARGS`.
+    pub(crate) fn at(world: &World, args: &[&str]) -> Self {
         let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&outer).unwrap();
         unlockpt(&outer).unwrap();
@@ -34,13 +39,13 @@ impl User {
         let inner = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let user = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
         tcsetwinsize(&inner, size(33, 99)).unwrap();
-        let mut command = world.command(args);
+        let mut command = world.rbuild(args);
         let child = command.stdin(user(&inner)).stdout(user(&inner)).stderr(user(&inner)).spawn().unwrap();
         Self { keys: outer.into(), inner, child }
     }
 
     /// What is shown until `wanted` is.
-    fn until(&mut self, wanted: &str) -> String {
+    pub(crate) fn until(&mut self, wanted: &str) -> String {
         let (start, mut seen) = (Instant::now(), String::new());
         while !seen.contains(wanted) {
             assert!(start.elapsed() < Duration::from_secs(20), "no {wanted:?} in {seen:?}");
@@ -54,11 +59,11 @@ impl User {
         seen
     }
 
-    fn echoes(&self) -> bool {
+    pub(crate) fn echoes(&self) -> bool {
         tcgetattr(&self.inner).unwrap().local_modes.contains(LocalModes::ECHO)
     }
 
-    fn end(mut self) -> i32 {
+    pub(crate) fn end(mut self) -> i32 {
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         assert!(self.echoes(), "the user's terminal is as it was");
         code
@@ -73,7 +78,7 @@ impl Drop for User {
     }
 }
 
-fn size(rows: u16, columns: u16) -> Winsize {
+pub(crate) fn size(rows: u16, columns: u16) -> Winsize {
     Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 

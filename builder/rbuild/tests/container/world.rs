@@ -92,10 +92,27 @@ impl World {
 
     /// `rbuild run ARGS`, to be started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.rbuild(&[&["run"], args].concat())
+    }
+
+    /// `rbuild ARGS`, to be started.
+    pub(crate) fn rbuild(&self, args: &[&str]) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg(AS_RBUILD).arg("--root").arg(self.path("store")).arg("run").args(args);
+        command.arg(AS_RBUILD).arg("--root").arg(self.path("store")).args(args);
         command.stdin(Stdio::null()).current_dir(self.dir.path());
         command
+    }
+
+    /// `rbuild ARGS`, any verb.
+    pub(crate) fn verb(&self, args: &[&str]) -> Ran {
+        self.rbuild(args).output().unwrap().into()
+    }
+
+    /// `rbuild ARGS` that ends well, any verb; what it printed.
+    pub(crate) fn does(&self, args: &[&str]) -> String {
+        let ran = self.verb(args);
+        assert!(ran.code == 0, "{args:?}: {ran:?}");
+        ran.stdout
     }
 
     /// `rbuild run ARGS`.
@@ -150,8 +167,11 @@ impl World {
 }
 
 impl Drop for World {
-    /// Files of subordinate ids can only be removed from inside of a namespace.
+    /// A failed case leaves nothing running. Files of subordinate ids can only be removed from inside of a namespace.
     fn drop(&mut self) {
+        for entry in self.containers().into_iter().filter(|entry| entry.state.is_running()) {
+            drop(self.verb(&["kill", entry.config.id.hex()]));
+        }
         if self.mode == Mode::Root {
             return;
         }

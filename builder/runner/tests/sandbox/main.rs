@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod files;
+mod join;
 mod life;
 mod process;
 mod terminal;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Some("--inside") => run_cases(&filters),
         Some("--enter") => enter(&filters),
         Some("--hold") => life::hold(Path::new(&args[1])),
+        Some("--join") => join::hold(&args[1]),
         Some("--list") => ExitCode::SUCCESS,
         _ => run_modes(&filters),
     }
@@ -111,7 +113,7 @@ fn enter(filters: &[String]) -> ExitCode {
 fn run_cases(filters: &[String]) -> ExitCode {
     let ids = IdMap::current().expect("own id map");
     println!("containers with ids {ids}");
-    let cases: Vec<Case> = [process::CASES, files::CASES, life::CASES, terminal::CASES].concat();
+    let cases: Vec<Case> = [process::CASES, files::CASES, life::CASES, join::CASES, terminal::CASES].concat();
     let chosen =
         cases.iter().filter(|(name, _)| filters.is_empty() || filters.iter().any(|f| name.contains(f.as_str())));
     let (mut passed, mut failed) = (0, Vec::new());

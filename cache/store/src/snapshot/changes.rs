@@ -37,9 +37,9 @@ pub(super) enum Tree<'a> {
 }
 
 /// What the names of fuse-overlayfs's own marks begin with; what follows is deleted.
-const WHITEOUT: &[u8] = b".wh.";
+pub(super) const WHITEOUT: &[u8] = b".wh.";
 /// In a directory that shows nothing of the layers below.
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,10 @@ impl Scan<'_> {
             self.whiteout(&join_path(split_path(path).0, mark));
             return Ok(());
         }
-        let untouched = matches!(self.comparison.tree, Tree::Whole(Some(old)) if old.is_untouched(path, meta));
+        let untouched = match self.comparison.tree {
+            Tree::Whole(Some(old)) => old.is_untouched(path, (dir, name), meta)?,
+            _ => false,
+        };
         if untouched && !meta.is_dir() {
             self.came_up(name);
             return Ok(());

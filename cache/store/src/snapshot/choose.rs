@@ -5,9 +5,10 @@ use crate::error::{Error, Result};
 use crate::layer::{OpaqueXattr, Ownership};
 use std::path::Path;
 
-/// The drivers, best first.
+/// The drivers, best first. The one behind copying, which always works, has to be asked for: its program mixes up the
+/// names of a file that has several.
 pub(super) const DRIVERS: [Driver; 6] =
-    [overlay::DRIVER, btrfs::DRIVER, zfs::DRIVER, reflink::DRIVER, fuse::DRIVER, copy::DRIVER];
+    [overlay::DRIVER, btrfs::DRIVER, zfs::DRIVER, reflink::DRIVER, copy::DRIVER, fuse::DRIVER];
 
 /// Names of drivers that docker had, and what does their work.
 const GONE: [(&str, &str); 5] = [

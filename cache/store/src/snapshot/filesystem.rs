@@ -26,6 +26,22 @@ pub(super) fn name_of(path: &Path) -> Result<String> {
     })
 }
 
+/// The ZFS dataset that a path is in, as the mount table has it.
+pub(super) fn dataset_of(path: &Path) -> Result<Option<String>> {
+    const TABLE: &str = "/proc/thread-self/mountinfo";
+    let path = std::fs::canonicalize(path).map_err(Error::io("find", path.display()))?;
+    let table = std::fs::read_to_string(TABLE).map_err(Error::io("read", TABLE))?;
+    let mounts = table.lines().filter_map(|line| {
+        let (place, source) = line.split_once(" - ")?;
+        let (kind, source) = source.split_once(' ')?;
+        let place = place.split(' ').nth(4)?.replace("\\040", " ");
+        path.starts_with(&place).then(|| (place.len(), kind, source.split(' ').next().unwrap_or_default()))
+    });
+    // Of two mounts on one place the later one is seen.
+    let found = mounts.max_by_key(|(length, ..)| *length);
+    Ok(found.filter(|(_, kind, _)| matches!(*kind, "zfs" | "fuse.zfs")).map(|(.., source)| source.to_owned()))
+}
+
 /// Whether listing a directory tells the types of what is in it.
 pub(super) fn tells_types(path: &Path) -> Result<bool> {
     let dir =

@@ -97,9 +97,14 @@ impl Home {
         if marks.is_empty() {
             return Ok(());
         }
-        rustix::fs::open(&self.path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .and_then(rustix::fs::syncfs)
-            .map_err(Error::io("sync", self.path.display()))?;
+        // Files that are elsewhere are linked to.
+        let files = marks.iter().map(|mark| mark.with_file_name(FILES));
+        let elsewhere = files.filter(|files| rustix::fs::readlink(files, Vec::new()).is_ok());
+        for path in elsewhere.chain([self.path.clone()]) {
+            rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .and_then(rustix::fs::syncfs)
+                .map_err(Error::io("sync", path.display()))?;
+        }
         marks.iter().try_for_each(|mark| std::fs::write(mark, []).map_err(Error::io("create", mark.display())))
     }
 

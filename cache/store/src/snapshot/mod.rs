@@ -51,9 +51,12 @@ use overlay::Overlay;
 use crate::error::{Error, Result};
 use crate::layer::{LayerIndex, UnpackOptions, View, unpack};
 use crate::root_dir::RootDir;
-use rbuild_oci::{Cancel, ChainId, DiffId};
+use draft::Storage;
+use rbuild_oci::{Cancel, ChainId, DiffId, Timestamp};
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
+use workspace::FILES;
 
 /// One layer of a stack.
 #[derive(Clone, Debug)]
@@ -84,6 +87,17 @@ pub trait Snapshotter: Send + Sync {
 
     /// A writable place on top of a stack whose snapshots are ensured.
     fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft>;
+
+    /// What is kept in `place` on top of a stack, to be looked at only: its owner may be writing to it at this moment.
+    /// None where nothing was prepared yet. Of a driver whose drafts are whole trees this is the tree.
+    fn look(&self, stack: &[StackLayer], place: &Path, _cancel: &Cancel) -> Result<Option<Draft>> {
+        let files = place.join(FILES);
+        let rootfs = Rootfs::Directory(files.clone());
+        let parent = stack.last().map(|layer| layer.chain);
+        let draft =
+            || Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None };
+        Ok(files.exists().then(draft))
+    }
 
     /// What was changed in the draft, compared with the stack it was prepared on, `base`. Nothing may write to the
     /// draft any more, and it must not be mounted.

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The overlay driver.
 pub(super) const DRIVER: Driver =
@@ -155,6 +155,22 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         Ok(Draft { rootfs, storage, parent, root_mtime, baseline: None })
+    }
+
+    fn look(&self, stack: &[StackLayer], place: &Path, cancel: &Cancel) -> Result<Option<Draft>> {
+        let (upper, work) = (place.join(FILES), place.join(WORK));
+        if !upper.exists() {
+            return Ok(None);
+        }
+        let lowers = lowers(&self.home, self.marks, stack, cancel)?;
+        let userxattr = self.marks == OpaqueXattr::User;
+        let rootfs = if lowers.is_empty() {
+            Rootfs::Directory(upper)
+        } else {
+            Rootfs::Overlay { lowers, upper, work, userxattr }
+        };
+        let parent = stack.last().map(|layer| layer.chain);
+        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {

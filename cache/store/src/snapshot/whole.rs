@@ -32,6 +32,11 @@ pub(super) trait Trees: Debug + Send + Sync {
         Ok(())
     }
 
+    /// What the change times of a tree do not tell.
+    fn blind_spots(&self) -> BlindSpots {
+        BlindSpots::None
+    }
+
     /// Makes plain directories of what a step made of the driver's own kind, before its tree becomes a snapshot.
     fn plain(&self, _root: &RootDir, _layer: &LayerIndex) -> Result<()> {
         Ok(())
@@ -41,6 +46,15 @@ pub(super) trait Trees: Debug + Send + Sync {
     fn sweep(&self, _home: &Home) -> Result<()> {
         Ok(())
     }
+}
+
+/// What can change in a tree without a trace in change times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlindSpots {
+    /// Nothing.
+    None,
+    /// Extended attributes. And the clock is the tree's own, not that of the home.
+    Attributes,
 }
 
 /// A driver of whole trees.
@@ -127,7 +141,9 @@ impl<T: Trees> Snapshotter for Whole<T> {
         self.begin(parent.as_ref(), &workspace.files(), cancel)?;
         if parent.is_some() {
             let root = RootDir::open(&workspace.files())?;
-            baseline = Some(Baseline::take(&root, workspace.clock()?, cancel)?);
+            let blind = self.trees.blind_spots();
+            let clock = if blind == BlindSpots::None { workspace.clock()? } else { clock_of(&root)? };
+            baseline = Some(Baseline::take(&root, clock, blind, cancel)?);
         }
         let rootfs = Rootfs::Directory(workspace.files());
         Ok(Draft { rootfs, storage: Storage::Temporary(workspace), parent, root_mtime, baseline })
@@ -152,4 +168,16 @@ impl<T: Trees> Snapshotter for Whole<T> {
         self.home.sweep()?;
         self.trees.sweep(&self.home)
     }
+}
+
+/// The clock of the file system that a tree is, as it stamps changes.
+fn clock_of(root: &RootDir) -> Result<Timestamp> {
+    /// Nothing that a layer holds is called like this.
+    const TICK: &[u8] = b".wh..tick";
+    let before = root.top().stat(b".")?.mtime;
+    root.mkdir(TICK, 0o700)?;
+    let clock = root.stat(TICK)?.ctime;
+    root.remove_tree(TICK)?;
+    root.top().set_times(b".", before)?;
+    Ok(clock)
 }

@@ -7,6 +7,7 @@ use crate::container::shelf::Containers;
 use crate::error::{Error, Result};
 use rbuild_runner::Stream;
 use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -124,6 +125,12 @@ impl Speaker {
     /// Says how large the terminal is now.
     pub fn resize(&self, size: Size) -> io::Result<()> {
         self.say(&Ask::Resize(size))
+    }
+
+    /// Ends the connection: what waits to hear more hears that.
+    pub fn hang_up(&self) {
+        // One that is gone already is as good.
+        drop(self.0.shutdown(Shutdown::Both));
     }
 
     fn say(&self, ask: &Ask) -> io::Result<()> {

@@ -4,9 +4,17 @@
 use crate::error::{Error, Result};
 use rbuild_oci::ContainerConfig;
 
+/// What a container starts: the words of its entrypoint, then those of its command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub(crate) argv: Vec<String>,
+    /// How many of them are the entrypoint's.
+    pub(crate) entrypoint: usize,
+}
+
 /// The program and its arguments. An entrypoint of the command line takes the image's arguments away too, an empty one
 /// (`--entrypoint ""`) leaves the command alone.
-pub(crate) fn argv(image: &ContainerConfig, entrypoint: Option<&str>, command: &[String]) -> Result<Vec<String>> {
+pub(crate) fn argv(image: &ContainerConfig, entrypoint: Option<&str>, command: &[String]) -> Result<Command> {
     let own: Vec<String> = match entrypoint {
         Some("") => Vec::new(),
         Some(program) => vec![program.to_owned()],
@@ -16,13 +24,14 @@ pub(crate) fn argv(image: &ContainerConfig, entrypoint: Option<&str>, command: &
         ([], None) => image.cmd.clone().unwrap_or_default(),
         _ => command.to_vec(),
     };
+    let entrypoint = own.len();
     let argv = [own, arguments].concat();
     match argv.first() {
         None => Err(Error::Usage(
             "no command specified: the image has neither ENTRYPOINT nor CMD, so give one behind its name".to_owned(),
         )),
         Some(program) if program.is_empty() => Err(Error::Usage("the command's first word is empty".to_owned())),
-        Some(_) => Ok(argv),
+        Some(_) => Ok(Command { argv, entrypoint }),
     }
 }
 
@@ -34,7 +43,8 @@ mod tests {
         let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let [own, cmd] = image.map(|text| text.map(list));
         let config = ContainerConfig { entrypoint: own, cmd, ..ContainerConfig::default() };
-        argv(&config, entrypoint, &list(command)).map_or_else(|error| error.to_string(), |argv| argv.join(" "))
+        argv(&config, entrypoint, &list(command))
+            .map_or_else(|error| error.to_string(), |command| command.argv.join(" "))
     }
 
     #[test]

@@ -66,20 +66,25 @@ pub fn end(containers: &Containers, entry: &Entry) -> Result<()> {
 
 /// Waits until the container does not run; its exit code, 0 if it never ran.
 pub fn wait(containers: &Containers, entry: &Entry) -> Result<u8> {
-    let id = &entry.config.id;
-    let mut told = None;
-    if let Some(attached) = watch(containers, entry)? {
-        told = match attached.hear()? {
-            Heard::Ended(code) => Some(code),
-            Heard::Output(..) | Heard::Gone => None,
-        };
+    let heard = match watch(containers, entry)? {
+        Some(attached) => attached.hear()?,
+        None => Heard::Gone,
+    };
+    match heard {
+        Heard::Ended(code) => containers.wait_until_free(&entry.config.id).map(|()| code),
+        Heard::Output(..) | Heard::Gone => end_of(containers, entry),
     }
+}
+
+/// What is written down of its end, once nobody lives it.
+pub(super) fn end_of(containers: &Containers, entry: &Entry) -> Result<u8> {
+    let id = &entry.config.id;
     containers.wait_until_free(id)?;
-    match (told, containers.read(id)?.map(|entry| entry.state)) {
-        (Some(code), _) | (None, Some(State::Exited { code, .. })) => Ok(code),
-        (None, Some(State::Created)) => Ok(0),
-        (None, Some(State::Running { .. })) => Ok(LOST),
-        (None, None) => Err(Error::no_container(&entry.config.name, None)),
+    match containers.read(id)?.map(|entry| entry.state) {
+        Some(State::Exited { code, .. }) => Ok(code),
+        Some(State::Created) => Ok(0),
+        Some(State::Running { .. }) => Ok(LOST),
+        None => Err(Error::no_container(&entry.config.name, None)),
     }
 }
 

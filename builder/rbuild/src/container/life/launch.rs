@@ -93,8 +93,8 @@ impl Handed {
     }
 
     /// Says why the container was not started.
-    pub fn fail(self, error: &Error) {
-        self.word.into_failed(error);
+    pub fn fail(mut self, error: &Error) {
+        self.word.failed(error);
     }
 
     pub(super) fn into_parts(self) -> (OwnedFd, Word) {
@@ -114,7 +114,12 @@ impl Word {
         }
     }
 
-    pub(super) fn into_failed(mut self, error: &Error) {
+    /// Says why it never ran or, if it did, what went wrong.
+    pub(super) fn failed(&mut self, error: &Error) {
+        if self.0.is_none() {
+            // Where that cannot be written to there is nobody left to tell.
+            return drop(writeln!(std::io::stderr(), "ERROR: {error}"));
+        }
         let hint = report::hints(error).into_iter().next();
         self.say(&Said::Failed { message: error.to_string(), hint, code: exit_code(error) });
     }

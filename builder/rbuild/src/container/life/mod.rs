@@ -1,7 +1,9 @@
 //! A container while it lives: what the runner is given, the process's streams and signals, its end; in this process or
 //! in one of its own. Keeps nothing itself.
 
+mod attach;
 mod end;
+mod growth;
 mod inlets;
 mod launch;
 mod live;
@@ -12,12 +14,13 @@ pub(crate) mod signals;
 pub(crate) mod stdio;
 mod supervise;
 pub(crate) mod user;
-mod view;
 
+pub use attach::{Attach, Left, attach};
 pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
+pub use growth::Growth;
 pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};
-pub use make::create;
+pub use make::{create, furnish};
 pub use run::{Attendance, run, run_again};
 pub(crate) use signals::Forwarder;
 pub use signals::Proxy;

@@ -24,8 +24,7 @@ pub fn supervise(ctx: Ctx<'_>, handed: Handed, id: &ContainerId, volumes: &dyn V
         live(ctx, held, volumes, &signals, &mut background)
     };
     attempt().unwrap_or_else(|error| {
-        background.warn(&error.to_string());
-        background.word.into_failed(&error);
+        background.word.failed(&error);
         exit_code(&error)
     })
 }

@@ -54,7 +54,7 @@ impl Reader {
         let mut at = self.file.seek(SeekFrom::End(0)).map_err(failed())?;
         let (mut missing, mut block) = (count, vec![0; CHUNK]);
         let mut is_end = true;
-        while at > 0 {
+        while at > 0 && count > 0 {
             let size = at.min(CHUNK as u64);
             at -= size;
             let bytes = &mut block[..size as usize];
@@ -71,7 +71,7 @@ impl Reader {
                 }
             }
         }
-        if count == 0 { self.file.seek(SeekFrom::End(0)).map(drop).map_err(failed()) } else { self.go_to(0) }
+        self.go_to(at)
     }
 
     /// The next line; none where the log ends for now.

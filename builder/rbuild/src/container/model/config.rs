@@ -1,4 +1,5 @@
-//! What a container is, as `config.json` keeps it: written once, when the container is made. Knows nothing of its life.
+//! What a container is, as `config.json` keeps it: written when the container is made, and again when it gets another
+//! name. Knows nothing of its life.
 
 use super::id::ContainerId;
 use super::mount::{Mount, MountKind};
@@ -22,6 +23,9 @@ pub struct Config {
     pub image: ImageSource,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// How many words of `argv` are the entrypoint; the others are the command.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entrypoint: usize,
     /// `NAME=value` each; HOME is added when the user is known.
     pub env: Vec<String>,
     /// Where the program starts; made if it is missing.
@@ -108,6 +112,11 @@ pub enum Seccomp {
     Profile(serde_json::Value),
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// The number of the format.
 pub(crate) const VERSION: u32 = 1;
 
@@ -120,6 +129,20 @@ impl Config {
     /// Whether it mounts the volume.
     pub fn uses_volume(&self, volume: &str) -> bool {
         self.volumes().any(|(name, _)| name == volume)
+    }
+
+    /// The images whose files it needs: its own, then those that it mounts.
+    pub fn images(&self) -> impl Iterator<Item = &ImageSource> {
+        let mounted = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Image(image) => image.image.as_ref(),
+            _ => None,
+        });
+        std::iter::once(&self.image).chain(mounted)
+    }
+
+    /// The names of the volumes that it mounts, each once.
+    pub fn volume_names(&self) -> std::collections::BTreeSet<&str> {
+        self.volumes().map(|(name, _)| name).collect()
     }
 
     fn volumes(&self) -> impl Iterator<Item = (&str, bool)> {

@@ -3,6 +3,7 @@
 
 use super::held::{self, Held};
 use super::state::State;
+use super::volumes::is_mounted;
 use crate::container::create::Identity;
 use crate::container::model::{Config, ContainerId, name, random};
 use crate::error::{Error, Result};
@@ -115,6 +116,16 @@ impl Containers {
         held::wait_until_free(&self.dir(id))
     }
 
+    /// Locks a container as soon as nobody else has it; none if it is gone by then.
+    pub(crate) fn hold_when_free(&self, id: &ContainerId) -> Result<Option<Held>> {
+        Held::wait(self.dir(id), id)
+    }
+
+    /// Whether a container is removed when it ends.
+    pub fn is_auto_removed(&self, id: &ContainerId) -> bool {
+        held::is_auto_removed(&self.dir(id))
+    }
+
     /// The containers that mount a volume: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();
@@ -149,30 +160,71 @@ impl Containers {
     }
 
     /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
-    /// short is still there to be removed again.
+    /// short is still there to be removed again. A volume whose driver does not let go of it stays.
     pub(crate) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        // Its driver may be gone for good, and the container must not stay for that.
+        drop(held.unmount(volumes));
+        let lock = self.lock()?;
+        let mut removed = Vec::new();
         for volume in held.config().anonymous_volumes() {
             let others = self.with_volume(volume)?.into_iter().any(|id| id != *held.id());
             if !others {
-                volumes.remove(volume)?;
+                match volumes.remove(volume) {
+                    Err(rbuild_store::Error::Driver { .. }) => {}
+                    other => removed.extend(other?),
+                }
             }
         }
-        let _lock = self.lock()?;
+        self.take_away(held, lock)?;
+        Ok(removed.into_iter().try_for_each(rbuild_store::Removed::finish)?)
+    }
+
+    /// Removes a container and leaves its volumes, whose drivers are told that it needs them no more.
+    pub(crate) fn remove_alone(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        drop(held.unmount(volumes));
+        self.take_away(held, self.lock()?)
+    }
+
+    fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
+        // It may have been renamed since it was locked.
+        let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
         let (trash, dir) = (self.store.tmp_dir()?, held.dir());
         fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
-        self.unlink_name(&held.config().name, held.id())?;
-        drop(held);
+        self.unlink_name(&name, held.id())?;
+        drop((held, lock));
         Ok(())
     }
 
-    /// Removes what containers with `--rm` left that were killed together with their rbuild.
+    /// Gives a container another name, whether it runs or not.
+    pub fn rename(&self, id: &ContainerId, name: &str) -> Result<()> {
+        let name = name::parse(name)?;
+        let _lock = self.lock()?;
+        let mut config = held::read_config(&self.dir(id), id)?;
+        if config.name == name {
+            return Err(Error::Usage(format!("container {name} has that name already")));
+        }
+        self.refuse_taken(&name)?;
+        self.link_name(&name, id)?;
+        let old = std::mem::replace(&mut config.name, name);
+        held::write_config(&self.dir(id), &config)?;
+        self.unlink_name(&old, id)
+    }
+
+    /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
+    /// volumes that killed containers need them no more.
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
         for id in self.ids()? {
             let dir = self.dir(&id);
-            if held::is_auto_removed(&dir)
+            let (auto_removed, mounted) = (held::is_auto_removed(&dir), is_mounted(&dir));
+            if (auto_removed || mounted)
                 && let Some(held) = Held::take(dir, &id)?
             {
-                self.remove(held, volumes)?;
+                if auto_removed {
+                    self.remove(held, volumes)?;
+                } else {
+                    // A driver that does not answer is told again the next time.
+                    drop(held.unmount(volumes));
+                }
             }
         }
         Ok(())
@@ -183,7 +235,7 @@ impl Containers {
     }
 
     /// The directory of a container.
-    pub(crate) fn dir(&self, id: &ContainerId) -> PathBuf {
+    pub fn dir(&self, id: &ContainerId) -> PathBuf {
         self.bucket().join(id.hex())
     }
 
@@ -242,7 +294,7 @@ impl Containers {
     }
 
     /// The lock of the bucket, and the directory of names made.
-    fn lock(&self) -> Result<OwnedFd> {
+    pub(super) fn lock(&self) -> Result<OwnedFd> {
         let (path, names) = (self.bucket().join(LOCK), self.bucket().join(NAMES));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
         let lock =

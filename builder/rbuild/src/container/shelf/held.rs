@@ -103,7 +103,25 @@ impl Held {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             lock => lock?,
         };
-        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? || !dir.join(LOCK).exists() {
+        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
+            return Ok(None);
+        }
+        Self::locked(dir, id, lock)
+    }
+
+    /// Locks the container in `dir` as soon as no other process has it; none if it is gone by then.
+    pub(crate) fn wait(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
+        let lock = match open_lock(&dir, OFlags::empty()) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
+            .map_err(Error::io("lock", dir.display()))?;
+        Self::locked(dir, id, lock)
+    }
+
+    fn locked(dir: PathBuf, id: &ContainerId, lock: OwnedFd) -> Result<Option<Self>> {
+        if !dir.join(LOCK).exists() {
             return Ok(None);
         }
         if let State::Running { process, .. } = read_state(&dir, id)? {
@@ -131,6 +149,11 @@ pub(crate) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
     let path = dir.join(CONFIG);
     let bytes = fs::read(&path).map_err(Error::io("read", path.display()))?;
     Config::from_json(id.short(), &bytes)
+}
+
+/// Replaces the configuration of the container in `dir`: another name is all that changes.
+pub(crate) fn write_config(dir: &Path, config: &Config) -> Result<()> {
+    write(dir, CONFIG, &to_json(config)?)
 }
 
 /// The state of the container in `dir`.

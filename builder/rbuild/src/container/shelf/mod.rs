@@ -2,12 +2,15 @@
 
 mod containers;
 mod find;
+mod frozen;
 pub(crate) mod held;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+mod volumes;
 
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};
+pub use frozen::is_frozen;
 pub use held::Held;
 pub use state::{ProcessMark, State, Status};

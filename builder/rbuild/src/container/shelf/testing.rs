@@ -33,6 +33,7 @@ pub(crate) fn config(Identity { id, name, created }: Identity) -> Config {
             platform: None,
         },
         argv: vec!["sh".into()],
+        entrypoint: 0,
         env: Vec::new(),
         cwd: "/".into(),
         user: String::new(),

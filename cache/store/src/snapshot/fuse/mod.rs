@@ -2,19 +2,21 @@
 //! which the program fuse-overlayfs shows. Slower than any other driver to work in, quicker than copying to begin.
 
 mod mount;
+mod relink;
 
 pub use mount::FuseOverlay;
 
 use super::changes::{Changes, Comparison, Tree, find};
 use super::choose::{Driver, Opened, Wish};
-use super::draft::{Draft, Place, Rootfs};
+use super::draft::{Draft, Place, Rootfs, Storage};
 use super::home::Home;
 use super::overlay::Overlay;
-use super::{LayerSource, Snapshotter, StackLayer};
+use super::{LayerSource, Snapshotter, StackLayer, view};
 use crate::error::{Error, Result};
 use crate::layer::{LayerIndex, View};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId};
+use relink::relink;
 use std::os::fd::AsRawFd;
 
 /// The fuse-overlayfs driver.
@@ -68,16 +70,26 @@ impl Snapshotter for FuseOverlayfs {
     fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft> {
         let draft = self.inner.prepare(stack, place, cancel)?;
         let rootfs = match draft.rootfs {
-            Rootfs::Overlay { lowers, upper, work, .. } => Rootfs::Fuse(FuseOverlay { lowers, upper, work }),
+            Rootfs::Overlay { lowers, upper, work, .. } => {
+                let overlay = FuseOverlay { lowers, upper, work };
+                if matches!(draft.storage, Storage::Kept) {
+                    relink(&overlay, self.inner.marks(), &view(stack))?;
+                }
+                Rootfs::Fuse(overlay)
+            }
             other => other,
         };
         Ok(Draft { rootfs, ..draft })
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
-        let tree = match draft.rootfs {
-            Rootfs::Directory(_) => Tree::Whole(None),
-            _ => Tree::FuseUpper(self.inner.marks()),
+        let marks = self.inner.marks();
+        let tree = match &draft.rootfs {
+            Rootfs::Fuse(overlay) => {
+                relink(overlay, marks, base)?;
+                Tree::FuseUpper(marks)
+            }
+            _ => Tree::Whole(None),
         };
         find(Comparison { root: &draft.root()?, tree, ownership: self.inner.ownership(), base, cancel })
     }

@@ -19,20 +19,32 @@ const PRIVATE: &[&str] = &[
     "-ec",
 ];
 
-/// Mounts a new file system of the type $1 with the options $2 on /mnt, gives all users a way to FUSE, goes on as $3….
+/// Mounts a new file system of the type $1 with the options $2 on /mnt/disk, gives all users a way to FUSE, goes on as $3… there.
 const SCRIPT: &str = r#"
 kind=$1 options=$2; shift 2
 mount -t tmpfs tmpfs /mnt
+mkdir /mnt/disk
 mknod -m 666 /mnt/fuse c 10 229
 mount --bind /mnt/fuse /dev/fuse
 disk=$(mktemp)
 truncate -s 1G "$disk"
-case $kind in xfs) flags='-m reflink=1 -q' ;; *) flags=-q ;; esac
-mkfs.$kind $flags "$disk" >&2
-mount -o "loop,$options" "$disk" /mnt
+case $kind in
+zfs)
+  mount -t tmpfs tmpfs /run
+  mkdir /run/lock
+  zfs-fuse --no-daemon --no-kstat-mount --enable-xattr >&2 &
+  until zpool list >/dev/null 2>&1; do kill -0 $!; done
+  zpool create -f -o cachefile=none -m /mnt/disk rbuildtest "$disk"
+  ;;
+*)
+  case $kind in xfs) flags='-m reflink=1 -q' ;; *) flags=-q ;; esac
+  mkfs.$kind $flags "$disk" >&2
+  mount -o "loop,$options" "$disk" /mnt/disk
+  ;;
+esac
 rm "$disk"
-chmod 1777 /mnt
-TMPDIR=/mnt exec "$@"
+chmod 1777 /mnt/disk
+TMPDIR=/mnt/disk exec "$@"
 "#;
 
 /// Goes on as $1… in a user namespace with a range of ids.
@@ -56,15 +68,29 @@ const SINGLE: [&str; 7] =
 struct Disk {
     kind: &'static str,
     options: &'static str,
-    /// Debian's package that makes it.
+    /// What makes it.
+    program: &'static str,
+    /// Debian's package that has the program.
     package: &'static str,
     /// The drivers that have to work on it.
     drivers: &'static str,
 }
 
-const BTRFS: Disk =
-    Disk { kind: "btrfs", options: "rw", package: "btrfs-progs", drivers: "overlay btrfs reflink copy" };
-const XFS: Disk = Disk { kind: "xfs", options: "rw", package: "xfsprogs", drivers: "overlay reflink copy" };
+const BTRFS: Disk = Disk {
+    kind: "btrfs",
+    options: "rw",
+    program: "mkfs.btrfs",
+    package: "btrfs-progs",
+    drivers: "overlay btrfs reflink copy",
+};
+const XFS: Disk = Disk {
+    kind: "xfs",
+    options: "rw",
+    program: "mkfs.xfs",
+    package: "xfsprogs",
+    drivers: "overlay reflink copy fuse-overlayfs",
+};
+const ZFS: Disk = Disk { kind: "zfs", options: "rw", program: "zfs-fuse", package: "zfs-fuse", drivers: "zfs copy" };
 
 impl Disk {
     /// The start of a command line that sees the disk; none where it cannot be made.
@@ -73,8 +99,8 @@ impl Disk {
             eprintln!("SKIP: needs root to make a disk of {}", self.kind);
             return None;
         }
-        if !Command::new(format!("mkfs.{}", self.kind)).arg("-V").output().is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIP: no mkfs.{}: apt-get install {}", self.kind, self.package);
+        if !Command::new(self.program).arg("-V").output().is_ok() {
+            eprintln!("SKIP: no {}: apt-get install {}", self.program, self.package);
             return None;
         }
         let mut command = Command::new(PRIVATE[0]);
@@ -118,4 +144,9 @@ fn drivers_conform_on_xfs() {
 #[test]
 fn drivers_conform_on_xfs_in_a_user_namespace() {
     XFS.test(&RANGE);
+}
+
+#[test]
+fn drivers_conform_on_zfs() {
+    ZFS.test(&[]);
 }

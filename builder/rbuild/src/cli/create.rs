@@ -1,0 +1,50 @@
+//! `rbuild create`: a container that does not start yet, with its volumes. What the arguments mean is decided in
+//! `container::create`.
+
+use super::globals::{Globals, Standing};
+use super::obtain;
+use super::out::print;
+use super::signals::cancel_on_signal;
+use super::workshop::Workshop;
+use crate::args::ContainerArgs;
+use crate::container::{self, Request, World};
+use crate::ctx::Place;
+use crate::error::{Error, Result};
+use clap::{ArgAction, Args};
+use rbuild_oci::Cancel;
+use std::process::ExitCode;
+
+/// Make a container and leave it to be started
+#[derive(Args, Clone, Debug)]
+#[command(disable_help_flag = true, override_usage = "rbuild create [OPTIONS] IMAGE [COMMAND] [ARG]...")]
+pub struct CreateArgs {
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// The container
+    #[command(flatten)]
+    pub container: ContainerArgs,
+}
+
+/// Makes the container and prints its id; nothing of the image is started or looked for.
+pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
+    let args = &args.container;
+    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
+    let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
+    let request = Request::resolve(args, world)?;
+    let store = globals.store()?;
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    store.lease()?;
+    let cancel = Cancel::new();
+    let _watch = cancel_on_signal(&cancel)?;
+    let image = obtain::image(args, &store, &cancel)?;
+    let request = obtain::mounted(request, args, &store, &cancel)?;
+    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    let held = container::create(workshop.ctx(), &request, &image, workshop.volumes())?;
+    container::furnish(workshop.ctx(), &held, workshop.volumes())?;
+    print(&format!("{}\n", held.id()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! `rbuild diff`: what a container changed.
+
+use super::globals::{Globals, Standing};
+use super::out::print_bytes;
+use super::signals::cancel_on_signal;
+use super::workshop::Workshop;
+use crate::container::{self, Containers};
+use crate::ctx::Place;
+use crate::error::Result;
+use clap::Args;
+use rbuild_oci::Cancel;
+use std::process::ExitCode;
+
+/// Show which files a container added (A), changed (C) and deleted (D)
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// Container, by name or id
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+}
+
+/// Prints a line for each path.
+pub fn run(args: &DiffArgs, globals: &Globals) -> Result<ExitCode> {
+    let store = globals.store()?;
+    let entry = Containers::new(&store).find(&args.container)?;
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let cancel = Cancel::new();
+    let _watch = cancel_on_signal(&cancel)?;
+    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    let mut text = Vec::new();
+    for (change, path) in container::diff(workshop.ctx(), &entry.config)? {
+        text.extend([&[change.letter() as u8, b' '], &path[..], b"\n"].concat());
+    }
+    print_bytes(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,70 @@
+//! What `rbuild inspect` needs of the disk to tell of a container. How it is told is `container::show`'s.
+
+use super::globals;
+use super::inspect::driver;
+use super::ps::frozen;
+use crate::container::show::{About, VolumePlace, inspect};
+use crate::container::{Config, Containers, Entry, Status, size};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::image;
+use rbuild_oci::{Cancel, ContainerConfig};
+use rbuild_store::{Store, VolumeDriver};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Everything about the container that is called so; its size where there is a way to tell.
+pub(super) fn value(store: &Store, name: &str, sizes: Option<Ctx<'_>>) -> Result<Value> {
+    let containers = Containers::new(store);
+    let entry = containers.find(name)?;
+    let config = &entry.config;
+    let dir = containers.dir(&config.id);
+    let about = About {
+        image: of_image(store, config),
+        driver: layer(store, &entry, &dir)?,
+        volumes: volumes(store, config)?,
+        auto_remove: containers.is_auto_removed(&config.id),
+        frozen: frozen(&entry),
+        size: sizes.map(|ctx| size(ctx, config)).transpose()?,
+        dir,
+    };
+    Ok(inspect(&entry, &about))
+}
+
+/// What the image says; nothing where its documents were taken away by force.
+fn of_image(store: &Store, config: &Config) -> ContainerConfig {
+    image::find(store, &config.image.id.to_string(), None).map(|image| image.config.config).unwrap_or_default()
+}
+
+fn volumes(store: &Store, config: &Config) -> Result<BTreeMap<String, VolumePlace>> {
+    let names = config.volume_names();
+    let drivers = globals::volumes(store, &Cancel::new())?;
+    let mut found = BTreeMap::new();
+    for name in names {
+        if let Some(volume) = drivers.get(name)? {
+            let mountpoint = volume.mountpoint.display().to_string();
+            found.insert(name.to_owned(), VolumePlace { mountpoint, driver: volume.driver });
+        }
+    }
+    Ok(found)
+}
+
+/// The storage driver of the container's layer, and its directories. The merged tree of an overlay can only be seen
+/// through a process that has it.
+fn layer(store: &Store, entry: &Entry, dir: &Path) -> Result<(String, Value)> {
+    let below = driver(store, &entry.config.image.layers)?;
+    let (upper, work) = (dir.join("upper/fs"), dir.join("upper/work"));
+    if upper.exists() && !work.exists() {
+        let name = Some(&below["Name"]).and_then(Value::as_str).filter(|name| *name != "overlay").unwrap_or("copy");
+        return Ok((name.to_owned(), json!({ "MergedDir": upper, "UpperDir": upper })));
+    }
+    let layers = [&below["Data"]["UpperDir"], &below["Data"]["LowerDir"]];
+    let lower: Vec<&str> = layers.into_iter().filter_map(Value::as_str).collect();
+    let merged = match entry.state.status() {
+        Status::Running(pid) => format!("/proc/{pid}/root"),
+        _ => String::new(),
+    };
+    let data = json!({ "LowerDir": lower.join(":"), "MergedDir": merged, "UpperDir": upper, "WorkDir": work });
+    Ok(("overlay".to_owned(), data))
+}

@@ -1,0 +1,109 @@
+//! `rbuild container prune`: removes all containers that do not run.
+
+use super::globals::{Globals, Standing};
+use super::image_filter::time;
+use super::out::print;
+use super::ps_filter::Label;
+use super::signals::cancel_on_signal;
+use super::workshop::Workshop;
+use crate::container::{Containers, Entry, size};
+use crate::ctx::Place;
+use crate::error::{Error, Result};
+use crate::render::human;
+use clap::Args;
+use rbuild_oci::{Cancel, Timestamp};
+use std::io::BufRead;
+use std::process::ExitCode;
+
+/// Remove all containers that do not run
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct PruneArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) force: bool,
+    /// Only some: until=TIME, label=KEY[=VALUE], label!=KEY[=VALUE]
+    #[arg(long = "filter", value_name = "KEY=VALUE")]
+    pub(super) filters: Vec<String>,
+}
+
+/// Asks, removes, and says what went. Their volumes stay.
+pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
+    let store = globals.store()?;
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let cancel = Cancel::new();
+    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    let filters = Filters::parse(&args.filters, workshop.ctx().clock.now())?;
+    const WARNING: &str = "WARNING! This will remove all stopped containers.";
+    if !args.force && !agreed(WARNING)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _watch = cancel_on_signal(&cancel)?;
+    print(&prune(&workshop, &filters)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the answer on standard input is yes.
+pub(super) fn agreed(warning: &str) -> Result<bool> {
+    print(&format!("{warning}\nAre you sure you want to continue? [y/N] "))?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(Error::io("read", "the answer"))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES"))
+}
+
+fn prune(workshop: &Workshop<'_>, filters: &Filters) -> Result<String> {
+    let ctx = workshop.ctx();
+    let containers = Containers::new(ctx.store);
+    let (mut gone, mut freed) = (Vec::new(), 0);
+    for entry in containers.all()?.into_iter().filter(|entry| filters.keep(entry)) {
+        let written = size(ctx, &entry.config)?.written;
+        if let Some(held) = containers.hold(&entry.config.id)? {
+            containers.remove_alone(held, workshop.volumes())?;
+            gone.push(entry.config.id);
+            freed += written;
+        }
+    }
+    let mut text = String::new();
+    if !gone.is_empty() {
+        text.push_str("Deleted Containers:\n");
+        text.extend(gone.iter().map(|id| format!("{id}\n")));
+        text.push('\n');
+    }
+    Ok(text + &format!("Total reclaimed space: {}\n", human::precise_size(freed)))
+}
+
+/// What containers have to be like.
+#[derive(Clone, Debug, Default)]
+struct Filters {
+    until: Option<Timestamp>,
+    with: Vec<Label>,
+    without: Vec<Label>,
+}
+
+impl Filters {
+    fn parse(texts: &[String], now: Timestamp) -> Result<Self> {
+        let mut filters = Self::default();
+        for text in texts {
+            let wrong = |why: &str| Error::Usage(format!("--filter {text:?}: {why}"));
+            match text.split_once('=').ok_or_else(|| wrong("write KEY=VALUE"))? {
+                ("until", value) => {
+                    let until = time(value, now);
+                    filters.until = Some(until.ok_or_else(|| wrong("give a time or an age, as in 24h"))?);
+                }
+                ("label", value) => filters.with.push(Label::parse(value)),
+                ("label!", value) => filters.without.push(Label::parse(value)),
+                _ => return Err(wrong("known are until, label and label!")),
+            }
+        }
+        Ok(filters)
+    }
+
+    fn keep(&self, entry: &Entry) -> bool {
+        let config = &entry.config;
+        self.until.is_none_or(|until| config.created < until)
+            && self.with.iter().all(|label| label.is_on(config))
+            && !self.without.iter().any(|label| label.is_on(config))
+    }
+}

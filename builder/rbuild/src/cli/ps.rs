@@ -1,0 +1,106 @@
+//! `rbuild ps`: which containers there are.
+
+use super::globals::{Globals, Standing};
+use super::out::{format_error, print};
+use super::ps_filter::Filters;
+use super::signals::cancel_on_signal;
+use super::workshop::Workshop;
+use crate::container::show::{self, COLUMNS, Columns, Size, phase};
+use crate::container::{Containers, Entry, Status, is_frozen, size};
+use crate::ctx::{Ctx, Place};
+use crate::error::Result;
+use crate::render::Listing;
+use clap::Args;
+use rbuild_oci::{Cancel, Timestamp};
+use rbuild_store::Store;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// List containers
+#[derive(Args, Clone, Debug, Default)]
+pub struct PsArgs {
+    /// Also list containers that do not run
+    #[arg(short, long)]
+    pub all: bool,
+    /// Only some: id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=, expose=
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub filters: Vec<String>,
+    /// `table`, `table TEMPLATE`, `json` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Only that many, youngest first, whether they run or not
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub last: Option<usize>,
+    /// Only the youngest, whether it runs or not
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Print everything in full
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Print ids only
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print how much each has written
+    #[arg(short, long)]
+    pub size: bool,
+}
+
+/// Lists the containers. What each wrote can only be told from inside the user namespace that it ran in.
+pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
+    let (store, now) = (globals.store()?, std::time::SystemTime::now().into());
+    if !args.size || args.quiet {
+        print(&text(args, &store, None, now)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let cancel = Cancel::new();
+    let _watch = cancel_on_signal(&cancel)?;
+    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    print(&text(args, &store, Some(workshop.ctx()), now)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is printed at that time; sizes are taken where there is a way to.
+pub fn text(args: &PsArgs, store: &Store, sizes: Option<Ctx<'_>>, now: Timestamp) -> Result<String> {
+    let chosen = chosen(args, store)?;
+    if args.quiet {
+        let id = |entry: &Entry| {
+            let id = &entry.config.id;
+            if args.no_trunc { id.hex().to_owned() } else { id.short().to_owned() }
+        };
+        return Ok(chosen.iter().map(|entry| id(entry) + "\n").collect());
+    }
+    let mut rows: Vec<Value> = Vec::new();
+    for entry in &chosen {
+        let size = sizes.map(|ctx| size(ctx, &entry.config)).transpose()?;
+        rows.push(row(args, entry, size, now));
+    }
+    const TABLE: [&str; 8] = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"];
+    let table = if args.size { &TABLE[..] } else { &TABLE[..7] };
+    let listing = Listing { columns: &COLUMNS, table, rows: &rows, labels: true };
+    listing.render(args.format.as_deref()).map_err(|problem| format_error(&problem))
+}
+
+/// The containers that are asked for, youngest first.
+fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<Entry>> {
+    let filters = Filters::parse(&args.filters, store)?;
+    let last = if args.latest { Some(1) } else { args.last };
+    let all = args.all || last.is_some() || filters.names_a_status();
+    let mut entries = Containers::new(store).all()?;
+    entries.sort_by(|a, b| b.config.created.cmp(&a.config.created).then_with(|| a.config.id.cmp(&b.config.id)));
+    entries.retain(|entry| (all || phase(&entry.state, false).is_alive()) && filters.keep(entry));
+    entries.truncate(last.unwrap_or(usize::MAX));
+    Ok(entries)
+}
+
+fn row(args: &PsArgs, entry: &Entry, size: Option<Size>, now: Timestamp) -> Value {
+    show::row(entry, &Columns { now, whole: args.no_trunc, frozen: frozen(entry), size })
+}
+
+/// Whether the container is paused.
+pub(super) fn frozen(entry: &Entry) -> bool {
+    matches!(entry.state.status(), Status::Running(pid) if is_frozen(pid))
+}

@@ -1,0 +1,147 @@
+//! Where a container is in its life, as docker says it: one word, a line for people, the object of `inspect`.
+
+use crate::container::shelf::{State, Status};
+use crate::render::human;
+use rbuild_oci::Timestamp;
+use serde_json::{Value, json};
+
+/// Where a container is in its life. One that could not be started counts as created, as with docker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It never ran.
+    Created,
+    /// It runs.
+    Running,
+    /// It runs, and is stopped at the moment.
+    Paused,
+    /// It ended.
+    Exited,
+}
+
+impl Phase {
+    /// Docker's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Exited => "exited",
+        }
+    }
+
+    /// Whether it has a process.
+    pub const fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+}
+
+/// What nobody saw the end of: docker's exit code for it.
+const UNSEEN: u8 = 255;
+
+/// The phase that a state means; `frozen` says whether its process is stopped.
+pub fn phase(state: &State, frozen: bool) -> Phase {
+    match (state.status(), state) {
+        (Status::Running(_), _) if frozen => Phase::Paused,
+        (Status::Running(_), _) => Phase::Running,
+        (_, State::Created | State::Exited { started: None, .. }) => Phase::Created,
+        _ => Phase::Exited,
+    }
+}
+
+/// The line for people at that time: `Up 5 minutes`, `Exited (0) 3 hours ago`, `Created`.
+pub fn status(state: &State, frozen: bool, now: Timestamp) -> String {
+    let since = |then: Timestamp| human::duration(now.seconds - then.seconds);
+    match (phase(state, frozen), state) {
+        (Phase::Running, State::Running { started, .. }) => format!("Up {}", since(*started)),
+        (Phase::Paused, State::Running { started, .. }) => format!("Up {} (Paused)", since(*started)),
+        (Phase::Exited, State::Exited { code, finished, .. }) => format!("Exited ({code}) {} ago", since(*finished)),
+        (Phase::Exited, _) => format!("Exited ({UNSEEN})"),
+        _ => "Created".to_owned(),
+    }
+}
+
+/// The exit code of a container that has one.
+pub fn exit_code(state: &State) -> Option<u8> {
+    match (state.status(), state) {
+        (_, State::Exited { code, .. }) => Some(*code),
+        (Status::Lost, _) => Some(UNSEEN),
+        _ => None,
+    }
+}
+
+/// Docker's `State`.
+pub(super) fn object(state: &State, frozen: bool) -> Value {
+    const NEVER: &str = "0001-01-01T00:00:00Z";
+    let phase = phase(state, frozen);
+    let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
+    let pid = match state.status() {
+        Status::Running(pid) => pid,
+        _ => 0,
+    };
+    let (started, finished, error) = match state {
+        State::Created => (None, None, None),
+        State::Running { started, .. } => (Some(*started), None, None),
+        State::Exited { started, finished, error, .. } => (*started, Some(*finished), error.as_deref()),
+    };
+    json!({
+        "Status": phase.word(),
+        "Running": phase.is_alive(),
+        "Paused": phase == Phase::Paused,
+        "Restarting": false,
+        "OOMKilled": false,
+        "Dead": false,
+        "Pid": pid,
+        "ExitCode": exit_code(state).unwrap_or_default(),
+        "Error": error.unwrap_or_default(),
+        "StartedAt": time(started),
+        "FinishedAt": time(finished),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::ProcessMark;
+
+    const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn exited(code: u8, started: Option<Timestamp>) -> State {
+        State::Exited { code, started, finished: AT, error: None }
+    }
+
+    fn running(boot: &str) -> State {
+        let process = ProcessMark::of(std::process::id()).unwrap();
+        let boot = if boot.is_empty() { process.boot.clone() } else { boot.to_owned() };
+        State::Running { process: ProcessMark { boot, ..process }, started: AT }
+    }
+
+    #[test]
+    fn states_are_told_as_docker_tells_them() {
+        let now = Timestamp::from_seconds(AT.seconds + 3 * 3600);
+        for (state, frozen, word, line) in [
+            (State::Created, false, "created", "Created"),
+            (exited(0, Some(AT)), false, "exited", "Exited (0) 3 hours ago"),
+            (exited(137, Some(AT)), false, "exited", "Exited (137) 3 hours ago"),
+            (exited(127, None), false, "created", "Created"),
+            (running(""), false, "running", "Up 3 hours"),
+            (running(""), true, "paused", "Up 3 hours (Paused)"),
+            (running("another"), false, "exited", "Exited (255)"),
+        ] {
+            assert_eq!((phase(&state, frozen).word(), status(&state, frozen, now).as_str()), (word, line), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn the_object_has_dockers_fields() {
+        let text = object(&exited(3, Some(AT)), false).to_string();
+        let expected = concat!(
+            r#"{"Status":"exited","Running":false,"Paused":false,"Restarting":false,"OOMKilled":false,"Dead":false,"#,
+            r#""Pid":0,"ExitCode":3,"Error":"","StartedAt":"2023-11-14T22:13:20Z","FinishedAt":"2023-11-14T22:13:20Z"}"#
+        );
+        assert_eq!(text, expected);
+        let live = object(&running(""), false);
+        assert_eq!((&live["Pid"], &live["Running"]), (&Value::from(std::process::id()), &Value::from(true)));
+        assert_eq!(live["FinishedAt"], "0001-01-01T00:00:00Z");
+        assert_eq!(object(&running("another"), false)["ExitCode"], 255);
+    }
+}
