@@ -79,24 +79,24 @@ fn table_in(world: &World) {
             Err(why) => assert!(ran.code != 0 && ran.stderr.contains(why), "{source} to {to}: {ran:?}"),
         }
     }
-    world.says(&["cp", "-q", "lf", "c1:/home/link"]);
+    world.does(&["cp", "-q", "lf", "c1:/home/link"]);
     assert_eq!(world.verb(&["cp", "-L", "c1:/home/link", "got"]).code, 1, "it leads nowhere in there");
-    world.says(&["cp", "-L", "lf", "c1:/tmp/real"]);
+    world.does(&["cp", "-L", "lf", "c1:/tmp/real"]);
     assert_eq!(content(world, "/tmp/real"), "eff\n");
     // A directory and a file never replace each other, below either.
-    world.says(&["cp", "f", "c1:/dn/clash"]);
+    world.does(&["cp", "f", "c1:/dn/clash"]);
     fs::create_dir(world.path("d/clash")).unwrap();
     assert!(world.complains(&["cp", "d/.", "c1:/dn"]).contains("cannot overwrite /dn/clash with a directory"));
     fs::remove_dir(world.path("d/clash")).unwrap();
     fs::write(world.path("d/over"), "").unwrap();
-    world.says(&["cp", "d", "c1:/dn/over"]);
+    world.does(&["cp", "d", "c1:/dn/over"]);
     assert!(world.complains(&["cp", "d/.", "c1:/dn"]).contains("cannot overwrite /dn/over with a file"));
 }
 
 fn copy_in(world: &World) {
-    world.says(&["create", "--name", "c1", "box"]);
+    world.does(&["create", "--name", "c1", "box"]);
     table_in(world);
-    let diff = world.says(&["diff", "c1"]);
+    let diff = world.does(&["diff", "c1"]);
     assert!(diff.contains("C /srv/file\n") && diff.contains("A /dn/d/s/y\n"), "{diff}");
     assert_eq!(world.shell(&[], "cat /srv/file"), "original\n", "another container sees nothing of it");
 }
@@ -104,7 +104,7 @@ fn copy_in(world: &World) {
 fn copy_in_running(world: &World) {
     let _live = world.live(&["--name", "c1"], "true");
     table_in(world);
-    world.says(&["cp", "f", "c1:/dev/shm/f"]);
+    world.does(&["cp", "f", "c1:/dev/shm/f"]);
     assert_eq!(content(world, "/dev/shm/f"), "eff\n", "what is mounted in it is reached");
 }
 
@@ -141,9 +141,9 @@ fn copy_out(world: &World) {
     assert_eq!(stat("dn/x").mode() & 0o7777, 0o751);
     assert_eq!(stat("dn/x").ino(), stat("dn/twin").ino());
     assert_eq!(stat("dn/x").uid(), rustix::process::geteuid().as_raw(), "files are of who copies");
-    world.says(&["cp", "c1:/srv/link", "link"]);
+    world.does(&["cp", "c1:/srv/link", "link"]);
     assert!(stat("link").is_symlink());
-    world.says(&["cp", "-L", "c1:/srv/link", "followed"]);
+    world.does(&["cp", "-L", "c1:/srv/link", "followed"]);
     assert_eq!(fs::read_to_string(world.path("followed")).unwrap(), "original\n");
 }
 
@@ -188,21 +188,21 @@ fn volumes(world: &World) {
     let bind = world.path("bound");
     fs::create_dir(&bind).unwrap();
     let options = ["-v", "vol:/deep/vol", "-v", &format!("{}:/bound", bind.display())];
-    world.says(&[&["create", "--name", "c1"], &options[..], &["box"]].concat());
-    world.says(&["cp", "f", "c1:/deep/vol/f"]);
-    world.says(&["cp", "d", "c1:/bound"]);
+    world.does(&[&["create", "--name", "c1"], &options[..], &["box"]].concat());
+    world.does(&["cp", "f", "c1:/deep/vol/f"]);
+    world.does(&["cp", "d", "c1:/bound"]);
     assert_eq!(world.shell(&["-v", "vol:/v"], "cat /v/f"), "eff\n", "a volume is reached before it is mounted");
     assert_eq!(fs::read_to_string(bind.join("d/x")).unwrap(), "ex\n");
     assert_eq!(content(world, "/deep/vol/f"), "eff\n");
-    assert_eq!(world.says(&["diff", "c1"]), "");
-    world.says(&["cp", "f", "c1:/etc/hosts"]);
+    assert_eq!(world.does(&["diff", "c1"]), "");
+    world.does(&["cp", "f", "c1:/etc/hosts"]);
     assert_eq!(content(world, "/etc/hosts"), "eff\n");
-    assert_eq!(world.says(&["diff", "c1"]), "", "the container's own files of /etc are in no layer");
-    world.says(&["rm", "c1"]);
+    assert_eq!(world.does(&["diff", "c1"]), "", "the container's own files of /etc are in no layer");
+    world.does(&["rm", "c1"]);
     let _live = world.live(&[&["--name", "c1"], &options[..]].concat(), "true");
-    world.says(&["cp", "d/x", "c1:/deep/vol/x"]);
+    world.does(&["cp", "d/x", "c1:/deep/vol/x"]);
     assert_eq!(world.shell(&["-v", "vol:/v"], "cat /v/x"), "ex\n");
-    world.says(&["cp", "c1:/deep", "all"]);
+    world.does(&["cp", "c1:/deep", "all"]);
     assert_eq!(fs::read_to_string(world.path("all/vol/x")).unwrap(), "ex\n");
 }
 
@@ -213,35 +213,35 @@ fn read_only(world: &World) {
         let _live = if run {
             Some(world.live(&options, "true"))
         } else {
-            world.says(&[&["create"], &options[..], &["box"]].concat());
+            world.does(&[&["create"], &options[..], &["box"]].concat());
             None
         };
         let refused = world.complains(&["cp", "f", "c1:/srv/f"]);
         assert!(refused.contains("container rootfs is marked read-only"), "{refused}");
         let refused = world.complains(&["cp", "f", "c1:/o/f"]);
         assert!(refused.contains("mounted volume is marked read-only"), "{refused}");
-        world.says(&["cp", "f", "c1:/v/f"]);
+        world.does(&["cp", "f", "c1:/v/f"]);
         assert_eq!(content(world, "/v/f"), "eff\n");
         assert_eq!(content(world, "/srv/file"), "original\n", "reading is fine");
-        world.says(&["rm", "-f", "c1"]);
+        world.does(&["rm", "-f", "c1"]);
     }
 }
 
 fn owners(world: &World) {
     outside(world);
     world.good(&["--name", "c1", "box", "sh", "-c", "true"]);
-    world.says(&["cp", "d", "c1:/srv/root"]);
-    let id = world.says(&["commit", "c1"]);
+    world.does(&["cp", "d", "c1:/srv/root"]);
+    let id = world.does(&["commit", "c1"]);
     let owner = |path: &str| world.good(&["--rm", id.trim_end(), "stat", "-c", "%u:%g %a", path]);
     assert_eq!(owner("/srv/root/x"), "0:0 751\n");
     if world.mode == Mode::Root {
         std::os::unix::fs::lchown(world.path("d/x"), Some(1234), Some(77)).unwrap();
-        world.says(&["cp", "-a", "d", "c1:/srv/kept"]);
-        world.says(&["cp", "-a", "c1:/srv/data", "data"]);
-        world.says(&["cp", "c1:/srv/data", "mine"]);
+        world.does(&["cp", "-a", "d", "c1:/srv/kept"]);
+        world.does(&["cp", "-a", "c1:/srv/data", "data"]);
+        world.does(&["cp", "c1:/srv/data", "mine"]);
         let stat = |path: &str| fs::metadata(world.path(path)).map(|meta| (meta.uid(), meta.mode() & 0o7777)).unwrap();
         assert_eq!((stat("data/seed"), stat("mine/seed")), ((1234, 0o640), (0, 0o640)));
-        let id = world.says(&["commit", "c1"]);
+        let id = world.does(&["commit", "c1"]);
         assert_eq!(world.good(&["--rm", id.trim_end(), "stat", "-c", "%u:%g %a", "/srv/kept/x"]), "1234:77 751\n");
     }
     // In a tarball owners are those of the container, whatever this machine makes of them.
@@ -266,11 +266,11 @@ fn hostile(world: &World) {
     let check = |running: bool| {
         assert_eq!(content(world, "/abs/key"), "inside\n", "links mean what they mean in there");
         assert_eq!(content(world, "/up/key"), "inside\n");
-        world.says(&["cp", "f", "c1:/abs/planted"]);
-        world.says(&["cp", "f", "c1:/up/planted2"]);
-        world.says(&["cp", "f", "c1:/key"]);
+        world.does(&["cp", "f", "c1:/abs/planted"]);
+        world.does(&["cp", "f", "c1:/up/planted2"]);
+        world.does(&["cp", "f", "c1:/key"]);
         assert_eq!(content(world, &format!("{secret}/key")), "eff\n", "a link at the end is followed, inside");
-        world.says(&["cp", "c1:/tree", &format!("tree-{running}")]);
+        world.does(&["cp", "c1:/tree", &format!("tree-{running}")]);
         let inner = world.path(&format!("tree-{running}/inner"));
         assert!(fs::symlink_metadata(&inner).unwrap().is_symlink(), "a link comes out as one");
         let outside: Vec<_> = fs::read_dir(&secret).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -282,7 +282,7 @@ fn hostile(world: &World) {
         // Out of the container into a directory whose own link leads elsewhere: the copy does not go through it.
         fs::create_dir(world.path("target")).unwrap();
         symlink(&secret, world.path("target/s")).unwrap();
-        world.says(&["cp", "d", "c1:/d"]);
+        world.does(&["cp", "d", "c1:/d"]);
         assert!(world.complains(&["cp", "c1:/d/.", "target"]).contains("cannot overwrite"));
         assert!(!fs::exists(format!("{secret}/y")).unwrap());
         fs::remove_dir_all(world.path("target")).unwrap();
@@ -292,7 +292,7 @@ fn hostile(world: &World) {
     };
     world.good(&["--name", "c1", "box", "sh", "-c", &script]);
     check(false);
-    world.says(&["rm", "c1"]);
+    world.does(&["rm", "c1"]);
     let _live = world.live(&["--name", "c1"], &script);
     check(true);
 }
@@ -316,7 +316,7 @@ fn evil_tarball(secret: &str) -> Vec<u8> {
 }
 
 fn usage(world: &World) {
-    world.says(&["create", "--name", "c1", "box"]);
+    world.does(&["create", "--name", "c1", "box"]);
     for (args, why) in [
         (&["a", "b"][..], "one of the two has to be CONTAINER:PATH"),
         (&["c1:/a", "c1:/b"], "copying between containers is not supported"),

@@ -38,12 +38,12 @@ fn diff(world: &World) {
         "-c",
         MESS,
     ]);
-    assert_eq!(world.says(&["diff", "mess"]), MESS_DIFF, "no mount, nothing in one, and /etc/hosts is one");
-    assert_eq!(world.says(&["container", "diff", "mess"]), MESS_DIFF);
-    world.says(&["create", "--name", "fresh", "-v", "/anon", "box"]);
-    assert_eq!(world.says(&["diff", "fresh"]), "");
+    assert_eq!(world.does(&["diff", "mess"]), MESS_DIFF, "no mount, nothing in one, and /etc/hosts is one");
+    assert_eq!(world.does(&["container", "diff", "mess"]), MESS_DIFF);
+    world.does(&["create", "--name", "fresh", "-v", "/anon", "box"]);
+    assert_eq!(world.does(&["diff", "fresh"]), "");
     world.good(&["--name", "idle", "box", "true"]);
-    assert_eq!(world.says(&["diff", "idle"]), "");
+    assert_eq!(world.does(&["diff", "idle"]), "");
     world.good(&[
         "--name",
         "swap",
@@ -52,7 +52,7 @@ fn diff(world: &World) {
         "-c",
         "rm -rf /srv; mkdir /srv; rm /bin/yes; mkdir /bin/yes; mv /home /house",
     ]);
-    let swapped = world.says(&["diff", "swap"]);
+    let swapped = world.does(&["diff", "swap"]);
     for line in ["D /srv/file", "C /bin/yes", "D /home", "A /house", "A /house/app"] {
         assert!(swapped.lines().any(|found| found == line), "{line} in {swapped}");
     }
@@ -61,10 +61,10 @@ fn diff(world: &World) {
 
 fn diff_running(world: &World) {
     let live = world.live(&["--name", "web", "-v", "vol:/some/where", "-v", "/srv/data"], MESS);
-    assert_eq!(world.says(&["diff", "web"]), MESS_DIFF, "mount points are no change, though they are there");
+    assert_eq!(world.does(&["diff", "web"]), MESS_DIFF, "mount points are no change, though they are there");
     drop(live);
     let idle = world.live(&["--name", "idle"], "true");
-    assert_eq!(world.says(&["diff", "idle"]), "");
+    assert_eq!(world.does(&["diff", "idle"]), "");
     drop(idle);
 }
 
@@ -98,14 +98,14 @@ fn commit(world: &World) {
         "-c",
         &format!("{MESS}; touch /vol/x /srv/data/y"),
     ]);
-    let id = world.says(&["commit", "-a", "Ada <ada@example.com>", "-m", "a comment", "mess", "app:1"]);
+    let id = world.does(&["commit", "-a", "Ada <ada@example.com>", "-m", "a comment", "mess", "app:1"]);
     assert!(id.starts_with("sha256:") && id.len() == 72, "{id}");
     let run = |image: &str, script: &str| world.good(&["--rm", image, "sh", "-c", script]);
     let seen = run(id.trim_end(), "cat /srv/temp.txt; tail -n 1 /srv/file; ls /opt/deep; stat -c %a /tmp");
     assert_eq!(seen, "new\nmore\nx\n700\n");
     let gone = run("app:1", "ls -d /vol /etc/group 2>&1; ls /srv/data");
     assert_eq!(gone, "ls: /vol: No such file or directory\nls: /etc/group: No such file or directory\nseed\n");
-    let history = world.says(&["history", "--no-trunc", "--format", "{{.ID}} {{.CreatedBy}} {{.Comment}}", "app:1"]);
+    let history = world.does(&["history", "--no-trunc", "--format", "{{.ID}} {{.CreatedBy}} {{.Comment}}", "app:1"]);
     let top = history.lines().next().unwrap();
     assert!(
         top.starts_with(id.trim_end()) && top.contains("sh -c echo new") && top.ends_with("a comment"),
@@ -113,17 +113,17 @@ fn commit(world: &World) {
     );
     assert_eq!(history.lines().count(), 2, "the base's line is below: {history}");
     assert_eq!(
-        world.says(&["inspect", "--format", "{{.Author}} {{len .RootFS.Layers}}", "app:1"]),
+        world.does(&["inspect", "--format", "{{.Author}} {{len .RootFS.Layers}}", "app:1"]),
         "Ada <ada@example.com> 2\n"
     );
     // Without a change there is a line and no layer.
-    world.says(&["create", "--name", "same", "box"]);
-    world.says(&["commit", "same", "same:1"]);
+    world.does(&["create", "--name", "same", "box"]);
+    world.does(&["commit", "same", "same:1"]);
     assert_eq!(
-        world.says(&["inspect", "--format", "{{len .RootFS.Layers}} {{json .Config.Cmd}}", "same:1"]),
+        world.does(&["inspect", "--format", "{{len .RootFS.Layers}} {{json .Config.Cmd}}", "same:1"]),
         "1 [\"sh\"]\n"
     );
-    assert_eq!(world.says(&["rmi", "app:1"]).lines().next().unwrap(), "Untagged: app:1");
+    assert_eq!(world.does(&["rmi", "app:1"]).lines().next().unwrap(), "Untagged: app:1");
 }
 
 fn commit_changes(world: &World) {
@@ -133,8 +133,8 @@ fn commit_changes(world: &World) {
         config.cmd = Some(vec!["-c".to_owned(), "echo base".to_owned()]);
     });
     world.good(&["--name", "one", "-e", "B=2", "-l", "mine=1", "-w", "/srv", "base", "-c", "touch /x"]);
-    world.says(&["commit", "one", "plain"]);
-    let show = |name: &str, format: &str| world.says(&["inspect", "--format", format, name]).trim_end().to_owned();
+    world.does(&["commit", "one", "plain"]);
+    let show = |name: &str, format: &str| world.does(&["inspect", "--format", format, name]).trim_end().to_owned();
     assert_eq!(show("plain", "{{json .Config.Env}}"), r#"["PATH=/bin","A=1","B=2"]"#);
     assert_eq!(show("plain", "{{json .Config.Entrypoint}} {{json .Config.Cmd}}"), r#"["sh"] ["-c","touch /x"]"#);
     assert_eq!(show("plain", "{{json .Config.Labels}} {{.Config.WorkingDir}}"), r#"{"mine":"1"} /srv"#);
@@ -151,7 +151,7 @@ fn commit_changes(world: &World) {
     let mut args = vec!["commit"];
     args.extend(changes.iter().flat_map(|change| ["-c", change]));
     args.extend(["one", "changed"]);
-    world.says(&args);
+    world.does(&args);
     assert_eq!(world.good(&["--rm", "changed"]), "1 1x\n");
     assert_eq!(show("changed", "{{json .Config.ExposedPorts}} {{json .Config.Volumes}}"), r#"{"80/tcp":{}} {"/v":{}}"#);
     assert_eq!(
@@ -165,10 +165,10 @@ fn commit_changes(world: &World) {
 
 fn commit_running(world: &World) {
     let _live = world.live(&["--name", "web", "-v", "/made/for/it"], MESS);
-    let id = world.says(&["commit", "web"]);
+    let id = world.does(&["commit", "web"]);
     let listed = world.good(&["--rm", id.trim_end(), "sh", "-c", "cat /srv/temp.txt; ls -d /made 2>&1; true"]);
     assert_eq!(listed, "new\nls: /made: No such file or directory\n");
-    assert!(world.says(&["ps", "-q"]).len() > 1, "it runs on");
+    assert!(world.does(&["ps", "-q"]).len() > 1, "it runs on");
 }
 
 /// The names in a tarball, and the content of one file.
@@ -206,13 +206,13 @@ fn export(world: &World) {
         let is_found = found.contains(name) || found.contains(&format!("{name}/"));
         assert_eq!(is_found, is_there, "{name} in {found:?}");
     }
-    world.says(&["export", "-o", "all.tar", "mess"]);
+    world.does(&["export", "-o", "all.tar", "mess"]);
     assert_eq!(fs::read(world.path("all.tar")).unwrap(), output.stdout, "equal files, equal bytes");
     let _live = world.live(&["--name", "web", "-v", "/vol"], &script);
     let output = world.rbuild(&["container", "export", "web"]).output().unwrap();
     let (running, content) = names(&output.stdout, "srv/file");
     assert_eq!((running, content.as_str()), (found, "original\nmore\n"), "whether it runs makes no difference");
     // What was exported can be a base.
-    let id = world.says(&["import", "all.tar"]);
+    let id = world.does(&["import", "all.tar"]);
     assert_eq!(world.good(&["--rm", id.trim_end(), "cat", "/srv/temp.txt"]), "new\n");
 }
