@@ -6,6 +6,7 @@
 //! and exec, and no namespace is entered by a process that has threads.
 
 pub mod caps;
+pub mod cgroup;
 mod channel;
 mod container;
 mod disposition;
@@ -17,6 +18,7 @@ mod guard;
 mod init;
 mod joining;
 mod namespaces;
+pub mod network;
 mod plan;
 mod probe;
 mod sandbox;
