@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use rbuild_oci::Timestamp;
 use rbuild_runner::cgroup;
-use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, remove_stubs};
+use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, oom_score_shortcoming, remove_stubs};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
@@ -194,9 +194,9 @@ impl Life<'_> {
         if config.network == Network::Host && !config.ports.publish.is_empty() {
             self.console.warn("Published ports are discarded when using host network mode");
         }
-        if let Some(shortcomings) = cgroup::shortcomings(&config.limits.of_group()) {
-            self.console.warn(&shortcomings);
-        }
+        let of_group = cgroup::shortcomings(&config.limits.of_group());
+        let of_score = config.limits.oom_score_adj.and_then(oom_score_shortcoming);
+        of_group.iter().chain(&of_score).for_each(|shortcoming| self.console.warn(shortcoming));
     }
 
     /// Says, once, that its log has holes from now on.
