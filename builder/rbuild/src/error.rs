@@ -57,6 +57,14 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// A volume is to be removed that containers mount.
+    #[error("remove {name}: volume is in use - [{users}]")]
+    VolumeInUse {
+        /// The volume.
+        name: String,
+        /// The ids of the containers.
+        users: String,
+    },
     /// A link leads in circles.
     #[error("{path}: too many levels of symbolic links")]
     LinkLoop {

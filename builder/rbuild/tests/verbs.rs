@@ -7,6 +7,7 @@
 
 use clap::Parser;
 use rbuild::cli::{history, images, import, inspect, load, rmi, tag, volume};
+use rbuild::container::{Patience, PluginFolders, PluginSettings, VolumeDrivers};
 use rbuild::error::{Error, Result};
 use rbuild::report;
 use rbuild_oci::testing::random_image;
@@ -94,15 +95,25 @@ fn run(verb: &Verb, store: &Store) -> Result<String> {
         Verb::Load(args) => load::load(args, store, &Cancel::new(), Timestamp::from_seconds(MADE + 60)),
         Verb::Rmi(args) => args.names.iter().map(|name| rmi::remove(store, name, args.force, &Cancel::new())).collect(),
         Verb::Tag(args) => tag::tag(args, store, NOW).map(|()| String::new()),
-        Verb::Volume(args) => match &args.verb {
-            volume::VolumeVerb::Create(args) => volume::create(args, store, NOW),
-            volume::VolumeVerb::Ls(args) => volume::list(args, store),
-            volume::VolumeVerb::Inspect(args) => {
-                let values = args.names.iter().map(|name| volume::value(store, name)).collect::<Result<Vec<_>>>()?;
-                inspect::text(&values, args.format.as_deref())
-            }
-            volume::VolumeVerb::Rm(args) => args.names.iter().map(|name| volume::remove(args, store, name)).collect(),
-        },
+        Verb::Volume(args) => volumes(&args.verb, store),
+    }
+}
+
+fn volumes(verb: &volume::VolumeVerb, store: &Store) -> Result<String> {
+    let folders = PluginFolders::default();
+    let plugins = PluginSettings { folders, patience: Patience::LONG, cancel: Cancel::new() };
+    let drivers = VolumeDrivers::new(store, plugins);
+    match verb {
+        volume::VolumeVerb::Create(args) => volume::create(args, &drivers, NOW),
+        volume::VolumeVerb::Ls(args) => volume::list(args, store, &drivers),
+        volume::VolumeVerb::Prune(args) => volume::prune(args, store, &drivers),
+        volume::VolumeVerb::Inspect(args) => {
+            let values = args.names.iter().map(|name| volume::value(&drivers, name)).collect::<Result<Vec<_>>>()?;
+            inspect::text(&values, args.format.as_deref())
+        }
+        volume::VolumeVerb::Rm(args) => {
+            args.names.iter().map(|name| volume::remove(args, store, &drivers, name)).collect()
+        }
     }
 }
 

@@ -94,6 +94,8 @@ pub enum Access {
     ReadWrite,
     /// Reads only; applies to mounts below too.
     ReadOnly,
+    /// Reads only; mounts below keep their own access.
+    ReadOnlyTop,
 }
 
 /// One mount over the rootfs.
@@ -154,6 +156,8 @@ impl MountFlags {
     pub const NOEXEC: Self = Self(4);
     /// Nothing can be written.
     pub const READ_ONLY: Self = Self(8);
+    /// The flags say nothing of mounts below.
+    pub const TOP_ONLY: Self = Self(16);
 
     /// Both sets.
     #[must_use]

@@ -49,6 +49,18 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
+    /// A volume driver that could not do what it was asked.
+    #[error("volume driver {driver}: cannot {operation} {volume}: {reason}")]
+    Driver {
+        /// Its name.
+        driver: String,
+        /// What was tried, as in "create" or "mount".
+        operation: &'static str,
+        /// On which volume; "volumes" for all.
+        volume: String,
+        /// What it said, or what is wrong with it.
+        reason: String,
+    },
     /// A store with user data that only a newer rbuild can read.
     #[error("store {subject} is refused: its {found} was made by a newer rbuild, and this one knows {known}")]
     Newer {

@@ -31,4 +31,6 @@ pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
-pub use volume::{LocalVolumes, NewVolume, Volume, VolumeDriver};
+pub use volume::{
+    ANONYMOUS, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords, check_volume_name,
+};

@@ -1,6 +1,8 @@
 //! The suite that every store of blobs has to pass, and stores of blobs that fail on purpose. Knows the trait only, and no
 //! test framework: the suite returns everything that is wrong.
 
+pub mod volumes;
+
 use crate::content::{Blob, BlobWriter, ContentStore, put, read};
 use crate::error::{Error, Result};
 use rbuild_oci::Digest;

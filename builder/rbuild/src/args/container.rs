@@ -21,7 +21,13 @@ pub struct ContainerArgs {
     /// Mount a volume or a path of the host: `NAME:/path[:ro]`, `/host:/path[:ro]` or `/path`; makes what is missing
     #[arg(short, long = "volume", value_name = "SPEC")]
     pub volumes: Vec<String>,
-    /// Mount, key by key: `type=bind|volume|tmpfs,source=…,target=…[,readonly]…`
+    /// Mount what other containers mount: `CONTAINER[:ro|rw]`
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub volumes_from: Vec<String>,
+    /// Driver of the volumes that `-v` and the image ask for [default: local]
+    #[arg(long, value_name = "NAME")]
+    pub volume_driver: Option<String>,
+    /// Mount, key by key: `type=bind|volume|tmpfs|image,source=…,target=…[,readonly]…`
     #[arg(long = "mount", value_name = "SPEC")]
     pub mounts: Vec<String>,
     /// Mount memory: `/path[:size=64m,mode=1777]`

@@ -9,8 +9,18 @@ pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
     Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
 }
 
+/// The same, where some keys may be given again.
+pub(crate) fn repeated_fields(what: &str, text: &str, again: &[&str]) -> Result<Vec<(String, String)>> {
+    let fields = split(what, text, again)?;
+    Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
+}
+
 /// The same with keys as they are written.
 pub(crate) fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
+    split(what, text, &[])
+}
+
+fn split(what: &str, text: &str, again: &[&str]) -> Result<Vec<(String, String)>> {
     let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
     let mut fields: Vec<(String, String)> = Vec::new();
     for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
@@ -19,7 +29,8 @@ pub(crate) fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>
         if key.is_empty() {
             return Err(wrong("has an empty field".to_owned()));
         }
-        if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
+        let once = !again.iter().any(|name| name.eq_ignore_ascii_case(key));
+        if once && fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
             return Err(wrong(format!("has {key} twice")));
         }
         fields.push((key.to_owned(), value.to_owned()));

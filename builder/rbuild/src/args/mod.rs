@@ -17,7 +17,7 @@ pub(crate) mod ulimit;
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub use exec::ExecArgs;
-pub(crate) use fields::{fields, raw_fields};
+pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use run::RunArgs;
 
 use crate::error::Error;

@@ -64,7 +64,7 @@ pub fn run(args: &CpArgs, globals: &Globals) -> Result<ExitCode> {
     }
     let ground = Ground::new(globals, store, standing, Cancel::new())?;
     let _watch = cancel_on_signal(&ground.cancel)?;
-    let (archive, follow_link, volumes) = (args.archive, args.follow_link, &ground.store.volumes());
+    let (archive, follow_link, volumes) = (args.archive, args.follow_link, ground.volumes());
     let copying = Copying { entry: &entry, path, volumes, archive, follow_link };
     let here = match outside {
         End::Path(path) => Some(absolute(path)?),

@@ -41,8 +41,9 @@ pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let ground = Ground::new(globals, store, standing, Cancel::new())?;
     let _watch = cancel_on_signal(&ground.cancel)?;
     let image = obtain::image(args, &ground.store, &ground.cancel)?;
-    let held = container::create(ground.ctx(), &request, &image)?;
-    container::furnish(ground.ctx(), &held, &ground.store.volumes())?;
+    let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
+    let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
+    container::furnish(ground.ctx(), &held, ground.volumes())?;
     print(&format!("{}\n", held.id()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
-use crate::container::Launch;
+use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers};
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use rbuild_store::snapshot::known_driver;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Options of all verbs.
 #[derive(Args, Clone, Debug)]
@@ -89,6 +90,24 @@ impl Globals {
 pub(super) fn registries(cancel: &Cancel) -> Client {
     Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
 }
+
+/// All volume drivers for a store: the environment says where plugins are and how long they are waited for.
+pub(super) fn volumes(store: &Store, cancel: &Cancel) -> Result<VolumeDrivers> {
+    let env = |name: &str| std::env::var(name).ok();
+    let folders = PluginFolders::from_env(&env);
+    let patience = match env(PATIENCE).filter(|text| !text.is_empty()) {
+        None => Patience::LONG,
+        Some(text) => {
+            let seconds = text.parse().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs);
+            let wrong =
+                || Error::Usage(format!("{PATIENCE}={text} is not valid: write how many seconds a plugin may take"));
+            Patience::of(seconds.ok_or_else(wrong)?)
+        }
+    };
+    Ok(VolumeDrivers::new(store, PluginSettings { folders, patience, cancel: cancel.clone() }))
+}
+
+const PATIENCE: &str = "RBUILD_PLUGIN_TIMEOUT";
 
 impl Standing {
     /// That of this process.

@@ -1,7 +1,8 @@
 //! What a verb that runs containers stands on: the store, the storage driver, the sandbox, the user namespace. Knows no
 //! container.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, volumes};
+use crate::container::VolumeDrivers;
 use crate::ctx::{Ctx, SystemClock};
 use crate::driver::Drivers;
 use crate::error::Result;
@@ -17,6 +18,7 @@ pub(super) struct Ground {
     pub(super) store: Store,
     standing: Standing,
     drivers: Drivers,
+    volumes: VolumeDrivers,
     cache: LocalBackend,
     executor: Sandbox,
     events: Events,
@@ -29,6 +31,7 @@ impl Ground {
     pub(super) fn new(globals: &Globals, store: Store, standing: Standing, cancel: Cancel) -> Result<Self> {
         Ok(Self {
             drivers: globals.drivers(&store, &standing)?,
+            volumes: volumes(&store, &cancel)?,
             cache: LocalBackend::new(store.dir(Bucket::Records)),
             executor: Sandbox::new()?,
             events: Events::new(Vec::new()),
@@ -37,6 +40,11 @@ impl Ground {
             standing,
             cancel,
         })
+    }
+
+    /// The volume drivers.
+    pub(super) const fn volumes(&self) -> &VolumeDrivers {
+        &self.volumes
     }
 
     pub(super) fn ctx(&self) -> Ctx<'_> {

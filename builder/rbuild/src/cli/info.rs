@@ -1,6 +1,6 @@
 //! `rbuild info`: the store, the storage driver and why it was chosen, and the machine, in docker's lines.
 
-use super::globals::{Globals, Standing};
+use super::globals::{self, Globals, Standing};
 use super::out::{format_error, print};
 use crate::container::{Containers, Entry, Status};
 use crate::ctx::Place;
@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::render::{Template, align, human};
 use clap::Args;
+use rbuild_oci::Cancel;
 use rbuild_runner::IdMap;
-use rbuild_store::{Bucket, Store, VolumeDriver};
+use rbuild_store::{Bucket, Store};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -67,7 +68,7 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,
         "DriverStatus": status,
-        "Plugins": { "Volume": [store.volumes().name()], "Network": ["host", "none"] },
+        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none"] },
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "Rootless": standing.ids != IdMap::Root,
         "IdMap": standing.ids.to_string(),

@@ -1,6 +1,6 @@
 //! `rbuild inspect`: everything about a container, an image or a volume, in docker's JSON.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, volumes};
 use super::ground::Ground;
 use super::out::{familiar, format_error, print};
 use super::{inspect_container, volume};
@@ -74,7 +74,7 @@ fn show(args: &InspectArgs, store: &Store, sizes: Option<Ctx<'_>>) -> Result<Exi
         let found = match args.kind {
             Some(Kind::Container) => inspect_container::value(store, name, sizes),
             Some(Kind::Image) => value(store, name, platform.as_ref()),
-            Some(Kind::Volume) => volume::value(store, name),
+            Some(Kind::Volume) => volume_value(store, name),
             None => anything(store, name, platform.as_ref(), sizes),
         };
         match found {
@@ -93,12 +93,16 @@ fn anything(store: &Store, name: &str, platform: Option<&Platform>, sizes: Optio
         other => return other,
     }
     match value(store, name, platform) {
-        Err(error @ (Error::NotFound { .. } | Error::Oci(_))) => match volume::value(store, name) {
+        Err(error @ (Error::NotFound { .. } | Error::Oci(_))) => match volume_value(store, name) {
             Ok(value) => Ok(value),
             Err(_) => Err(error),
         },
         other => other,
     }
+}
+
+fn volume_value(store: &Store, name: &str) -> Result<Value> {
+    volume::value(&volumes(store, &Cancel::new())?, name)
 }
 
 /// Objects as docker's `inspect` prints them: one array, or a line each through `format`.

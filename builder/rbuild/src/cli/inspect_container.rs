@@ -1,13 +1,14 @@
 //! What `rbuild inspect` needs of the disk to tell of a container. How it is told is `container::show`'s.
 
+use super::globals;
 use super::inspect::driver;
 use super::ps::frozen;
 use crate::container::show::{About, VolumePlace, inspect};
-use crate::container::{Config, Containers, Entry, MountKind, Status, size};
+use crate::container::{Config, Containers, Entry, Status, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::image;
-use rbuild_oci::ContainerConfig;
+use rbuild_oci::{Cancel, ContainerConfig};
 use rbuild_store::snapshot::kept_by;
 use rbuild_store::{Store, VolumeDriver};
 use serde_json::{Value, json};
@@ -38,13 +39,13 @@ fn of_image(store: &Store, config: &Config) -> ContainerConfig {
 }
 
 fn volumes(store: &Store, config: &Config) -> Result<BTreeMap<String, VolumePlace>> {
+    let names = config.volume_names();
+    let drivers = globals::volumes(store, &Cancel::new())?;
     let mut found = BTreeMap::new();
-    for mount in &config.mounts {
-        let MountKind::Volume(volume) = &mount.kind else { continue };
-        let Some(name) = &volume.name else { continue };
-        if let Some(volume) = store.volumes().get(name)? {
+    for name in names {
+        if let Some(volume) = drivers.get(name)? {
             let mountpoint = volume.mountpoint.display().to_string();
-            found.insert(name.clone(), VolumePlace { mountpoint, driver: volume.driver });
+            found.insert(name.to_owned(), VolumePlace { mountpoint, driver: volume.driver });
         }
     }
     Ok(found)

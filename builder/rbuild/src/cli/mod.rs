@@ -87,10 +87,10 @@ enum Verb {
     Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
-    /// Stop containers and start them again
-    Restart(stop::StopArgs),
     Rename(rename::RenameArgs),
     Rm(rm::RmArgs),
+    /// Stop containers and start them again
+    Restart(stop::StopArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
     Start(start::StartArgs),

@@ -3,7 +3,7 @@
 use super::globals::registries;
 use super::pull::{self, PullArgs};
 use crate::args::{ContainerArgs, Pull};
-use crate::container::Image;
+use crate::container::{Image, Request};
 use crate::ctx::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::image;
@@ -12,26 +12,30 @@ use rbuild_store::Store;
 
 /// Finds the image that the arguments name, as `--pull` says.
 pub(super) fn image(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
+    named(args.image(), args, store, cancel)
+}
+
+/// Finds the images that the request mounts, in the same way.
+pub(super) fn mounted(request: Request, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Request> {
+    request.with_images(|reference| Ok(named(reference, args, store, cancel)?.source()))
+}
+
+fn named(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<Image> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let find = || image::find(store, args.image(), platform.as_ref());
+    let find = || image::find(store, name, platform.as_ref());
     let found = match args.pull {
         Pull::Never => find()?,
-        Pull::Always => fetch(args, store, cancel).and_then(|()| find())?,
+        Pull::Always => fetch(name, args, store, cancel).and_then(|()| find())?,
         Pull::Missing => match find() {
-            Err(Error::NotFound { .. }) => fetch(args, store, cancel).and_then(|()| find())?,
+            Err(Error::NotFound { .. }) => fetch(name, args, store, cancel).and_then(|()| find())?,
             found => found?,
         },
     };
-    Ok(Image {
-        reference: args.image().to_owned(),
-        id: found.id,
-        manifest: found.descriptor.digest,
-        config: found.config,
-    })
+    Ok(Image { reference: name.to_owned(), id: found.id, manifest: found.descriptor.digest, config: found.config })
 }
 
-fn fetch(args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
-    let wanted = PullArgs { name: args.image().to_owned(), platform: args.platform.clone(), quiet: args.quiet };
+fn fetch(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
+    let wanted = PullArgs { name: name.to_owned(), platform: args.platform.clone(), quiet: args.quiet };
     let client = registries(cancel);
     let say = |line: &str| {
         if !args.quiet {

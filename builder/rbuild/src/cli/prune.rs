@@ -7,7 +7,7 @@ use super::out::print;
 use super::ps_filter::Label;
 use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry, size};
-use crate::ctx::{Ctx, Place};
+use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::render::human;
 use clap::Args;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _watch = cancel_on_signal(&ground.cancel)?;
-    print(&prune(ground.ctx(), &filters)?)?;
+    print(&prune(&ground, &filters)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,13 +52,14 @@ pub(super) fn agreed(warning: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES"))
 }
 
-fn prune(ctx: Ctx<'_>, filters: &Filters) -> Result<String> {
+fn prune(ground: &Ground, filters: &Filters) -> Result<String> {
+    let ctx = ground.ctx();
     let containers = Containers::new(ctx.store);
     let (mut gone, mut freed) = (Vec::new(), 0);
     for entry in containers.all()?.into_iter().filter(|entry| filters.keep(entry)) {
         let written = size(ctx, &entry.config)?.written;
         if let Some(held) = containers.hold(&entry.config.id)? {
-            containers.remove_alone(held)?;
+            containers.remove_alone(held, ground.volumes())?;
             gone.push(entry.config.id);
             freed += written;
         }

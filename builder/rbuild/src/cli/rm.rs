@@ -1,6 +1,6 @@
 //! `rbuild rm`: removes containers with all that they wrote.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, volumes};
 use super::out::{complain_of, print};
 use crate::container::show::{Phase, phase};
 use crate::container::{self, Containers, Entry};
@@ -8,6 +8,7 @@ use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::report;
 use clap::Args;
+use rbuild_oci::Cancel;
 use rbuild_store::Store;
 use std::process::ExitCode;
 
@@ -76,7 +77,8 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
         None => return Err(in_use(&containers.read(id)?.unwrap_or(entry))),
     };
     let Some(held) = held else { return Ok(()) };
-    if args.volumes { containers.remove(held, &store.volumes()) } else { containers.remove_alone(held) }
+    let volumes = volumes(store, &Cancel::new())?;
+    if args.volumes { containers.remove(held, &volumes) } else { containers.remove_alone(held, &volumes) }
 }
 
 /// The error for a container that another process has.

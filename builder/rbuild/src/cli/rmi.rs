@@ -66,7 +66,7 @@ pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result
     };
     let orphans: Vec<&StoredImage> = all.iter().filter(nameless).map(|listed| &listed.image).collect();
     let containers = Containers::new(store).all()?;
-    let uses = |entry: &&Entry| orphans.iter().any(|orphan| orphan.id == entry.config.image.id);
+    let uses = |entry: &&Entry| entry.config.images().any(|image| orphans.iter().any(|orphan| orphan.id == image.id));
     if let Some(entry) = containers.iter().find(uses).filter(|_| !force) {
         return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
@@ -180,7 +180,7 @@ fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Res
         }
         needed.add_image(store, &listed.image.id)?;
     }
-    for image in containers.iter().map(|entry| &entry.config.image) {
+    for image in containers.iter().flat_map(|entry| entry.config.images()) {
         needed.add_image(store, &image.id)?;
         needed.add_layers(&image.layers);
     }

@@ -41,25 +41,25 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let image = {
+    let (image, request) = {
         let _watch = cancel_on_signal(&cancel)?;
-        obtain::image(&args.container, &store, &cancel)?
+        let image = obtain::image(&args.container, &store, &cancel)?;
+        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
     };
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
         return detached(&request.in_background(), &image, globals, &ground);
     }
     let proxy = if args.sig_proxy { Proxy::On } else { Proxy::Off };
-    let volumes = ground.store.volumes();
-    container::run(ground.ctx(), &request, &image, &volumes, Attendance { shown, proxy }).map(ExitCode::from)
+    container::run(ground.ctx(), &request, &image, ground.volumes(), Attendance { shown, proxy }).map(ExitCode::from)
 }
 
 /// Leaves the container in the background; its id is printed when it runs.
 fn detached(request: &Request, image: &Image, globals: &Globals, ground: &Ground) -> Result<ExitCode> {
     let ctx = ground.ctx();
     ctx.executor.runs(&image.config.platform())?;
-    Containers::new(ctx.store).sweep(&ctx.store.volumes())?;
-    let held = container::create(ctx, request, image)?;
+    Containers::new(ctx.store).sweep(ground.volumes())?;
+    let held = container::create(ctx, request, image, ground.volumes())?;
     let id = held.id().clone();
     globals.launch(ctx.store).start(held)?;
     print(&format!("{id}\n"))?;

@@ -39,7 +39,7 @@ pub fn run(args: &StartArgs, globals: &Globals) -> Result<ExitCode> {
         return standing.start_again(store.root(), None);
     }
     let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    Containers::new(&ground.store).sweep(&ground.store.volumes())?;
+    Containers::new(&ground.store).sweep(ground.volumes())?;
     if attended {
         return Ok(attend(args, &ground));
     }
@@ -73,7 +73,7 @@ fn attend(args: &StartArgs, ground: &Ground) -> ExitCode {
     let attempt = |name: &String| match take(ground, name)? {
         Some(held) => {
             let attendance = Attendance { shown, proxy: Proxy::On };
-            container::run_again(ground.ctx(), held, &ground.store.volumes(), attendance)
+            container::run_again(ground.ctx(), held, ground.volumes(), attendance)
         }
         None => Err(Error::Unfit {
             name: name.clone(),

@@ -24,10 +24,7 @@ pub fn run(args: &SuperviseArgs, globals: &Globals) -> Result<ExitCode> {
     let handed = Handed::take()?;
     let ground = || Ground::new(globals, globals.store()?, Standing::find()?, Cancel::new());
     match ground() {
-        Ok(ground) => {
-            let volumes = ground.store.volumes();
-            Ok(ExitCode::from(container::supervise(ground.ctx(), handed, &id, &volumes)))
-        }
+        Ok(ground) => Ok(ExitCode::from(container::supervise(ground.ctx(), handed, &id, ground.volumes()))),
         Err(error) => {
             handed.fail(&error);
             Ok(ExitCode::from(container::FAILED))

@@ -10,6 +10,7 @@
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
+//!     volumes-mounted        there while a volume plugin is still to be told of its end
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
 //!     ID-json.log            what it printed, as Docker's json-file driver keeps it
@@ -45,6 +46,8 @@ pub use life::{
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageSource, Mount, MountKind, Network, Propagation, Seccomp, Tmpfs, Volume,
+    Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
+    Seccomp, Tmpfs, Volume,
 };
+pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
 pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status, is_frozen};

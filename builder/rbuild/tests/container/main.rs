@@ -12,10 +12,13 @@ mod files;
 mod inside;
 mod layers;
 mod life;
+mod plugin_server;
+mod plugins;
 mod process;
 mod surroundings;
 mod terminal;
 mod verbs;
+mod volume_verbs;
 mod volumes;
 mod world;
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
             let words = std::env::args_os().enumerate().filter(|(at, _)| *at != 1).map(|(_, word)| word);
             rbuild::cli::main(words)
         }
+        Some(plugin_server::AS_PLUGIN) => plugin_server::serve(&args[1..]),
         Some("--as-user") => run_cases(if args[1] == "subids" { Mode::Subids } else { Mode::Single }, &filters()[1..]),
         Some("--list") => ExitCode::SUCCESS,
         _ => run_modes(&filters()),
@@ -104,6 +108,8 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         confinement::CASES,
         layers::CASES,
         volumes::CASES,
+        volume_verbs::CASES,
+        plugins::CASES,
         life::CASES,
         inside::CASES,
         terminal::CASES,

@@ -249,5 +249,11 @@ fn set_attributes(mounted: &OwnedFd, flags: MountFlags, propagation: MountPropag
     if set == 0 && propagation == 0 {
         return Ok(());
     }
-    sys::mount_setattr(mounted, MountAttributes { set, propagation, recursive: true })
+    if !flags.has(MountFlags::TOP_ONLY) {
+        return sys::mount_setattr(mounted, MountAttributes { set, propagation, recursive: true });
+    }
+    if propagation != 0 {
+        sys::mount_setattr(mounted, MountAttributes { propagation, recursive: true, ..MountAttributes::default() })?;
+    }
+    sys::mount_setattr(mounted, MountAttributes { set, ..MountAttributes::default() })
 }

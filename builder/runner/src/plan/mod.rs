@@ -147,7 +147,7 @@ fn restrictions(container: &Container) -> Vec<SetupOp> {
     let confinement = &container.confinement;
     let mut ops: Vec<SetupOp> = confinement.masked.iter().map(|path| SetupOp::Mask { path: path.clone() }).collect();
     ops.extend(confinement.read_only.iter().map(|path| SetupOp::ReadOnly { path: path.clone() }));
-    if container.root_access == Access::ReadOnly {
+    if container.root_access != Access::ReadWrite {
         ops.push(SetupOp::ReadOnlyRoot {});
     }
     ops
@@ -223,6 +223,7 @@ fn access(access: Access) -> MountFlags {
     match access {
         Access::ReadWrite => MountFlags::default(),
         Access::ReadOnly => MountFlags::READ_ONLY,
+        Access::ReadOnlyTop => MountFlags::READ_ONLY.and(MountFlags::TOP_ONLY),
     }
 }
 

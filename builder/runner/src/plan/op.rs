@@ -117,8 +117,13 @@ pub enum Otherwise {
 
 impl fmt::Display for MountFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec"), (Self::READ_ONLY, "ro")];
+        let names = [
+            (Self::NOSUID, "nosuid"),
+            (Self::NODEV, "nodev"),
+            (Self::NOEXEC, "noexec"),
+            (Self::READ_ONLY, "ro"),
+            (Self::TOP_ONLY, "top only"),
+        ];
         let set: Vec<&str> = names.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name).collect();
         f.write_str(if set.is_empty() { "rw".to_owned() } else { set.join(",") }.as_str())
     }

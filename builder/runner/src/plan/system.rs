@@ -53,7 +53,7 @@ pub(super) fn tmpfs(target: Vec<u8>, tmpfs: &Tmpfs, flags: MountFlags) -> SetupO
 /// `/sys`, and version 2 control groups in it where the host has them there.
 fn sys(access: Access) -> [SetupOp; 2] {
     let flags = match access {
-        Access::ReadOnly => INERT.and(MountFlags::READ_ONLY),
+        Access::ReadOnly | Access::ReadOnlyTop => INERT.and(MountFlags::READ_ONLY),
         Access::ReadWrite => INERT,
     };
     [

@@ -65,6 +65,11 @@ impl RootDir {
         self.resolve(path, OFlags::PATH | OFlags::DIRECTORY).map(Dir::new).map_err(sys("open directory", path))
     }
 
+    /// A handle (O_PATH) on whatever `path` is, links followed.
+    pub fn open_path(&self, path: &[u8]) -> Result<OwnedFd> {
+        self.resolve(path, OFlags::PATH).map_err(sys("open", path))
+    }
+
     /// The regular file `path`, links followed, for reading. Anything else is refused without being opened.
     pub fn open_file(&self, path: &[u8]) -> Result<File> {
         let open = || {

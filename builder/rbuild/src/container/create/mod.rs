@@ -2,15 +2,16 @@
 
 mod command;
 mod environment;
+mod inherit;
 mod request;
 
 pub(crate) use environment::{Sources, environment};
+pub(crate) use inherit::inherited;
 pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::{Command, argv};
-use crate::container::model::{Config, ContainerId, Image, ImageSource, Mount, MountKind, VERSION};
-use crate::container::spec::bind::anonymous;
+use crate::container::model::{Config, ContainerId, Image, Mount, MountKind, VERSION, Volume};
 use crate::container::spec::path::{clean, working_dir};
 use crate::error::Result;
 use rbuild_oci::Timestamp;
@@ -23,8 +24,8 @@ pub(crate) struct Identity {
     pub(crate) created: Timestamp,
 }
 
-/// The configuration. Anonymous volumes do not have their names yet.
-pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Result<Config> {
+/// The configuration, with mounts `from` other containers. Anonymous volumes do not have their names yet.
+pub(crate) fn config(request: &Request, image: &Image, identity: Identity, from: Vec<Mount>) -> Result<Config> {
     let of_image = &image.config.config;
     let Identity { id, name, created } = identity;
     let hostname = request.hostname.clone().unwrap_or_else(|| id.short().to_owned());
@@ -42,13 +43,7 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         id,
         name,
         created,
-        image: ImageSource {
-            reference: image.reference.clone(),
-            id: image.id,
-            manifest: image.manifest,
-            layers: image.config.rootfs.diff_ids.clone(),
-            platform: Some(image.config.platform()),
-        },
+        image: image.source(),
         argv,
         entrypoint,
         env,
@@ -57,7 +52,7 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity) -> Re
         hostname,
         hosts: request.hosts.clone(),
         network: request.network,
-        mounts: mounts(request, image),
+        mounts: mounts(request, image, from),
         read_only: request.read_only,
         interactive: request.interactive,
         terminal: request.terminal,
@@ -84,12 +79,19 @@ fn cwd(request: &Request, of_image: &str) -> Result<String> {
     }
 }
 
-/// The request's mounts, and an anonymous volume for each VOLUME of the image that it does not mount itself.
-fn mounts(request: &Request, image: &Image) -> Vec<Mount> {
+/// The request's mounts, what is mounted from other containers beside them, and an anonymous volume for each VOLUME of the
+/// image where none of these is.
+fn mounts(request: &Request, image: &Image, from: Vec<Mount>) -> Vec<Mount> {
     let mut mounts = request.mounts.clone();
-    for path in image.config.config.volumes.keys().map(|path| clean(path)).filter(|path| path != "/") {
-        if !mounts.iter().any(|mount| mount.target == path) {
-            mounts.push(Mount { target: path, read_only: false, kind: anonymous() });
+    let of_image = image.config.config.volumes.keys().map(|path| clean(path)).filter(|path| path != "/");
+    let of_image = of_image.map(|target| Mount {
+        target,
+        read_only: false,
+        kind: MountKind::Volume(Volume { anonymous: true, driver: request.volume_driver.clone(), ..Volume::default() }),
+    });
+    for more in from.into_iter().chain(of_image) {
+        if !mounts.iter().any(|mount| mount.target == more.target) {
+            mounts.push(more);
         }
     }
     mounts.sort_by(|a, b| a.target.cmp(&b.target));
@@ -156,7 +158,7 @@ mod tests {
         };
         let id = ContainerId::parse(&"ab".repeat(32)).unwrap();
         let identity = Identity { id, name: "box".into(), created: Timestamp::default() };
-        let mut config = config(&request(), &image, identity).unwrap();
+        let mut config = config(&request(), &image, identity, Vec::new()).unwrap();
         assert_eq!(config.argv, ["app", "serve", "-v"]);
         assert_eq!(config.env, ["PATH=/bin", "HOSTNAME=abababababab", "TERM=xterm", "A=2"]);
         assert_eq!((config.cwd.as_str(), config.user.as_str()), ("/srv", "app"));

@@ -4,9 +4,10 @@
 use crate::args::ContainerArgs;
 use crate::args::Env;
 use crate::args::{host, signal, size, ulimit};
-use crate::container::model::{Mount, Network, Seccomp, name};
+use crate::container::model::{ImageSource, Mount, MountKind, Network, Seccomp, name};
 use crate::container::spec::env::Change;
 use crate::container::spec::security::{self, Filter};
+use crate::container::spec::volumes_from::{self, VolumesFrom};
 use crate::container::spec::{bind, caps, env, label, mount, network, path, tmpfs};
 use crate::error::{Error, Result};
 use rbuild_runner::Caps;
@@ -36,6 +37,8 @@ pub struct Request {
     pub(crate) hosts: Vec<(String, String)>,
     pub(crate) network: Network,
     pub(crate) mounts: Vec<Mount>,
+    pub(crate) volumes_from: Vec<VolumesFrom>,
+    pub(crate) volume_driver: Option<String>,
     pub(crate) read_only: bool,
     pub(crate) interactive: bool,
     pub(crate) terminal: bool,
@@ -75,6 +78,8 @@ impl Request {
             hosts: args.add_hosts.iter().map(|text| host::add(text)).collect::<Result<_>>()?,
             network: network::parse(args.network.as_deref())?,
             mounts: mounts(args, world)?,
+            volumes_from: args.volumes_from.iter().map(|text| volumes_from::parse(text)).collect::<Result<_>>()?,
+            volume_driver: args.volume_driver.clone().filter(|name| !name.is_empty()),
             read_only: args.read_only,
             interactive: args.interactive,
             terminal: args.tty,
@@ -106,6 +111,18 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The request with the images of its `--mount type=image`, each of which `find` finds by what the user called it.
+    pub fn with_images(mut self, find: impl Fn(&str) -> Result<ImageSource>) -> Result<Self> {
+        for mount in &mut self.mounts {
+            if let MountKind::Image(image) = &mut mount.kind {
+                image.image = Some(find(&image.reference)?);
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// What files and flags say of the environment: files first, in order, then flags.
 pub(crate) fn changes(files: &[PathBuf], flags: &[String], world: World<'_>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
@@ -122,7 +139,11 @@ pub(crate) fn changes(files: &[PathBuf], flags: &[String], world: World<'_>) -> 
 fn mounts(args: &ContainerArgs, world: World<'_>) -> Result<Vec<Mount>> {
     let mut all = Vec::new();
     for text in &args.volumes {
-        all.push(bind::parse(text, world.cwd)?);
+        let mut mount = bind::parse(text, world.cwd)?;
+        if let MountKind::Volume(volume) = &mut mount.kind {
+            volume.driver = args.volume_driver.clone().filter(|name| !name.is_empty());
+        }
+        all.push(mount);
     }
     for text in &args.mounts {
         all.push(mount::parse(text, world.cwd)?);

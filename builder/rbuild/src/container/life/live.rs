@@ -8,7 +8,7 @@ use super::user;
 use crate::container::control::{Manner, Served, Server, Size};
 use crate::container::log::{self, Log};
 use crate::container::model::{Config, stack};
-use crate::container::mounts::{Site, view};
+use crate::container::mounts::{Ready, Site, view};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -59,7 +59,11 @@ pub(crate) fn live(
         failure: None,
         deaf: false,
     };
-    let ended = life.live(volumes);
+    // Those of a life that was cut short.
+    let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
+    if let Err(error) = held.unmount(volumes) {
+        life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
+    }
     let (started, deaf, server) = (life.started, life.deaf, life.server);
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
@@ -128,7 +132,7 @@ impl Life<'_> {
         snapshots.ensure(&stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
-        let container = self.container(&draft, volumes, stdio)?;
+        let (container, _kept) = self.container(&draft, volumes, stdio)?;
         let ended = executor.run(&container, self, cancel);
         self.guard = None;
         let unwritten = self.log.finish(self.ctx.clock.now());
@@ -141,18 +145,19 @@ impl Life<'_> {
         }
     }
 
-    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<Container> {
+    /// The container, and what its mounts stand on.
+    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<(Container, Vec<Draft>)> {
         let config = self.held.config();
         let view = view::view(draft)?;
-        let site = Site { held: self.held, volumes, rootfs: &view, cancel: self.ctx.cancel, now: self.ctx.clock.now() };
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured)?,
-            mounts: site.mounts()?,
+            mounts: specs,
             account: user::account(&view, &config.user)?,
             stdio,
             ids: self.ctx.ids,
         };
-        plan::container(config, parts)
+        Ok((plan::container(config, parts)?, drafts))
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

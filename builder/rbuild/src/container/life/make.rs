@@ -2,8 +2,9 @@
 
 use crate::container::create::{self, Request};
 use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
-use crate::container::mounts::{Site, etc, view};
+use crate::container::mounts::{Site, etc, make_volumes, view};
 use crate::container::shelf::{Containers, Held, Wanted};
+use crate::container::spec::volumes_from::VolumesFrom;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::VolumeDriver;
@@ -11,14 +12,20 @@ use rbuild_store::snapshot::Place;
 use std::io::Write;
 use std::path::Path;
 
-/// Makes a container of the image as the request asks for it, locked by this process. Needs to be inside the namespace
-/// that work is done in. From its first moment the container itself keeps its layers from being removed.
-pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image) -> Result<Held> {
+/// Makes a container of the image as the request asks for it, locked by this process, and its volumes. Needs to be inside
+/// the namespace that work is done in. From its first moment the container itself keeps its layers and its volumes from
+/// being removed; where a volume cannot be made, it is gone again.
+pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<Held> {
     if let Some(path) = &request.cidfile {
         refuse_cidfile(path)?;
     }
     let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
-    let held = Containers::new(ctx.store).create(&wanted, |identity| describe(request, image, identity))?;
+    let containers = Containers::new(ctx.store);
+    let held = containers.create(&wanted, |identity| describe(&containers, request, image, identity))?;
+    if let Err(error) = make_volumes(held.config(), volumes, ctx.clock.now()) {
+        containers.remove(held, volumes)?;
+        return Err(error);
+    }
     etc::write(&held)?;
     if let Some(path) = &request.cidfile {
         write_cidfile(path, held.id())?;
@@ -26,7 +33,7 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image) -> Result<Held> {
     Ok(held)
 }
 
-/// Makes the volumes of a container that does not start yet, and fills those that are empty.
+/// Fills the volumes of a container that does not start yet, where they are empty.
 pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
     if !held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
         return Ok(());
@@ -36,11 +43,15 @@ pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<
     snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
     let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
     let rootfs = view::view(&draft)?;
-    Site { held, volumes, rootfs: &rootfs, cancel: ctx.cancel, now: ctx.clock.now() }.furnish()
+    let furnished = Site { ctx, held, volumes, rootfs: &rootfs }.furnish();
+    held.unmount(volumes).and(furnished)
 }
 
-fn describe(request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {
-    let mut config = create::config(request, image, identity)?;
+fn describe(containers: &Containers, request: &Request, image: &Image, identity: create::Identity) -> Result<Config> {
+    let find = |from: &VolumesFrom| Ok((containers.find(&from.container)?.config, from.read_only));
+    let from = request.volumes_from.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let inherited = create::inherited(from.iter().map(|(config, read_only)| (config, *read_only)));
+    let mut config = create::config(request, image, identity, inherited)?;
     create::name_volumes(&mut config, ContainerId::draw)?;
     Ok(config)
 }

@@ -33,7 +33,7 @@ pub fn run(
     ctx.executor.runs(&image.config.platform())?;
     Containers::new(ctx.store).sweep(volumes)?;
     let signals = Forwarder::start(ctx.cancel, request.terminal, attendance.proxy)?;
-    let held = create(ctx, request, image)?;
+    let held = create(ctx, request, image, volumes)?;
     live(ctx, held, volumes, &signals, &mut Foreground::new(attendance.shown))
 }
 

@@ -131,6 +131,20 @@ impl Config {
         self.volumes().any(|(name, _)| name == volume)
     }
 
+    /// The images whose files it needs: its own, then those that it mounts.
+    pub fn images(&self) -> impl Iterator<Item = &ImageSource> {
+        let mounted = self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Image(image) => image.image.as_ref(),
+            _ => None,
+        });
+        std::iter::once(&self.image).chain(mounted)
+    }
+
+    /// The names of the volumes that it mounts, each once.
+    pub fn volume_names(&self) -> std::collections::BTreeSet<&str> {
+        self.volumes().map(|(name, _)| name).collect()
+    }
+
     fn volumes(&self) -> impl Iterator<Item = (&str, bool)> {
         self.mounts.iter().filter_map(|mount| match &mount.kind {
             MountKind::Volume(volume) => Some((volume.name.as_deref()?, volume.anonymous)),

@@ -1,5 +1,6 @@
 //! The image that a container is of, as whoever found it hands it over. Knows no tag and no registry.
 
+use super::config::ImageSource;
 use crate::error::Result;
 use rbuild_oci::{ChainId, DiffId, Digest, ImageConfig, ImageId};
 use rbuild_store::Store;
@@ -17,6 +18,19 @@ pub struct Image {
     pub manifest: Digest,
     /// What its containers start with.
     pub config: ImageConfig,
+}
+
+impl Image {
+    /// What a container keeps of it.
+    pub fn source(&self) -> ImageSource {
+        ImageSource {
+            reference: self.reference.clone(),
+            id: self.id,
+            manifest: self.manifest,
+            layers: self.config.rootfs.diff_ids.clone(),
+            platform: Some(self.config.platform()),
+        }
+    }
 }
 
 /// A stack of layers, lowest first, which have to be in the store.

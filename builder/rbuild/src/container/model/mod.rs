@@ -13,4 +13,4 @@ pub use id::ContainerId;
 pub(crate) use id::random;
 pub use image::Image;
 pub(crate) use image::stack;
-pub use mount::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+pub use mount::{Bind, ImageMount, Mount, MountKind, Propagation, Recursive, Tmpfs, Volume};

@@ -1,5 +1,6 @@
 //! A mount as it was asked for. Knows no path of a volume and mounts nothing.
 
+use super::config::ImageSource;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub enum MountKind {
     Volume(Volume),
     /// Memory.
     Tmpfs(Tmpfs),
+    /// The files of an image.
+    Image(ImageMount),
 }
 
 /// A file or directory of the host in a container.
@@ -40,6 +43,37 @@ pub struct Bind {
     /// How later mounts travel.
     #[serde(default)]
     pub propagation: Propagation,
+    /// What becomes of mounts below it.
+    #[serde(default, skip_serializing_if = "Recursive::is_enabled")]
+    pub recursive: Recursive,
+}
+
+/// What becomes of the mounts below the source of a bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recursive {
+    /// They come along, read-only where the bind is.
+    #[default]
+    Enabled,
+    /// They stay behind.
+    Disabled,
+    /// They come along and keep their access, whatever the bind's.
+    Writable,
+    /// They come along, read-only; where that cannot be, the container does not run.
+    ReadOnly,
+}
+
+/// The files of an image in a container; they cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageMount {
+    /// What the user called the image.
+    pub reference: String,
+    /// The image, once it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSource>,
+    /// A directory or file in it to show instead of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subpath: Option<String>,
 }
 
 /// A volume in a container.
@@ -104,6 +138,13 @@ pub enum Propagation {
     Slave,
     /// Both ways.
     Shared,
+}
+
+impl Recursive {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+    fn is_enabled(&self) -> bool {
+        *self == Self::Enabled
+    }
 }
 
 impl Default for Tmpfs {

@@ -5,43 +5,71 @@ use rbuild_oci::Cancel;
 use rbuild_store::snapshot::clone_tree;
 use rbuild_store::{FileKind, RootDir};
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// The copy is made here, inside the volume, and moved up when it is whole: a volume is never found half filled.
+/// The copy is made here, inside the volume.
 const STAGE: &[u8] = b".rbuild-copy-up";
 
+/// A copy that is whole is called so, until all of it has moved up: what was cut short before is made anew, what was cut
+/// short after is carried on with.
+const WHOLE: &[u8] = b".rbuild-copied-up";
+
 /// Fills an empty volume with the directory `target` of a rootfs, owners, modes, times and attributes kept; the volume's
-/// top becomes like the directory itself. Nothing happens to a volume with files in it, or where the rootfs has no such
-/// directory. One process at a time.
+/// top becomes like the directory itself. Nothing happens to a volume with files in it or to one that cannot be written,
+/// or where the rootfs has no such directory. One process at a time.
 pub(crate) fn copy_up(rootfs: &RootDir, target: &str, volume: &Path, cancel: &Cancel) -> Result<()> {
     let source = match rootfs.subroot(target.as_bytes()) {
         Err(error) if error.is_not_found() => return Ok(()),
         other => other?,
     };
-    let _lock = lock(volume)?;
-    let volume = RootDir::open(volume)?;
-    if volume.list(b"")?.iter().any(|entry| entry.name != STAGE) {
+    if !std::fs::metadata(volume).is_ok_and(|meta| meta.is_dir()) {
         return Ok(());
     }
-    volume.remove_tree(STAGE)?;
-    volume.mkdir(STAGE, 0o700)?;
-    let stage = volume.subroot(STAGE)?;
-    clone_tree(&source, &stage, cancel)?;
-    for entry in stage.list(b"")? {
-        volume.rename(&[STAGE, b"/", &entry.name].concat(), &entry.name)?;
+    let _lock = lock(volume)?;
+    let volume = RootDir::open(volume)?;
+    let there = volume.list(b"")?;
+    if there.iter().any(|entry| entry.name == WHOLE) {
+        return finish(&source, &volume);
     }
-    volume.remove_dir(STAGE)?;
-    top_like(&source, &volume)
+    if there.iter().any(|entry| entry.name != STAGE) {
+        return Ok(());
+    }
+    match volume.remove_tree(STAGE).and_then(|()| volume.mkdir(STAGE, 0o700)) {
+        Err(rbuild_store::Error::Io { source, .. }) if source.kind() == ErrorKind::ReadOnlyFilesystem => return Ok(()),
+        other => other?,
+    }
+    clone_tree(&source, &volume.subroot(STAGE)?, cancel)?;
+    volume.rename(STAGE, WHOLE)?;
+    finish(&source, &volume)
 }
 
+/// Moves a whole copy up. A name that is taken meanwhile stays as it is.
+fn finish(source: &RootDir, volume: &RootDir) -> Result<()> {
+    for entry in volume.list(WHOLE)? {
+        let from = [WHOLE, b"/", &entry.name].concat();
+        match volume.stat(&entry.name) {
+            Err(error) if error.is_not_found() => volume.rename(&from, &entry.name)?,
+            other => other.and_then(|_| volume.remove_tree(&from))?,
+        }
+    }
+    top_like(source, volume)?;
+    volume.remove_dir(WHOLE)?;
+    let mtime = source.top().stat(b".")?.mtime;
+    Ok(volume.top().set_times(b".", mtime)?)
+}
+
+/// Owner, mode and attributes.
 fn top_like(source: &RootDir, volume: &RootDir) -> Result<()> {
     let (from, to) = (source.top(), volume.top());
     let meta = from.stat(b".")?;
     debug_assert_eq!(meta.kind, FileKind::Directory);
     to.chown(b".", meta.uid, meta.gid)?;
     to.chmod(b".", meta.mode)?;
-    to.set_times(b".", meta.mtime)?;
+    for (name, value) in volume.xattrs(WHOLE)? {
+        volume.set_xattr(b".", &name, &value)?;
+    }
     Ok(())
 }
 
@@ -125,6 +153,64 @@ mod tests {
         fs::create_dir(case.volume().join(".rbuild-copy-up")).unwrap();
         fs::write(case.volume().join(".rbuild-copy-up/half"), "").unwrap();
         assert_eq!(case.run("/srv/data").unwrap(), ["file", "sub", "symlink"]);
+    }
+
+    #[test]
+    fn a_whole_copy_that_did_not_all_move_up_does_so_later() {
+        let case = Case::new();
+        fs::create_dir(case.volume().join(".rbuild-copied-up")).unwrap();
+        fs::write(case.volume().join("file"), "moved already").unwrap();
+        fs::write(case.volume().join(".rbuild-copied-up/rest"), "not yet").unwrap();
+        fs::write(case.volume().join(".rbuild-copied-up/file"), "taken meanwhile").unwrap();
+        assert_eq!(case.run("/srv/data").unwrap(), ["file", "rest"]);
+        assert_eq!(fs::read_to_string(case.volume().join("file")).unwrap(), "moved already");
+        assert_eq!(fs::symlink_metadata(case.volume()).unwrap().mode() & 0o7777, 0o1777);
+    }
+
+    #[test]
+    fn an_empty_directory_gives_its_owner_and_mode() {
+        let case = Case::new();
+        let empty = case.dir.path().join("root/empty");
+        fs::create_dir(&empty).unwrap();
+        fs::set_permissions(&empty, fs::Permissions::from_mode(0o2750)).unwrap();
+        assert_eq!(case.run("/empty").unwrap(), [""; 0]);
+        assert_eq!(fs::symlink_metadata(case.volume()).unwrap().mode() & 0o7777, 0o2750);
+    }
+
+    #[test]
+    fn every_kind_of_file_is_copied() {
+        let case = Case::new();
+        let data = case.dir.path().join("root/srv/data");
+        rustix::fs::mknodat(rustix::fs::CWD, data.join("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(data.join("socket")).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(data.join("file"), "user.note", b"kept", flags).unwrap();
+        rustix::fs::setxattr(&data, "user.top", b"kept too", flags).unwrap();
+        let sparse = fs::File::create(data.join("sparse")).unwrap();
+        sparse.set_len(1 << 30).unwrap();
+        case.run("/srv/data").unwrap();
+        let stat = |name: &str| fs::symlink_metadata(case.volume().join(name)).unwrap();
+        use std::os::unix::fs::FileTypeExt;
+        assert!(stat("pipe").file_type().is_fifo() && stat("socket").file_type().is_socket());
+        assert!(stat("sparse").len() == 1 << 30 && stat("sparse").blocks() == 0);
+        for (path, name, value) in [("file", "user.note", "kept"), ("", "user.top", "kept too")] {
+            let mut buffer = [0; 16];
+            let length = rustix::fs::getxattr(case.volume().join(path), name, &mut buffer[..]).unwrap();
+            assert_eq!(&buffer[..length], value.as_bytes());
+        }
+    }
+
+    #[test]
+    fn two_at_once_make_one_copy() {
+        for _ in 0..20 {
+            let case = Case::new();
+            let run = || case.run("/srv/data").unwrap();
+            std::thread::scope(|scope| {
+                let other = scope.spawn(run);
+                assert_eq!(run(), ["file", "sub", "symlink"]);
+                assert_eq!(other.join().unwrap(), ["file", "sub", "symlink"]);
+            });
+        }
     }
 
     #[test]

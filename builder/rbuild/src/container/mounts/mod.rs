@@ -1,97 +1,92 @@
-//! What is mounted over a container's rootfs: sources found or made, volumes filled. Mounts nothing itself.
+//! What is mounted over a container's rootfs: sources found or made, volumes filled. What it mounts itself is attached
+//! nowhere.
 
+mod bind;
 mod copy_up;
+mod drivers;
 pub(crate) mod etc;
+mod image;
+mod plugin;
 pub(crate) mod view;
 mod volumes;
 
-use self::copy_up::copy_up;
-use crate::container::model::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume};
+pub use drivers::{Survey, VolumeDrivers};
+pub use plugin::{Patience, Plugin, PluginFolders, PluginSettings};
+pub(crate) use volumes::make as make_volumes;
+
+use self::volumes::Volumes;
+use crate::container::model::{Bind, Mount, MountKind, Propagation, Recursive, Tmpfs};
 use crate::container::shelf::Held;
-use crate::error::{Error, Result};
-use rbuild_oci::{Cancel, Timestamp};
+use crate::ctx::Ctx;
+use crate::error::Result;
 use rbuild_runner::{Access, MountFlags, MountSpec, Source};
 use rbuild_store::RootDir;
 use rbuild_store::VolumeDriver;
-use std::fs;
-use std::os::fd::AsFd;
-use std::sync::Arc;
+use rbuild_store::snapshot::Draft;
 
 /// What making mounts ready takes.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
+    pub(crate) ctx: Ctx<'a>,
     pub(crate) held: &'a Held,
     pub(crate) volumes: &'a dyn VolumeDriver,
     /// The rootfs, for reading.
     pub(crate) rootfs: &'a RootDir,
-    pub(crate) cancel: &'a Cancel,
-    pub(crate) now: Timestamp,
+}
+
+/// Mounts that are ready to be made.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    pub(crate) specs: Vec<MountSpec>,
+    /// What they stand on, to be kept until the container has ended.
+    pub(crate) drafts: Vec<Draft>,
 }
 
 impl Site<'_> {
-    /// All mounts; those asked for hide those that every container has.
-    pub(crate) fn mounts(&self) -> Result<Vec<MountSpec>> {
-        let mut specs = etc::mounts(self.held);
+    /// All mounts; those asked for hide those that every container has. Whatever comes of it, the volumes are to be let
+    /// go of with [`Held::unmount`].
+    pub(crate) fn mounts(&self) -> Result<Ready> {
+        let mut ready = Ready { specs: etc::mounts(self.held), drafts: Vec::new() };
+        let mut volumes = Volumes::new(*self)?;
         for mount in &self.held.config().mounts {
-            specs.push(MountSpec {
-                source: self.source(mount)?,
+            let (source, locked) = match &mount.kind {
+                MountKind::Bind(bind) => (bind::source(bind)?, false),
+                MountKind::Volume(volume) => volumes.source(volume, &mount.target)?,
+                MountKind::Tmpfs(tmpfs) => (Source::Tmpfs(memory(tmpfs)), false),
+                MountKind::Image(image) => {
+                    let (source, draft) = image::source(self.ctx, image)?;
+                    ready.drafts.push(draft);
+                    (source, true)
+                }
+            };
+            ready.specs.push(MountSpec {
+                source,
                 target: mount.target.as_bytes().to_vec(),
-                access: if mount.read_only { Access::ReadOnly } else { Access::ReadWrite },
+                access: access(mount, locked),
                 propagation: propagation(&mount.kind),
             });
         }
-        Ok(specs)
+        Ok(ready)
     }
 
-    /// Sees to it that the volumes are there, with what the image has at their targets.
+    /// Sees to it that the volumes hold what the image has at their targets.
     pub(crate) fn furnish(&self) -> Result<()> {
+        let mut volumes = Volumes::new(*self)?;
         for mount in &self.held.config().mounts {
             if let MountKind::Volume(volume) = &mount.kind {
-                self.volume(volume, &mount.target)?;
+                volumes.source(volume, &mount.target)?;
             }
         }
         Ok(())
     }
-
-    fn source(&self, mount: &Mount) -> Result<Source> {
-        match &mount.kind {
-            MountKind::Bind(bind) => bind_source(bind),
-            MountKind::Volume(volume) => self.volume(volume, &mount.target),
-            MountKind::Tmpfs(tmpfs) => Ok(Source::Tmpfs(memory(tmpfs))),
-        }
-    }
-
-    fn volume(&self, volume: &Volume, target: &str) -> Result<Source> {
-        let files = volumes::take(self.volumes, volume, self.now)?;
-        if let Some(path) = &volume.subpath {
-            let name = volume.name.as_deref().unwrap_or_default();
-            let shown = volumes::subpath(&RootDir::open(&files)?, name, path)?;
-            let fd = shown.as_fd().try_clone_to_owned().map_err(Error::io("open", path))?;
-            return Ok(Source::Fd(Arc::new(fd)));
-        }
-        if !volume.no_copy {
-            copy_up(self.rootfs, target, &files, self.cancel)?;
-        }
-        Ok(Source::Path(files))
-    }
 }
 
-fn bind_source(bind: &Bind) -> Result<Source> {
-    let path = &bind.source;
-    match fs::metadata(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && bind.create => {
-            fs::create_dir_all(path).map_err(Error::io("create directory", path.display()))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Usage(format!(
-                "--mount: there is no {} to bind: make it, or add bind-create-src",
-                path.display()
-            )));
-        }
-        Err(error) => return Err(Error::io("bind", path.display())(error)),
+fn access(mount: &Mount, locked: bool) -> Access {
+    match &mount.kind {
+        _ if !mount.read_only && !locked => Access::ReadWrite,
+        MountKind::Bind(Bind { recursive: Recursive::Writable, .. }) => Access::ReadOnlyTop,
+        _ => Access::ReadOnly,
     }
-    Ok(Source::Path(path.clone()))
 }
 
 fn memory(tmpfs: &Tmpfs) -> rbuild_runner::Tmpfs {

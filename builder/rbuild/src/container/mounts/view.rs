@@ -13,13 +13,20 @@ use std::path::{Path, PathBuf};
 
 /// The rootfs as it is now, for reading. An overlay is mounted where nobody sees it, and goes with what is returned.
 pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
+    match overlay(draft)? {
+        Some(mounted) => Ok(RootDir::open(&by_descriptor(&mounted))?),
+        None => Ok(RootDir::open(draft.written())?),
+    }
+}
+
+/// The rootfs as a read-only mount that is attached nowhere; none where it is a plain directory.
+pub(super) fn overlay(draft: &Draft) -> Result<Option<OwnedFd>> {
     match draft.rootfs() {
-        Rootfs::Directory(path) => Ok(RootDir::open(path)?),
-        Rootfs::Fuse(overlay) => Ok(RootDir::open(&by_descriptor(&overlay.mount()?))?),
+        Rootfs::Directory(_) => Ok(None),
+        Rootfs::Fuse(overlay) => Ok(Some(overlay.mount()?)),
         Rootfs::Overlay { lowers, upper, userxattr, .. } => {
             let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
-            let mounted = mount(&layers, None, *userxattr).map_err(Error::io("look into", upper.display()))?;
-            Ok(RootDir::open(&by_descriptor(&mounted))?)
+            mount(&layers, None, *userxattr).map(Some).map_err(Error::io("look into", upper.display()))
         }
     }
 }
@@ -75,6 +82,7 @@ fn mount(layers: &[&Path], top: Option<(&Path, &Path)>, userxattr: bool) -> rust
     fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
 }
 
-fn by_descriptor(fd: &OwnedFd) -> PathBuf {
+/// A path that leads to what is open.
+pub(crate) fn by_descriptor(fd: &impl AsRawFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }

@@ -3,6 +3,7 @@
 
 use super::held::{self, Held};
 use super::state::State;
+use super::volumes::is_mounted;
 use crate::container::create::Identity;
 use crate::container::model::{Config, ContainerId, name, random};
 use crate::error::{Error, Result};
@@ -154,26 +155,38 @@ impl Containers {
     }
 
     /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
-    /// short is still there to be removed again.
+    /// short is still there to be removed again. A volume whose driver does not let go of it stays.
     pub(crate) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        // Its driver may be gone for good, and the container must not stay for that.
+        drop(held.unmount(volumes));
+        let lock = self.lock()?;
+        let mut removed = Vec::new();
         for volume in held.config().anonymous_volumes() {
             let others = self.with_volume(volume)?.into_iter().any(|id| id != *held.id());
             if !others {
-                volumes.remove(volume)?;
+                match volumes.remove(volume) {
+                    Err(rbuild_store::Error::Driver { .. }) => {}
+                    other => removed.extend(other?),
+                }
             }
         }
-        self.remove_alone(held)
+        self.take_away(held, lock)?;
+        Ok(removed.into_iter().try_for_each(rbuild_store::Removed::finish)?)
     }
 
-    /// Removes a container and leaves its volumes.
-    pub(crate) fn remove_alone(&self, held: Held) -> Result<()> {
-        let _lock = self.lock()?;
+    /// Removes a container and leaves its volumes, whose drivers are told that it needs them no more.
+    pub(crate) fn remove_alone(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
+        drop(held.unmount(volumes));
+        self.take_away(held, self.lock()?)
+    }
+
+    fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
         // It may have been renamed since it was locked.
         let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
         let (trash, dir) = (self.store.tmp_dir()?, held.dir());
         fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
         self.unlink_name(&name, held.id())?;
-        drop(held);
+        drop((held, lock));
         Ok(())
     }
 
@@ -192,14 +205,21 @@ impl Containers {
         self.unlink_name(&old, id)
     }
 
-    /// Removes what containers with `--rm` left that were killed together with their rbuild.
+    /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
+    /// volumes that killed containers need them no more.
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
         for id in self.ids()? {
             let dir = self.dir(&id);
-            if held::is_auto_removed(&dir)
+            let (auto_removed, mounted) = (held::is_auto_removed(&dir), is_mounted(&dir));
+            if (auto_removed || mounted)
                 && let Some(held) = Held::take(dir, &id)?
             {
-                self.remove(held, volumes)?;
+                if auto_removed {
+                    self.remove(held, volumes)?;
+                } else {
+                    // A driver that does not answer is told again the next time.
+                    drop(held.unmount(volumes));
+                }
             }
         }
         Ok(())
@@ -269,7 +289,7 @@ impl Containers {
     }
 
     /// The lock of the bucket, and the directory of names made.
-    fn lock(&self) -> Result<OwnedFd> {
+    pub(super) fn lock(&self) -> Result<OwnedFd> {
         let (path, names) = (self.bucket().join(LOCK), self.bucket().join(NAMES));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
         let lock =

@@ -7,6 +7,7 @@ pub(crate) mod held;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+mod volumes;
 
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};

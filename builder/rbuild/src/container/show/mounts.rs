@@ -46,6 +46,14 @@ fn one(mount: &Mount, volumes: &BTreeMap<String, VolumePlace>) -> Value {
             "RW": writable,
             "Propagation": propagation(bind),
         }),
+        MountKind::Image(image) => json!({
+            "Type": "image",
+            "Source": image.reference,
+            "Destination": target,
+            "Mode": "",
+            "RW": false,
+            "Propagation": "",
+        }),
         MountKind::Tmpfs(_) => json!({
             "Type": "tmpfs",
             "Source": "",
@@ -98,6 +106,7 @@ pub(super) fn names(config: &Config) -> Vec<String> {
     let name = |mount: &Mount| match &mount.kind {
         MountKind::Volume(volume) => volume.name.clone(),
         MountKind::Bind(bind) => Some(bind.source.display().to_string()),
+        MountKind::Image(image) => Some(image.reference.clone()),
         MountKind::Tmpfs(_) => None,
     };
     config.mounts.iter().filter_map(name).collect()
@@ -107,7 +116,7 @@ pub(super) fn names(config: &Config) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::container::create::Identity;
-    use crate::container::model::{ContainerId, Tmpfs};
+    use crate::container::model::{ContainerId, Recursive, Tmpfs};
     use crate::container::shelf::testing;
     use rbuild_oci::Timestamp;
 
@@ -124,7 +133,8 @@ mod tests {
     #[test]
     fn mounts_have_dockers_fields() {
         let hex = "cd".repeat(32);
-        let bind = Bind { source: "/data/mysql".into(), create: true, propagation: Propagation::Private };
+        let (propagation, recursive) = (Propagation::Private, Recursive::Enabled);
+        let bind = Bind { source: "/data/mysql".into(), create: true, propagation, recursive };
         let mounts = [
             (false, volume(&hex, true)),
             (false, volume("data_volume", false)),

@@ -2,7 +2,7 @@
 
 use super::path::target;
 use super::usage;
-use crate::container::model::{Bind, Mount, MountKind, Propagation, Volume, name};
+use crate::container::model::{Bind, Mount, MountKind, Propagation, Recursive, Volume, name};
 use crate::error::Result;
 use std::path::Path;
 
@@ -31,7 +31,8 @@ fn with_options(text: &str, source: &str, place: &str, options: &str, cwd: &Path
             return Err(invalid(text, "nocopy is for volumes, and its source is a path"));
         }
         let propagation = options.propagation.unwrap_or_default();
-        MountKind::Bind(Bind { source: absolute(source, cwd), create: true, propagation })
+        let recursive = Recursive::Enabled;
+        MountKind::Bind(Bind { source: absolute(source, cwd), create: true, propagation, recursive })
     } else {
         name::check_volume(source)?;
         if options.propagation.is_some() {
@@ -43,7 +44,7 @@ fn with_options(text: &str, source: &str, place: &str, options: &str, cwd: &Path
 }
 
 /// A volume that belongs to one container.
-pub(crate) fn anonymous() -> MountKind {
+fn anonymous() -> MountKind {
     MountKind::Volume(Volume { anonymous: true, ..Volume::default() })
 }
 
@@ -85,7 +86,7 @@ impl Options {
             }
             seen.push(group);
             found.read_only |= option == "ro";
-            found.no_copy |= option == "nocopy";
+            found.no_copy |= matches!(option, "nocopy" | "volume-nocopy");
             found.propagation = found.propagation.or(Propagation::of(option));
         }
         Ok(found)
@@ -97,7 +98,7 @@ impl Options {
 fn group(option: &str) -> Option<u8> {
     match option {
         "ro" | "rw" => Some(0),
-        "nocopy" => Some(1),
+        "nocopy" | "volume-nocopy" => Some(1),
         "z" | "Z" => Some(2),
         "consistent" | "cached" | "delegated" | "default" => Some(3),
         other => Propagation::of(other).map(|_| 4),
@@ -131,7 +132,7 @@ mod tests {
                 let name = if volume.anonymous { "anonymous".to_owned() } else { volume.name.unwrap_or_default() };
                 format!("volume {name} on {} {access}{}", mount.target, if volume.no_copy { " nocopy" } else { "" })
             }
-            MountKind::Tmpfs(_) => "tmpfs".to_owned(),
+            MountKind::Tmpfs(_) | MountKind::Image(_) => "no bind and no volume".to_owned(),
         }
     }
 
@@ -143,6 +144,7 @@ mod tests {
             ("data:/a:rw", "volume data on /a rw"),
             ("data:/a:ro,nocopy", "volume data on /a ro nocopy"),
             ("data:/a/:z", "volume data on /a rw"),
+            ("data:/a:volume-nocopy,Z", "volume data on /a rw nocopy"),
             ("/chest", "volume anonymous on /chest rw"),
             ("/chest/../box/", "volume anonymous on /box rw"),
             ("/data/mysql:/var/lib/mysql", "/data/mysql on /var/lib/mysql rw Private"),

@@ -10,6 +10,7 @@ pub(super) mod network;
 pub(super) mod path;
 pub(super) mod security;
 pub(super) mod tmpfs;
+pub(super) mod volumes_from;
 
 use crate::args::usage;
 

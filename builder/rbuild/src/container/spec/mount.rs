@@ -1,22 +1,46 @@
-//! `--mount type=bind|volume|tmpfs,source=…,target=…,…`: every key of Docker's, each refused where it has no meaning.
+//! `--mount type=bind|volume|tmpfs|image,source=…,target=…,…`: every key of Docker's, each refused where it has no meaning.
 
 use super::bind::absolute;
 use super::path::target;
 use super::usage;
-use crate::args::fields;
+use crate::args::repeated_fields;
 use crate::args::size;
-use crate::container::model::{Bind, Mount, MountKind, Propagation, Tmpfs, Volume, name};
+use crate::container::model::{Bind, ImageMount, Mount, MountKind, Propagation, Recursive, Tmpfs, Volume, name};
 use crate::error::{Error, Result};
 use std::path::Path;
 
 /// One `--mount`. A missing source of a bind is an error later, unless `bind-create-src` is given.
 pub(crate) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
     let mut draft = Draft::default();
-    for (key, value) in fields("--mount", text)? {
+    for (key, value) in repeated_fields("--mount", text, &["volume-opt", "volume-label"])? {
         draft.take(&key, &value)?;
     }
     draft.finish(cwd)
 }
+
+const KEYS: [&str; 21] = [
+    "type",
+    "source",
+    "src",
+    "target",
+    "dst",
+    "destination",
+    "readonly",
+    "ro",
+    "consistency",
+    "bind-propagation",
+    "bind-recursive",
+    "bind-nonrecursive",
+    "bind-create-src",
+    "volume-nocopy",
+    "volume-subpath",
+    "volume-driver",
+    "volume-opt",
+    "volume-label",
+    "image-subpath",
+    "tmpfs-size",
+    "tmpfs-mode",
+];
 
 /// What was said so far; the type may come last.
 #[derive(Default)]
@@ -24,10 +48,11 @@ struct Draft {
     kind: Option<String>,
     source: Option<String>,
     target: Option<String>,
-    read_only: bool,
+    read_only: Option<bool>,
     bind: BindKeys,
     volume: Volume,
     tmpfs: Tmpfs,
+    image_subpath: Option<String>,
     /// Keys of one type only that were given.
     typed: Vec<(&'static str, String)>,
 }
@@ -37,6 +62,7 @@ struct Draft {
 struct BindKeys {
     create: bool,
     propagation: Option<Propagation>,
+    recursive: Option<Recursive>,
 }
 
 impl Draft {
@@ -45,83 +71,83 @@ impl Draft {
             "type" => self.kind = Some(value.to_ascii_lowercase()),
             "source" | "src" => self.source = Some(value.to_owned()),
             "target" | "dst" | "destination" => self.target = Some(target("--mount", value)?),
-            "readonly" | "ro" => self.read_only = truth(key, value)?,
+            "readonly" | "ro" => self.read_only = Some(truth(key, value)?),
             "consistency" => consistency(value)?,
-            _ => self.take_typed(key, value)?,
+            _ => {
+                let kind = self.take_typed(key, value)?;
+                self.typed.push((kind, key.to_owned()));
+            }
         }
         Ok(())
     }
 
-    fn take_typed(&mut self, key: &str, value: &str) -> Result<()> {
-        let kind = match key {
+    /// Takes a key of one type only and says of which.
+    fn take_typed(&mut self, key: &str, value: &str) -> Result<&'static str> {
+        let pair = || {
+            let (name, value) = value.split_once('=').unwrap_or((value, ""));
+            (name.to_owned(), value.to_owned())
+        };
+        match key {
             "bind-propagation" => {
                 self.bind.propagation = Some(Propagation::of(value).ok_or_else(|| choose(key, value, PROPAGATIONS))?);
-                "bind"
             }
-            "bind-create-src" => {
-                self.bind.create = truth(key, value)?;
-                "bind"
-            }
-            "bind-recursive" => recursive(value)?,
-            "volume-nocopy" => {
-                self.volume.no_copy = truth(key, value)?;
-                "volume"
-            }
-            "volume-subpath" => {
-                self.volume.subpath = Some(value.to_owned());
-                "volume"
-            }
-            "volume-driver" => {
-                self.volume.driver = Some(value.to_owned());
-                "volume"
-            }
-            "volume-label" => {
-                let (name, label) = value.split_once('=').unwrap_or((value, ""));
-                self.volume.labels.insert(name.to_owned(), label.to_owned());
-                "volume"
-            }
-            "volume-opt" => {
-                let (name, option) = value.split_once('=').unwrap_or((value, ""));
-                self.volume.options.insert(name.to_owned(), option.to_owned());
-                "volume"
-            }
-            "tmpfs-size" => {
-                self.tmpfs.size = Some(size::bytes("--mount tmpfs-size", value)?);
-                "tmpfs"
-            }
-            "tmpfs-mode" => {
-                self.tmpfs.mode = octal(value)?;
-                "tmpfs"
-            }
+            "bind-create-src" => self.bind.create = truth(key, value)?,
+            "bind-recursive" => self.bind.recursive = Some(recursive(value)?),
+            "bind-nonrecursive" => self.bind.recursive = truth(key, value)?.then_some(Recursive::Disabled),
+            "volume-nocopy" => self.volume.no_copy = truth(key, value)?,
+            "volume-subpath" => self.volume.subpath = Some(value.to_owned()),
+            "volume-driver" => self.volume.driver = Some(value.to_owned()),
+            "volume-label" => self.volume.labels.extend([pair()]),
+            "volume-opt" => self.volume.options.extend([pair()]),
+            "image-subpath" => self.image_subpath = Some(value.to_owned()),
+            "tmpfs-size" => self.tmpfs.size = Some(size::bytes("--mount tmpfs-size", value)?),
+            "tmpfs-mode" => self.tmpfs.mode = octal(value)?,
             _ => return Err(unknown(key)),
-        };
-        self.typed.push((kind, key.to_owned()));
-        Ok(())
+        }
+        let kinds = ["bind", "volume", "image", "tmpfs"];
+        Ok(kinds.into_iter().find(|kind| key.starts_with(kind)).unwrap_or_default())
     }
 
     fn finish(self, cwd: &Path) -> Result<Mount> {
         let kind = self.kind.as_deref().unwrap_or("volume").to_owned();
-        if !matches!(kind.as_str(), "bind" | "volume" | "tmpfs") {
+        if !matches!(kind.as_str(), "bind" | "volume" | "tmpfs" | "image") {
             return Err(no_such_type(&kind));
         }
         if let Some((_, key)) = self.typed.iter().find(|(of, _)| *of != kind) {
             return Err(usage(format!("--mount: {key} has no meaning with type={kind}")));
         }
         let place = self.target.ok_or_else(|| usage("--mount: target=/path is missing"))?;
+        let (source, mut read_only) = (self.source.as_deref(), self.read_only.unwrap_or_default());
         let kind = match kind.as_str() {
-            "bind" => bind(&self.bind, self.source.as_deref(), cwd)?,
-            "volume" => volume(self.volume, self.source.as_deref())?,
-            _ => tmpfs(self.tmpfs, self.source.as_deref())?,
+            "bind" => bind(&self.bind, source, read_only, cwd)?,
+            "volume" => volume(self.volume, source)?,
+            "tmpfs" => tmpfs(self.tmpfs, source)?,
+            _ => {
+                if self.read_only == Some(false) {
+                    return Err(usage("--mount: the files of an image cannot be written: leave readonly=false out"));
+                }
+                read_only = true;
+                image(self.image_subpath, source)?
+            }
         };
-        Ok(Mount { target: place, read_only: self.read_only, kind })
+        Ok(Mount { target: place, read_only, kind })
     }
 }
 
-fn bind(keys: &BindKeys, source: Option<&str>, cwd: &Path) -> Result<MountKind> {
+fn bind(keys: &BindKeys, source: Option<&str>, read_only: bool, cwd: &Path) -> Result<MountKind> {
     let source = source.filter(|source| !source.is_empty());
     let source = source.ok_or_else(|| usage("--mount: type=bind needs source=/host/path"))?;
-    let propagation = keys.propagation.unwrap_or_default();
-    Ok(MountKind::Bind(Bind { source: absolute(source, cwd), create: keys.create, propagation }))
+    let (propagation, recursive) = (keys.propagation.unwrap_or_default(), keys.recursive.unwrap_or_default());
+    let needs = |what: &str, with: &str| usage(format!("--mount: bind-recursive={what} needs {with} beside it"));
+    match recursive {
+        Recursive::Writable if !read_only => return Err(needs("writable", "readonly")),
+        Recursive::ReadOnly if !read_only => return Err(needs("readonly", "readonly")),
+        Recursive::ReadOnly if propagation != Propagation::Private => {
+            return Err(needs("readonly", "bind-propagation=rprivate"));
+        }
+        _ => {}
+    }
+    Ok(MountKind::Bind(Bind { source: absolute(source, cwd), create: keys.create, propagation, recursive }))
 }
 
 fn volume(mut volume: Volume, source: Option<&str>) -> Result<MountKind> {
@@ -136,6 +162,10 @@ fn volume(mut volume: Volume, source: Option<&str>) -> Result<MountKind> {
     if volume.anonymous && volume.subpath.is_some() {
         return Err(usage("--mount: volume-subpath needs a volume with a name"));
     }
+    if volume.labels.keys().chain(volume.options.keys()).any(String::is_empty) {
+        return Err(usage("--mount: volume-label and volume-opt are written KEY=VALUE"));
+    }
+    volume.subpath = volume.subpath.map(|path| subpath("volume-subpath", path)).transpose()?;
     Ok(MountKind::Volume(volume))
 }
 
@@ -144,6 +174,23 @@ fn tmpfs(tmpfs: Tmpfs, source: Option<&str>) -> Result<MountKind> {
         Some(_) => Err(usage("--mount: type=tmpfs has no source")),
         None => Ok(MountKind::Tmpfs(tmpfs)),
     }
+}
+
+fn image(path: Option<String>, source: Option<&str>) -> Result<MountKind> {
+    let source = source.filter(|source| !source.is_empty());
+    let reference = source.ok_or_else(|| usage("--mount: type=image needs source=IMAGE"))?.to_owned();
+    let subpath = path.map(|path| subpath("image-subpath", path)).transpose()?;
+    Ok(MountKind::Image(ImageMount { reference, image: None, subpath }))
+}
+
+/// As Docker has it: relative, and not leading out.
+fn subpath(key: &str, path: String) -> Result<String> {
+    if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return Err(usage(format!(
+            "--mount: {key}={path} is not valid: write a path inside, without / before it and without .."
+        )));
+    }
+    Ok(path)
 }
 
 const PROPAGATIONS: &str = "private, rprivate, slave, rslave, shared or rshared";
@@ -165,14 +212,13 @@ fn consistency(value: &str) -> Result<()> {
     }
 }
 
-/// What is mounted below a source always comes along, and is read-only where the mount is.
-fn recursive(value: &str) -> Result<&'static str> {
+fn recursive(value: &str) -> Result<Recursive> {
     match value {
-        "enabled" | "readonly" => Ok("bind"),
-        "disabled" | "writable" => Err(usage(format!(
-            "--mount: bind-recursive={value} is not supported: mounts below the source come along, with the same access"
-        ))),
-        _ => Err(choose("bind-recursive", value, "enabled or readonly")),
+        "enabled" => Ok(Recursive::Enabled),
+        "disabled" => Ok(Recursive::Disabled),
+        "writable" => Ok(Recursive::Writable),
+        "readonly" => Ok(Recursive::ReadOnly),
+        _ => Err(choose("bind-recursive", value, "enabled, disabled, writable or readonly")),
     }
 }
 
@@ -186,18 +232,18 @@ fn choose(key: &str, value: &str, known: &str) -> Error {
 }
 
 fn unknown(key: &str) -> Error {
-    usage(format!(
-        "--mount: there is no key {key}: there are type, source, target, readonly, consistency, bind-propagation, \
-         bind-recursive, bind-create-src, volume-nocopy, volume-subpath, volume-driver, volume-opt, volume-label, \
-         tmpfs-size and tmpfs-mode"
-    ))
+    let near = dockerfile_parser::did_you_mean(key, KEYS);
+    let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+    usage(format!("--mount: there is no key {key}: {near}there are {}", KEYS.join(", ")))
 }
 
 fn no_such_type(kind: &str) -> Error {
+    let near = dockerfile_parser::did_you_mean(kind, ["bind", "volume", "tmpfs", "image"]);
+    let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     usage(match kind {
-        "image" => "--mount: type=image is not supported: use a volume, or COPY --from in the Dockerfile".to_owned(),
-        "npipe" | "cluster" => format!("--mount: type={kind} is for Windows or Swarm"),
-        _ => format!("--mount: type={kind} is not valid: write bind, volume or tmpfs"),
+        "npipe" => "--mount: type=npipe is for Windows: bind the socket that you mean with type=bind".to_owned(),
+        "cluster" => "--mount: type=cluster is for Swarm, and there is none: write type=volume".to_owned(),
+        _ => format!("--mount: type={kind} is not valid: write bind, volume, tmpfs or image{near}"),
     })
 }
 
@@ -233,6 +279,26 @@ mod tests {
                 "type=volume,source=vol,target=/b,volume-nocopy,volume-subpath=x/y,volume-driver=local,\
                  volume-label=a=b,\"volume-opt=o=uid=1,gid=2\"",
                 r#"{"target":"/b","type":"volume","name":"vol","no_copy":true,"subpath":"x/y","driver":"local","options":{"o":"uid=1,gid=2"},"labels":{"a":"b"}}"#,
+            ),
+            (
+                "type=volume,source=vol,target=/b,volume-opt=type=nfs,volume-opt=device=:/x,volume-label=a,volume-label=b=c",
+                r#"{"target":"/b","type":"volume","name":"vol","options":{"device":":/x","type":"nfs"},"labels":{"a":"","b":"c"}}"#,
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-recursive=disabled",
+                r#"{"target":"/b","type":"bind","source":"/a","create":false,"propagation":"private","recursive":"disabled"}"#,
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-nonrecursive",
+                r#"{"target":"/b","type":"bind","source":"/a","create":false,"propagation":"private","recursive":"disabled"}"#,
+            ),
+            (
+                "type=bind,source=/a,target=/b,readonly,bind-recursive=writable",
+                r#"{"target":"/b","read_only":true,"type":"bind","source":"/a","create":false,"propagation":"private","recursive":"writable"}"#,
+            ),
+            (
+                "type=image,source=app:1,target=/b,image-subpath=etc/conf",
+                r#"{"target":"/b","read_only":true,"type":"image","reference":"app:1","subpath":"etc/conf"}"#,
             ),
             ("type=tmpfs,target=/t", r#"{"target":"/t","type":"tmpfs","mode":1023}"#),
             (
@@ -279,24 +345,73 @@ mod tests {
                 "type=bind,source=/a,target=/b,bind-propagation=x",
                 "--mount: bind-propagation=x is not valid: write private, rprivate, slave, rslave, shared or rshared",
             ),
+        ] {
+            assert_eq!(show(text), expected, "of {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (text, expected) in [
             (
-                "type=bind,source=/a,target=/b,bind-recursive=disabled",
-                "--mount: bind-recursive=disabled is not supported: mounts below the source come along, with the same access",
+                "type=bind,source=/a,target=/b,bind-recursive=writable",
+                "--mount: bind-recursive=writable needs readonly beside it",
+            ),
+            (
+                "type=bind,source=/a,target=/b,bind-recursive=readonly",
+                "--mount: bind-recursive=readonly needs readonly beside it",
+            ),
+            (
+                "type=bind,source=/a,target=/b,ro,bind-recursive=readonly,bind-propagation=rslave",
+                "--mount: bind-recursive=readonly needs bind-propagation=rprivate beside it",
             ),
             (
                 "type=bind,source=/a,target=/b,bind-recursive=x",
-                "--mount: bind-recursive=x is not valid: write enabled or readonly",
+                "--mount: bind-recursive=x is not valid: write enabled, disabled, writable or readonly",
+            ),
+            ("type=image,target=/b", "--mount: type=image needs source=IMAGE"),
+            (
+                "type=image,source=a,target=/b,readonly=false",
+                "--mount: the files of an image cannot be written: leave readonly=false out",
             ),
             (
-                "type=image,source=a,target=/b",
-                "--mount: type=image is not supported: use a volume, or COPY --from in the Dockerfile",
+                "type=image,source=a,target=/b,image-subpath=../x",
+                "--mount: image-subpath=../x is not valid: write a path inside, without / before it and without ..",
             ),
-            ("type=npipe,source=a,target=/b", "--mount: type=npipe is for Windows or Swarm"),
-            ("type=x,target=/b", "--mount: type=x is not valid: write bind, volume or tmpfs"),
+            (
+                "type=volume,source=vol,target=/b,volume-subpath=/x",
+                "--mount: volume-subpath=/x is not valid: write a path inside, without / before it and without ..",
+            ),
+            (
+                "type=volume,source=vol,target=/b,volume-opt==x",
+                "--mount: volume-label and volume-opt are written KEY=VALUE",
+            ),
+            (
+                "type=npipe,source=a,target=/b",
+                "--mount: type=npipe is for Windows: bind the socket that you mean with type=bind",
+            ),
+            (
+                "type=cluster,source=a,target=/b",
+                "--mount: type=cluster is for Swarm, and there is none: write type=volume",
+            ),
+            (
+                "type=volumes,target=/b",
+                "--mount: type=volumes is not valid: write bind, volume, tmpfs or image; did you mean volume?",
+            ),
+            (
+                "type=volume,source=vol,source=vol,target=/b",
+                "--mount \"type=volume,source=vol,source=vol,target=/b\" has source twice",
+            ),
             ("", "--mount \"\" has an empty field"),
         ] {
             assert_eq!(show(text), expected, "of {text:?}");
         }
-        assert!(show("type=bind,source=/a,target=/b,foo=1").starts_with("--mount: there is no key foo: there are"));
+        assert!(
+            show("type=bind,source=/a,target=/b,foo=1").starts_with("--mount: there is no key foo: there are type, ")
+        );
+        let near = show("type=bind,source=/a,target=/b,bind-propogation=private");
+        assert!(
+            near.starts_with("--mount: there is no key bind-propogation: did you mean bind-propagation? there are")
+        );
     }
 }

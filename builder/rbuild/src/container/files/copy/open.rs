@@ -8,7 +8,7 @@ use crate::container::shelf::{Containers, Entry, Held, Status};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::snapshot::Place;
-use rbuild_store::{RootDir, VolumeDriver};
+use rbuild_store::{LOCAL, Mounted as Mounting, RootDir, Volume, VolumeDriver};
 use std::path::Path;
 
 /// A container's files, for as long as this is kept.
@@ -64,7 +64,7 @@ fn source(kind: &MountKind, volumes: &dyn VolumeDriver) -> Result<Option<(RootDi
     match kind {
         MountKind::Volume(volume) => {
             let Some(there) = volumes.get(volume.name.as_deref().unwrap_or_default())? else { return Ok(None) };
-            let root = RootDir::open(&there.mountpoint)?;
+            let Some(root) = top(&there, volumes)? else { return Ok(None) };
             let root = match &volume.subpath {
                 Some(path) => root.subroot(path.as_bytes())?,
                 None => root,
@@ -77,8 +77,19 @@ fn source(kind: &MountKind, volumes: &dyn VolumeDriver) -> Result<Option<(RootDi
             let (Some(parent), Some(name)) = (parent, name) else { return Ok(None) };
             Ok(Some((RootDir::open(parent)?, name.as_encoded_bytes().to_vec())))
         }
-        MountKind::Tmpfs(_) => Ok(None),
+        MountKind::Tmpfs(_) | MountKind::Image(_) => Ok(None),
     }
+}
+
+/// The files of a volume; none of one whose plugin has not got it mounted.
+fn top(volume: &Volume, volumes: &dyn VolumeDriver) -> Result<Option<RootDir>> {
+    if volume.driver != LOCAL {
+        return Ok(volume.mountpoint.is_dir().then(|| RootDir::open(&volume.mountpoint)).transpose()?);
+    }
+    Ok(Some(match volumes.mount(volume, "cp")? {
+        Mounting::At(path) => RootDir::open(&path)?,
+        Mounting::Detached { mount, .. } => RootDir::open(&view::by_descriptor(&mount))?,
+    }))
 }
 
 /// Says in docker's words what cannot be written.

@@ -1,0 +1,78 @@
+//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name only
+//! where all are asked for.
+
+use super::filter::Filter;
+use crate::container::{Containers, VolumeDrivers};
+use crate::error::{Error, Result};
+use crate::render::human;
+use clap::Args;
+use rbuild_store::{FileKind, LOCAL, RootDir, Store, Volume, VolumeDriver};
+use std::collections::BTreeSet;
+
+/// Which volumes to remove.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PruneArgs {
+    /// Also those that have a name
+    #[arg(short, long)]
+    pub all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+    /// Only some: label=KEY[=VALUE], label!=KEY[=VALUE]
+    #[arg(long = "filter", value_name = "KEY=VALUE")]
+    pub filters: Vec<String>,
+}
+
+impl PruneArgs {
+    /// What is said before it is asked, in docker's words.
+    pub(super) fn warning(&self) -> &'static str {
+        if self.all {
+            "WARNING! This will remove all local volumes not used by at least one container."
+        } else {
+            "WARNING! This will remove anonymous local volumes not used by at least one container."
+        }
+    }
+}
+
+/// Removes them, and says what went.
+pub fn prune(args: &PruneArgs, store: &Store, drivers: &VolumeDrivers) -> Result<String> {
+    let filter = Filter::parse(&args.filters, &["all=BOOL", "label=", "label!="])?;
+    let all = args.all || filter.all == Some(true);
+    let containers = Containers::new(store);
+    let (mut gone, mut freed) = (Vec::new(), 0);
+    for volume in store.volumes().list()? {
+        let chosen = volume.driver == LOCAL && (all || volume.is_anonymous()) && filter.keeps(&volume);
+        if !chosen || !containers.with_volume(&volume.name)?.is_empty() {
+            continue;
+        }
+        let size = size(&volume)?;
+        match containers.remove_volume(&volume.name, drivers) {
+            // A container that was made meanwhile.
+            Err(Error::VolumeInUse { .. }) | Ok(None) => {}
+            removed => {
+                removed?.unwrap_or_default().finish()?;
+                freed += size;
+                gone.push(volume.name);
+            }
+        }
+    }
+    let mut text = String::new();
+    if !gone.is_empty() {
+        text.push_str("Deleted Volumes:\n");
+        text.extend(gone.iter().map(|name| format!("{name}\n")));
+        text.push('\n');
+    }
+    Ok(text + &format!("Total reclaimed space: {}\n", human::precise_size(freed)))
+}
+
+/// The bytes of its files, each file once, however many names it has.
+fn size(volume: &Volume) -> Result<u64> {
+    let (mut bytes, mut seen) = (0, BTreeSet::new());
+    for found in RootDir::open(&volume.mountpoint)?.walk(b"")? {
+        let meta = found?.meta;
+        if meta.kind == FileKind::File && (meta.nlink == 1 || seen.insert(meta.id())) {
+            bytes += meta.size;
+        }
+    }
+    Ok(bytes)
+}

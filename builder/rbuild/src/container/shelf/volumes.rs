@@ -1,0 +1,68 @@
+//! What containers mean for volumes: which are in use, which were mounted and not let go of. Knows no driver and mounts
+//! nothing.
+//!
+//! A container is written down, under the bucket's lock, before its volumes are made, and a volume is removed under the
+//! same lock: so a volume that a container names is never taken away.
+
+use super::containers::Containers;
+use super::held::{Held, read_state};
+use super::state::State;
+use crate::error::{Error, Result};
+use rbuild_store::{Removed, VolumeDriver};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+impl Containers {
+    /// Removes a volume that no container mounts, of whatever driver; none if there is none of that name.
+    pub fn remove_volume(&self, name: &str, volumes: &dyn VolumeDriver) -> Result<Option<Removed>> {
+        let _lock = self.lock()?;
+        let users = self.with_volume(name)?;
+        if users.is_empty() {
+            return Ok(volumes.remove(name)?);
+        }
+        let users: Vec<&str> = users.iter().map(crate::container::ContainerId::hex).collect();
+        Err(Error::VolumeInUse { name: name.to_owned(), users: users.join(", ") })
+    }
+}
+
+/// There while a driver may have volumes mounted for the container that it has to be told to unmount.
+const MOUNTED: &str = "volumes-mounted";
+
+impl Held {
+    /// Whether it never ran.
+    pub(crate) fn is_new(&self) -> Result<bool> {
+        Ok(read_state(self.dir(), self.id())? == State::Created)
+    }
+
+    /// To be called before a driver that minds mounts a volume for this container.
+    pub(crate) fn note_mounted(&self) -> Result<()> {
+        let path = mark(self.dir());
+        fs::write(&path, b"").map_err(Error::io("write", path.display()))
+    }
+
+    /// Tells the drivers of all volumes of the container that it needs them no more. What could not be told is told by
+    /// the next who removes or starts it.
+    pub(crate) fn unmount(&self, volumes: &dyn VolumeDriver) -> Result<()> {
+        if !is_mounted(self.dir()) {
+            return Ok(());
+        }
+        let names = self.config().volume_names();
+        let told: Vec<_> = names.into_iter().map(|name| volumes.unmount(name, self.id().hex())).collect();
+        told.into_iter().collect::<rbuild_store::Result<()>>()?;
+        let path = mark(self.dir());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path.display())(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether drivers are still to be told that the container in `dir` has ended.
+pub(super) fn is_mounted(dir: &Path) -> bool {
+    mark(dir).exists()
+}
+
+fn mark(dir: &Path) -> PathBuf {
+    dir.join(MOUNTED)
+}
