@@ -70,6 +70,11 @@ fn create(world: &World) {
     assert!(again.contains("container name box1 is refused"), "{again}");
     assert!(world.complains(&["create", "--pull", "never", "nosuch"]).contains("nosuch"));
     assert_eq!(world.containers().len(), 1);
+    world.does(&["create", "--name", "later", "-v", "vol:/v", "box", "sh", "-c", "cat /v/seed; exit 3"]);
+    let started = world.verb(&["start", "-a", "later"]);
+    assert_eq!((started.code, started.stdout.as_str()), (3, "from the image\n"), "{started:?}");
+    let usage = world.verb(&["create", "-d", "box"]);
+    assert_eq!(usage.code, 2, "there is no -d: {usage:?}");
 }
 
 fn ps(world: &World) {

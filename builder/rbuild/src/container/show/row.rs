@@ -135,7 +135,7 @@ mod tests {
     fn fields_are_dockers() {
         for (field, short, whole) in [
             ("ID", "abababababab", &*"ab".repeat(32)),
-            ("Command", r#""sh -c 'echo \"hi\" &…""#, r#""sh -c 'echo \"hi\" && sleep 5'""#),
+            ("Command", r#""sh -c 'echo \"hi\" &&…""#, r#""sh -c 'echo \"hi\" && sleep 5'""#),
             ("CreatedAt", "2023-11-14 22:13:20 +0000 UTC", "2023-11-14 22:13:20 +0000 UTC"),
             ("RunningFor", "2 hours ago", "2 hours ago"),
             ("Status", "Exited (0) 2 hours ago", "Exited (0) 2 hours ago"),
