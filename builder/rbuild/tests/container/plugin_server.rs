@@ -165,13 +165,15 @@ fn act(dir: &Path, method: &str, question: &Value) -> Value {
         "List" => {
             let mut names: Vec<String> =
                 fs::read_dir(&volumes).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.retain(|name| !name.starts_with('.'));
             names.sort();
             json!({ "Volumes": names.iter().map(|name| described(name)).collect::<Vec<_>>(), "Err": "" })
         }
         _ if !place.is_dir() => missing(),
         "Get" => json!({ "Volume": described(&name), "Err": "" }),
         "Remove" => {
-            fs::remove_dir_all(&place).unwrap();
+            // What is in it may belong to others.
+            fs::rename(&place, dir.join(format!("volumes/.gone-{}", fs::read_dir(&volumes).unwrap().count()))).unwrap();
             json!({ "Err": null })
         }
         "Mount" | "Path" => json!({ "Mountpoint": place, "Err": "" }),

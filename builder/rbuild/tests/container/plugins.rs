@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("plugin-and-ctrl-c", interrupted),
     ("plugin-that-dies-mid-run", dies),
     ("plugin-is-told-after-a-kill", killed),
+    ("plugin-and-the-background", background),
 ];
 
 impl World {
@@ -309,6 +310,33 @@ fn killed(world: &World) {
         }
     }
     assert_eq!(world.containers().len(), 1);
+}
+
+fn background(world: &World) {
+    let plugin = world.plugin();
+    let flags = ["run", "-d", "--name", "bg", "--volume-driver", "test", "-v", "far:/v", "box", "sh", "-c"];
+    world.good_plugged(&[&flags[..], &["touch /v/started; exec sleep 60"]].concat());
+    let id = world.named("bg").config.id;
+    let (mount, unmount) = (format!("Mount far {id}"), format!("Unmount far {id}"));
+    let started = world.files("far").join("started");
+    for again in [false, true] {
+        if again {
+            world.good_plugged(&["start", "bg"]);
+        }
+        wait_for(&started);
+        fs::remove_file(&started).unwrap();
+        assert_eq!(changes(plugin.take_calls()).last(), Some(&mount));
+        let ran = world.plugged(&["volume", "rm", "far"]);
+        assert!(ran.stderr.contains("volume is in use"), "{ran:?}");
+        world.good_plugged(&["stop", "-t", "0", "bg"]);
+        assert_eq!(changes(plugin.take_calls()), [unmount.clone()]);
+    }
+    world.good_plugged(&["start", "bg"]);
+    wait_for(&started);
+    plugin.take_calls();
+    world.good_plugged(&["rm", "-f", "bg"]);
+    assert_eq!(changes(plugin.take_calls()), [unmount]);
+    assert_eq!(world.good_plugged(&["volume", "rm", "far"]), "far\n");
 }
 
 fn wait_for(path: &std::path::Path) {
