@@ -3,7 +3,7 @@
 
 use super::held::{self, Held};
 use super::state::State;
-use super::volumes::is_mounted;
+use super::volumes::is_untold;
 use crate::container::create::Identity;
 use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
@@ -238,8 +238,8 @@ impl Containers {
         rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, mounted) = (held::is_auto_removed(&dir), is_mounted(&dir));
-            if (auto_removed || mounted)
+            let (auto_removed, untold) = (held::is_auto_removed(&dir), is_untold(&dir));
+            if (auto_removed || untold)
                 && let Some(held) = Held::take(dir, &id)?
             {
                 if auto_removed {
