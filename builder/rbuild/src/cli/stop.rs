@@ -7,7 +7,7 @@ use super::ground::Ground;
 use crate::args::signal;
 use crate::container::{self, Containers, Stop, Timeout};
 use crate::ctx::Place;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use clap::Args;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;

@@ -20,7 +20,9 @@ pub(super) fn mind_stops() -> Result<()> {
 
 /// Back when the process goes on. A terminal that is gone has no mode.
 fn stop(before: &Termios) {
-    let set = |mode: &Termios| drop(tcsetattr(io::stdin(), OptionalActions::Now, mode).is_ok());
+    let set = |mode: &Termios| {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, mode);
+    };
     let now = tcgetattr(io::stdin());
     set(before);
     drop(emulate_default_handler(SIGTSTP));
