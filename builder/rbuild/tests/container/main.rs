@@ -7,6 +7,7 @@ mod attached;
 mod background;
 mod confinement;
 mod crashes;
+mod drivers;
 mod inside;
 mod layers;
 mod life;
@@ -82,6 +83,8 @@ fn as_user(dir: &Path, program: &Path, mode: &str, ranges: &str, filters: &[Stri
     fs::write(dir.join("ranges.passwd"), account).expect("passwd");
     let script = "mount --bind \"$0\" /etc/subuid && mount --bind \"$0\" /etc/subgid && \
                   mount --bind \"$0.passwd\" /etc/passwd && \
+                  { [ -e \"$0.fuse\" ] || mknod -m 666 \"$0.fuse\" c 10 229; } && \
+                  { [ ! -e /dev/fuse ] || mount --bind \"$0.fuse\" /dev/fuse; } && \
                   exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups -- \"$2\" --as-user \"${@:3}\"";
     let status = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "bash", "-c", script])
@@ -104,6 +107,7 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         surroundings::CASES,
         confinement::CASES,
         layers::CASES,
+        drivers::CASES,
         volumes::CASES,
         volume_verbs::CASES,
         plugins::CASES,
