@@ -44,7 +44,6 @@ pub mod supervise;
 pub mod tag;
 pub mod top;
 pub mod volume;
-mod workshop;
 
 pub use globals::Globals;
 

@@ -1,10 +1,10 @@
 //! `rbuild ps`: which containers there are.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::{format_error, print};
 use super::ps_filter::Filters;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::show::{self, COLUMNS, Columns, Size, phase};
 use crate::container::{Containers, Entry, Status, is_frozen, size};
 use crate::ctx::{Ctx, Place};
@@ -56,10 +56,9 @@ pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    print(&text(args, &store, Some(workshop.ctx()), now)?)?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    print(&text(args, &ground.store, Some(ground.ctx()), now)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -124,7 +124,7 @@ impl Ancestor {
     /// Whether it is the container's image, or one that this stands on.
     fn is_of(&self, config: &Config) -> bool {
         let image = &config.image;
-        let below = |layers: &[DiffId]| !layers.is_empty() && image.layers.starts_with(layers);
+        let below = |layers: &[DiffId]| layers.len() < image.layers.len() && image.layers.starts_with(layers);
         image.reference == self.name || self.image.as_ref().is_some_and(|(id, layers)| *id == image.id || below(layers))
     }
 }

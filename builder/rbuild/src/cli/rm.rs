@@ -72,7 +72,7 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
         Some(held) => Some(held),
         None if args.force => {
             container::end(&containers, &entry)?;
-            containers.hold_when_free(id)?
+            containers.hold(id)?
         }
         None => return Err(in_use(&containers.read(id)?.unwrap_or(entry))),
     };

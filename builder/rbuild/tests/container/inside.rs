@@ -247,7 +247,7 @@ fn terminal(world: &World) {
     world.until_count("sleep 4713", 1);
     user.keys.write_all(b"\x1a").unwrap();
     user.until("Stopped");
-    user.keys.write_all(b"kill %1; exit 6\r").unwrap();
+    user.keys.write_all(b"kill -9 %1; wait; exit 6\r").unwrap();
     assert_eq!(user.end(), 6);
     let mut user = User::at(world, &["exec", "-it", "c1", "nosuch"]);
     user.until("not found");

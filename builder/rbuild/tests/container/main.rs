@@ -6,7 +6,9 @@
 mod attached;
 mod background;
 mod confinement;
+mod copies;
 mod crashes;
+mod files;
 mod inside;
 mod layers;
 mod life;
@@ -15,6 +17,7 @@ mod plugins;
 mod process;
 mod surroundings;
 mod terminal;
+mod verbs;
 mod volume_verbs;
 mod volumes;
 mod world;
@@ -110,6 +113,9 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         life::CASES,
         inside::CASES,
         terminal::CASES,
+        verbs::CASES,
+        files::CASES,
+        copies::CASES,
         background::CASES,
         attached::CASES,
         crashes::CASES,

@@ -170,7 +170,7 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         let parent = stack.last().map(|layer| layer.chain);
-        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
+        Ok(Some(Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {

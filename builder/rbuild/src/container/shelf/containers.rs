@@ -116,11 +116,6 @@ impl Containers {
         held::wait_until_free(&self.dir(id))
     }
 
-    /// Locks a container as soon as nobody else has it; none if it is gone by then.
-    pub(crate) fn hold_when_free(&self, id: &ContainerId) -> Result<Option<Held>> {
-        Held::wait(self.dir(id), id)
-    }
-
     /// Whether a container is removed when it ends.
     pub fn is_auto_removed(&self, id: &ContainerId) -> bool {
         held::is_auto_removed(&self.dir(id))

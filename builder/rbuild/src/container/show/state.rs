@@ -35,8 +35,8 @@ impl Phase {
     }
 }
 
-/// What nobody saw the end of: docker's exit code for it.
-const UNSEEN: u8 = 255;
+/// What nobody saw the end of was killed together with who lived it.
+const UNSEEN: u8 = 137;
 
 /// The phase that a state means; `frozen` says whether its process is stopped.
 pub fn phase(state: &State, frozen: bool) -> Phase {
@@ -125,7 +125,7 @@ mod tests {
             (exited(127, None), false, "created", "Created"),
             (running(""), false, "running", "Up 3 hours"),
             (running(""), true, "paused", "Up 3 hours (Paused)"),
-            (running("another"), false, "exited", "Exited (255)"),
+            (running("another"), false, "exited", "Exited (137)"),
         ] {
             assert_eq!((phase(&state, frozen).word(), status(&state, frozen, now).as_str()), (word, line), "{state:?}");
         }
@@ -142,6 +142,6 @@ mod tests {
         let live = object(&running(""), false);
         assert_eq!((&live["Pid"], &live["Running"]), (&Value::from(std::process::id()), &Value::from(true)));
         assert_eq!(live["FinishedAt"], "0001-01-01T00:00:00Z");
-        assert_eq!(object(&running("another"), false)["ExitCode"], 255);
+        assert_eq!(object(&running("another"), false)["ExitCode"], 137);
     }
 }

@@ -18,6 +18,7 @@ use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId};
 use relink::relink;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 /// The fuse-overlayfs driver.
 pub(super) const DRIVER: Driver =
@@ -82,11 +83,23 @@ impl Snapshotter for FuseOverlayfs {
         Ok(Draft { rootfs, ..draft })
     }
 
+    fn look(&self, stack: &[StackLayer], place: &Path, cancel: &Cancel) -> Result<Option<Draft>> {
+        let fuse = |draft: Draft| match draft.rootfs {
+            Rootfs::Overlay { lowers, upper, work, .. } => {
+                Draft { rootfs: Rootfs::Fuse(FuseOverlay { lowers, upper, work }), ..draft }
+            }
+            rootfs => Draft { rootfs, ..draft },
+        };
+        Ok(self.inner.look(stack, place, cancel)?.map(fuse))
+    }
+
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
         let marks = self.inner.marks();
         let tree = match &draft.rootfs {
             Rootfs::Fuse(overlay) => {
-                relink(overlay, marks, base)?;
+                if !matches!(draft.storage, Storage::Looked) {
+                    relink(overlay, marks, base)?;
+                }
                 Tree::FuseUpper(marks)
             }
             _ => Tree::Whole(None),

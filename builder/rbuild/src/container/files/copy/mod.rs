@@ -135,7 +135,11 @@ fn unpack(ctx: Ctx<'_>, mut writer: Writer<'_>) -> Result<u64> {
     std::io::copy(&mut input, &mut tarball).map_err(Error::io("read", "standard input"))?;
     std::io::Seek::rewind(&mut tarball).map_err(Error::io("read", "standard input"))?;
     let archive = Archive::open(tarball, &spool, Limits::default(), ctx.cancel)?;
-    for entry in archive.entries().iter().filter(|entry| !entry.path.is_empty()) {
+    // A link comes after the file that it is a name of, wherever that stands.
+    let is_link = |entry: &&layer::Entry| matches!(entry.node, Node::HardLink { .. });
+    let all = || archive.entries().iter().filter(|entry| !entry.path.is_empty());
+    for entry in all().filter(|entry| !is_link(entry)).chain(all().filter(is_link)) {
+        ctx.cancel.check()?;
         let mut data = archive.body(entry);
         writer.put(entry.clone(), &mut data as &mut dyn Read)?;
     }
