@@ -7,7 +7,7 @@ mod relink;
 pub use mount::FuseOverlay;
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Trait, Wish};
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::home::Home;
 use super::overlay::Overlay;
@@ -34,7 +34,7 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     })
 }
 
-fn traits(_: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
+fn traits(_: &Wish<'_>) -> Result<Vec<Trait>> {
     Ok(vec![("Mount Program", mount::version()?)])
 }
 

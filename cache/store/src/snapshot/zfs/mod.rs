@@ -12,7 +12,7 @@
 mod command;
 mod orphans;
 
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Trait, Wish};
 use super::filesystem;
 use super::home::Home;
 use super::whole::{BlindSpots, Trees, Whole};
@@ -78,7 +78,7 @@ fn usable(wish: &Wish<'_>) -> Result<std::result::Result<String, String>> {
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
+fn traits(wish: &Wish<'_>) -> Result<Vec<Trait>> {
     let Ok(dataset) = usable(wish)? else { return Ok(Vec::new()) };
     let values = zfs(&["get", "-H", "-o", "value", "used,available,compression", &dataset])?;
     let pool = dataset.split('/').next().unwrap_or_default().to_owned();
