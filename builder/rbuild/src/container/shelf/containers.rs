@@ -210,10 +210,10 @@ impl Containers {
         rbuild_runner::cgroup::remove(held.id().hex())?;
         // It may have been renamed since it was locked.
         let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
-        let (trash, dir) = (self.store.tmp_dir()?, held.dir());
-        fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
+        let trash = self.store.discard(held.dir())?;
         self.unlink_name(&name, held.id())?;
         drop((held, lock));
+        drop(trash);
         Ok(())
     }
 
