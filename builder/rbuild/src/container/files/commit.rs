@@ -86,7 +86,6 @@ fn line(config: &Config, wanted: &Commit, empty_layer: bool, now: Timestamp) -> 
         created_by: config.argv.join(" "),
         comment: wanted.message.clone(),
         empty_layer,
-        ..History::default()
     }
 }
 
