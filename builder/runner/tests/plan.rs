@@ -86,6 +86,10 @@ fn parse(text: &str) -> Container {
         stdio: Stdio::Captured,
         shm_size: 64 << 20,
         limits: Vec::new(),
+        domainname: Vec::new(),
+        sysctls: Vec::new(),
+        oom_score_adj: None,
+        control: None,
         init: false,
         ids: IdMap::Root,
     };

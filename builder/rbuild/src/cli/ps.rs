@@ -6,7 +6,7 @@ use super::out::{format_error, print};
 use super::ps_filter::Filters;
 use super::signals::cancel_on_signal;
 use crate::container::show::{self, COLUMNS, Columns, Size, phase};
-use crate::container::{Containers, Entry, Status, is_frozen, size};
+use crate::container::{Containers, Entry, Status, size};
 use crate::ctx::{Ctx, Place};
 use crate::error::Result;
 use crate::render::Listing;
@@ -101,5 +101,5 @@ fn row(args: &PsArgs, entry: &Entry, size: Option<Size>, now: Timestamp) -> Valu
 
 /// Whether the container is paused.
 pub(super) fn frozen(entry: &Entry) -> bool {
-    matches!(entry.state.status(), Status::Running(pid) if is_frozen(pid))
+    matches!(entry.state.status(), Status::Paused(_))
 }

@@ -1,7 +1,7 @@
 //! `--filter` of `rbuild ps`. Knows containers, prints nothing.
 
 use super::ps::frozen;
-use crate::container::show::{exit_code, network_name, phase, ports};
+use crate::container::show::{exit_code, network_name, phase};
 use crate::container::{Config, Containers, Entry, MountKind};
 use crate::error::{Error, Result};
 use crate::image;
@@ -92,7 +92,7 @@ impl Filters {
             && (self.ancestors.is_empty() || self.ancestors.iter().any(|ancestor| ancestor.is_of(config)))
             && any(&self.volumes, &|volume| mounts(config, volume))
             && any(&self.networks, &|network| network == network_name(config))
-            && any(&self.ports, &|port| ports(config).contains(port))
+            && any(&self.ports, &|port| port.parse().is_ok_and(|port| config.ports.expose.contains(&port)))
             && self.before.is_none_or(|before| config.created < before)
             && self.since.is_none_or(|since| config.created > since)
     }

@@ -46,8 +46,9 @@ pub use life::{
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
-    Seccomp, Tmpfs, Volume,
+    Bind, Binding, Config, ContainerId, Image, ImageMount, ImageSource, Limits, Mount, MountKind, Network, Port, Ports,
+    Propagation, Protocol, Publish, Recursive, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status, is_frozen};
+pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use spec::port::one as port;

@@ -162,6 +162,7 @@ impl Snapshotter for Overlay {
         if !upper.exists() {
             return Ok(None);
         }
+        kept::check(&RootDir::open(place)?, place, self.name)?;
         let lowers = lowers(&self.home, self.marks, stack, cancel)?;
         let userxattr = self.marks == OpaqueXattr::User;
         let rootfs = if lowers.is_empty() {

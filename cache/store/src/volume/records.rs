@@ -91,11 +91,9 @@ impl VolumeRecords {
     /// Forgets a volume, with its files where they are kept here; none if there is none of that name.
     pub fn remove(&self, name: &str) -> Result<Option<Removed>> {
         let place = self.place(check_volume_name(name)?);
-        let trash = self.store.tmp_dir()?;
-        match fs::rename(&place, trash.path().join(TRASH)) {
-            Ok(()) => Ok(Some(Removed { trash: Some(trash) })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("remove", place.display())(error)),
+        match self.store.discard(&place) {
+            Err(error) if error.is_not_found() => Ok(None),
+            trash => Ok(Some(Removed { trash: Some(trash?) })),
         }
     }
 
@@ -105,12 +103,9 @@ impl VolumeRecords {
     }
 }
 
-const TRASH: &str = "volume";
-
 impl Removed {
     /// Removes the files that are left, and says what went wrong with that.
     pub fn finish(self) -> Result<()> {
-        let Some(trash) = self.trash else { return Ok(()) };
-        RootDir::open(trash.path())?.remove_tree(TRASH.as_bytes())
+        self.trash.map_or(Ok(()), TmpDir::remove)
     }
 }

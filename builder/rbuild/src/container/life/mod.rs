@@ -8,6 +8,7 @@ mod inlets;
 mod launch;
 mod live;
 mod make;
+mod network;
 pub(crate) mod plan;
 mod run;
 pub(crate) mod signals;

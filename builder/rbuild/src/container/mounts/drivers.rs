@@ -150,7 +150,7 @@ impl VolumeDriver for VolumeDrivers {
     /// Also where everything else is to stop.
     fn unmount(&self, name: &str, user: &str) -> Result<()> {
         match self.records.get(name)? {
-            Some(record) => self.driver(&record.driver, &self.plugins.unstoppable(), name)?.unmount(name, user),
+            Some(record) => self.driver(&record.driver, &self.plugins.at_the_end(), name)?.unmount(name, user),
             None => Ok(()),
         }
     }

@@ -12,6 +12,7 @@ use rbuild_store::{Removed, VolumeDriver};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 impl Containers {
     /// Removes a volume that no container mounts, of whatever driver; none if there is none of that name.
@@ -42,15 +43,18 @@ impl Held {
     }
 
     /// Tells the drivers of all volumes of the container that it needs them no more. What could not be told is told by
-    /// the next who removes or starts it.
+    /// the next who removes or starts it, or by a sweep.
     pub(crate) fn unmount(&self, volumes: &dyn VolumeDriver) -> Result<()> {
-        if !is_mounted(self.dir()) {
+        let path = mark(self.dir());
+        if !path.exists() {
             return Ok(());
         }
         let names = self.config().volume_names();
         let told: Vec<_> = names.into_iter().map(|name| volumes.unmount(name, self.id().hex())).collect();
-        told.into_iter().collect::<rbuild_store::Result<()>>()?;
-        let path = mark(self.dir());
+        if let Some(failed) = told.into_iter().find_map(rbuild_store::Result::err) {
+            fs::write(&path, TRIED).map_err(Error::io("write", path.display()))?;
+            return Err(failed.into());
+        }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path.display())(error)),
             _ => Ok(()),
@@ -58,9 +62,18 @@ impl Held {
     }
 }
 
-/// Whether drivers are still to be told that the container in `dir` has ended.
-pub(super) fn is_mounted(dir: &Path) -> bool {
-    mark(dir).exists()
+/// What the mark holds once a driver did not listen.
+const TRIED: &[u8] = b"tried";
+
+/// How long a sweep leaves a driver alone that did not listen: nobody is to wait for it each time.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Whether drivers are still to be told that the container in `dir` has ended, and a sweep may try.
+pub(super) fn is_untold(dir: &Path) -> bool {
+    let path = mark(dir);
+    let Ok(meta) = fs::metadata(&path) else { return false };
+    let age = meta.modified().ok().and_then(|then| then.elapsed().ok());
+    meta.len() == 0 || age.is_some_and(|age| age > PAUSE)
 }
 
 fn mark(dir: &Path) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use super::Size;
 use super::mounts::names;
-use super::network::{network_name, ports};
+use super::network::network_name;
 use super::state::{phase, status};
 use crate::container::model::MountKind;
 use crate::container::shelf::Entry;
@@ -63,7 +63,7 @@ pub fn row(entry: &Entry, columns: &Columns) -> Value {
         "Names": config.name,
         "Networks": network_name(config),
         "Platform": config.image.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
-        "Ports": ports(config),
+        "Ports": entry.ports_text(),
         "RunningFor": human::ago(config.created, columns.now),
         "Size": columns.size.map_or_else(|| "0B".to_owned(), size),
         "State": phase(&entry.state, columns.frozen).word(),
@@ -119,7 +119,10 @@ mod tests {
             config.mounts.push(Mount { target: target.to_owned(), read_only: false, kind });
         }
         let finished = Timestamp::from_seconds(MADE.seconds + 60);
-        Entry { config, state: State::Exited { code: 0, started: Some(MADE), finished, error: None } }
+        Entry {
+            config,
+            state: State::Exited { code: 0, started: Some(MADE), finished, out_of_memory: false, error: None },
+        }
     }
 
     fn shown(argv: &[&str], whole: bool, field: &str) -> String {

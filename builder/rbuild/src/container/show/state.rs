@@ -41,8 +41,8 @@ const UNSEEN: u8 = 137;
 /// The phase that a state means; `frozen` says whether its process is stopped.
 pub fn phase(state: &State, frozen: bool) -> Phase {
     match (state.status(), state) {
-        (Status::Running(_), _) if frozen => Phase::Paused,
-        (Status::Running(_), _) => Phase::Running,
+        (Status::Running(_) | Status::Paused(_), _) if frozen => Phase::Paused,
+        (Status::Running(_) | Status::Paused(_), _) => Phase::Running,
         (_, State::Created | State::Exited { started: None, .. }) => Phase::Created,
         _ => Phase::Exited,
     }
@@ -74,10 +74,8 @@ pub(super) fn object(state: &State, frozen: bool) -> Value {
     const NEVER: &str = "0001-01-01T00:00:00Z";
     let phase = phase(state, frozen);
     let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
-    let pid = match state.status() {
-        Status::Running(pid) => pid,
-        _ => 0,
-    };
+    let pid = state.status().pid().unwrap_or_default();
+    let out_of_memory = matches!(state, State::Exited { out_of_memory: true, .. });
     let (started, finished, error) = match state {
         State::Created => (None, None, None),
         State::Running { started, .. } => (Some(*started), None, None),
@@ -88,7 +86,7 @@ pub(super) fn object(state: &State, frozen: bool) -> Value {
         "Running": phase.is_alive(),
         "Paused": phase == Phase::Paused,
         "Restarting": false,
-        "OOMKilled": false,
+        "OOMKilled": out_of_memory,
         "Dead": false,
         "Pid": pid,
         "ExitCode": exit_code(state).unwrap_or_default(),
@@ -106,13 +104,13 @@ mod tests {
     const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     fn exited(code: u8, started: Option<Timestamp>) -> State {
-        State::Exited { code, started, finished: AT, error: None }
+        State::Exited { code, started, finished: AT, out_of_memory: false, error: None }
     }
 
     fn running(boot: &str) -> State {
         let process = ProcessMark::of(std::process::id()).unwrap();
         let boot = if boot.is_empty() { process.boot.clone() } else { boot.to_owned() };
-        State::Running { process: ProcessMark { boot, ..process }, started: AT }
+        State::Running { process: ProcessMark { boot, ..process }, started: AT, ports: Vec::new() }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::error::Error;
 use crate::root_dir::{BTRFS, RootDir, WalkEntry};
 use crate::snapshot::choose::{DRIVERS, Driver};
 use crate::snapshot::filesystem;
-use crate::snapshot::{Draft, Place, Snapshotter, StackLayer, Wish, choose, describe, kept_by, known_driver, view};
+use crate::snapshot::{
+    Draft, Place, Snapshotter, StackLayer, Wish, choose, describe, kept_by, known_driver, sweep_datasets, view,
+};
 use rbuild_oci::{Cancel, DiffId, Digest};
 use std::path::Path;
 
@@ -283,7 +285,10 @@ fn what_was_kept_before_places_were_marked_is_still_told_apart() {
     with_drivers(|driver, _| {
         let (layers, place) = (Layers::default(), tempfile::tempdir().unwrap());
         let stack = two_layers(driver, &layers);
+        assert!(driver.look(&stack, place.path(), &Cancel::default()).unwrap().is_none());
         drop(prepare(driver, &stack, Place::Kept(place.path())));
+        let seen = driver.look(&stack, place.path(), &Cancel::default()).unwrap().unwrap();
+        assert!(World::enter(seen.rootfs()).root.stat(b"d/g").is_ok());
         std::fs::remove_file(place.path().join("driver")).unwrap();
         let guessed = if is_layered(driver) { "overlay" } else { "copy" };
         assert_eq!(kept_by(place.path()).unwrap().as_deref(), Some(guessed));
@@ -292,7 +297,7 @@ fn what_was_kept_before_places_were_marked_is_still_told_apart() {
 
 #[test]
 fn a_lower_snapshot_goes_and_an_upper_one_stays() {
-    with_drivers(|driver, _| {
+    with_drivers(|driver, bucket| {
         if is_layered(driver) {
             return;
         }
@@ -307,6 +312,7 @@ fn a_lower_snapshot_goes_and_an_upper_one_stays() {
         }
         drop((draft, other));
         remove_all(driver, &stack);
+        sweep_datasets(bucket).unwrap();
         driver.sweep().unwrap();
         let left = |name: &str| std::fs::read_dir(driver.home().path().join(name)).map_or(0, Iterator::count);
         assert_eq!((left("tmp"), left("trees")), (0, 0));
