@@ -58,7 +58,8 @@ fn layers_are_not(world: &World) {
 }
 
 fn names_of_old(world: &World) {
-    for (name, driver) in [("overlay2", "overlay"), ("vfs", "copy")].into_iter().filter(|(name, _)| works(world, name)) {
+    for (name, driver) in [("overlay2", "overlay"), ("vfs", "copy")].into_iter().filter(|(name, _)| works(world, name))
+    {
         let ran = rbuild(world, name, &["info", "--format", "{{.Driver}}"]);
         assert_eq!((ran.code, ran.stdout.trim()), (0, driver), "{ran:?}");
     }
