@@ -2,7 +2,7 @@
 //! draft is an empty upper directory on top of those of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Trait, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
@@ -17,25 +17,20 @@ use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// The overlay driver.
-pub(super) const DRIVER: Driver = Driver {
-    name: NAME,
-    aliases: &["overlay2", "overlayfs"],
-    works: "the kernel mounts overlays here",
-    open,
-    traits: |wish| Ok(traits(wish)),
-};
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &["overlay2", "overlayfs"], works: "the kernel mounts overlays here", open, traits };
 
 const NAME: &str = "overlay";
 
 fn open(wish: &Wish<'_>) -> Result<Opened> {
     let driver = Overlay::open(NAME, wish)?;
-    Ok(match probe::overlay_once(driver.home(), wish.marks)? {
+    Ok(match probe::overlay(driver.home(), wish.marks)? {
         Some(reason) => Err(reason),
         None => Ok(Box::new(driver)),
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Vec<Trait> {
+fn traits(wish: &Wish<'_>) -> Traits {
     let userxattr = wish.marks == OpaqueXattr::User;
     vec![
         ("Using metacopy", "false".to_owned()),
@@ -176,7 +171,7 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         let parent = stack.last().map(|layer| layer.chain);
-        Ok(Some(Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None }))
+        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
