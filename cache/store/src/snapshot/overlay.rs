@@ -24,7 +24,7 @@ const NAME: &str = "overlay";
 
 fn open(wish: &Wish<'_>) -> Result<Opened> {
     let driver = Overlay::open(NAME, wish)?;
-    Ok(match probe::overlay(driver.home(), wish.marks)? {
+    Ok(match probe::overlay_once(driver.home(), wish.marks)? {
         Some(reason) => Err(reason),
         None => Ok(Box::new(driver)),
     })
@@ -171,7 +171,7 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         let parent = stack.last().map(|layer| layer.chain);
-        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
+        Ok(Some(Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
