@@ -6,7 +6,10 @@
 mod attached;
 mod background;
 mod confinement;
+mod copies;
 mod crashes;
+mod drivers;
+mod files;
 mod inside;
 mod layers;
 mod life;
@@ -17,6 +20,7 @@ mod plugins;
 mod process;
 mod surroundings;
 mod terminal;
+mod verbs;
 mod volume_verbs;
 mod volumes;
 mod world;
@@ -87,6 +91,8 @@ fn as_user(dir: &Path, program: &Path, mode: &str, ranges: &str, filters: &[Stri
                   mount --bind \"$0.passwd\" /etc/passwd && \
                   { [ ! -e /dev/net/tun ] || mount --bind \"$0.tun\" /dev/net/tun; } && \
                   { [ -z \"$GROUP_OF_TEST\" ] || echo $$ >\"$GROUP_OF_TEST/cgroup.procs\"; } && \
+                  { [ -e \"$0.fuse\" ] || mknod -m 666 \"$0.fuse\" c 10 229; } && \
+                  { [ ! -e /dev/fuse ] || mount --bind \"$0.fuse\" /dev/fuse; } && \
                   exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups -- \"$2\" --as-user \"${@:3}\"";
     // As distributions have it; on a bare machine it is root's.
     let tun = dir.join("ranges.tun");
@@ -150,12 +156,16 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         surroundings::CASES,
         confinement::CASES,
         layers::CASES,
+        drivers::CASES,
         volumes::CASES,
         volume_verbs::CASES,
         plugins::CASES,
         life::CASES,
         inside::CASES,
         terminal::CASES,
+        verbs::CASES,
+        files::CASES,
+        copies::CASES,
         background::CASES,
         attached::CASES,
         crashes::CASES,

@@ -236,7 +236,8 @@ fn outward(world: &World) {
             while stream.read(&mut [0; 4096]).is_ok_and(|more| more > 0) {}
         });
         let address = "ip -4 -o addr show eth0 | grep -o 'inet [0-9.]*'";
-        let script = format!("{address}; busybox wget -q -T 10 -O - http://$(grep machine /etc/hosts | cut -f1):{port}/");
+        let script =
+            format!("{address}; busybox wget -q -T 10 -O - http://$(grep machine /etc/hosts | cut -f1):{port}/");
         let options = ["--network", helper, "--add-host", "machine:host-gateway"];
         assert_eq!(world.shell(&options, &script), "inet 10.0.2.100\nfrom the machine\n", "{helper}");
         serving.join().unwrap();

@@ -10,12 +10,14 @@
 
 mod freezer;
 mod group;
+mod join;
 mod limits;
 mod place;
 
 pub use freezer::{freeze, is_frozen, thaw};
 pub(crate) use group::Group;
 pub use group::{remove, shortcomings, sweep};
+pub use join::procs;
 pub use limits::{Limits, Swap};
 
 /// The control group of a container.

@@ -2,7 +2,7 @@
 //! draft is an empty upper directory on top of those of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
@@ -24,19 +24,19 @@ const NAME: &str = "overlay";
 
 fn open(wish: &Wish<'_>) -> Result<Opened> {
     let driver = Overlay::open(NAME, wish)?;
-    Ok(match probe::overlay(driver.home(), wish.marks)? {
+    Ok(match probe::overlay_once(driver.home(), wish.marks)? {
         Some(reason) => Err(reason),
         None => Ok(Box::new(driver)),
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
+fn traits(wish: &Wish<'_>) -> Traits {
     let userxattr = wish.marks == OpaqueXattr::User;
-    Ok(vec![
+    vec![
         ("Using metacopy", "false".to_owned()),
         ("Native Overlay Diff", "true".to_owned()),
         ("userxattr", userxattr.to_string()),
-    ])
+    ]
 }
 
 /// Snapshots in the layout of overlayfs.
@@ -162,6 +162,7 @@ impl Snapshotter for Overlay {
         if !upper.exists() {
             return Ok(None);
         }
+        kept::check(&RootDir::open(place)?, place, self.name)?;
         let lowers = lowers(&self.home, self.marks, stack, cancel)?;
         let userxattr = self.marks == OpaqueXattr::User;
         let rootfs = if lowers.is_empty() {
@@ -170,7 +171,7 @@ impl Snapshotter for Overlay {
             Rootfs::Overlay { lowers, upper, work, userxattr }
         };
         let parent = stack.last().map(|layer| layer.chain);
-        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None }))
+        Ok(Some(Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None }))
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {

@@ -7,6 +7,7 @@ mod drivers;
 mod keeping;
 mod marks;
 mod namespaces;
+mod speed;
 mod steps;
 mod tree;
 

@@ -66,16 +66,15 @@ fn drivers_conform_with_a_single_id() {
 }
 
 /// Runs the tests of the drivers behind a command and gives what they print.
-pub(super) fn run(command: &mut Command) -> String {
-    const TESTS: [&str; 6] = [
-        "snapshot::testing::drivers",
-        "snapshot::testing::deep",
-        "snapshot::testing::keeping",
-        "snapshot::testing::marks",
-        "--nocapture",
-        "--test-threads=1",
-    ];
-    let output = command.arg(std::env::current_exe().unwrap()).args(TESTS).output().unwrap();
+fn run(command: &mut Command) -> String {
+    let modules = ["drivers::", "deep::", "keeping::", "marks::"].map(|module| format!("snapshot::testing::{module}"));
+    run_tests(command, &modules.each_ref().map(String::as_str))
+}
+
+/// Runs tests of these names behind a command and gives what they print.
+pub(super) fn run_tests(command: &mut Command, tests: &[&str]) -> String {
+    command.arg(std::env::current_exe().unwrap()).args(tests).args(["--nocapture", "--test-threads=1"]);
+    let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{text}");
     eprintln!("{text}");

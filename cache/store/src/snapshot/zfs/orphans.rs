@@ -8,6 +8,7 @@ use rustix::mount::UnmountFlags;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 /// Destroys them.
 pub(super) fn destroy(datasets: &Datasets, home: &Home) -> Result<()> {
@@ -59,11 +60,26 @@ fn remove(datasets: &Datasets, name: &str) -> Result<()> {
         zfs(&["promote", clone])?;
     }
     let tree = datasets.trees.join(name);
-    // One that is not mounted, or goes on being looked at, is destroyed all the same.
+    // One that is not mounted is destroyed all the same.
     rustix::mount::unmount(&tree, UnmountFlags::DETACH).ok();
-    zfs(&["destroy", "-r", &dataset])?;
+    if !destroyed(&dataset) {
+        return Ok(());
+    }
     match std::fs::remove_dir(&tree) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove directory", tree.display())(error)),
         _ => Ok(()),
     }
+}
+
+/// Destroys a dataset; false if somebody goes on looking at it, so that a later sweep has to. A file system that is a
+/// program lets go of it a moment after it was unmounted.
+fn destroyed(dataset: &str) -> bool {
+    const TRIES: usize = 100;
+    (0..TRIES).any(|_| {
+        let done = zfs(&["destroy", "-r", dataset]).is_ok();
+        if !done {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        done
+    })
 }
