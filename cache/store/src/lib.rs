@@ -32,5 +32,6 @@ pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
 pub use volume::{
-    ANONYMOUS, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords, check_volume_name,
+    ANONYMOUS, Going, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords,
+    check_volume_name,
 };

@@ -61,8 +61,11 @@ pub(super) struct Driver {
     /// Opens it. Tries what has to be tried inside the bucket, and leaves nothing there.
     pub(super) open: fn(&Wish<'_>) -> Result<Opened>,
     /// What is worth telling of it, in docker's words where docker has some.
-    pub(super) traits: fn(&Wish<'_>) -> Result<Vec<(&'static str, String)>>,
+    pub(super) traits: fn(&Wish<'_>) -> Result<Vec<Trait>>,
 }
+
+/// A name, and what stands behind it in the place of a wish.
+pub(super) type Trait = (&'static str, String);
 
 /// A driver, or why it does not work here.
 pub(super) type Opened = std::result::Result<Box<dyn Snapshotter>, String>;

@@ -3,7 +3,7 @@
 
 use super::held::{self, Held};
 use super::state::State;
-use super::volumes::is_mounted;
+use super::volumes::is_untold;
 use crate::container::create::Identity;
 use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
@@ -210,10 +210,10 @@ impl Containers {
         rbuild_runner::cgroup::remove(held.id().hex())?;
         // It may have been renamed since it was locked.
         let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
-        let (trash, dir) = (self.store.tmp_dir()?, held.dir());
-        fs::rename(dir, trash.path().join("container")).map_err(Error::io("remove", dir.display()))?;
+        let trash = self.store.discard(held.dir())?;
         self.unlink_name(&name, held.id())?;
         drop((held, lock));
+        drop(trash);
         Ok(())
     }
 
@@ -238,8 +238,8 @@ impl Containers {
         rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, mounted) = (held::is_auto_removed(&dir), is_mounted(&dir));
-            if (auto_removed || mounted)
+            let (auto_removed, untold) = (held::is_auto_removed(&dir) && has_run(&dir, &id), is_untold(&dir));
+            if (auto_removed || untold)
                 && let Some(held) = Held::take(dir, &id)?
             {
                 if auto_removed {
@@ -251,6 +251,10 @@ impl Containers {
             }
         }
         Ok(())
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
     }
 
     fn bucket(&self) -> PathBuf {
@@ -327,6 +331,11 @@ impl Containers {
         fs::create_dir_all(&names).map_err(Error::io("create directory", names.display()))?;
         Ok(lock)
     }
+}
+
+/// Whether a container has had a process: one that was only made waits to be started.
+fn has_run(dir: &Path, id: &ContainerId) -> bool {
+    held::read_state(dir, id).is_ok_and(|state| state != State::Created)
 }
 
 fn in_use(name: &str, id: &ContainerId) -> Error {
