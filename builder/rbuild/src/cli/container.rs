@@ -2,7 +2,8 @@
 
 use super::globals::Globals;
 use super::{
-    attach, commit, cp, create, diff, exec, export, inspect, logs, prune, ps, rename, rm, run, start, stop, top,
+    attach, commit, cp, create, diff, exec, export, inspect, logs, pause, port, prune, ps, rename, rm, run, start,
+    stop, top,
 };
 use crate::error::Result;
 use clap::{Args, Subcommand};
@@ -31,6 +32,8 @@ pub(super) enum ContainerVerb {
     Logs(logs::LogsArgs),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::PsArgs),
+    Pause(pause::PauseArgs),
+    Port(port::PortArgs),
     Prune(prune::PruneArgs),
     Rename(rename::RenameArgs),
     /// Stop containers and start them again
@@ -41,6 +44,7 @@ pub(super) enum ContainerVerb {
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Top(top::TopArgs),
+    Unpause(pause::UnpauseArgs),
     Wait(stop::WaitArgs),
 }
 
@@ -58,6 +62,8 @@ pub(super) fn run(args: &ContainerVerbs, globals: &Globals) -> Result<ExitCode> 
         ContainerVerb::Kill(args) => stop::kill(args, globals),
         ContainerVerb::Logs(args) => logs::run(args, globals),
         ContainerVerb::Ls(args) => ps::run(args, globals),
+        ContainerVerb::Pause(args) => pause::run(args, globals),
+        ContainerVerb::Port(args) => port::run(args, globals),
         ContainerVerb::Prune(args) => prune::run(args, globals),
         ContainerVerb::Rename(args) => rename::run(args, globals),
         ContainerVerb::Restart(args) => stop::restart(args, globals),
@@ -66,6 +72,7 @@ pub(super) fn run(args: &ContainerVerbs, globals: &Globals) -> Result<ExitCode> 
         ContainerVerb::Start(args) => start::run(args, globals),
         ContainerVerb::Stop(args) => stop::run(args, globals),
         ContainerVerb::Top(args) => top::run(args, globals),
+        ContainerVerb::Unpause(args) => pause::unpause(args, globals),
         ContainerVerb::Wait(args) => stop::wait(args, globals),
     }
 }

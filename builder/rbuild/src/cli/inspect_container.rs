@@ -2,7 +2,6 @@
 
 use super::globals;
 use super::inspect::driver;
-use super::ps::frozen;
 use crate::container::show::{About, VolumePlace, inspect};
 use crate::container::{Config, Containers, Entry, size};
 use crate::ctx::Ctx;
@@ -26,7 +25,7 @@ pub(super) fn value(store: &Store, name: &str, sizes: Option<Ctx<'_>>) -> Result
         driver: layer(store, &entry, &dir)?,
         volumes: volumes(store, config)?,
         auto_remove: containers.is_auto_removed(&config.id),
-        frozen: frozen(&entry),
+        status: entry.state.status(),
         size: sizes.map(|ctx| size(ctx, config)).transpose()?,
         dir,
     };

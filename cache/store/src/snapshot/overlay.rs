@@ -2,7 +2,7 @@
 //! draft is an empty upper directory on top of those of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Trait, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
@@ -17,13 +17,8 @@ use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// The overlay driver.
-pub(super) const DRIVER: Driver = Driver {
-    name: NAME,
-    aliases: &["overlay2", "overlayfs"],
-    works: "the kernel mounts overlays here",
-    open,
-    traits: |wish| Ok(traits(wish)),
-};
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &["overlay2", "overlayfs"], works: "the kernel mounts overlays here", open, traits };
 
 const NAME: &str = "overlay";
 
@@ -35,7 +30,7 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Vec<Trait> {
+fn traits(wish: &Wish<'_>) -> Traits {
     let userxattr = wish.marks == OpaqueXattr::User;
     vec![
         ("Using metacopy", "false".to_owned()),

@@ -238,7 +238,7 @@ impl Containers {
         rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, untold) = (held::is_auto_removed(&dir), is_untold(&dir));
+            let (auto_removed, untold) = (held::is_auto_removed(&dir) && has_run(&dir, &id), is_untold(&dir));
             if (auto_removed || untold)
                 && let Some(held) = Held::take(dir, &id)?
             {
@@ -251,6 +251,10 @@ impl Containers {
             }
         }
         Ok(())
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
     }
 
     fn bucket(&self) -> PathBuf {
@@ -327,6 +331,11 @@ impl Containers {
         fs::create_dir_all(&names).map_err(Error::io("create directory", names.display()))?;
         Ok(lock)
     }
+}
+
+/// Whether a container has had a process: one that was only made waits to be started.
+fn has_run(dir: &Path, id: &ContainerId) -> bool {
+    held::read_state(dir, id).is_ok_and(|state| state != State::Created)
 }
 
 fn in_use(name: &str, id: &ContainerId) -> Error {

@@ -54,9 +54,10 @@ pub struct ProcessMark {
 }
 
 /// What a state means now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// It never ran.
+    #[default]
     Created,
     /// It runs; its first process.
     Running(u32),
