@@ -203,6 +203,12 @@ impl Store {
         TmpDir::new(&self.dir(Bucket::Tmp))
     }
 
+    /// Moves a directory of the store to tmp; it is gone when what is returned is dropped.
+    pub fn discard(&self, path: &Path) -> Result<TmpDir> {
+        self.hold()?;
+        TmpDir::of(&self.dir(Bucket::Tmp), path)
+    }
+
     fn refuse_newer(&self, present: &BTreeSet<String>) -> Result<()> {
         for bucket in Bucket::ALL.into_iter().filter(|bucket| bucket.is_user_data()) {
             let newer = present.iter().find(|name| is_newer(name, bucket.name()));

@@ -34,5 +34,6 @@ pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEnt
 pub use tmp::{TmpDir, TmpFile};
 pub use usage::Usage;
 pub use volume::{
-    ANONYMOUS, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords, check_volume_name,
+    ANONYMOUS, Going, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords,
+    check_volume_name,
 };

@@ -81,6 +81,18 @@ impl TmpDir {
         }
     }
 
+    /// Removes it, and says what went wrong with that.
+    pub fn remove(mut self) -> Result<()> {
+        self.name.moved = true;
+        remove_tree(&self.name.path)
+    }
+
+    /// What was at `path`, on its way out. A rename takes no room, so this works on a full disk too.
+    pub(crate) fn of(dir: &Path, path: &Path) -> Result<Self> {
+        let ((), name) = unique(dir, |place| fs::rename(path, place)).map_err(Error::io("remove", path.display()))?;
+        Ok(Self { name })
+    }
+
     pub(crate) fn new(dir: &Path) -> Result<Self> {
         let ((), name) = unique(dir, |path| DirBuilder::new().mode(0o700).create(path))
             .map_err(Error::io("create a directory in", dir.display()))?;

@@ -1,9 +1,9 @@
 //! `rbuild commit`: an image of what a container made of its own.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::print;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{self, Commit, Containers};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -48,16 +48,16 @@ pub fn run(args: &CommitArgs, globals: &Globals) -> Result<ExitCode> {
         return standing.start_again(store.root(), None);
     }
     store.lease()?;
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
     let wanted = Commit {
         name,
         author: args.author.clone().unwrap_or_default(),
         message: args.message.clone().unwrap_or_default(),
+        pause: args.pause && !args.no_pause,
         changes: args.changes.clone(),
     };
-    let id = container::commit(workshop.ctx(), &entry.config, &wanted)?;
+    let id = container::commit(ground.ctx(), &entry, &wanted)?;
     print(&format!("{id}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,9 @@
 //! `rbuild cp`: files in and out of a container, by docker's rules.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::complain;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{Containers, Copying, Outside, State};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -62,10 +62,9 @@ pub fn run(args: &CpArgs, globals: &Globals) -> Result<ExitCode> {
     } else if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    let (archive, follow_link, volumes) = (args.archive, args.follow_link, workshop.volumes());
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    let (archive, follow_link, volumes) = (args.archive, args.follow_link, ground.volumes());
     let copying = Copying { entry: &entry, path, volumes, archive, follow_link };
     let here = match outside {
         End::Path(path) => Some(absolute(path)?),
@@ -73,8 +72,8 @@ pub fn run(args: &CpArgs, globals: &Globals) -> Result<ExitCode> {
     };
     let outside = here.as_deref().map_or(Outside::Stream, Outside::Path);
     let bytes = match source {
-        End::Container(..) => copying.take_out(workshop.ctx(), outside)?,
-        _ => copying.put_in(workshop.ctx(), outside)?,
+        End::Container(..) => copying.take_out(ground.ctx(), outside)?,
+        _ => copying.put_in(ground.ctx(), outside)?,
     };
     if !args.quiet && args.destination != "-" {
         complain(&format!("Successfully copied {} to {}\n", human::precise_size(bytes), args.destination));

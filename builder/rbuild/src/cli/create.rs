@@ -2,12 +2,12 @@
 //! `container::create`.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::obtain;
 use super::out::print;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::args::ContainerArgs;
-use crate::container::{self, Request, World};
+use crate::container::{self, Containers, Request, World};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Args};
@@ -38,13 +38,16 @@ pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
         return standing.start_again(store.root(), None);
     }
     store.lease()?;
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let image = obtain::image(args, &store, &cancel)?;
-    let request = obtain::mounted(request, args, &store, &cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    let held = container::create(workshop.ctx(), &request, &image, workshop.volumes())?;
-    container::furnish(workshop.ctx(), &held, workshop.volumes())?;
-    print(&format!("{}\n", held.id()))?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    let image = obtain::image(args, &ground.store, &ground.cancel)?;
+    let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
+    let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
+    let id = held.id().clone();
+    if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {
+        Containers::new(&ground.store).remove(held, ground.volumes())?;
+        return Err(error);
+    }
+    print(&format!("{id}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

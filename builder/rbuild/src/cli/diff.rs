@@ -1,9 +1,9 @@
 //! `rbuild diff`: what a container changed.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::print_bytes;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{self, Containers};
 use crate::ctx::Place;
 use crate::error::Result;
@@ -27,11 +27,10 @@ pub fn run(args: &DiffArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
     let mut text = Vec::new();
-    for (change, path) in container::diff(workshop.ctx(), &entry.config)? {
+    for (change, path) in container::diff(ground.ctx(), &entry.config)? {
         text.extend([&[change.letter() as u8, b' '], &path[..], b"\n"].concat());
     }
     print_bytes(&text)?;

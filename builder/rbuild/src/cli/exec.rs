@@ -39,11 +39,11 @@ fn attempt(args: &ExecArgs, globals: &Globals) -> Result<ExitCode> {
         background::leave()?;
     }
     let mut failure = None;
-    let mut started = || {
+    let mut begun = || {
         if in_background {
             failure = background::begun().err();
         }
     };
-    let code = container::exec(&running, &request, &Cancel::new(), &mut started)?;
+    let code = container::exec(&running, &request, &Cancel::new(), &mut begun)?;
     failure.map_or(Ok(ExitCode::from(code)), Err)
 }

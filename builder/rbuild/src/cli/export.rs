@@ -1,8 +1,8 @@
 //! `rbuild export`: all files of a container in a tarball.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{self, Containers};
 use crate::ctx::Place;
 use crate::error::Result;
@@ -30,9 +30,8 @@ pub fn run(args: &ExportArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    container::export(workshop.ctx(), &entry.config, &args.output)?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    container::export(ground.ctx(), &entry.config, &args.output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use super::globals::{self, Globals, Standing};
 use super::out::{format_error, print};
-use crate::container::{Containers, Entry, Status};
+use crate::container::{Containers, Status};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::image;
@@ -57,18 +57,20 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
     status.push(("Snapshots".to_owned(), store.dir(Bucket::Snapshots).display().to_string()));
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
     let containers = Containers::new(store).all()?;
-    let is_running = |entry: &&Entry| matches!(entry.state.status(), Status::Running(_));
-    let running = containers.iter().filter(is_running).count();
+    let statuses: Vec<Status> = containers.iter().map(|entry| entry.state.status()).collect();
+    let count = |is: fn(&Status) -> bool| statuses.iter().filter(|status| is(status)).count();
+    let running = count(|status| matches!(status, Status::Running(_)));
+    let paused = count(|status| matches!(status, Status::Paused(_)));
     Ok(json!({
         "Containers": containers.len(),
         "ContainersRunning": running,
-        "ContainersPaused": 0,
-        "ContainersStopped": containers.len() - running,
+        "ContainersPaused": paused,
+        "ContainersStopped": containers.len() - running - paused,
         "Images": image::list(store)?.len(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,
         "DriverStatus": status,
-        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none"] },
+        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none", "private"] },
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "Rootless": standing.ids != IdMap::Root,
         "IdMap": standing.ids.to_string(),

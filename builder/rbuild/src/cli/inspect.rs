@@ -1,8 +1,8 @@
 //! `rbuild inspect`: everything about a container, an image or a volume, in docker's JSON.
 
 use super::globals::{Globals, Standing, volumes};
+use super::ground::Ground;
 use super::out::{familiar, format_error, print};
-use super::workshop::Workshop;
 use super::{inspect_container, volume};
 use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
@@ -58,9 +58,8 @@ pub fn run(args: &InspectArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    show(args, &store, Some(workshop.ctx()))
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    show(args, &ground.store, Some(ground.ctx()))
 }
 
 /// The same of things of one kind, whatever the arguments say.

@@ -2,13 +2,13 @@
 
 use super::globals;
 use super::inspect::driver;
-use super::ps::frozen;
 use crate::container::show::{About, VolumePlace, inspect};
-use crate::container::{Config, Containers, Entry, Status, size};
+use crate::container::{Config, Containers, Entry, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::image;
 use rbuild_oci::{Cancel, ContainerConfig};
+use rbuild_store::snapshot::kept_by;
 use rbuild_store::{Store, VolumeDriver};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub(super) fn value(store: &Store, name: &str, sizes: Option<Ctx<'_>>) -> Result
         driver: layer(store, &entry, &dir)?,
         volumes: volumes(store, config)?,
         auto_remove: containers.is_auto_removed(&config.id),
-        frozen: frozen(&entry),
+        status: entry.state.status(),
         size: sizes.map(|ctx| size(ctx, config)).transpose()?,
         dir,
     };
@@ -55,16 +55,16 @@ fn volumes(store: &Store, config: &Config) -> Result<BTreeMap<String, VolumePlac
 fn layer(store: &Store, entry: &Entry, dir: &Path) -> Result<(String, Value)> {
     let below = driver(store, &entry.config.image.layers)?;
     let (upper, work) = (dir.join("upper/fs"), dir.join("upper/work"));
-    if upper.exists() && !work.exists() {
-        let name = Some(&below["Name"]).and_then(Value::as_str).filter(|name| *name != "overlay").unwrap_or("copy");
-        return Ok((name.to_owned(), json!({ "MergedDir": upper, "UpperDir": upper })));
+    let name = match kept_by(&dir.join("upper"))? {
+        Some(name) => name,
+        None => below["Name"].as_str().filter(|name| !name.is_empty()).unwrap_or("overlay").to_owned(),
+    };
+    if !matches!(name.as_str(), "overlay" | "fuse-overlayfs") {
+        return Ok((name, json!({ "MergedDir": upper, "UpperDir": upper })));
     }
     let layers = [&below["Data"]["UpperDir"], &below["Data"]["LowerDir"]];
     let lower: Vec<&str> = layers.into_iter().filter_map(Value::as_str).collect();
-    let merged = match entry.state.status() {
-        Status::Running(pid) => format!("/proc/{pid}/root"),
-        _ => String::new(),
-    };
+    let merged = entry.state.status().pid().map(|pid| format!("/proc/{pid}/root")).unwrap_or_default();
     let data = json!({ "LowerDir": lower.join(":"), "MergedDir": merged, "UpperDir": upper, "WorkDir": work });
-    Ok(("overlay".to_owned(), data))
+    Ok((name, data))
 }

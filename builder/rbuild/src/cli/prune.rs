@@ -1,11 +1,11 @@
 //! `rbuild container prune`: removes all containers that do not run.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::image_filter::time;
 use super::out::print;
 use super::ps_filter::Label;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
 use crate::container::{Containers, Entry, size};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -33,15 +33,14 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    let filters = Filters::parse(&args.filters, workshop.ctx().clock.now())?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let filters = Filters::parse(&args.filters, ground.ctx().clock.now())?;
     const WARNING: &str = "WARNING! This will remove all stopped containers.";
     if !args.force && !agreed(WARNING)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let _watch = cancel_on_signal(&cancel)?;
-    print(&prune(&workshop, &filters)?)?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    print(&prune(&ground, &filters)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -53,14 +52,14 @@ pub(super) fn agreed(warning: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES"))
 }
 
-fn prune(workshop: &Workshop<'_>, filters: &Filters) -> Result<String> {
-    let ctx = workshop.ctx();
+fn prune(ground: &Ground, filters: &Filters) -> Result<String> {
+    let ctx = ground.ctx();
     let containers = Containers::new(ctx.store);
     let (mut gone, mut freed) = (Vec::new(), 0);
     for entry in containers.all()?.into_iter().filter(|entry| filters.keep(entry)) {
         let written = size(ctx, &entry.config)?.written;
         if let Some(held) = containers.hold(&entry.config.id)? {
-            containers.remove_alone(held, workshop.volumes())?;
+            containers.remove_alone(held, ground.volumes())?;
             gone.push(entry.config.id);
             freed += written;
         }

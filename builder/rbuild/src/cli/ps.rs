@@ -1,12 +1,12 @@
 //! `rbuild ps`: which containers there are.
 
 use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::out::{format_error, print};
 use super::ps_filter::Filters;
 use super::signals::cancel_on_signal;
-use super::workshop::Workshop;
-use crate::container::show::{self, COLUMNS, Columns, Size, phase};
-use crate::container::{Containers, Entry, Status, is_frozen, size};
+use crate::container::show::{self, COLUMNS, Columns, Size};
+use crate::container::{Containers, Entry, size};
 use crate::ctx::{Ctx, Place};
 use crate::error::Result;
 use crate::render::Listing;
@@ -45,10 +45,17 @@ pub struct PsArgs {
     pub size: bool,
 }
 
+impl PsArgs {
+    /// Whether anything printed tells a size.
+    fn wants_sizes(&self) -> bool {
+        self.size || self.format.as_ref().is_some_and(|format| format.contains(".Size"))
+    }
+}
+
 /// Lists the containers. What each wrote can only be told from inside the user namespace that it ran in.
 pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, now) = (globals.store()?, std::time::SystemTime::now().into());
-    if !args.size || args.quiet {
+    if !args.wants_sizes() || args.quiet {
         print(&text(args, &store, None, now)?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -56,10 +63,9 @@ pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let cancel = Cancel::new();
-    let _watch = cancel_on_signal(&cancel)?;
-    let workshop = Workshop::new(globals, &store, &standing, &cancel)?;
-    print(&text(args, &store, Some(workshop.ctx()), now)?)?;
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    print(&text(args, &ground.store, Some(ground.ctx()), now)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,16 +97,11 @@ fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<Entry>> {
     let all = args.all || last.is_some() || filters.names_a_status();
     let mut entries = Containers::new(store).all()?;
     entries.sort_by(|a, b| b.config.created.cmp(&a.config.created).then_with(|| a.config.id.cmp(&b.config.id)));
-    entries.retain(|entry| (all || phase(&entry.state, false).is_alive()) && filters.keep(entry));
+    entries.retain(|entry| (all || entry.state.is_running()) && filters.keep(entry));
     entries.truncate(last.unwrap_or(usize::MAX));
     Ok(entries)
 }
 
 fn row(args: &PsArgs, entry: &Entry, size: Option<Size>, now: Timestamp) -> Value {
-    show::row(entry, &Columns { now, whole: args.no_trunc, frozen: frozen(entry), size })
-}
-
-/// Whether the container is paused.
-pub(super) fn frozen(entry: &Entry) -> bool {
-    matches!(entry.state.status(), Status::Running(pid) if is_frozen(pid))
+    show::row(entry, &Columns { now, whole: args.no_trunc, status: entry.state.status(), size })
 }

@@ -72,7 +72,7 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
         Some(held) => Some(held),
         None if args.force => {
             container::end(&containers, &entry)?;
-            containers.hold_when_free(id)?
+            containers.hold(id)?
         }
         None => return Err(in_use(&containers.read(id)?.unwrap_or(entry))),
     };
@@ -83,7 +83,7 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
 
 /// The error for a container that another process has.
 fn in_use(entry: &Entry) -> Error {
-    let reason = match phase(&entry.state, super::ps::frozen(entry)) {
+    let reason = match phase(&entry.state, &entry.state.status()) {
         Phase::Running => "is running: stop the container before removing or force remove",
         Phase::Paused => "is paused and must be unpaused first, or force remove",
         Phase::Created | Phase::Exited => "is being worked on by another rbuild: try again when that is done",

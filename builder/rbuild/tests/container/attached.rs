@@ -98,13 +98,15 @@ fn signals(world: &World) {
     // A byte typed and gone through proves that it is attached and listens.
     until_attached(world, "one");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), "int\n");
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    assert_eq!(line(&mut stdout), "int\n");
     let mut deaf = world.attach(&["--sig-proxy=false", "one"]);
     std::thread::sleep(Duration::from_millis(200));
     kill_process(Pid::from_child(&deaf), Signal::INT).unwrap();
     assert_eq!(deaf.wait().unwrap().code(), None, "killed by the signal itself");
     assert!(matches!(world.status("one"), Status::Running(_)));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(line(&mut stdout), "bye\n");
     assert_eq!(child.wait().unwrap().code(), Some(3));
 }
 
@@ -134,7 +136,10 @@ fn many(world: &World) {
 
 /// It is waited for a while, and then no more.
 fn read_nothing(world: &World) {
-    world.background(&["-i", "--name", "loud"], "echo up; read a; yes | head -c 3000000; echo done");
+    world.background(
+        &["-i", "--name", "loud"],
+        "echo up; read a; head -c 3000000 /dev/zero | tr '\\000' x; echo; echo done",
+    );
     let mut idle = world.connect("loud");
     idle.write_all(b"a\x02\0\0\0\x01\x01").unwrap();
     let mut answer = [0; 5];
@@ -153,23 +158,35 @@ fn hostile(world: &World) {
         &["-i", "--name", "one"],
         &format!("read x; echo $x; {SERVES}").replace("read x", "echo up; read x"),
     );
-    let silent: Vec<_> = (0..100).map(|_| world.connect("one")).collect();
-    drop(silent);
-    for words in [
-        &b"i\xff\xff\xff\xff"[..],
-        b"\0\0\0\0\0",
-        b"a\x02\0\0\0",
-        b"r\x04\0\0\0abcd",
-        b"s\x04\0\0\0\xff\xff\xff\x7f",
-        b"s\x04\0\0\0\0\0\0\0",
-        b"GET / HTTP/1.1\r\n\r\n",
-    ] {
+    // The first byte of what each is answered; none where it is turned away.
+    let answer = |words: &[u8]| {
         let mut stream = world.connect("one");
         drop(stream.write_all(words));
         drop(stream.shutdown(std::net::Shutdown::Write));
         let mut answer = Vec::new();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         drop(stream.read_to_end(&mut answer));
+        answer.first().copied()
+    };
+    const CONT: &[u8] = b"s\x04\0\0\0\x12\0\0\0";
+    let silent: Vec<_> = (0..100).map(|_| world.connect("one")).collect();
+    assert_eq!(answer(CONT), None, "there is an end to how many are served at once");
+    drop(silent);
+    let start = Instant::now();
+    while answer(CONT) != Some(b'D') {
+        assert!(start.elapsed() < Duration::from_secs(5), "those who are gone make room");
+    }
+    for (words, answered) in [
+        (&b"i\xff\xff\xff\xff"[..], None),
+        (b"\0\0\0\0\0", None),
+        (b"a\x02\0\0\0", None),
+        (b"r\x04\0\0\0abcd", None),
+        (b"s\x04\0\0\0\xff\xff\xff\x7f", Some(b'N')),
+        (b"s\x04\0\0\0\0\0\0\0", Some(b'N')),
+        (b"s\x04\0\0\0\xff\xff\xff\xff", Some(b'N')),
+        (b"GET / HTTP/1.1\r\n\r\n", None),
+    ] {
+        assert_eq!(answer(words), answered, "{words:?}");
     }
     assert!(matches!(world.status("one"), Status::Running(_)));
     assert_eq!(world.does(&["stop", "-t", "5", "one"]), "one\n");
@@ -177,9 +194,10 @@ fn hostile(world: &World) {
 }
 
 fn terminal(world: &World) {
-    let script = "tty; stty size; trap 'stty size' WINCH; echo up; while :; do read line && echo \"<$line>\"; done";
-    world.background(&["-it", "--name", "one"], script);
-    assert_eq!(world.does(&["logs", "one"]), "/dev/pts/0\r\n0 0\r\nup\r\n");
+    let script = "tty; trap 'stty size' WINCH; echo up; while :; do read line && echo \"<$line>\"; done";
+    world.good(&["-dit", "--name", "one", "box", "sh", "-c", script]);
+    world.until_logged("one", "up\r\n");
+    assert_eq!(world.does(&["logs", "one"]), "/dev/pts/0\r\nup\r\n");
     let mut user = User::at(world, &["attach", "one"]);
     user.until("33 99\r\n");
     assert!(!user.echoes(), "raw while attached");
@@ -200,7 +218,6 @@ fn terminal(world: &World) {
     assert_eq!(user.end(), 0);
     let mut user = User::at(world, &["attach", "one"]);
     user.until("33 99\r\n");
-    user.keys.write_all(b"exit 8\r\x03").unwrap();
     world.does(&["kill", "one"]);
     assert_eq!(user.end(), 137);
 }
@@ -209,14 +226,15 @@ fn terminal(world: &World) {
 fn job_control(world: &World) {
     world.good(&["-dit", "--name", "one", "box", "sh", "-i"]);
     let mut user = User::at(world, &["attach", "one"]);
-    user.keys.write_all(b"sleep 100; echo code $?\r").unwrap();
-    user.until("code $?\r\n");
-    user.keys.write_all(b"\x03echo al''ive\r").unwrap();
-    user.until("alive\r\n");
-    user.keys.write_all(b"sleep 100\r\x1a").unwrap();
-    user.until("Stopped");
-    user.keys.write_all(b"kill %1; exit 4\r").unwrap();
-    user.until("exit 4");
+    user.keys.write_all(b"echo beg''in; sleep 100; echo nev''er\r").unwrap();
+    user.until("begin\r\n");
+    user.press_until(b"\x03", "# ");
+    user.keys.write_all(b"echo beg''in; sleep 100\r").unwrap();
+    let seen = user.until("begin\r\n");
+    assert!(!seen.contains("never"), "{seen:?}");
+    user.press_until(b"\x1a", "Stopped");
+    user.keys.write_all(b"kill -9 %1\r").unwrap();
+    user.press_until(b"\r", "Killed");
     user.keys.write_all(b"exit 4\r").unwrap();
     assert_eq!(user.end(), 4);
     assert_eq!(world.status("one"), Status::Exited(4));

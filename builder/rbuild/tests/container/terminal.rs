@@ -59,12 +59,34 @@ impl User {
         seen
     }
 
+    /// Presses a key until `wanted` is shown: only who reads it knows when it counts.
+    pub(crate) fn press_until(&mut self, key: &[u8], wanted: &str) {
+        let (start, mut seen) = (Instant::now(), String::new());
+        while !seen.contains(wanted) {
+            assert!(start.elapsed() < Duration::from_secs(20), "no {wanted:?} in {seen:?}");
+            self.keys.write_all(key).unwrap();
+            let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+            while poll(&mut [PollFd::new(&self.keys, PollFlags::IN)], Some(&moment)).unwrap() > 0 {
+                let mut buffer = [0; 4096];
+                let got = self.keys.read(&mut buffer).unwrap();
+                seen += &String::from_utf8_lossy(&buffer[..got]);
+            }
+        }
+    }
+
     pub(crate) fn echoes(&self) -> bool {
         tcgetattr(&self.inner).unwrap().local_modes.contains(LocalModes::ECHO)
     }
 
     pub(crate) fn end(mut self) -> i32 {
-        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let start = Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.code().unwrap_or(-1);
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "it ends");
+            std::thread::sleep(Duration::from_millis(5));
+        };
         assert!(self.echoes(), "the user's terminal is as it was");
         code
     }

@@ -140,13 +140,14 @@ fn a_full_disk() {
     );
     let fill = "alpine sh -c 'echo written > /mine; cat /dev/zero > /fill 2>/dev/null; cat /dev/zero > /more 2>/dev/null; \
                 echo full; while :; do echo line; sleep 0.1; done'";
+    reader.sees("docker volume create vol");
     reader.sees(&format!("docker run -d --name hi {fill}"));
     until("the disk is full", || reader.types("docker exec hi test -e /more").code == 0);
     std::thread::sleep(Duration::from_millis(300));
     // Everything answers, be it with a refusal.
     assert!(status(&reader, "hi").starts_with("Up"), "{}", status(&reader, "hi"));
     for line in
-        ["docker run --name two alpine true", "docker run -d --name three alpine sleep 1", "docker create alpine"]
+        ["docker run --name two alpine true", "docker run -d --name three alpine sleep 1", "docker create alpine true"]
     {
         let Said { code, err, .. } = reader.types(line);
         assert!(code == 0 || err.contains("No space left on device"), "{line}: {code} {err}");
@@ -154,7 +155,8 @@ fn a_full_disk() {
     reader.sees("docker ps -a");
     reader.sees("docker stop -t 1 hi");
     assert!(!status(&reader, "hi").starts_with("Up"), "{}", status(&reader, "hi"));
-    assert_eq!(reader.sees("docker rm hi"), "hi\n", "what frees space works without any");
+    assert_eq!(reader.sees("docker volume rm vol"), "vol\n", "what frees space works without any");
+    assert_eq!(reader.sees("docker rm hi"), "hi\n");
     reader.sees("docker ps -aq | xargs -r docker rm -f");
     assert_eq!(reader.sees("docker ps -aq"), "");
     assert_eq!(reader.sees("docker run --rm alpine cat /data/seed"), "from the image\n");

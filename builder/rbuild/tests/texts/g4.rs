@@ -1,6 +1,10 @@
 //! G4: storage drivers and volume plugins.
 
+use crate::common::skip;
+use crate::plugin_server::{serve, take_calls};
 use crate::reader::Reader;
+use std::fs;
+use std::process::{Command, Stdio};
 
 /// What is said where a storage driver is asked for by that name.
 fn refusal(reader: &Reader, name: &str) -> String {
@@ -42,6 +46,62 @@ fn device_mapper() {
     assert!(said.contains("overlay") || said.contains("reflink") || said.contains("btrfs"), "{said}");
 }
 
+/// Uses a driver by its name with a store on a file system of its own, made in a file; `skip`s where that cannot be.
+fn used_on(kind: &str, driver: &str) {
+    let reader = Reader::with_alpine();
+    if !rustix::process::geteuid().is_root() {
+        return skip(&format!("{driver}: only root mounts a file system of {kind}"));
+    }
+    let (disk, place) = (reader.path("disk"), reader.path("store"));
+    let script = format!(
+        "truncate -s 1G {disk} && mkfs.{kind} -q {disk} && mv {place} {place}.old && mkdir {place} && \
+         mount -o loop {disk} {place} && cp -a {place}.old/. {place}",
+        disk = disk.display(),
+        place = place.display()
+    );
+    let made = Command::new("sh").args(["-c", &script]).stdout(Stdio::null()).output().unwrap();
+    if !made.status.success() {
+        return skip(&format!("{driver}: {}", String::from_utf8_lossy(&made.stderr)));
+    }
+    let tried = std::panic::catch_unwind(|| {
+        assert_eq!(used(&reader, driver), driver);
+        let run = format!("docker --storage-driver {driver} run");
+        reader.sees(&format!("{run} --name one alpine sh -c 'echo mine > /data/seed'"));
+        assert_eq!(reader.sees(&format!("{run} --rm alpine cat /data/seed")), "from the image\n");
+        assert!(reader.store("snapshots.v1").join(driver).is_dir());
+    });
+    drop(Command::new("umount").arg("-l").arg(&place).status());
+    tried.unwrap_or_else(|failure| std::panic::resume_unwind(failure));
+}
+
+#[test]
+fn btrfs() {
+    used_on("btrfs", "btrfs");
+    let said = refusal(&Reader::with_alpine(), "btrfs");
+    assert!(said.contains("btrfs"), "where the store is on another file system: {said}");
+}
+
+#[test]
+fn zfs() {
+    // What the driver does with a pool is tested with the driver; here is none, and it says what is missing.
+    let said = refusal(&Reader::with_alpine(), "zfs");
+    assert!(said.contains("zfs"), "{said}");
+}
+
+#[test]
+fn fuse_overlayfs() {
+    let reader = Reader::with_alpine();
+    let line = "docker --storage-driver fuse-overlayfs run --rm alpine cat /data/seed";
+    let said = reader.types(line);
+    if said.code == 0 {
+        assert_eq!(said.out, "from the image\n");
+    } else {
+        // Without the program or the device it says so.
+        assert!(said.err.contains("fuse"), "{said:?}");
+        skip(&format!("fuse-overlayfs: {}", said.err));
+    }
+}
+
 #[test]
 fn vfs() {
     assert_eq!(used(&Reader::with_alpine(), "vfs"), "copy", "another name for the same");
@@ -74,6 +134,66 @@ fn the_plugin_local() {
     );
     let value = reader.inspects("docker volume inspect memory");
     assert_eq!((&value["Driver"], &value["Options"]["type"]), (&"local".into(), &"tmpfs".into()));
+}
+
+/// Uses the plugin of a storage system by its name: it makes a volume, mounts it for a container, lets go of it.
+fn used_through_its_plugin(name: &str) {
+    let reader = Reader::with_alpine();
+    let (state, sockets) = (reader.path("state"), reader.path("plugins"));
+    fs::create_dir_all(state.join("volumes")).unwrap();
+    fs::create_dir(&sockets).unwrap();
+    let socket = sockets.join(format!("{name}.sock"));
+    let told = [&state, &socket].map(|path| path.display().to_string());
+    std::thread::spawn(move || serve(&told));
+    while !socket.exists() {
+        std::thread::yield_now();
+    }
+    let types = |line: &str| reader.sees(&format!("export RBUILD_PLUGIN_DIR={}; {line}", sockets.display()));
+    assert!(types("docker info -f '{{.Plugins.Volume}}'").contains(name));
+    assert_eq!(types(&format!("docker volume create -d {name} -o size=20GB data_volume")), "data_volume\n");
+    types("docker run --rm -v data_volume:/var/lib/mysql alpine sh -c 'echo row > /var/lib/mysql/table'");
+    assert_eq!(fs::read_to_string(state.join("volumes/data_volume/table")).unwrap(), "row\n", "where the plugin says");
+    let driver = format!("docker run --rm --volume-driver {name} -v another:/m alpine touch /m/x");
+    types(&driver);
+    assert!(state.join("volumes/another/x").exists());
+    let listed = types("docker volume ls --format '{{.Driver}} {{.Name}}'");
+    assert!(listed.contains(&format!("{name} data_volume\n")), "{listed}");
+    types("docker volume rm data_volume");
+    assert!(!state.join("volumes/data_volume").exists());
+    let calls = take_calls(&state);
+    let count = |what: &str| calls.iter().filter(|call| call.starts_with(what)).count();
+    assert!(count("Create ") >= 2 && count("Remove data_volume") == 1, "{calls:?}");
+    assert_eq!((count("Mount "), count("Unmount ")), (2, 2), "{calls:?}");
+}
+
+#[test]
+fn convoy() {
+    used_through_its_plugin("convoy");
+}
+
+#[test]
+fn azure_file_storage() {
+    used_through_its_plugin("azurefile");
+}
+
+#[test]
+fn flocker() {
+    used_through_its_plugin("flocker");
+}
+
+#[test]
+fn rex_ray() {
+    used_through_its_plugin("rexray");
+}
+
+#[test]
+fn digital_ocean_block_storage() {
+    used_through_its_plugin("dobs");
+}
+
+#[test]
+fn vmware_vsphere_storage() {
+    used_through_its_plugin("vsphere");
 }
 
 #[test]

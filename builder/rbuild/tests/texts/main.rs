@@ -15,4 +15,7 @@ mod g3;
 mod g4;
 mod g5;
 mod images;
+#[path = "../container/plugin_server.rs"]
+#[allow(dead_code, reason = "its misbehaviour is for other tests")]
+mod plugin_server;
 mod reader;

@@ -61,6 +61,8 @@ pub(super) enum Storage {
     Temporary(Workspace),
     /// A directory of somebody else's.
     Kept,
+    /// One that somebody else may be writing to.
+    Looked,
 }
 
 impl Draft {
@@ -90,7 +92,7 @@ impl Draft {
     pub(super) fn into_workspace(self) -> Result<Workspace> {
         match self.storage {
             Storage::Temporary(workspace) => Ok(workspace),
-            Storage::Kept => Err(Error::Refused {
+            Storage::Kept | Storage::Looked => Err(Error::Refused {
                 what: "draft",
                 subject: self.written().display().to_string(),
                 reason: "it is kept by its owner and cannot become a snapshot".to_owned(),

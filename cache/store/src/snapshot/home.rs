@@ -7,6 +7,7 @@
 //!     boot -> BOOT ID    the boot in which it was made (a link needs no block)
 //!     synced             made once all of it is on disk for sure
 //!   CHAIN HEX.flat/      (overlay) some layers up to this one merged, for stacks deeper than the kernel takes
+//!   worked               (overlay) where overlays were tried and work: boot, capabilities, filter
 //!   tmp/NAME/            drafts and snapshots being made, each flocked by its maker
 //! ```
 //! A snapshot of another boot that was never synced is not trusted: a crash may have torn it.
@@ -110,6 +111,11 @@ impl Home {
     /// Removes what killed processes left below `tmp/`.
     pub fn sweep(&self) -> Result<()> {
         workspace::sweep(&self.path.join(TEMPORARY))
+    }
+
+    /// The boot that the machine is in.
+    pub(super) fn boot(&self) -> &str {
+        &self.boot
     }
 
     /// The files of a snapshot.

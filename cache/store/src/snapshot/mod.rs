@@ -96,7 +96,7 @@ pub trait Snapshotter: Send + Sync {
         let rootfs = Rootfs::Directory(files.clone());
         let parent = stack.last().map(|layer| layer.chain);
         let draft =
-            || Draft { rootfs, storage: Storage::Kept, parent, root_mtime: Timestamp::default(), baseline: None };
+            || Draft { rootfs, storage: Storage::Looked, parent, root_mtime: Timestamp::default(), baseline: None };
         Ok(files.exists().then(draft))
     }
 

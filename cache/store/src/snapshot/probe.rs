@@ -10,10 +10,43 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use std::path::Path;
+
+/// The link in a home that says where overlays worked.
+const WORKED: &str = "worked";
+
+/// The same as [`overlay`], found out once: a trial that went well is noted in the home, and counts for as long as the
+/// machine is up and for processes that may do as much.
+pub(super) fn overlay_once(home: &Home, marks: OpaqueXattr) -> Result<Option<String>> {
+    let (note, here) = (home.path().join(WORKED), circumstances(home));
+    if here.is_some() && std::fs::read_link(&note).ok().as_deref() == here.as_deref().map(Path::new) {
+        return Ok(None);
+    }
+    let refusal = overlay(home, marks)?;
+    if let (None, Some(here)) = (&refusal, here) {
+        // Without the note it is tried again the next time.
+        drop(write(&note, &here));
+    }
+    Ok(refusal)
+}
+
+/// The boot, and what this process may do in it; none where that cannot be told.
+fn circumstances(home: &Home) -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    Some(format!("{} {} {}", home.boot(), field("CapEff:")?, field("Seccomp:")?))
+}
+
+/// Makes a link that says so in the place of any other.
+fn write(note: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = note.with_extension(std::process::id().to_string());
+    std::os::unix::fs::symlink(text, &fresh)?;
+    std::fs::rename(&fresh, note).inspect_err(|_| drop(std::fs::remove_file(&fresh)))
+}
 
 /// Tries all that drafts need of an overlay: a mount, a deletion and an opaque directory. The reason if it does not
 /// work. Makes and removes a directory in the home.
-pub(super) fn overlay(home: &Home, marks: OpaqueXattr) -> Result<Option<String>> {
+fn overlay(home: &Home, marks: OpaqueXattr) -> Result<Option<String>> {
     const FILE: &str = "file";
     let workspace = home.workspace()?;
     let [lower, upper, work] =
@@ -54,4 +87,28 @@ fn mount(lower: &RootDir, upper: &RootDir, work: &RootDir, marks: OpaqueXattr) -
 
 fn reason(errno: Errno) -> String {
     std::io::Error::from(errno).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_worked_is_not_tried_again_in_the_same_boot() {
+        let place = tempfile::tempdir().unwrap();
+        let home = Home::open(place.path(), "overlay", "root").unwrap();
+        let note = home.path().join(WORKED);
+        if let Some(reason) = overlay_once(&home, OpaqueXattr::Trusted).unwrap() {
+            assert!(!note.is_symlink(), "what did not work is tried again");
+            return eprintln!("SKIP: overlays do not work here: {reason}");
+        }
+        let noted = std::fs::read_link(&note).unwrap();
+        assert!(noted.to_str().unwrap().starts_with(home.boot()));
+        // Nothing can be tried any more.
+        std::fs::remove_dir_all(home.path().join("tmp")).unwrap();
+        std::fs::write(home.path().join("tmp"), b"").unwrap();
+        assert_eq!(overlay_once(&home, OpaqueXattr::Trusted).unwrap(), None);
+        write(&note, "another boot").unwrap();
+        assert!(overlay_once(&home, OpaqueXattr::Trusted).is_err());
+    }
 }

@@ -4,6 +4,7 @@
 use super::{LOCAL, Volume, check_volume_name};
 use crate::error::{Error, Result};
 use crate::layout::{Bucket, Store};
+use crate::lock::Lock;
 use crate::root_dir::RootDir;
 use crate::tmp::TmpDir;
 use rbuild_oci::to_canonical_json;
@@ -15,6 +16,12 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub struct VolumeRecords {
     store: Store,
+}
+
+/// A volume that is being removed: who asks for it meanwhile waits until this is dropped.
+#[derive(Debug)]
+pub struct Going {
+    _lock: Option<Lock>,
 }
 
 /// What was a volume of the store. Its name is free; its files go when this is finished or dropped.
@@ -70,6 +77,30 @@ impl VolumeRecords {
         Ok(Some(volume))
     }
 
+    /// The same, once nobody is removing it any more.
+    pub fn get_settled(&self, name: &str) -> Result<Option<Volume>> {
+        if let Some(lock) = self.lock(name)? {
+            lock.share()?;
+        }
+        self.get(name)
+    }
+
+    /// Keeps everybody waiting who asks for the volume with [`VolumeRecords::get_settled`], whether it is removed or not,
+    /// and whether it is there or not; none while somebody else does, or asks.
+    pub fn going(&self, name: &str) -> Result<Option<Going>> {
+        let lock = self.lock(name)?;
+        let taken = lock.as_ref().map_or(Ok(true), Lock::try_take)?;
+        Ok(taken.then_some(Going { _lock: lock }))
+    }
+
+    /// Its directory, to be locked.
+    fn lock(&self, name: &str) -> Result<Option<Lock>> {
+        match Lock::open_existing(&self.place(check_volume_name(name)?)) {
+            Err(error) if error.is_not_found() => Ok(None),
+            lock => lock.map(Some),
+        }
+    }
+
     /// Remembers a new volume, with an empty directory for its files where they are kept here; the one that has the name
     /// already where there is one.
     pub fn add(&self, volume: Volume) -> Result<Volume> {
@@ -91,11 +122,9 @@ impl VolumeRecords {
     /// Forgets a volume, with its files where they are kept here; none if there is none of that name.
     pub fn remove(&self, name: &str) -> Result<Option<Removed>> {
         let place = self.place(check_volume_name(name)?);
-        let trash = self.store.tmp_dir()?;
-        match fs::rename(&place, trash.path().join(TRASH)) {
-            Ok(()) => Ok(Some(Removed { trash: Some(trash) })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("remove", place.display())(error)),
+        match self.store.discard(&place) {
+            Err(error) if error.is_not_found() => Ok(None),
+            trash => Ok(Some(Removed { trash: Some(trash?) })),
         }
     }
 
@@ -105,12 +134,9 @@ impl VolumeRecords {
     }
 }
 
-const TRASH: &str = "volume";
-
 impl Removed {
     /// Removes the files that are left, and says what went wrong with that.
     pub fn finish(self) -> Result<()> {
-        let Some(trash) = self.trash else { return Ok(()) };
-        RootDir::open(trash.path())?.remove_tree(TRASH.as_bytes())
+        self.trash.map_or(Ok(()), TmpDir::remove)
     }
 }

@@ -1,8 +1,10 @@
 //! A container made an image: what it changed becomes one more layer, what it was started with the configuration.
 
 use super::layer::{Layer, settled};
+use super::still::while_still;
 use crate::change::changed;
 use crate::container::model::Config;
+use crate::container::shelf::Entry;
 use crate::container::show::{env, words};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -24,19 +26,28 @@ pub struct Commit {
     pub author: String,
     /// The comment in its history.
     pub message: String,
+    /// Whether the container stands still while its files are read.
+    pub pause: bool,
     /// Dockerfile instructions that change its configuration.
     pub changes: Vec<String>,
 }
 
 /// Makes the image and gives its id. Nothing of volumes or other mounts is in it.
-pub fn commit(ctx: Ctx<'_>, config: &Config, wanted: &Commit) -> Result<ImageId> {
+pub fn commit(ctx: Ctx<'_>, entry: &Entry, wanted: &Commit) -> Result<ImageId> {
+    let config = &entry.config;
     let base = image::find(ctx.store, &config.image.id.to_string(), None)?;
     let of_container = container_config(config, &base.config.config);
     let changed = changed(&wanted.changes, Some(&ImageConfig { config: of_container, ..base.config.clone() }))?;
-    let layer = layer(ctx, config)?;
+    let layer = if wanted.pause { while_still(entry, || layer(ctx, config))? } else { layer(ctx, config)? };
     let now = ctx.clock.now();
-    let image = image(&base, changed, layer.as_ref(), history(config, wanted, layer.is_none(), now))?;
-    keep(ctx, &base, &image)?;
+    let (mut ids, lines): (Vec<_>, Vec<_>) =
+        image::rows(ctx.store, &base)?.into_iter().map(|row| (row.id, row.history)).unzip();
+    let lines = [lines, vec![line(config, wanted, layer.is_none(), now)]].concat();
+    let image = image(&base, changed, layer.as_ref(), lines)?;
+    ids.push(image.id);
+    ctx.store.put_document(&to_canonical_json(&image.config)?)?;
+    ctx.store.history().put(&image.id, &ids)?;
+    image.settle(ctx.store)?;
     if let Some(name) = &wanted.name {
         ctx.store.refs().set(&[(name.clone(), image.descriptor.clone())], now)?;
     }
@@ -73,39 +84,34 @@ fn container_config(config: &Config, image: &ContainerConfig) -> ContainerConfig
     }
 }
 
-fn history(config: &Config, wanted: &Commit, empty_layer: bool, now: Timestamp) -> History {
+fn line(config: &Config, wanted: &Commit, empty_layer: bool, now: Timestamp) -> History {
     History {
         created: Some(now),
         author: wanted.author.clone(),
         created_by: config.argv.join(" "),
         comment: wanted.message.clone(),
         empty_layer,
-        ..History::default()
     }
 }
 
-/// The base with one more line, and one more layer if there is one.
-fn image(base: &StoredImage, config: ContainerConfig, layer: Option<&LayerRef>, line: History) -> Result<StoredImage> {
-    let mut image = ImageConfig { created: line.created, author: line.author.clone(), config, ..base.config.clone() };
+/// The base with one more layer, if there is one, and these lines of history, the last of which is the container's.
+fn image(
+    base: &StoredImage,
+    config: ContainerConfig,
+    layer: Option<&LayerRef>,
+    history: Vec<History>,
+) -> Result<StoredImage> {
+    let (created, author) = history.last().map(|line| (line.created, line.author.clone())).unwrap_or_default();
+    let mut image = ImageConfig { created, author, config, history, ..base.config.clone() };
     let mut layers = base.manifest.layers.clone();
     if let Some(layer) = layer {
         image.rootfs.diff_ids.push(layer.diff_id);
         layers.push(Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, layer.size.unwrap_or_default()));
     }
-    image.history.push(line);
     let config_bytes = to_canonical_json(&image)?;
     let config = Descriptor::of(MediaType::OCI_CONFIG, &config_bytes);
     let id = ImageId(config.digest);
     let manifest = Manifest::oci(config, layers);
     let descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &to_canonical_json(&manifest)?);
     Ok(StoredImage { id, target: descriptor.clone(), descriptor, manifest, config: image })
-}
-
-/// Keeps the image with an id for each line of its history.
-fn keep(ctx: Ctx<'_>, base: &StoredImage, image: &StoredImage) -> Result<()> {
-    ctx.store.put_document(&to_canonical_json(&image.config)?)?;
-    let mut lines: Vec<ImageId> = image::rows(ctx.store, base)?.iter().map(|row| row.id).collect();
-    lines.push(image.id);
-    ctx.store.history().put(&image.id, &lines)?;
-    image.settle(ctx.store)
 }

@@ -6,7 +6,7 @@ use crate::container::shelf::Containers;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::layer::{Entry, View};
-use rbuild_store::snapshot::{Draft, Snapshotter, StackLayer};
+use rbuild_store::snapshot::{Draft, Snapshotter, StackLayer, kept_by};
 
 /// A container's layer.
 pub(super) struct Layer<'a> {
@@ -25,6 +25,7 @@ impl<'a> Layer<'a> {
         let stack = stack(ctx.store, &config.image.layers)?;
         snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
         let place = Containers::new(ctx.store).dir(&config.id).join("upper");
+        check_driver(config, kept_by(&place)?.as_deref(), ctx.snapshots.chosen()?.name)?;
         let draft = snapshots.look(&stack, &place, ctx.cancel)?;
         let base = View::new(stack.iter().map(|layer| layer.index.clone()).collect());
         Ok(Self { snapshots, stack, base, draft })
@@ -44,6 +45,18 @@ impl<'a> Layer<'a> {
     /// The layers below, lowest first.
     pub(super) fn stack(&self) -> &[StackLayer] {
         &self.stack
+    }
+}
+
+/// No driver can read what another one wrote.
+fn check_driver(config: &Config, owner: Option<&str>, driver: &str) -> Result<()> {
+    match owner.filter(|owner| *owner != driver) {
+        None => Ok(()),
+        Some(owner) => Err(Error::Unfit {
+            name: config.name.clone(),
+            reason: format!("is kept by the storage driver {owner}, and {driver} cannot read that"),
+            hint: Some(format!("use --storage-driver {owner}")),
+        }),
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) fn without_mount_points(entries: Vec<Entry>, base: &View, config: &Co
     for entry in entries.into_iter().rev() {
         let holds_something = kept.last().is_some_and(|next| is_below(&next.path, &entry.path));
         let held_one = left_out.last().is_some_and(|next| is_below(next, &entry.path));
-        let is_point = points.contains(&entry.path);
-        if !holds_something && (is_point || held_one) && is_stub(&entry, base) {
+        let is_new = base.lookup(&entry.path).is_none();
+        let is_on_the_way = points.iter().any(|point| *point == entry.path || is_new && is_below(point, &entry.path));
+        if !holds_something && (held_one || is_on_the_way) && is_stub(&entry, base) {
             left_out.push(entry.path);
         } else {
             kept.push(entry);
@@ -106,6 +107,7 @@ mod tests {
             ("etc/ -etc/passwd", &[], "etc/ -etc/passwd"),
             ("a/ a/b/ a/b/c/", &["/a/b/c"], ""),
             ("a/ a/b/ a/b/c/ a/x", &["/a/b/c"], "a/ a/x"),
+            ("a/ a/b/", &["/a/b/c"], ""),
             ("a/ a/b/", &["/a"], "a/ a/b/"),
             ("dev/ dev/sub:1", &[], "dev/ dev/sub:1"),
             ("run/ run/x/", &["/var/run/x"], ""),

@@ -1,13 +1,13 @@
 //! A further process in a container, from its start to its exit code. Decides nothing of what the process is.
 
-use super::cgroups;
 use super::plan::{Parts, joining};
 use super::request::ExecRequest;
-use super::running::{Running, not_running};
+use super::running::Running;
 use crate::container::life::signals::{Forwarder, Proxy};
 use crate::container::life::{stdio, user};
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
+use rbuild_runner::cgroup;
 use rbuild_runner::{IdMap, Output, Process, Sandbox, Stdio, Stream};
 use rbuild_store::RootDir;
 use rustix::fs::{Mode, OFlags};
@@ -16,33 +16,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Runs the command in the container, to its end; the exit code for the shell. Needs to be in the container's user
-/// namespace. `started` is called once the process is about to be the program. The process dies with this one, and with
-/// the container.
-pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, started: &mut dyn FnMut()) -> Result<u8> {
+/// namespace. `begun` is called once the program itself runs. The process dies with this one, and with the container.
+pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &mut dyn FnMut()) -> Result<u8> {
+    running.refuse_paused()?;
     let config = request.on(running.config());
     let signals = Forwarder::start(cancel, config.terminal, Proxy::On)?;
     let process = running.process();
     let rootfs = RootDir::open(&PathBuf::from(format!("/proc/{}/root", process.pid())));
-    // Only while it lives does its number lead to it.
-    if process.has_ended().map_err(Error::io("look at", "the container"))? {
-        return Err(not_running(&config));
-    }
+    running.check()?;
     let parts = Parts {
         process,
-        cgroups: cgroups::of(process)?,
+        cgroups: cgroup::procs(process.pid(), config.id.hex())?,
         privileged: request.privileged,
-        account: user::account(&rootfs?, &config.user)?,
+        account: user::account(&rootfs?, &config.user, &config.group_add)?,
         stdio: if request.detach && !config.terminal { nowhere()? } else { stdio::open(&config)? },
         ids: &IdMap::current()?,
     };
     let joining = joining(&config, parts)?;
-    let mut attended = Attended { signals: &signals, heard: !request.detach, started, deaf: false };
+    let mut attended = Attended { signals: &signals, heard: !request.detach, running: begun, deaf: false };
     match Sandbox::new()?.join(&joining, &mut attended, cancel) {
         Ok(exit) => Ok(signals.code(exit)),
         Err(_) if attended.deaf => Ok(BROKEN_PIPE),
         Err(error) => match (signals.canceled_by(), error) {
             (Some(code), _) => Ok(code),
-            (None, rbuild_runner::Error::Ended) => Err(not_running(&config)),
+            (None, rbuild_runner::Error::Ended) => Err(running.ended()),
             (None, error) => Err(error.into()),
         },
     }
@@ -64,7 +61,7 @@ struct Attended<'a> {
     signals: &'a Forwarder,
     /// Whether anybody reads what it prints.
     heard: bool,
-    started: &'a mut dyn FnMut(),
+    running: &'a mut dyn FnMut(),
     /// Whether nobody does any more.
     deaf: bool,
 }
@@ -81,7 +78,10 @@ impl Output for Attended<'_> {
 
     fn started(&mut self, process: &Process) {
         self.signals.attach(process);
-        (self.started)();
+    }
+
+    fn running(&mut self) {
+        (self.running)();
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::end::{end_of, not_running};
 use super::stdio;
+use super::stops::mind_stops;
 use crate::container::control::{Attached, Control, Heard, Size, Speaker, Wants};
 use crate::container::model::ContainerId;
 use crate::container::shelf::{Containers, Entry};
@@ -14,8 +15,8 @@ use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use signal_hook::iterator::Signals;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 /// How to attach.
 #[derive(Clone, Debug)]
@@ -48,10 +49,14 @@ pub fn attach(containers: &Containers, entry: &Entry, how: &Attach) -> Result<Le
     };
     let Some(attached) = attached else { return Err(not_running(entry)) };
     let typing = how.input && attached.input;
-    let raw = (typing && attached.terminal && isatty(io::stdin())).then(|| RawMode::enter(io::stdin())).transpose();
+    let at_terminal = typing && attached.terminal && isatty(io::stdin());
+    if at_terminal {
+        mind_stops()?;
+    }
+    let raw = at_terminal.then(|| RawMode::enter(io::stdin())).transpose();
     let raw = raw.map_err(Error::io("take over", "the terminal"))?.map(Arc::new);
     if attached.terminal {
-        follow_size(attached.speaker(), raw.clone())?;
+        follow_size(attached.speaker(), raw.as_ref().map(Arc::downgrade).unwrap_or_default())?;
     }
     if how.signals && !attached.terminal {
         hand_on(containers.clone(), id.clone())?;
@@ -112,7 +117,7 @@ fn hand_in(speaker: Speaker, keys: Vec<u8>, detached: Arc<AtomicBool>) -> Result
 
 /// Tells the size of this terminal, now and whenever it changes. The first time as if it had changed, so that programs
 /// draw again.
-fn follow_size(speaker: Speaker, raw: Option<Arc<RawMode>>) -> Result<()> {
+fn follow_size(speaker: Speaker, raw: Weak<RawMode>) -> Result<()> {
     let Some(Size { rows, columns }) = size() else { return Ok(()) };
     drop(speaker.resize(Size { rows: rows.saturating_add(1), columns }));
     drop(speaker.resize(Size { rows, columns }));
@@ -120,7 +125,7 @@ fn follow_size(speaker: Speaker, raw: Option<Arc<RawMode>>) -> Result<()> {
     thread("size", move || {
         for _ in changes.forever() {
             // After a stop a shell may have changed the mode. A terminal that is gone is noticed elsewhere.
-            drop(raw.as_ref().map(|raw| raw.again()));
+            drop(raw.upgrade().map(|raw| raw.again()));
             drop(size().map(|size| speaker.resize(size)));
         }
     })

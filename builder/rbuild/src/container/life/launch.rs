@@ -37,6 +37,8 @@ impl Launch<'_> {
     pub fn start(self, held: Held) -> Result<()> {
         let id = held.id().clone();
         let failed = || Error::io("start", "a supervisor");
+        // What whoever called this program left open is not held open for as long as the container lives.
+        rbuild_runner::inherit_streams_only().map_err(failed())?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("rbuild").arg("--root").arg(self.root);
         if let Some(driver) = self.driver {
@@ -102,6 +104,20 @@ impl Handed {
     }
 }
 
+/// An error and what caused it, in one line.
+fn with_causes(error: &Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        cause = error.source();
+    }
+    said
+}
+
 impl Word {
     /// Says that the program runs; whoever started this waits no longer, and what is said to nobody goes to a file.
     pub(super) fn running(&mut self, complaints: &Path) {
@@ -121,7 +137,7 @@ impl Word {
             return drop(writeln!(std::io::stderr(), "ERROR: {error}"));
         }
         let hint = report::hints(error).into_iter().next();
-        self.say(&Said::Failed { message: error.to_string(), hint, code: exit_code(error) });
+        self.say(&Said::Failed { message: with_causes(error), hint, code: exit_code(error) });
     }
 
     /// Once; whoever started this may be gone.

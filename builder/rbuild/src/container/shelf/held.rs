@@ -106,21 +106,6 @@ impl Held {
         if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
             return Ok(None);
         }
-        Self::locked(dir, id, lock)
-    }
-
-    /// Locks the container in `dir` as soon as no other process has it; none if it is gone by then.
-    pub(crate) fn wait(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
-        let lock = match open_lock(&dir, OFlags::empty()) {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            lock => lock?,
-        };
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
-            .map_err(Error::io("lock", dir.display()))?;
-        Self::locked(dir, id, lock)
-    }
-
-    fn locked(dir: PathBuf, id: &ContainerId, lock: OwnedFd) -> Result<Option<Self>> {
         if !dir.join(LOCK).exists() {
             return Ok(None);
         }

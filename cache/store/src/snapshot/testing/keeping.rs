@@ -58,6 +58,31 @@ fn again(driver: &dyn Snapshotter, bucket: &Path) -> Box<dyn Snapshotter> {
     open(&name_of(driver), bucket).unwrap()
 }
 
+/// Looking at what another process may have mounted makes nothing and clears nothing away.
+#[test]
+fn a_kept_draft_is_looked_at_without_touching_it() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let place = tempfile::tempdir().unwrap();
+        let look = || driver.look(&stack, place.path(), &Cancel::default()).unwrap();
+        assert!(look().is_none(), "nothing was prepared there");
+        let draft = prepare(driver, &stack, Place::Kept(place.path()));
+        std::fs::write(draft.written().join("new"), "x").unwrap();
+        let listed = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let (before, seen) = (listed(), look().unwrap());
+        assert_eq!(changed(driver, &seen, &stack), changed(driver, &draft, &stack));
+        assert_eq!((seen.written(), seen.rootfs()), (draft.written(), draft.rootfs()));
+        assert_eq!(listed(), before);
+        assert!(driver.commit(seen, &stack[0].chain, &stack[0].index).is_err(), "it is not ours to give away");
+    });
+}
+
 #[test]
 fn snapshots_are_listed_and_removed_and_made_again() {
     with_drivers(|driver, _| {

@@ -1,10 +1,11 @@
 //! The files of a container as a tree to copy from and to: through its process while it runs, so with all its mounts; else
 //! its layer, mounted where nobody sees it, with its volumes and binds put where they will be.
 
-use super::tree::{Guard, Mounted, Tree};
-use crate::container::model::{Config, Mount, MountKind, stack};
+use super::tree::Tree;
+use crate::container::life::not_running;
+use crate::container::model::{Config, MountKind, stack};
 use crate::container::mounts::view;
-use crate::container::shelf::{Containers, Entry, Held, Status};
+use crate::container::shelf::{Containers, Entry, Held};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::snapshot::Place;
@@ -22,10 +23,14 @@ impl Files {
     /// Those of the container. This process has to be in the user namespace that it runs in, or would run in.
     pub(super) fn open(ctx: Ctx<'_>, entry: &Entry, volumes: &dyn VolumeDriver) -> Result<Self> {
         let config = &entry.config;
-        if let Status::Running(pid) = entry.state.status() {
+        if let Some(pid) = entry.state.status().pid() {
             const KERNEL: &[&[u8]] = &[b"proc", b"sys", b"dev"];
             let root = RootDir::open(Path::new(&format!("/proc/{pid}/root")))?;
-            let tree = Tree::of(root).closed(KERNEL).with(Vec::new(), guards(config));
+            if entry.state.status().pid() != Some(pid) {
+                return Err(not_running(entry));
+            }
+            let mut tree = Tree::of(root).closed(KERNEL);
+            guard(&mut tree, config);
             return Ok(Self { tree, _held: None });
         }
         let busy = || Error::Unfit {
@@ -38,27 +43,29 @@ impl Files {
         let stack = stack(ctx.store, &config.image.layers)?;
         snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
         let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
-        let tree = Tree::of(view::writable(&draft)?).with(mounts(&held, volumes)?, guards(config));
+        let mut tree = Tree::of(view::writable(&draft)?);
+        mount(&mut tree, &held, volumes)?;
+        guard(&mut tree, config);
         Ok(Self { tree, _held: Some(held) })
     }
 }
 
-/// What will be mounted over the container's files and is kept somewhere.
-fn mounts(held: &Held, volumes: &dyn VolumeDriver) -> Result<Vec<Mounted>> {
-    let mut found = Vec::new();
-    for (name, path) in [("resolv.conf", "etc/resolv.conf"), ("hosts", "etc/hosts"), ("hostname", "etc/hostname")] {
-        let (target, name) = (path.as_bytes().to_vec(), name.as_bytes().to_vec());
-        found.push(Mounted { target, root: RootDir::open(&held.etc())?, name });
+/// Puts in what will be mounted over the container's files and is kept somewhere.
+fn mount(tree: &mut Tree, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
+    for name in ["resolv.conf", "hosts", "hostname"] {
+        tree.mount(format!("etc/{name}").as_bytes(), RootDir::open(&held.etc())?, name.as_bytes().to_vec())?;
     }
     for mount in &held.config().mounts {
-        found.extend(mounted(mount, volumes)?);
+        if let Some((root, name)) = source(&mount.kind, volumes)? {
+            tree.mount(mount.target.as_bytes(), root, name)?;
+        }
     }
-    Ok(found)
+    Ok(())
 }
 
-fn mounted(mount: &Mount, volumes: &dyn VolumeDriver) -> Result<Option<Mounted>> {
-    let target = relative(&mount.target);
-    match &mount.kind {
+/// The files of a mount: a directory, or one name in it. None of what is memory, or not there yet.
+fn source(kind: &MountKind, volumes: &dyn VolumeDriver) -> Result<Option<(RootDir, Vec<u8>)>> {
+    match kind {
         MountKind::Volume(volume) => {
             let Some(there) = volumes.get(volume.name.as_deref().unwrap_or_default())? else { return Ok(None) };
             let Some(root) = top(&there, volumes)? else { return Ok(None) };
@@ -66,17 +73,13 @@ fn mounted(mount: &Mount, volumes: &dyn VolumeDriver) -> Result<Option<Mounted>>
                 Some(path) => root.subroot(path.as_bytes())?,
                 None => root,
             };
-            Ok(Some(Mounted { target, root, name: Vec::new() }))
+            Ok(Some((root, Vec::new())))
         }
-        MountKind::Bind(bind) if bind.source.is_dir() => {
-            Ok(Some(Mounted { target, root: RootDir::open(&bind.source)?, name: Vec::new() }))
-        }
+        MountKind::Bind(bind) if bind.source.is_dir() => Ok(Some((RootDir::open(&bind.source)?, Vec::new()))),
         MountKind::Bind(bind) => {
-            let (Some(parent), Some(name)) = (bind.source.parent(), bind.source.file_name()) else { return Ok(None) };
-            Ok(match parent.is_dir() {
-                true => Some(Mounted { target, root: RootDir::open(parent)?, name: name.as_encoded_bytes().to_vec() }),
-                false => None,
-            })
+            let (parent, name) = (bind.source.parent().filter(|parent| parent.is_dir()), bind.source.file_name());
+            let (Some(parent), Some(name)) = (parent, name) else { return Ok(None) };
+            Ok(Some((RootDir::open(parent)?, name.as_encoded_bytes().to_vec())))
         }
         MountKind::Tmpfs(_) | MountKind::Image(_) => Ok(None),
     }
@@ -93,16 +96,10 @@ fn top(volume: &Volume, volumes: &dyn VolumeDriver) -> Result<Option<RootDir>> {
     }))
 }
 
-/// Docker's words for what cannot be written.
-fn guards(config: &Config) -> Vec<Guard> {
-    let root = Guard { target: Vec::new(), read_only: config.read_only.then_some("container rootfs") };
-    let guard = |mount: &Mount| Guard {
-        target: relative(&mount.target),
-        read_only: mount.read_only.then_some("mounted volume"),
-    };
-    [root].into_iter().chain(config.mounts.iter().map(guard)).collect()
-}
-
-fn relative(target: &str) -> Vec<u8> {
-    target.trim_start_matches('/').as_bytes().to_vec()
+/// Says in docker's words what cannot be written.
+fn guard(tree: &mut Tree, config: &Config) {
+    tree.guard(b"", config.read_only.then_some("container rootfs"));
+    for mount in &config.mounts {
+        tree.guard(mount.target.as_bytes(), mount.read_only.then_some("mounted volume"));
+    }
 }

@@ -18,21 +18,20 @@ pub(super) struct Tree {
 }
 
 /// Files that belong at a path of the tree.
-pub(super) struct Mounted {
-    /// The path, without a slash at its beginning.
-    pub(super) target: Vec<u8>,
+struct Mounted {
+    /// The path, without links and without a slash at its beginning.
+    target: Vec<u8>,
     /// Where they are.
-    pub(super) root: RootDir,
+    root: RootDir,
     /// Which file of that, if it is not the directory itself.
-    pub(super) name: Vec<u8>,
+    name: Vec<u8>,
 }
 
 /// What may be written below a path.
-pub(super) struct Guard {
-    /// The path, without a slash at its beginning.
-    pub(super) target: Vec<u8>,
+struct Guard {
+    target: Vec<u8>,
     /// Whether nothing may be, and how that is called.
-    pub(super) read_only: Option<&'static str>,
+    read_only: Option<&'static str>,
 }
 
 /// Whether the last name of a path is followed if it is a symbolic link.
@@ -58,9 +57,37 @@ impl Tree {
         Self { closed, ..self }
     }
 
-    /// The same with mounts that are not there yet.
-    pub(super) fn with(self, mounts: Vec<Mounted>, guards: Vec<Guard>) -> Self {
-        Self { mounts, guards, ..self }
+    /// Puts files where they will be mounted; the way there is made, as it is when they are mounted.
+    pub(super) fn mount(&mut self, target: &[u8], root: RootDir, name: Vec<u8>) -> Result<()> {
+        let target = self.point(target, name.is_empty())?;
+        self.mounts.push(Mounted { target, root, name });
+        Ok(())
+    }
+
+    /// Says what may be written below a path; the innermost such path decides.
+    pub(super) fn guard(&mut self, target: &[u8], read_only: Option<&'static str>) {
+        let found = self.find(target, Follow::All).map(|found| found.path);
+        let target = found.unwrap_or_else(|_| names(target).join(&b'/'));
+        self.guards.push(Guard { target, read_only });
+    }
+
+    /// Where a mount point is without links; directories that are missing are made, itself too if it is to be one.
+    fn point(&self, target: &[u8], is_directory: bool) -> Result<Vec<u8>> {
+        let names = names(target);
+        for end in 1..=names.len() {
+            let found = self.find(&names[..end].join(&b'/'), Follow::All)?;
+            if end == names.len() && !is_directory {
+                return Ok(found.path);
+            }
+            if found.kind == Kind::Missing {
+                let (root, path) = self.place(&found.path);
+                root.mkdir(&path, 0o755)?;
+            }
+            if end == names.len() {
+                return Ok(found.path);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Where a path leads. All but its last name have to be there.
@@ -142,7 +169,7 @@ impl Tree {
         let guard = self.guards.iter().filter(holds).max_by_key(|guard| guard.target.len());
         match guard.and_then(|guard| guard.read_only) {
             Some(what) => {
-                Err(Error::Usage(format!("{} cannot be written: {what} is marked read-only", show_path(path))))
+                Err(Error::Copy(format!("{} cannot be written: {what} is marked read-only", show_path(path))))
             }
             None => Ok(()),
         }

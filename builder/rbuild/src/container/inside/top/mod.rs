@@ -9,8 +9,8 @@ mod surroundings;
 
 use self::columns::Column;
 use self::surroundings::Surroundings;
-use super::running::{Running, not_running};
-use crate::error::{Error, Result};
+use super::running::Running;
+use crate::error::Result;
 use crate::render::align_by;
 use rbuild_oci::Timestamp;
 
@@ -19,9 +19,7 @@ use rbuild_oci::Timestamp;
 pub fn top(running: &Running, options: &[String], now: Timestamp) -> Result<String> {
     let columns = options::parse(options)?;
     let found = processes::of(running.process())?;
-    if running.process().has_ended().map_err(Error::io("look at", "the container"))? {
-        return Err(not_running(running.config()));
-    }
+    running.check()?;
     let surroundings = Surroundings::read(now)?;
     let mut lines = vec![columns.iter().map(Column::heading).collect::<Vec<_>>().join("\t")];
     for process in &found {
