@@ -202,7 +202,7 @@ fn first_word(args: &[OsString]) -> usize {
                 || arg.starts_with("--storage-driver=")
                 || arg.starts_with("--storage-opt=") =>
             {
-                first += 1
+                first += 1;
             }
             _ => break,
         }

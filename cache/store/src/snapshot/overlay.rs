@@ -24,7 +24,7 @@ const NAME: &str = "overlay";
 
 fn open(wish: &Wish<'_>) -> Result<Opened> {
     let driver = Overlay::open(NAME, wish)?;
-    Ok(match probe::overlay(driver.home(), wish.marks)? {
+    Ok(match probe::overlay_once(driver.home(), wish.marks)? {
         Some(reason) => Err(reason),
         None => Ok(Box::new(driver)),
     })
