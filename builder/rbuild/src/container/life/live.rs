@@ -8,7 +8,7 @@ use super::user;
 use crate::container::control::{Manner, Served, Server, Size};
 use crate::container::log::{self, Log};
 use crate::container::model::{Config, stack};
-use crate::container::mounts::{Ready, Site, view};
+use crate::container::mounts::{Ready, Seen, Site};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -148,12 +148,12 @@ impl Life<'_> {
     /// The container, and what its mounts stand on.
     fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<(Container, Vec<Draft>)> {
         let config = self.held.config();
-        let view = view::view(draft)?;
-        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
+        let seen = Seen::new(draft);
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured)?,
             mounts: specs,
-            account: user::account(&view, &config.user)?,
+            account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user)?,
             stdio,
             ids: self.ctx.ids,
         };

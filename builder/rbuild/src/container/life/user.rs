@@ -5,16 +5,19 @@ use rbuild_runner::users::{Account, parse_group, parse_passwd, resolve};
 use rbuild_store::RootDir;
 use std::io::Read;
 
-/// The user that `spec` names, and its home.
-pub(crate) fn account(rootfs: &RootDir, spec: &str) -> Result<Account> {
-    let passwd = parse_passwd(&read(rootfs, "etc/passwd")?);
-    let group = parse_group(&read(rootfs, "etc/group")?);
+/// As much as is read of a list of accounts, in bytes.
+pub(crate) const MOST: u64 = 16 << 20;
+
+/// The user that `spec` names, and its home; `read` gives a file of /etc, empty where there is none.
+pub(crate) fn account(read: &dyn Fn(&str) -> Result<Vec<u8>>, spec: &str) -> Result<Account> {
+    let passwd = parse_passwd(&read("passwd")?);
+    let group = parse_group(&read("group")?);
     Ok(resolve(spec.as_bytes(), &passwd, &group)?)
 }
 
-/// A file of the rootfs; empty where there is none.
-fn read(rootfs: &RootDir, path: &str) -> Result<Vec<u8>> {
-    const MOST: u64 = 16 << 20;
+/// A file of /etc in a rootfs; empty where there is none.
+pub(crate) fn read(rootfs: &RootDir, name: &str) -> Result<Vec<u8>> {
+    let path = format!("etc/{name}");
     let file = match rootfs.open_file(path.as_bytes()) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         other => other?,
