@@ -94,7 +94,7 @@ mod tests {
             ),
             (
                 &["CMD [\"y\"]", "WORKDIR data"],
-                r#"{"Env":["PATH=/bin","A=1"],"Entrypoint":["app"],"Cmd":["y"],"WorkingDir":"/srv/data","OnBuild":["RUN a"]}"#,
+                r#"{"Env":["PATH=/bin","A=1"],"Entrypoint":["app"],"Cmd":["y"],"ArgsEscaped":true,"WorkingDir":"/srv/data","OnBuild":["RUN a"]}"#,
             ),
             (
                 &["ONBUILD RUN b"],

@@ -194,6 +194,9 @@ pub enum Error {
         /// What may help.
         hint: Option<String>,
     },
+    /// Files cannot be copied into or out of a container as it is asked for.
+    #[error("{0}")]
+    Copy(String),
     /// The build needs more than records, and this process is outside the namespace that work is done in.
     #[error("the build has to run steps, which needs a user namespace")]
     NeedsNamespace,

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rbuild_oci::Cancel;
+use rbuild_runner::cgroup::{Control, Limits};
 use rbuild_runner::testing::Collected;
 use rbuild_runner::{
     Access, Confinement, Container, Executor, IdMap, Network, Overlay, Rootfs, Sandbox, Stdio, User, docker_filter,
@@ -25,9 +26,16 @@ fn main() {
     println!("ids {ids}, {count} runs each: min, median in microseconds");
     let program = dir.path().join("lower/bin/true");
     report("plain spawn", count, |_| || assert!(Command::new(&program).status().expect("spawn").success()));
-    for (name, network) in [("container, host network", Network::Host), ("container, no network", Network::None)] {
+    let group = |number: usize| Control { name: format!("overhead-{number}"), limits: Limits::default() };
+    let kinds: [(&str, Network, bool); 3] = [
+        ("container, host network", Network::Host, false),
+        ("container, no network", Network::None, false),
+        ("container, own group", Network::Host, true),
+    ];
+    for (name, network, grouped) in kinds {
         report(name, count, |number| {
-            let container = container(&fresh(dir.path(), name, number), dir.path(), network, &ids);
+            let mut container = container(&fresh(dir.path(), name, number), dir.path(), network.clone(), &ids);
+            container.control = grouped.then(|| group(number));
             let sandbox = &sandbox;
             move || {
                 let outcome = sandbox.run(&container, &mut Collected::default(), &Cancel::new()).expect("runs");
@@ -82,6 +90,10 @@ fn container(own: &Path, dir: &Path, network: Network, ids: &IdMap) -> Container
         stdio: Stdio::Captured,
         shm_size: 64 << 20,
         limits: Vec::new(),
+        domainname: Vec::new(),
+        sysctls: Vec::new(),
+        oom_score_adj: None,
+        control: None,
         init: false,
         ids: ids.clone(),
     }

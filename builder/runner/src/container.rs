@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::caps::Caps;
+use crate::cgroup::Control;
+use crate::network::Private;
 use crate::seccomp::SockFilter;
 use crate::userns::IdMap;
 
@@ -31,6 +33,8 @@ pub struct Container {
     pub user: User,
     /// Host name in its own UTS namespace.
     pub hostname: Vec<u8>,
+    /// NIS domain name; empty is the machine's.
+    pub domainname: Vec<u8>,
     /// Which network it sees.
     pub network: Network,
     /// What it may do.
@@ -41,6 +45,13 @@ pub struct Container {
     pub shm_size: u64,
     /// Resource limits; a value above the hard limit this process already has is lowered to it, never raised.
     pub limits: Vec<Limit>,
+    /// Parameters of the kernel, by dotted name: those of the container's own namespaces only.
+    pub sysctls: Vec<(Vec<u8>, Vec<u8>)>,
+    /// How ready the kernel is to kill it when memory runs out, -1000 to 1000; one below this process's own is not set
+    /// where that needs a privilege it lacks.
+    pub oom_score_adj: Option<i32>,
+    /// Its control group; none is that of this process.
+    pub control: Option<Control>,
     /// Whether pid 1 is a small reaper that forwards signals, with the program as its child.
     pub init: bool,
     /// The user namespace this program runs in; see [`IdMap::current`].
@@ -211,12 +222,14 @@ pub struct User {
 }
 
 /// Which network a container sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Network {
     /// The network of this process.
     Host,
     /// A namespace of its own with nothing but `lo`, up.
     None,
+    /// A namespace of its own, joined to the machine's network by a helper.
+    Private(Private),
 }
 
 /// What a process may do.

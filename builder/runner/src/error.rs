@@ -53,6 +53,12 @@ pub enum Error {
     /// No user namespace can be had; says what to install or allow.
     #[error("cannot create a user namespace: {0}")]
     UserNamespace(String),
+    /// A container has no control group by which it could be frozen; says why.
+    #[error("it has no control group of its own: {0}")]
+    NoFreezer(String),
+    /// No network of a container's own can be had.
+    #[error("cannot set up the container's network: {0}")]
+    Network(String),
     /// This machine does not run the programs of a platform.
     #[error("programs of {platform} do not run on this machine, which is {native}: {reason}")]
     Platform {

@@ -64,6 +64,8 @@ pub struct Outcome {
     pub exit: Exit,
     /// Mount points that were made in the rootfs, in the order of creation; see [`crate::remove_stubs`].
     pub stubs: Vec<Stub>,
+    /// Whether the kernel killed a process of it because its limit of memory was reached.
+    pub out_of_memory: bool,
 }
 
 /// How a process ended.

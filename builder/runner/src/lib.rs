@@ -6,6 +6,7 @@
 //! and exec, and no namespace is entered by a process that has threads.
 
 pub mod caps;
+pub mod cgroup;
 mod channel;
 mod container;
 mod disposition;
@@ -17,6 +18,8 @@ mod guard;
 mod init;
 mod joining;
 mod namespaces;
+pub mod network;
+mod oom;
 mod plan;
 mod probe;
 mod sandbox;
@@ -42,9 +45,11 @@ pub use guard::Guard;
 pub use init::maybe_init;
 pub use joining::Joining;
 pub use namespaces::Spaces;
+pub use oom::oom_score_shortcoming;
 pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, plan, plan_joining};
 pub use probe::{Finding, probe};
 pub use sandbox::Sandbox;
 pub use stub::{Stub, remove_stubs};
+pub use sys::inherit_streams_only;
 pub use terminal::RawMode;
 pub use userns::IdMap;

@@ -145,6 +145,10 @@ fn container(rootfs: Rootfs, ids: &IdMap) -> Container {
         stdio: Stdio::Captured,
         shm_size: 1 << 20,
         limits: Vec::new(),
+        domainname: Vec::new(),
+        sysctls: Vec::new(),
+        oom_score_adj: None,
+        control: None,
         init: false,
         ids: ids.clone(),
     }

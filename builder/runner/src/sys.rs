@@ -37,6 +37,8 @@ pub(crate) struct Spawn<'a> {
     pub(crate) gate: Option<Gate<'a>>,
     /// The user namespace that the child enters, to be user 0 in it, with mounts of its own.
     pub(crate) beside: Option<Beside<'a>>,
+    /// The control group of version 2 that it is born in; its parent's where there is none.
+    pub(crate) group: Option<BorrowedFd<'a>>,
 }
 
 /// A user namespace that is there already.
@@ -75,18 +77,22 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     let (argv, env) = (pointers(spawn.argv), pointers(spawn.env));
     let parent = rustix::process::getpid().as_raw_nonzero().get();
-    split(spawn.namespaces)?.map_or_else(|| child(spawn, &argv, &env, parent), Ok)
+    split(spawn.namespaces, spawn.group)?.map_or_else(|| child(spawn, &argv, &env, parent), Ok)
 }
 
 /// Splits this process, threads or not; the child sees `None` and may do nothing but system calls on memory that was
 /// prepared before, as other threads' locks stay locked in it for ever.
-fn split(namespaces: u64) -> io::Result<Option<Spawned>> {
+fn split(namespaces: u64, group: Option<BorrowedFd<'_>>) -> io::Result<Option<Spawned>> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain data for which all zeroes is valid.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(group) = group {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = group.as_raw_fd() as u64;
+    }
     // SAFETY: a fork-like clone (memory is copied); both callers' children run only `child` or `stand_guard`, which call
     // nothing but system calls on memory prepared before, so locks held by other threads do not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
@@ -99,6 +105,7 @@ fn split(namespaces: u64) -> io::Result<Option<Spawned>> {
 }
 
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Between clone and exec: async-signal-safe calls only, no allocation, no lock, no panic.
 fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], parent: i32) -> ! {
@@ -201,7 +208,7 @@ pub(crate) fn terminal_mode(terminal: BorrowedFd<'_>) -> io::Result<TerminalMode
 
 /// Splits off a process that does its duty when `ear` is at its end, and nothing if a byte comes first.
 pub(crate) fn guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> io::Result<Spawned> {
-    split(0)?.map_or_else(|| stand_guard(duty, ear), Ok)
+    split(0, None)?.map_or_else(|| stand_guard(duty, ear), Ok)
 }
 
 /// In a guard: async-signal-safe calls only, no allocation, no lock, no panic. It keeps no file of its parent but two,
@@ -313,6 +320,12 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) })
 }
 
+/// From now on the programs that this one starts get nothing of what it has open now but the standard streams and what
+/// they are handed.
+pub fn inherit_streams_only() -> io::Result<()> {
+    close_on_exec_from(3)
+}
+
 /// Gives every signal its default action and unblocks all of them.
 pub(crate) fn default_signals() {
     // The kernel's own structure: handler, flags, restorer and mask, all zero. The C library keeps some signals to
@@ -353,6 +366,12 @@ pub(crate) fn loopback_up(socket: &impl AsRawFd) -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: `request` is an ifreq, as SIOCSIFFLAGS expects.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) }.into())
+}
+
+/// Gives this single-threaded process a view of control groups whose root is its own group.
+pub(crate) fn own_cgroup_namespace() -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }.into())
 }
 
 /// Becomes another program; returns only on failure.

@@ -78,7 +78,7 @@ impl Executor for Scripted {
         };
         let exit = script(container, &writable, output).map_err(|error| Error::io("run script", shown, error))?;
         cancel.check()?;
-        Ok(Outcome { exit, stubs: Vec::new() })
+        Ok(Outcome { exit, stubs: Vec::new(), out_of_memory: false })
     }
 
     fn runs(&self, platform: &Platform) -> Result<()> {
@@ -168,6 +168,10 @@ mod tests {
             stdio: Stdio::Captured,
             shm_size: 0,
             limits: Vec::new(),
+            domainname: Vec::new(),
+            sysctls: Vec::new(),
+            oom_score_adj: None,
+            control: None,
             init: false,
             ids: IdMap::Root,
         }

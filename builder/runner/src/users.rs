@@ -114,7 +114,8 @@ fn find_user<'a>(part: &[u8], passwd: &'a [PasswdEntry]) -> Option<&'a PasswdEnt
     passwd.iter().find(|entry| entry.name == part || Some(entry.uid) == uid)
 }
 
-fn find_group(part: &[u8], group: &[GroupEntry]) -> Result<u32> {
+/// The number of the group that `part` names, or that it is.
+pub fn find_group(part: &[u8], group: &[GroupEntry]) -> Result<u32> {
     let gid = number(part);
     match group.iter().find(|entry| entry.name == part || Some(entry.gid) == gid) {
         Some(entry) => Ok(entry.gid),

@@ -1,12 +1,14 @@
 //! How a plan travels from the parent to its child: a private byte form, never stored, always between two copies of
 //! the same program. Knows no socket.
 
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use crate::caps::Caps;
 use crate::container::{Overlay, Propagation, Resource};
 use crate::namespaces::Spaces;
+use crate::network::{Forward, Helper, HelperKind, Private, Task, Transport};
 use crate::plan::{BindSource, MountFlags, Otherwise, SetupOp};
 use crate::seccomp::SockFilter;
 use crate::stub::Stub;
@@ -37,6 +39,10 @@ pub(crate) enum Report {
     Made { stub: Stub },
     /// The terminal's outer side travels with this message.
     Terminal {},
+    /// The network namespace travels with this message.
+    Network {},
+    /// A helper cannot do its task.
+    Refused { reason: Vec<u8> },
     /// A step failed.
     Failed { operation: Vec<u8>, errno: i32 },
     /// The program cannot be started.
@@ -118,8 +124,16 @@ variants!(Report {
     2 => Failed { operation, errno },
     3 => NoProgram { program, reason, code },
     4 => Ready {},
+    5 => Network {},
+    6 => Refused { reason },
     8 => Forked { pid },
 });
+fields!(Task { private, root });
+fields!(Private { helpers, forwards });
+fields!(Helper { kind, program });
+fields!(Forward { transport, ip, host, inner });
+variants!(HelperKind { 0 => Pasta {}, 1 => Slirp4netns {} });
+variants!(Transport { 0 => Tcp {}, 1 => Udp {} });
 variants!(SetupOp {
     0 => Hold { path },
     1 => PrivateMounts {},
@@ -154,6 +168,12 @@ variants!(SetupOp {
     29 => Exec { argv, env, candidates },
     30 => Umask { mask },
     31 => Directory { path },
+    32 => OwnGroup {},
+    33 => OfferNetwork {},
+    34 => AwaitNetwork {},
+    35 => OomScore { score },
+    36 => Sysctl { name, value },
+    37 => Domainname { name },
     40 => Cgroup { path },
     41 => Enter { process, spaces },
     42 => Fork {},
@@ -166,6 +186,15 @@ impl Wire for bool {
     }
     fn get(input: &mut &[u8]) -> Option<Self> {
         Some(u8::get(input)? != 0)
+    }
+}
+
+impl Wire for Ipv4Addr {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.to_bits().put(out);
+    }
+    fn get(input: &mut &[u8]) -> Option<Self> {
+        u32::get(input).map(Self::from_bits)
     }
 }
 

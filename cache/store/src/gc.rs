@@ -11,6 +11,7 @@ use crate::layout::{Bucket, Store};
 use crate::lease;
 use crate::lock::Lock;
 use crate::root_dir::RootDir;
+use crate::snapshot::sweep_datasets;
 use crate::tmp::remove_tree;
 use rbuild_oci::{Cancel, Digest, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +89,7 @@ impl Sweep {
             trash?.iter().try_for_each(|path| remove_tree(path))?;
             groups = rest;
         }
+        sweep_datasets(&self.store.dir(Bucket::Snapshots))?;
         freed.kept.extend(groups.iter().filter_map(Group::given_up));
         freed.kept.sort();
         Ok(freed)

@@ -1,5 +1,6 @@
 //! The arguments that make a container, whether it runs at once or not. What they mean is decided in `container::create`.
 
+use super::{LimitArgs, NetworkArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -54,9 +55,18 @@ pub struct ContainerArgs {
     /// Line for /etc/hosts, `NAME:ADDRESS`
     #[arg(long = "add-host", value_name = "NAME:ADDRESS")]
     pub add_hosts: Vec<String>,
-    /// Network: host (the default) or none
-    #[arg(long, alias = "net", value_name = "MODE")]
-    pub network: Option<String>,
+    /// NIS domain name of the container
+    #[arg(long, value_name = "NAME")]
+    pub domainname: Option<String>,
+    /// Its network
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Its limits
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Further group of the user, by name or number
+    #[arg(long = "group-add", value_name = "GROUP")]
+    pub groups: Vec<String>,
     /// Run a small init that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,

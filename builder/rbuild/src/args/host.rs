@@ -2,17 +2,25 @@
 
 use super::usage;
 use crate::error::Result;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// One `--add-host`, `NAME:ADDRESS` or `NAME=ADDRESS`: the name and the address. `host-gateway` is the machine itself,
 /// which a container on its network sees as loopback.
 pub(crate) fn add(text: &str) -> Result<(String, String)> {
+    add_for(text, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+}
+
+/// The same where the machine has another address, if it has one.
+pub(crate) fn add_for(text: &str, gateway: Option<IpAddr>) -> Result<(String, String)> {
     let split = text.split_once('=').or_else(|| text.split_once(':'));
     let Some((name, address)) = split.filter(|(name, _)| !name.is_empty()) else {
         return Err(usage(format!("--add-host {text:?} is not valid: write NAME:ADDRESS")));
     };
     if address == "host-gateway" {
-        return Ok((name.to_owned(), "127.0.0.1".to_owned()));
+        let gateway = gateway.ok_or_else(|| {
+            usage(format!("--add-host {text:?}: this machine has no address by which a private network could reach it"))
+        })?;
+        return Ok((name.to_owned(), gateway.to_string()));
     }
     let bare = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
     match bare.parse::<IpAddr>() {
@@ -23,6 +31,15 @@ pub(crate) fn add(text: &str) -> Result<(String, String)> {
 
 /// A host name (RFC 1123), as long as the kernel takes.
 pub(crate) fn hostname(text: &str) -> Result<String> {
+    name("--hostname", text)
+}
+
+/// A domain name, likewise.
+pub(crate) fn domainname(text: &str) -> Result<String> {
+    name("--domainname", text)
+}
+
+fn name(flag: &str, text: &str) -> Result<String> {
     const MOST: usize = 64;
     let good = |label: &str| {
         !label.is_empty()
@@ -34,7 +51,7 @@ pub(crate) fn hostname(text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     Err(usage(format!(
-        "--hostname {text:?} is not valid: it takes letters, digits and -, in parts between dots, {MOST} at most"
+        "{flag} {text:?} is not valid: it takes letters, digits and -, in parts between dots, {MOST} at most"
     )))
 }
 

@@ -8,7 +8,9 @@ mod exec;
 mod fields;
 pub(crate) mod host;
 pub(crate) mod keys;
+mod limits;
 pub(crate) mod moment;
+mod network;
 mod run;
 pub(crate) mod signal;
 pub(crate) mod size;
@@ -18,6 +20,8 @@ pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields, repeated_fields};
+pub use limits::LimitArgs;
+pub use network::NetworkArgs;
 pub use run::RunArgs;
 
 use crate::error::Error;

@@ -54,9 +54,10 @@ pub fn run(args: &CommitArgs, globals: &Globals) -> Result<ExitCode> {
         name,
         author: args.author.clone().unwrap_or_default(),
         message: args.message.clone().unwrap_or_default(),
+        pause: args.pause && !args.no_pause,
         changes: args.changes.clone(),
     };
-    let id = container::commit(ground.ctx(), &entry.config, &wanted)?;
+    let id = container::commit(ground.ctx(), &entry, &wanted)?;
     print(&format!("{id}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use super::obtain;
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::args::ContainerArgs;
-use crate::container::{self, Request, World};
+use crate::container::{self, Containers, Request, World};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Args};
@@ -43,7 +43,11 @@ pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let image = obtain::image(args, &ground.store, &ground.cancel)?;
     let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
     let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
-    container::furnish(ground.ctx(), &held, ground.volumes())?;
-    print(&format!("{}\n", held.id()))?;
+    let id = held.id().clone();
+    if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {
+        Containers::new(&ground.store).remove(held, ground.volumes())?;
+        return Err(error);
+    }
+    print(&format!("{id}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

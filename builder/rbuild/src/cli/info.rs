@@ -2,7 +2,7 @@
 
 use super::globals::{self, Globals, Standing};
 use super::out::{format_error, print};
-use crate::container::{Containers, Entry, Status};
+use crate::container::{Containers, Status};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::image;
@@ -10,7 +10,7 @@ use crate::render::{Template, align, human};
 use clap::Args;
 use rbuild_oci::Cancel;
 use rbuild_runner::IdMap;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::{Bucket, Store, Usage};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -57,18 +57,20 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
     status.push(("Snapshots".to_owned(), store.dir(Bucket::Snapshots).display().to_string()));
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
     let containers = Containers::new(store).all()?;
-    let is_running = |entry: &&Entry| matches!(entry.state.status(), Status::Running(_));
-    let running = containers.iter().filter(is_running).count();
+    let statuses: Vec<Status> = containers.iter().map(|entry| entry.state.status()).collect();
+    let count = |is: fn(&Status) -> bool| statuses.iter().filter(|status| is(status)).count();
+    let running = count(|status| matches!(status, Status::Running(_)));
+    let paused = count(|status| matches!(status, Status::Paused(_)));
     Ok(json!({
         "Containers": containers.len(),
         "ContainersRunning": running,
-        "ContainersPaused": 0,
-        "ContainersStopped": containers.len() - running,
+        "ContainersPaused": paused,
+        "ContainersStopped": containers.len() - running - paused,
         "Images": image::list(store)?.len(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": chosen.name,
         "DriverStatus": status,
-        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none"] },
+        "Plugins": { "Volume": globals::volumes(store, &Cancel::new())?.names(), "Network": ["host", "none", "private"] },
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "Rootless": standing.ids != IdMap::Root,
         "IdMap": standing.ids.to_string(),
@@ -136,12 +138,12 @@ fn operating_system() -> String {
 
 /// Each part of the store with its size and what it is for.
 fn layout(store: &Store) -> Result<String> {
-    let mut text = "PATH\tENTRIES\tSIZE\tCONTENT\n".to_owned();
+    let (mut text, mut usage) = ("PATH\tENTRIES\tSIZE\tCONTENT\n".to_owned(), Usage::default());
     let buckets = Bucket::ALL.into_iter().map(|bucket| (store.dir(bucket), content(bucket)));
     for (path, content) in
         std::iter::once((store.blobs(), "manifests, configurations and layers by digest")).chain(buckets)
     {
-        let (entries, bytes) = (entries(&path)?, size(&path)?);
+        let (entries, bytes) = (entries(&path)?, usage.add(&path)?);
         text.extend([
             &path.display().to_string(),
             "\t",
@@ -179,29 +181,4 @@ fn entries(path: &Path) -> Result<usize> {
     Ok(names
         .filter(|entry| entry.as_ref().is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")))
         .count())
-}
-
-/// The bytes that a tree takes on the disk; what vanishes meanwhile counts nothing.
-fn size(path: &Path) -> Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let mut ahead = vec![path.to_owned()];
-    let mut bytes = 0;
-    while let Some(path) = ahead.pop() {
-        let list = || -> std::io::Result<()> {
-            for entry in std::fs::read_dir(&path)? {
-                let entry = entry?;
-                let metadata = entry.metadata()?;
-                bytes += metadata.blocks() * 512;
-                if metadata.is_dir() {
-                    ahead.push(entry.path());
-                }
-            }
-            Ok(())
-        };
-        match { list }() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            other => other.map_err(Error::io("list", path.display()))?,
-        }
-    }
-    Ok(bytes)
 }

@@ -2,9 +2,8 @@
 
 use super::globals;
 use super::inspect::driver;
-use super::ps::frozen;
 use crate::container::show::{About, VolumePlace, inspect};
-use crate::container::{Config, Containers, Entry, Status, size};
+use crate::container::{Config, Containers, Entry, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::image;
@@ -26,7 +25,7 @@ pub(super) fn value(store: &Store, name: &str, sizes: Option<Ctx<'_>>) -> Result
         driver: layer(store, &entry, &dir)?,
         volumes: volumes(store, config)?,
         auto_remove: containers.is_auto_removed(&config.id),
-        frozen: frozen(&entry),
+        status: entry.state.status(),
         size: sizes.map(|ctx| size(ctx, config)).transpose()?,
         dir,
     };
@@ -65,10 +64,7 @@ fn layer(store: &Store, entry: &Entry, dir: &Path) -> Result<(String, Value)> {
     }
     let layers = [&below["Data"]["UpperDir"], &below["Data"]["LowerDir"]];
     let lower: Vec<&str> = layers.into_iter().filter_map(Value::as_str).collect();
-    let merged = match entry.state.status() {
-        Status::Running(pid) => format!("/proc/{pid}/root"),
-        _ => String::new(),
-    };
+    let merged = entry.state.status().pid().map(|pid| format!("/proc/{pid}/root")).unwrap_or_default();
     let data = json!({ "LowerDir": lower.join(":"), "MergedDir": merged, "UpperDir": upper, "WorkDir": work });
     Ok((name, data))
 }

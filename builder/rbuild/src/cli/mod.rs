@@ -29,6 +29,8 @@ pub mod logs;
 mod look;
 mod obtain;
 mod out;
+pub mod pause;
+pub mod port;
 mod prune;
 pub mod ps;
 mod ps_filter;
@@ -84,6 +86,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Pause(pause::PauseArgs),
+    Port(port::PortArgs),
     Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
@@ -98,6 +102,7 @@ enum Verb {
     Supervise(supervise::SuperviseArgs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
+    Unpause(pause::UnpauseArgs),
     Volume(volume::VolumeArgs),
     Wait(stop::WaitArgs),
 }
@@ -134,6 +139,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Pause(args) => pause::run(&args, &cli.globals),
+        Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
@@ -147,6 +154,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
+        Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
         Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };

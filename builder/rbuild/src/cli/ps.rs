@@ -5,8 +5,8 @@ use super::ground::Ground;
 use super::out::{format_error, print};
 use super::ps_filter::Filters;
 use super::signals::cancel_on_signal;
-use crate::container::show::{self, COLUMNS, Columns, Size, phase};
-use crate::container::{Containers, Entry, Status, is_frozen, size};
+use crate::container::show::{self, COLUMNS, Columns, Size};
+use crate::container::{Containers, Entry, size};
 use crate::ctx::{Ctx, Place};
 use crate::error::Result;
 use crate::render::Listing;
@@ -45,10 +45,17 @@ pub struct PsArgs {
     pub size: bool,
 }
 
+impl PsArgs {
+    /// Whether anything printed tells a size.
+    fn wants_sizes(&self) -> bool {
+        self.size || self.format.as_ref().is_some_and(|format| format.contains(".Size"))
+    }
+}
+
 /// Lists the containers. What each wrote can only be told from inside the user namespace that it ran in.
 pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, now) = (globals.store()?, std::time::SystemTime::now().into());
-    if !args.size || args.quiet {
+    if !args.wants_sizes() || args.quiet {
         print(&text(args, &store, None, now)?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -90,16 +97,11 @@ fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<Entry>> {
     let all = args.all || last.is_some() || filters.names_a_status();
     let mut entries = Containers::new(store).all()?;
     entries.sort_by(|a, b| b.config.created.cmp(&a.config.created).then_with(|| a.config.id.cmp(&b.config.id)));
-    entries.retain(|entry| (all || phase(&entry.state, false).is_alive()) && filters.keep(entry));
+    entries.retain(|entry| (all || entry.state.is_running()) && filters.keep(entry));
     entries.truncate(last.unwrap_or(usize::MAX));
     Ok(entries)
 }
 
 fn row(args: &PsArgs, entry: &Entry, size: Option<Size>, now: Timestamp) -> Value {
-    show::row(entry, &Columns { now, whole: args.no_trunc, frozen: frozen(entry), size })
-}
-
-/// Whether the container is paused.
-pub(super) fn frozen(entry: &Entry) -> bool {
-    matches!(entry.state.status(), Status::Running(pid) if is_frozen(pid))
+    show::row(entry, &Columns { now, whole: args.no_trunc, status: entry.state.status(), size })
 }

@@ -1,7 +1,6 @@
 //! `--filter` of `rbuild ps`. Knows containers, prints nothing.
 
-use super::ps::frozen;
-use crate::container::show::{exit_code, network_name, phase, ports};
+use crate::container::show::{exit_code, network_name, phase};
 use crate::container::{Config, Containers, Entry, MountKind};
 use crate::error::{Error, Result};
 use crate::image;
@@ -82,17 +81,19 @@ impl Filters {
     /// Whether the container is such.
     pub(super) fn keep(&self, entry: &Entry) -> bool {
         let config = &entry.config;
-        let word = phase(&entry.state, frozen(entry)).word();
+        let status = entry.state.status();
+        let word = phase(&entry.state, &status).word();
         let any = |list: &[String], fits: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|item| fits(item));
         any(&self.ids, &|id| config.id.hex().starts_with(id))
             && any(&self.names, &|pattern| is_called(&config.name, pattern))
             && self.labels.iter().all(|label| label.is_on(config))
-            && any(&self.statuses, &|status| status == word)
-            && (self.exited.is_empty() || exit_code(&entry.state).is_some_and(|code| self.exited.contains(&code)))
+            && any(&self.statuses, &|wanted| wanted == word)
+            && (self.exited.is_empty()
+                || exit_code(&entry.state, &status).is_some_and(|code| self.exited.contains(&code)))
             && (self.ancestors.is_empty() || self.ancestors.iter().any(|ancestor| ancestor.is_of(config)))
             && any(&self.volumes, &|volume| mounts(config, volume))
             && any(&self.networks, &|network| network == network_name(config))
-            && any(&self.ports, &|port| ports(config).contains(port))
+            && any(&self.ports, &|port| port.parse().is_ok_and(|port| config.ports.expose.contains(&port)))
             && self.before.is_none_or(|before| config.created < before)
             && self.since.is_none_or(|since| config.created > since)
     }

@@ -83,7 +83,7 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
 
 /// The error for a container that another process has.
 fn in_use(entry: &Entry) -> Error {
-    let reason = match phase(&entry.state, super::ps::frozen(entry)) {
+    let reason = match phase(&entry.state, &entry.state.status()) {
         Phase::Running => "is running: stop the container before removing or force remove",
         Phase::Paused => "is paused and must be unpaused first, or force remove",
         Phase::Created | Phase::Exited => "is being worked on by another rbuild: try again when that is done",

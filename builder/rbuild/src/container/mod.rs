@@ -41,13 +41,14 @@ pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
     Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
-    end, exit_code, furnish, kill, not_running, run, run_again, stop, supervise, wait,
+    end, exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
 };
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};
 pub use model::{
-    Bind, Config, ContainerId, Image, ImageMount, ImageSource, Mount, MountKind, Network, Propagation, Recursive,
-    Seccomp, Tmpfs, Volume,
+    Bind, Binding, Config, ContainerId, Image, ImageMount, ImageSource, Limits, Mount, MountKind, Network, Port, Ports,
+    Propagation, Protocol, Publish, Recursive, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status, is_frozen};
+pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use spec::port::one as port;

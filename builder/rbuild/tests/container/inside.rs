@@ -27,6 +27,8 @@ pub(crate) const CASES: &[Case] = &[
     ("exec-killed-with-its-rbuild", killed),
     ("exec-ends-with-the-container", ends_with_the_container),
     ("exec-is-as-confined", is_as_confined),
+    ("exec-is-limited-with-it", is_limited_with_it),
+    ("exec-while-paused", while_paused),
     ("exec-privileged", privileged),
     ("exec-leaks-nothing", leaks_nothing),
     ("exec-many-at-once", many_at_once),
@@ -245,9 +247,14 @@ fn terminal(world: &World) {
     let mut user = User::at(world, &["exec", "-it", "c1", "sh"]);
     user.keys.write_all(b"sleep 4713\r").unwrap();
     world.until_count("sleep 4713", 1);
+    user.until("sleep 4713\r\n");
     user.keys.write_all(b"\x1a").unwrap();
     user.until("Stopped");
-    user.keys.write_all(b"kill -9 %1; wait; exit 6\r").unwrap();
+    user.keys.write_all(b"fg\r").unwrap();
+    user.until("sleep 4713\r\n");
+    user.keys.write_all(b"\x03").unwrap();
+    world.until_count("sleep 4713", 0);
+    user.keys.write_all(b"exit 6\r").unwrap();
     assert_eq!(user.end(), 6);
     let mut user = User::at(world, &["exec", "-it", "c1", "nosuch"]);
     user.until("not found");
@@ -346,6 +353,7 @@ fn is_as_confined(world: &World) {
         &["--security-opt", "no-new-privileges", "--cap-drop", "ALL"],
         &["--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined", "--ulimit", "nofile=50"],
         &["--init"],
+        &["--pids-limit", "50", "--memory", "64m", "--network", "none", "--group-add", "77"],
     ] {
         world.up(&[&["--rm"], options].concat());
         let theirs = world.exec(&["-e", "P=1"], HELD);
@@ -359,6 +367,48 @@ fn is_as_confined(world: &World) {
             assert!(start.elapsed() < SOON, "--rm");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+fn is_limited_with_it(world: &World) {
+    if world.mode != Mode::Root {
+        eprintln!("SKIP: exec-is-limited-with-it: limits are root's here");
+        return;
+    }
+    world.up(&["--pids-limit", "5"]);
+    let ran = world.try_exec(&[], "for n in 1 2 3 4 5 6 7 8; do sleep 4720 & done; echo all");
+    assert!(ran.stderr.contains("can't fork") && !ran.stdout.contains("all"), "{ran:?}");
+    let counted = world.does(&["top", "c1"]).matches("sleep 4720").count();
+    assert!((1..5).contains(&counted), "{counted} beside the container's own");
+}
+
+fn while_paused(world: &World) {
+    world.up(&[]);
+    let paused = world.verb(&["pause", "c1"]);
+    if paused.code != 0 {
+        eprintln!("SKIP: exec-while-paused: {}", paused.stderr);
+        return;
+    }
+    for options in [&["exec"][..], &["exec", "-d"]] {
+        let ran = world.verb(&[options, &["c1", "true"]].concat());
+        let said = "container c1 is paused, unpause the container before exec";
+        assert!(ran.code == 1 && ran.stderr.contains(said), "{ran:?}");
+    }
+    assert!(world.does(&["top", "c1"]).contains("while :; do"), "it can be looked at");
+    world.does(&["unpause", "c1"]);
+    assert_eq!(world.exec(&[], "echo again"), "again\n");
+    // One that joined is frozen, and goes on, with the rest.
+    world.exec(&["-d"], "while :; do echo x >> /beat; sleep 0.02; done");
+    world.does(&["pause", "c1"]);
+    let beat = || std::fs::metadata(world.upper("c1").join("beat")).map_or(0, |meta| meta.len());
+    let before = beat();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(beat(), before, "frozen");
+    world.does(&["unpause", "c1"]);
+    let start = Instant::now();
+    while beat() == before {
+        assert!(start.elapsed() < SOON, "it goes on");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -8,10 +8,13 @@ mod background;
 mod confinement;
 mod copies;
 mod crashes;
+mod drivers;
 mod files;
 mod inside;
 mod layers;
 mod life;
+mod limits;
+mod network;
 mod plugin_server;
 mod plugins;
 mod process;
@@ -24,7 +27,7 @@ mod world;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use world::{Mode, World};
@@ -85,7 +88,19 @@ fn as_user(dir: &Path, program: &Path, mode: &str, ranges: &str, filters: &[Stri
     fs::write(dir.join("ranges.passwd"), account).expect("passwd");
     let script = "mount --bind \"$0\" /etc/subuid && mount --bind \"$0\" /etc/subgid && \
                   mount --bind \"$0.passwd\" /etc/passwd && \
+                  { [ ! -e /dev/net/tun ] || mount --bind \"$0.tun\" /dev/net/tun; } && \
+                  { [ -z \"$GROUP_OF_TEST\" ] || echo $$ >\"$GROUP_OF_TEST/cgroup.procs\"; } && \
+                  { [ -e \"$0.fuse\" ] || mknod -m 666 \"$0.fuse\" c 10 229; } && \
+                  { [ ! -e /dev/fuse ] || mount --bind \"$0.fuse\" /dev/fuse; } && \
                   exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups -- \"$2\" --as-user \"${@:3}\"";
+    // As distributions have it; on a bare machine it is root's.
+    let tun = dir.join("ranges.tun");
+    if !tun.exists() {
+        let node = rustix::fs::FileType::CharacterDevice;
+        rustix::fs::mknodat(rustix::fs::CWD, &tun, node, 0o666.into(), rustix::fs::makedev(10, 200)).expect("mknod");
+        fs::set_permissions(&tun, fs::Permissions::from_mode(0o666)).expect("chmod");
+    }
+    let group = Group::delegate();
     let status = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "bash", "-c", script])
         .arg(&file)
@@ -95,10 +110,42 @@ fn as_user(dir: &Path, program: &Path, mode: &str, ranges: &str, filters: &[Stri
         .args(filters)
         .env("TMPDIR", &home)
         .env("HOME", &home)
+        .env("GROUP_OF_TEST", group.as_ref().map_or(Path::new(""), |group| &group.0))
         .current_dir("/")
         .status()
         .expect("unshare, setpriv and bash are installed");
     status.success()
+}
+
+/// A control group of version 2 that is the user's, as systemd gives one to a session; gone when it is dropped.
+struct Group(PathBuf);
+
+impl Group {
+    /// None where version 2 is not mounted.
+    fn delegate() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split(' ').nth(4)?.to_owned();
+        let dir = Path::new(&mount).join(format!("rbuild-test-{}", std::process::id()));
+        fs::create_dir(&dir).ok()?;
+        let owner = Some(UID.parse().expect("a number"));
+        for path in [dir.clone(), dir.join("cgroup.procs"), dir.join("cgroup.subtree_control")] {
+            std::os::unix::fs::chown(path, owner, owner).expect("chown");
+        }
+        Some(Self(dir))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // It may still be emptying; a group is removed when no process is in it.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        eprintln!("{} is left", self.0.display());
+    }
 }
 
 fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
@@ -107,6 +154,7 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         surroundings::CASES,
         confinement::CASES,
         layers::CASES,
+        drivers::CASES,
         volumes::CASES,
         volume_verbs::CASES,
         plugins::CASES,
@@ -119,6 +167,8 @@ fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {
         background::CASES,
         attached::CASES,
         crashes::CASES,
+        limits::CASES,
+        network::CASES,
     ]
     .concat();
     let chosen =

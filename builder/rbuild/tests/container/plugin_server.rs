@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The word that makes this program be a plugin.
@@ -20,7 +21,7 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    /// Starts one that keeps its volumes in `dir` and listens at `address`: a path, or `tcp:PORT-FILE`.
+    /// Starts one that keeps its volumes in `dir` and listens at `address`: a path, `tcp:SPEC-FILE`, `tls:FOLDER`.
     pub(crate) fn start(dir: &Path, address: &str) -> Self {
         fs::create_dir_all(dir.join("volumes")).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -80,6 +81,8 @@ pub(crate) fn serve(args: &[String]) -> ExitCode {
         fs::write(port_file, spec).unwrap();
         println!("ready");
         listener.incoming().for_each(|stream| each(Box::new(stream.unwrap())));
+    } else if let Some(folder) = args[1].strip_prefix("tls:") {
+        serve_tls(&dir, Path::new(folder));
     } else {
         drop(fs::remove_file(&args[1]));
         let listener = UnixListener::bind(&args[1]).unwrap();
@@ -89,6 +92,70 @@ pub(crate) fn serve(args: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Each connection through an `openssl` of its own, which asks for a certificate of the folder's authority. The folder's
+/// `port` says where we listen.
+fn serve_tls(dir: &Path, folder: &Path) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fs::write(folder.join("port"), listener.local_addr().unwrap().port().to_string()).unwrap();
+    println!("ready");
+    for outer in listener.incoming() {
+        let (dir, folder, outer) = (dir.to_owned(), folder.to_owned(), outer.unwrap());
+        std::thread::spawn(move || through_openssl(&dir, &folder, &outer));
+    }
+}
+
+fn through_openssl(dir: &Path, folder: &Path, outer: &TcpStream) {
+    let file = |name: &str| folder.join(name).display().to_string();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (cert, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-quiet", "-naccept", "1", "-accept", &format!("127.0.0.1:{port}")]);
+    command.args(["-cert", &cert, "-key", &key, "-CAfile", &ca, "-Verify", "1", "-verify_return_error"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let inner = loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(inner) => break inner,
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let write = Arc::new(child.stdin.take().unwrap());
+    let pipes = Pipes { read: child.stdout.take().unwrap(), write: write.clone() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass_on(outer, &inner));
+        scope.spawn(|| pass_on(&inner, outer));
+        answer(dir, Box::new(pipes));
+        // It ends when the other side hangs up; without its input it would hang up itself.
+        child.wait().unwrap();
+    });
+    drop(write);
+}
+
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream) {
+    drop(io::copy(&mut from, &mut to));
+    drop(to.shutdown(Shutdown::Write));
+}
+
+struct Pipes {
+    read: ChildStdout,
+    write: Arc<ChildStdin>,
+}
+
+impl Read for Pipes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read.read(buffer)
+    }
+}
+
+impl Write for Pipes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.write).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
@@ -96,6 +163,9 @@ fn answer(dir: &Path, stream: Box<dyn Stream>) {
     let mut stream = BufReader::new(stream);
     let (mut first, mut length) = (String::new(), 0);
     stream.read_line(&mut first).unwrap();
+    if first.is_empty() {
+        return;
+    }
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).unwrap();
@@ -165,13 +235,15 @@ fn act(dir: &Path, method: &str, question: &Value) -> Value {
         "List" => {
             let mut names: Vec<String> =
                 fs::read_dir(&volumes).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.retain(|name| !name.starts_with('.'));
             names.sort();
             json!({ "Volumes": names.iter().map(|name| described(name)).collect::<Vec<_>>(), "Err": "" })
         }
         _ if !place.is_dir() => missing(),
         "Get" => json!({ "Volume": described(&name), "Err": "" }),
         "Remove" => {
-            fs::remove_dir_all(&place).unwrap();
+            // What is in it may belong to others.
+            fs::rename(&place, dir.join(format!("volumes/.gone-{}", fs::read_dir(&volumes).unwrap().count()))).unwrap();
             json!({ "Err": null })
         }
         "Mount" | "Path" => json!({ "Mountpoint": place, "Err": "" }),

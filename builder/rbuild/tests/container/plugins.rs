@@ -1,7 +1,7 @@
 //! Volume plugins: real ones, in a process of their own, that do as they should and that do not.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,14 @@ pub(crate) const CASES: &[Case] = &[
     ("plugin-volumes", volumes),
     ("plugin-driver-flag", driver_flag),
     ("plugin-addresses", addresses),
+    ("plugin-behind-tls", tls),
     ("plugin-that-misbehaves", misbehaves),
     ("plugin-that-is-gone", gone),
     ("plugin-that-starts-late", late),
     ("plugin-and-ctrl-c", interrupted),
     ("plugin-that-dies-mid-run", dies),
     ("plugin-is-told-after-a-kill", killed),
+    ("plugin-and-the-background", background),
 ];
 
 impl World {
@@ -159,6 +161,46 @@ fn addresses(world: &World) {
     );
 }
 
+/// An authority, and what it signed for the plugin and for us.
+fn certificates(dir: &Path) -> bool {
+    fs::create_dir_all(dir).unwrap();
+    let script = "set -e; new() { n=$1; shift; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+                  -days 2 -keyout $n.key -out $n.pem -subj /CN=$n \"$@\" 2>/dev/null; }; new ca; for n in server client; do \
+                  new $n -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE \
+                  -addext subjectAltName=IP:127.0.0.1; done";
+    Command::new("sh").args(["-c", script]).current_dir(dir).status().unwrap().success()
+}
+
+fn tls(world: &World) {
+    let dir = world.path("certificates");
+    if !certificates(&dir) {
+        eprintln!("SKIP: plugin-behind-tls: no openssl 3 to make certificates with");
+        return;
+    }
+    let _plugin = Plugin::start(&world.path("state"), &format!("tls:{}", dir.display()));
+    let port = fs::read_to_string(dir.join("port")).unwrap();
+    fs::create_dir_all(world.path("plugins")).unwrap();
+    let create = |tls: &str, volume: &str| {
+        let tls = tls.replace("DIR", &dir.display().to_string());
+        let json = format!(r#"{{"Name":"safe","Addr":"tcp://127.0.0.1:{port}","TLSConfig":{{{tls}}}}}"#);
+        fs::write(world.path("plugins/safe.json"), json).unwrap();
+        world.plugged(&["volume", "create", "-d", "safe", volume])
+    };
+    let own = r#""CertFile":"DIR/client.pem","KeyFile":"DIR/client.key""#;
+    let ca = r#""CAFile":"DIR/ca.pem""#;
+    let ran = create(&format!("{ca},{own}"), "one");
+    assert!(ran.code == 0 && world.files("one").exists(), "{ran:?}");
+    let ran = create(&format!(r#""InsecureSkipVerify":true,{own}"#), "two");
+    assert!(ran.code == 0 && world.files("two").exists(), "{ran:?}");
+    let ran = create(own, "three");
+    assert!(ran.code == 1 && ran.stderr.contains("invalid peer certificate: UnknownIssuer"), "{ran:?}");
+    let ran = create(ca, "four");
+    assert!(ran.code == 1 && ran.stderr.contains("it did not answer Plugin.Activate"), "{ran:?}");
+    let ran = create(r#""CAFile":"DIR/none.pem""#, "five");
+    assert!(ran.code == 1 && ran.stderr.contains("none.pem: No such file"), "{ran:?}");
+    assert_eq!(fs::read_dir(world.path("state/volumes")).unwrap().count(), 2);
+}
+
 fn misbehaves(world: &World) {
     let plugin = world.plugin();
     world.good_plugged(&["volume", "create", "-d", "test", "good"]);
@@ -280,7 +322,10 @@ fn dies(world: &World) {
     assert!(mounted.exists());
     let plugin = world.plugin();
     assert_eq!(world.good_plugged(&["run", "--rm", "box", "echo", "next"]), "next\n");
-    assert_eq!(changes(plugin.take_calls()), [format!("Unmount far {id}")]);
+    assert_eq!(changes(plugin.take_calls()), [""; 0], "one that did not listen is left alone for a minute");
+    world.good_plugged(&["start", "-a", "one"]);
+    let (mount, unmount) = (format!("Mount far {id}"), format!("Unmount far {id}"));
+    assert_eq!(changes(plugin.take_calls()), [unmount.clone(), mount, unmount]);
     assert!(!mounted.exists());
 }
 
@@ -311,7 +356,34 @@ fn killed(world: &World) {
     assert_eq!(world.containers().len(), 1);
 }
 
-fn wait_for(path: &std::path::Path) {
+fn background(world: &World) {
+    let plugin = world.plugin();
+    let flags = ["run", "-d", "--name", "bg", "--volume-driver", "test", "-v", "far:/v", "box", "sh", "-c"];
+    world.good_plugged(&[&flags[..], &["touch /v/started; exec sleep 60"]].concat());
+    let id = world.named("bg").config.id;
+    let (mount, unmount) = (format!("Mount far {id}"), format!("Unmount far {id}"));
+    let started = world.files("far").join("started");
+    for again in [false, true] {
+        if again {
+            world.good_plugged(&["start", "bg"]);
+        }
+        wait_for(&started);
+        fs::remove_file(&started).unwrap();
+        assert_eq!(changes(plugin.take_calls()).last(), Some(&mount));
+        let ran = world.plugged(&["volume", "rm", "far"]);
+        assert!(ran.stderr.contains("volume is in use"), "{ran:?}");
+        world.good_plugged(&["stop", "-t", "0", "bg"]);
+        assert_eq!(changes(plugin.take_calls()), [unmount.clone()]);
+    }
+    world.good_plugged(&["start", "bg"]);
+    wait_for(&started);
+    plugin.take_calls();
+    world.good_plugged(&["rm", "-f", "bg"]);
+    assert_eq!(changes(plugin.take_calls()), [unmount]);
+    assert_eq!(world.good_plugged(&["volume", "rm", "far"]), "far\n");
+}
+
+fn wait_for(path: &Path) {
     let until = Instant::now() + Duration::from_secs(20);
     while !path.exists() {
         assert!(Instant::now() < until, "{}", path.display());

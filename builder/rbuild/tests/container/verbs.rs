@@ -70,6 +70,19 @@ fn create(world: &World) {
     assert!(again.contains("container name box1 is refused"), "{again}");
     assert!(world.complains(&["create", "--pull", "never", "nosuch"]).contains("nosuch"));
     assert_eq!(world.containers().len(), 1);
+    world.does(&["create", "--name", "later", "-v", "vol:/v", "box", "sh", "-c", "cat /v/seed; exit 3"]);
+    let started = world.verb(&["start", "-a", "later"]);
+    assert_eq!((started.code, started.stdout.as_str()), (3, "from the image\n"), "{started:?}");
+    world.does(&["create", "--rm", "--name", "once", "box", "true"]);
+    world.good(&["--rm", "box", "true"]);
+    world.does(&["start", "-a", "once"]);
+    let names: Vec<String> = world.containers().into_iter().map(|entry| entry.config.name).collect();
+    assert_eq!(names, ["box1", "later"], "--rm counts from its end on");
+    let missing = ["--mount", "type=volume,source=vol,target=/x,volume-subpath=none"];
+    assert_eq!(world.verb(&[&["create"], &missing[..], &["box"]].concat()).code, 2);
+    assert_eq!(world.containers().len(), 2, "what cannot be made is not there");
+    let usage = world.verb(&["create", "-d", "box"]);
+    assert_eq!(usage.code, 2, "there is no -d: {usage:?}");
 }
 
 fn ps(world: &World) {
@@ -98,6 +111,7 @@ fn ps(world: &World) {
     }
     assert_eq!(world.does(&["ps", "--format", r#"{{.Label "tier"}}"#]), "web\n");
     let sizes = world.does(&["ps", "-s", "--format", "{{.Size}}"]);
+    assert_eq!(world.does(&["ps", "--format", "{{.Size}}"]), sizes, "a template that asks for sizes gets them");
     assert!(sizes.starts_with("0B (virtual ") && sizes.ends_with("MB)\n"), "{sizes}");
     assert_eq!(world.does(&["container", "ls", "-q"]), format!("{}\n", id.short()));
 }

@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     ("volume-in-use", in_use),
     ("volume-prune", prune),
     ("volume-removed-and-used-at-once", removed_and_used),
+    ("volume-filled-despite-kills", filled_despite_kills),
     ("volume-ownership-on-the-host", ownership),
     ("bind-recursive", recursive),
     ("bind-propagation", propagation),
@@ -146,6 +147,10 @@ fn other_file_systems(world: &World) {
 }
 
 fn in_use(world: &World) {
+    let missing = format!("type=bind,source={},target=/d", world.path("none").display());
+    let ran = world.did(&["create", "--mount", &missing, "-v", "made:/m", "box", "true"]);
+    assert!(ran.code != 0 && ran.stderr.contains("to bind: make it"), "{ran:?}");
+    assert!(world.containers().is_empty(), "a container that cannot be made is not there");
     world.good(&["--name", "one", "-v", "data:/d", "box", "true"]);
     world.done(&["create", "--name", "two", "-v", "data:/d", "box", "true"]);
     let mut ids = ["one", "two"].map(|name| world.named(name).config.id.hex().to_owned());
@@ -220,6 +225,21 @@ fn removed_and_used(world: &World) {
     for mut remover in removers {
         remover.wait().unwrap();
     }
+}
+
+/// Killed at any moment, a container leaves a volume that the next one finds whole.
+fn filled_despite_kills(world: &World) {
+    let look = "ls -A /bin | wc -l; wc -c < /bin/busybox; stat -c %a:%u /bin";
+    let expected = world.shell(&[], look);
+    for attempt in 0..12 {
+        let spec = format!("fill{attempt}:/bin");
+        let mut child = world.command(&["--rm", "-v", &spec, "box", "true"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(attempt * 12));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(world.shell(&["-v", &spec], look), expected, "killed after {} ms", attempt * 12);
+    }
+    assert!(world.containers().is_empty());
 }
 
 /// What root of a container writes is the user's own on the machine; others get subordinate ids, or with a single id are

@@ -3,7 +3,6 @@
 use std::io;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::process::{Gid, Resource as Kernel, Rlimit, Uid, chdir, getcwd, getrlimit, setrlimit, setsid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities as held, clear_ambient_capability_set,
@@ -12,13 +11,6 @@ use rustix::thread::{
 
 use crate::caps::Caps;
 use crate::container::Resource;
-use crate::sys;
-
-/// Brings `lo` up.
-pub(super) fn loopback() -> io::Result<()> {
-    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    sys::loopback_up(&socket)
-}
 
 /// Sets a limit; never above the hard limit there is.
 pub(super) fn limit(resource: Resource, soft: Option<u64>, hard: Option<u64>) -> io::Result<()> {

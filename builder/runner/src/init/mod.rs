@@ -9,6 +9,7 @@ mod identity;
 mod mounts;
 mod reaper;
 mod restrict;
+mod surroundings;
 mod target;
 
 use std::ffi::{CStr, CString};
@@ -22,6 +23,7 @@ use rustix::io::Errno;
 use rustix::process::DumpableBehavior;
 
 use crate::channel::Channel;
+use crate::network::{KEEPER_NAME, keep};
 use crate::plan::SetupOp;
 use crate::probe::{PROBE_NAME, probe_inside};
 use crate::sys;
@@ -39,6 +41,11 @@ pub fn maybe_init() {
     let code = if name.as_bytes() == INIT_NAME.to_bytes() {
         match args.next().and_then(|arg| arg.to_str()?.parse().ok()).map(sys::inherited) {
             Some(Ok(socket)) if sys::close_all_but(&socket).is_ok() => run(&mut Some(Channel::from_fd(socket))),
+            _ => sys::EXIT_NOT_STARTED,
+        }
+    } else if name.as_bytes() == KEEPER_NAME.to_bytes() {
+        match args.next().and_then(|arg| arg.to_str()?.parse().ok()).map(sys::inherited) {
+            Some(Ok(socket)) => keep(&Channel::from_fd(socket)),
             _ => sys::EXIT_NOT_STARTED,
         }
     } else if name.as_bytes() == PROBE_NAME.to_bytes() {
@@ -131,6 +138,12 @@ fn reap(channel: &mut Option<Channel>) -> Result<Option<i32>, Failure> {
 /// Performs one step.
 fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), Failure> {
     match op {
+        SetupOp::OwnGroup {} => surroundings::own_group()?,
+        SetupOp::OfferNetwork {} => surroundings::offer_network(channel)?,
+        SetupOp::AwaitNetwork {} => channel.wait()?,
+        SetupOp::OomScore { score } => surroundings::oom_score(*score)?,
+        SetupOp::Sysctl { name, value } => surroundings::sysctl(name, value)?,
+        SetupOp::Domainname { name } => rustix::system::setdomainname(name)?,
         SetupOp::Hold { path } => mounts.hold(path)?,
         SetupOp::PrivateMounts {} => mounts::make_private()?,
         SetupOp::FileStore {} => mounts.file_store()?,
@@ -159,7 +172,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
             mounts.pivot()?;
         }
         SetupOp::Hostname { name } => rustix::system::sethostname(name)?,
-        SetupOp::Loopback {} => identity::loopback()?,
+        SetupOp::Loopback {} => surroundings::loopback()?,
         SetupOp::Limit { resource, soft, hard } => identity::limit(*resource, *soft, *hard)?,
         SetupOp::Session {} => identity::session()?,
         SetupOp::Streams { owner } => console::streams(mounts.passed(), *owner)?,

@@ -27,11 +27,13 @@ pub struct Plan {
     pub ops: Vec<SetupOp>,
 }
 
-/// Namespaces besides mount, pid, ipc, uts and cgroup, which every container has of its own.
+/// Namespaces besides mount, pid, ipc and uts, which every container has of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Namespaces {
     /// A network of its own.
     pub network: bool,
+    /// Control groups of its own from the first moment; where it has a group, it takes them when it is in that.
+    pub cgroup: bool,
 }
 
 /// Where programs are looked up when the container's environment has no `PATH`; Docker's default.
@@ -39,7 +41,8 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 
 /// Turns a container into its steps.
 pub fn plan(container: &Container) -> Plan {
-    let mut ops = held(container);
+    let mut ops = early(container);
+    ops.extend(held(container));
     ops.push(SetupOp::PrivateMounts {});
     if !container.files.is_empty() {
         ops.push(SetupOp::FileStore {});
@@ -56,7 +59,8 @@ pub fn plan(container: &Container) -> Plan {
         ops.push(SetupOp::Reaper {});
     }
     ops.push(exec(&container.argv, &container.env));
-    Plan { namespaces: Namespaces { network: container.network == Network::None }, ops }
+    let namespaces = Namespaces { network: container.network != Network::Host, cgroup: container.control.is_none() };
+    Plan { namespaces, ops }
 }
 
 /// How many passed files come before those of the mounts: the standard streams, unless a terminal takes their place.
@@ -73,6 +77,22 @@ pub(crate) fn in_mount_order(mounts: &[MountSpec]) -> Vec<&MountSpec> {
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|part| !part.is_empty() && *part != b".")
+}
+
+/// What needs the host's `/proc`, or is waited for later.
+fn early(container: &Container) -> Vec<SetupOp> {
+    let mut ops = Vec::new();
+    if container.control.is_some() {
+        ops.push(SetupOp::OwnGroup {});
+    }
+    if matches!(container.network, Network::Private(_)) {
+        ops.push(SetupOp::OfferNetwork {});
+    }
+    ops.extend(container.oom_score_adj.map(|score| SetupOp::OomScore { score }));
+    ops.extend(
+        container.sysctls.iter().map(|(name, value)| SetupOp::Sysctl { name: name.clone(), value: value.clone() }),
+    );
+    ops
 }
 
 /// Sources whose propagation is kept must be copied while they still have it.
@@ -156,11 +176,17 @@ fn restrictions(container: &Container) -> Vec<SetupOp> {
 fn surroundings(container: &Container) -> Vec<SetupOp> {
     let owner = if container.ids == IdMap::Single { 0 } else { container.user.uid };
     let mut ops = vec![SetupOp::Pivot {}, SetupOp::Session {}];
+    if matches!(container.network, Network::Private(_)) {
+        ops.push(SetupOp::AwaitNetwork {});
+    }
     ops.push(match container.stdio {
         Stdio::Terminal(_) => SetupOp::Console { owner },
         _ => SetupOp::Streams { owner },
     });
     ops.push(SetupOp::Hostname { name: container.hostname.clone() });
+    if !container.domainname.is_empty() {
+        ops.push(SetupOp::Domainname { name: container.domainname.clone() });
+    }
     if container.network == Network::None {
         ops.push(SetupOp::Loopback {});
     }
@@ -233,7 +259,9 @@ fn host(path: &Path) -> Vec<u8> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "namespaces mount pid ipc uts cgroup{}", if self.namespaces.network { " net" } else { "" })?;
+        let named = [(self.namespaces.cgroup, " cgroup"), (self.namespaces.network, " net")];
+        let own: String = named.iter().filter(|(own, _)| *own).map(|(_, name)| *name).collect();
+        writeln!(f, "namespaces mount pid ipc uts{own}")?;
         self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
     }
 }

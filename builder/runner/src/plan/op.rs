@@ -13,6 +13,18 @@ use crate::seccomp::SockFilter;
 #[allow(missing_docs)] // of fields: each variant's line says what they are
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupOp {
+    /// A view of the control groups whose root is this process's own group.
+    OwnGroup {},
+    /// Show the parent the network namespace; it joins that to the machine's network meanwhile.
+    OfferNetwork {},
+    /// Wait until the network is ready.
+    AwaitNetwork {},
+    /// How ready the kernel is to kill this process when memory runs out.
+    OomScore { score: i32 },
+    /// Set a parameter of the kernel, by its dotted name.
+    Sysctl { name: Vec<u8>, value: Vec<u8> },
+    /// Set the NIS domain name.
+    Domainname { name: Vec<u8> },
     /// Keep a copy of the host's mounts at `path` before they are cut off; see [`BindSource::Held`].
     Hold { path: Vec<u8> },
     /// Cut this mount namespace off from the host's.
@@ -164,6 +176,12 @@ impl fmt::Display for SetupOp {
     /// One line; contents of injected files and of the environment (they may be secret) never show.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OwnGroup {} => f.write_str("take the control group for the root"),
+            Self::OfferNetwork {} => f.write_str("offer the network"),
+            Self::AwaitNetwork {} => f.write_str("wait for the network"),
+            Self::OomScore { score } => write!(f, "set the out-of-memory score to {score}"),
+            Self::Sysctl { name, value } => write!(f, "set {} to {}", text(name), text(value)),
+            Self::Domainname { name } => write!(f, "set domain name {}", text(name)),
             Self::Hold { path } => write!(f, "hold mounts of {}", text(path)),
             Self::PrivateMounts {} => f.write_str("cut mounts off from the host"),
             Self::FileStore {} => f.write_str("memory for files"),

@@ -22,19 +22,24 @@ pub(crate) struct Child {
 }
 
 /// What every container has of its own.
-const ALWAYS: i32 =
-    libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+const ALWAYS: i32 = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
 
 impl Child {
-    /// Starts `exe` as a container's first process; it finds its plan in `channel`.
-    pub(crate) fn start(exe: BorrowedFd<'_>, namespaces: Namespaces, channel: &Channel) -> io::Result<Self> {
+    /// Starts `exe` as a container's first process, in that control group; it finds its plan in `channel`.
+    pub(crate) fn start(
+        exe: BorrowedFd<'_>,
+        namespaces: Namespaces,
+        group: Option<BorrowedFd<'_>>,
+        channel: &Channel,
+    ) -> io::Result<Self> {
         let network = if namespaces.network { libc::CLONE_NEWNET } else { 0 };
-        Self::init(exe, (ALWAYS | network) as u64, channel)
+        let cgroup = if namespaces.cgroup { libc::CLONE_NEWCGROUP } else { 0 };
+        Self::init(exe, (ALWAYS | network | cgroup) as u64, group, channel)
     }
 
     /// Starts `exe` to join a container; it finds its plan in `channel`.
     pub(crate) fn start_joining(exe: BorrowedFd<'_>, channel: &Channel) -> io::Result<Self> {
-        Self::init(exe, 0, channel)
+        Self::init(exe, 0, None, channel)
     }
 
     /// A process that another child of this program made, and that this program has to wait for.
@@ -42,7 +47,12 @@ impl Child {
         Self { pid: pid.cast_signed(), pidfd: Arc::new(pidfd), exit: None }
     }
 
-    fn init(exe: BorrowedFd<'_>, namespaces: u64, channel: &Channel) -> io::Result<Self> {
+    fn init(
+        exe: BorrowedFd<'_>,
+        namespaces: u64,
+        group: Option<BorrowedFd<'_>>,
+        channel: &Channel,
+    ) -> io::Result<Self> {
         let number = CString::new(channel.as_fd().as_raw_fd().to_string())?;
         Self::spawn(&Spawn {
             namespaces,
@@ -52,6 +62,7 @@ impl Child {
             keep: Some(channel.as_fd()),
             gate: None,
             beside: None,
+            group,
         })
     }
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rbuild_oci::Cancel;
 
-use super::pump::{Pipe, Pump, lost, setup_failed};
+use super::pump::{Needs, Pipe, Pump, lost, setup_failed};
 use super::{Child, Sandbox, check_program, streams, tolerate_gone};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
@@ -55,7 +55,8 @@ impl Sandbox {
         let _kill = cancel.on_cancel(child.killer());
         drop(kill_first);
         tolerate_gone(ours.go_on()).map_err(failed)?;
-        Ok(Pump::new(ours, pipes, joining.stdio.terminal()).run(&mut child, output)?.into_outcome()?.exit)
+        let needs = Needs { terminal: joining.stdio.terminal(), network: None, exe: self.exe.as_fd() };
+        Ok(Pump::new(ours, pipes, needs).run(&mut child, output)?.into_outcome(false)?.exit)
     }
 
     /// The streams, or stand-ins until there is a terminal; then the process whose namespaces are entered.

@@ -13,17 +13,18 @@ use rbuild_oci::{Cancel, Platform};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::cgroup::Group;
 use crate::channel::Channel;
-use crate::container::{Container, MountSpec, Rootfs, Source, Stdio};
+use crate::container::{Container, MountSpec, Network, Rootfs, Source, Stdio};
 use crate::emulation;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Outcome, Output, Stream};
-use crate::plan::{in_mount_order, plan};
+use crate::plan::{Plan, in_mount_order, plan};
 use crate::sys;
 use crate::tree::clone_tree;
 use crate::wire::encode;
 pub(crate) use child::Child;
-use pump::{Pipe, Pump};
+use pump::{Needs, Pipe, Pump};
 
 /// Runs containers in namespaces. Make one per program and share it.
 #[derive(Debug)]
@@ -56,20 +57,45 @@ impl Executor for Sandbox {
         let files = passed(container, &self.null, &mut pipes).map_err(failed)?;
         let (bytes, borrowed) = (encode(&plan.ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
         let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let mut child = Child::start(self.exe.as_fd(), plan.namespaces, &theirs).map_err(failed)?;
+        let group = container.control.as_ref().map(Group::make).transpose()?;
+        let mut child = self.start(&plan, group.as_ref(), &theirs).map_err(failed)?;
         let _kill = cancel.on_cancel(child.killer());
         drop(theirs);
         // A child that is gone already is found out, with its reason, by the pump.
         let sent = ours.send_plan(&bytes, &borrowed);
         drop(files);
         tolerate_gone(sent).map_err(failed)?;
-        let ended = Pump::new(ours, pipes, container.stdio.terminal()).run(&mut child, output)?;
+        let needs = Needs {
+            terminal: container.stdio.terminal(),
+            network: match &container.network {
+                Network::Private(private) => Some(private),
+                _ => None,
+            },
+            exe: self.exe.as_fd(),
+        };
+        let ended = Pump::new(ours, pipes, needs).run(&mut child, output)?;
         cancel.check()?;
-        ended.into_outcome()
+        let out_of_memory = group.as_ref().is_some_and(Group::ran_out_of_memory);
+        ended.into_outcome(out_of_memory)
     }
 
     fn runs(&self, platform: &Platform) -> Result<()> {
         emulation::check(platform)
+    }
+}
+
+impl Sandbox {
+    /// A kernel, or an owner of the group, may refuse that a process is born elsewhere than its parent: it is then in no
+    /// group that can be frozen.
+    fn start(&self, plan: &Plan, group: Option<&Group>, channel: &Channel) -> io::Result<Child> {
+        let born = group.and_then(Group::born);
+        let start = |born| Child::start(self.exe.as_fd(), plan.namespaces, born, channel);
+        let child = match start(born) {
+            Err(_) if born.is_some() => start(None)?,
+            started => started?,
+        };
+        group.map_or(Ok(()), |group| group.enter(child.process().pid()))?;
+        Ok(child)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::container::Terminal;
 use crate::error::{Error, Result};
 use crate::executor::{Exit, Outcome, Output, Stream};
+use crate::network::{Private, attach};
 use crate::stub::Stub;
 use crate::wire::Report;
 
@@ -34,10 +35,21 @@ pub(super) struct Pipe {
 pub(super) struct Pump<'a> {
     channel: Option<Channel>,
     pipes: Vec<Pipe>,
-    terminal: Option<&'a Terminal>,
+    needs: Needs<'a>,
     relay: Option<Relay<'a>>,
+    /// Keeps the helper of a private network at work until the container has ended.
+    keeper: Option<Child>,
     told: Told,
     buffer: Vec<u8>,
+}
+
+/// What a container needs of its parent while it is set up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs<'a> {
+    pub(super) terminal: Option<&'a Terminal>,
+    pub(super) network: Option<&'a Private>,
+    /// This program, to start copies of it.
+    pub(super) exe: BorrowedFd<'a>,
 }
 
 /// What the child reported.
@@ -73,10 +85,10 @@ impl Pipe {
 
 impl Ended {
     /// How it went: an error when the program never ran.
-    pub(super) fn into_outcome(self) -> Result<Outcome> {
+    pub(super) fn into_outcome(self, out_of_memory: bool) -> Result<Outcome> {
         match (self.told.error, self.told.ready) {
             (Some(error), _) => Err(error),
-            (None, true) => Ok(Outcome { exit: self.exit, stubs: self.told.stubs }),
+            (None, true) => Ok(Outcome { exit: self.exit, stubs: self.told.stubs, out_of_memory }),
             (None, false) => Err(lost(self.exit)),
         }
     }
@@ -97,9 +109,9 @@ pub(super) fn lost(exit: Exit) -> Error {
 }
 
 impl<'a> Pump<'a> {
-    pub(super) fn new(channel: Channel, pipes: Vec<Pipe>, terminal: Option<&'a Terminal>) -> Self {
+    pub(super) fn new(channel: Channel, pipes: Vec<Pipe>, needs: Needs<'a>) -> Self {
         let buffer = vec![0; CHUNK];
-        Self { channel: Some(channel), pipes, terminal, relay: None, told: Told::default(), buffer }
+        Self { channel: Some(channel), pipes, needs, relay: None, keeper: None, told: Told::default(), buffer }
     }
 
     /// Works until the container has ended and all it printed is delivered.
@@ -173,12 +185,25 @@ impl<'a> Pump<'a> {
         match report {
             Report::Made { stub } => self.told.stubs.push(stub),
             Report::Terminal {} => {
-                let (Some(terminal), Some(outer)) = (self.terminal, file) else {
+                let (Some(terminal), Some(outer)) = (self.needs.terminal, file) else {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
                 self.relay = Some(Relay::new(terminal, outer)?);
-                if let Some(channel) = &self.channel {
-                    tolerate_gone(channel.go_on())?;
+                self.go_on()?;
+            }
+            Report::Network {} => {
+                let (Some(private), Some(netns)) = (self.needs.network, file) else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                match attach(self.needs.exe, private, netns.as_fd(), child.pidfd()) {
+                    Ok(keeper) => {
+                        self.keeper = Some(keeper);
+                        self.go_on()?;
+                    }
+                    Err(error) => {
+                        self.told.error.get_or_insert(error);
+                        child.killer()();
+                    }
                 }
             }
             Report::Failed { operation, errno } => self.told.error = Some(setup_failed(&operation, errno)),
@@ -186,13 +211,18 @@ impl<'a> Pump<'a> {
                 let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
                 self.told.error = Some(Error::Program { program: text(program), reason: text(reason), code });
             }
-            Report::Forked { .. } => return Err(io::ErrorKind::InvalidData.into()),
+            Report::Forked { .. } | Report::Refused { .. } => return Err(io::ErrorKind::InvalidData.into()),
             Report::Ready {} => {
                 self.told.ready = true;
                 output.started(&child.process());
             }
         }
         Ok(())
+    }
+
+    /// Lets the child go on, if it is still there.
+    fn go_on(&self) -> io::Result<()> {
+        self.channel.as_ref().map_or(Ok(()), |channel| tolerate_gone(channel.go_on()))
     }
 
     /// Moves what is in a pipe, once or, at the end, until it is empty.

@@ -85,7 +85,7 @@ impl Command {
 
     fn spawn(&self) -> Spawn<'_> {
         let (argv, env) = (&self.argv, &self.env);
-        Spawn { namespaces: 0, exe: self.exe.as_fd(), argv, env, keep: None, gate: None, beside: None }
+        Spawn { namespaces: 0, exe: self.exe.as_fd(), argv, env, keep: None, gate: None, beside: None, group: None }
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
         let (wait, go) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let gate = Some(Gate { read: wait.as_fd(), write: go.as_fd() });
         let (exe, argv) = (exe.as_fd(), &[CString::from(c"--version")]);
-        let spawn = Spawn { namespaces: 0, exe, argv, env: &[], keep: None, gate, beside: None };
+        let spawn = Spawn { namespaces: 0, exe, argv, env: &[], keep: None, gate, beside: None, group: None };
         let mut child = Child::spawn(&spawn).unwrap();
         drop(go);
         assert_eq!(child.wait().unwrap(), Exit::Code(EXIT_NOT_STARTED as u8));

@@ -97,6 +97,10 @@ impl World {
             stdio: Stdio::Captured,
             shm_size: 64 << 20,
             limits: Vec::new(),
+            domainname: Vec::new(),
+            sysctls: Vec::new(),
+            oom_score_adj: None,
+            control: None,
             init: false,
             ids: self.ids.clone(),
         }

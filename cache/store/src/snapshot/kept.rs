@@ -17,16 +17,22 @@ pub fn kept_by(place: &Path) -> Result<Option<String>> {
 
 /// Takes the place for a driver, or refuses it if it is another's.
 pub(super) fn claim(root: &RootDir, place: &Path, driver: &str) -> Result<()> {
-    if let Some(owner) = driver_of(root)?.filter(|owner| owner != driver) {
-        let reason =
-            format!("the storage driver {owner} keeps it, and {driver} cannot read that: use --storage-driver {owner}");
-        return Err(Error::Refused { what: "container layer", subject: place.display().to_string(), reason });
-    }
+    check(root, place, driver)?;
     if root.stat(DRIVER).is_err() {
         root.remove_tree(NEW)?;
         let mark = root.create_file(NEW, 0o600)?.write_all(driver.as_bytes());
         mark.map_err(Error::io("write", place.display()))?;
         root.rename(NEW, DRIVER)?;
+    }
+    Ok(())
+}
+
+/// Refuses the place if it is another driver's.
+pub(super) fn check(root: &RootDir, place: &Path, driver: &str) -> Result<()> {
+    if let Some(owner) = driver_of(root)?.filter(|owner| owner != driver) {
+        let reason =
+            format!("the storage driver {owner} keeps it, and {driver} cannot read that: use --storage-driver {owner}");
+        return Err(Error::Refused { what: "container layer", subject: place.display().to_string(), reason });
     }
     Ok(())
 }

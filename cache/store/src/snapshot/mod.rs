@@ -44,6 +44,7 @@ pub use fuse::FuseOverlay;
 pub use home::{Home, Stored};
 pub use kept::kept_by;
 pub use pack::pack;
+pub(crate) use zfs::sweep_all as sweep_datasets;
 
 #[cfg(test)]
 use overlay::Overlay;
@@ -89,7 +90,7 @@ pub trait Snapshotter: Send + Sync {
     fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft>;
 
     /// What is kept in `place` on top of a stack, to be looked at only: its owner may be writing to it at this moment.
-    /// None where nothing was prepared yet. Of a driver whose drafts are whole trees this is the tree.
+    /// None where nothing was prepared yet. Of a driver that does not say otherwise this is the directory there.
     fn look(&self, stack: &[StackLayer], place: &Path, _cancel: &Cancel) -> Result<Option<Draft>> {
         let files = place.join(FILES);
         let rootfs = Rootfs::Directory(files.clone());

@@ -149,6 +149,18 @@ impl<T: Trees> Snapshotter for Whole<T> {
         Ok(Draft { rootfs, storage: Storage::Temporary(workspace), parent, root_mtime, baseline })
     }
 
+    fn look(&self, stack: &[StackLayer], place: &Path, _: &Cancel) -> Result<Option<Draft>> {
+        let files = place.join(FILES);
+        if rustix::fs::lstat(&files).is_err() {
+            return Ok(None);
+        }
+        kept::check(&RootDir::open(place)?, place, self.name)?;
+        self.trees.wake(&files)?;
+        let (rootfs, parent) = (Rootfs::Directory(files), stack.last().map(|layer| layer.chain));
+        let root_mtime = Timestamp::default();
+        Ok(Some(Draft { rootfs, storage: Storage::Kept, parent, root_mtime, baseline: None }))
+    }
+
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
         let tree = Tree::Whole(draft.baseline.as_ref());
         find(Comparison { root: &draft.root()?, tree, ownership: self.ownership, base, cancel })

@@ -13,9 +13,9 @@ pub struct CreateArgs {
     /// Name of the volume [default: a random one]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Volume driver: local, or a plugin [default: local]
-    #[arg(short, long, value_name = "NAME")]
-    pub driver: Option<String>,
+    /// Volume driver: local, or a plugin
+    #[arg(short, long, value_name = "NAME", default_value = "local")]
+    pub driver: String,
     /// Option for the driver; of local: type=, device=, o= as in mount(8)
     #[arg(short, long = "opt", value_name = "KEY=VALUE")]
     pub options: Vec<String>,
@@ -28,7 +28,7 @@ pub struct CreateArgs {
 pub fn create(args: &CreateArgs, drivers: &VolumeDrivers, now: Timestamp) -> Result<String> {
     let new = NewVolume {
         name: args.name.clone().filter(|name| !name.is_empty()),
-        driver: args.driver.clone(),
+        driver: Some(args.driver.clone()),
         labels: pairs(&args.labels)?,
         options: pairs(&args.options)?,
     };

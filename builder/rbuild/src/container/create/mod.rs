@@ -4,6 +4,7 @@ mod command;
 mod environment;
 mod inherit;
 mod request;
+mod wiring;
 
 pub(crate) use environment::{Sources, environment};
 pub(crate) use inherit::inherited;
@@ -11,8 +12,9 @@ pub(crate) use request::changes;
 pub use request::{Request, World};
 
 use self::command::{Command, argv};
-use crate::container::model::{Config, ContainerId, Image, Mount, MountKind, VERSION, Volume};
+use crate::container::model::{Config, ContainerId, Image, Mount, MountKind, Ports, VERSION, Volume};
 use crate::container::spec::path::{clean, working_dir};
+use crate::container::spec::port::exposed;
 use crate::error::Result;
 use rbuild_oci::Timestamp;
 
@@ -52,6 +54,12 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity, from:
         hostname,
         hosts: request.hosts.clone(),
         network: request.network,
+        ports: ports(request, image),
+        resolver: request.resolver.clone(),
+        limits: request.limits.clone(),
+        domainname: request.domainname.clone(),
+        group_add: request.group_add.clone(),
+        sysctls: request.sysctls.clone(),
         mounts: mounts(request, image, from),
         read_only: request.read_only,
         interactive: request.interactive,
@@ -69,6 +77,16 @@ pub(crate) fn config(request: &Request, image: &Image, identity: Identity, from:
         stop_timeout: request.stop_timeout,
         input_stays: request.input_stays,
     })
+}
+
+/// Whatever is published is exposed, too.
+fn ports(request: &Request, image: &Image) -> Ports {
+    let mut ports = request.ports.clone();
+    ports.expose.extend(image.config.config.exposed_ports.keys().flat_map(|text| exposed(text)));
+    ports.expose.extend(ports.publish.iter().map(|publish| publish.port));
+    ports.expose.sort_unstable();
+    ports.expose.dedup();
+    ports
 }
 
 fn cwd(request: &Request, of_image: &str) -> Result<String> {

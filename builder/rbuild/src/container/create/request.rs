@@ -1,14 +1,15 @@
 //! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable taken. Knows
 //! no image.
 
+use super::wiring;
 use crate::args::ContainerArgs;
 use crate::args::Env;
 use crate::args::{host, signal, size, ulimit};
-use crate::container::model::{ImageSource, Mount, MountKind, Network, Seccomp, name};
+use crate::container::model::{ImageSource, Limits, Mount, MountKind, Network, Ports, Resolver, Seccomp, name};
 use crate::container::spec::env::Change;
 use crate::container::spec::security::{self, Filter};
 use crate::container::spec::volumes_from::{self, VolumesFrom};
-use crate::container::spec::{bind, caps, env, label, mount, network, path, tmpfs};
+use crate::container::spec::{bind, caps, env, label, limits, mount, network, path, tmpfs};
 use crate::error::{Error, Result};
 use rbuild_runner::Caps;
 use rbuild_runner::seccomp::Profile;
@@ -36,6 +37,12 @@ pub struct Request {
     pub(crate) hostname: Option<String>,
     pub(crate) hosts: Vec<(String, String)>,
     pub(crate) network: Network,
+    pub(crate) ports: Ports,
+    pub(crate) resolver: Resolver,
+    pub(crate) limits: Limits,
+    pub(crate) domainname: String,
+    pub(crate) group_add: Vec<String>,
+    pub(crate) sysctls: BTreeMap<String, String>,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) volumes_from: Vec<VolumesFrom>,
     pub(crate) volume_driver: Option<String>,
@@ -65,6 +72,7 @@ impl Request {
     /// Resolves arguments as typed.
     pub fn resolve(args: &ContainerArgs, world: World<'_>) -> Result<Self> {
         let security = security::parse(&args.security_opts)?;
+        let network = network::parse(&args.network)?;
         caps::parse(&args.cap_add, &args.cap_drop)?;
         args.ulimits.iter().try_for_each(|text| ulimit::parse(text).map(drop))?;
         Ok(Self {
@@ -75,8 +83,14 @@ impl Request {
             cwd: args.workdir.as_deref().map(path::working_dir).transpose()?,
             user: args.user.clone(),
             hostname: args.hostname.as_deref().map(host::hostname).transpose()?,
-            hosts: args.add_hosts.iter().map(|text| host::add(text)).collect::<Result<_>>()?,
-            network: network::parse(args.network.as_deref())?,
+            hosts: wiring::hosts(&args.add_hosts, network)?,
+            network,
+            ports: wiring::ports(args)?,
+            resolver: network::resolver(&args.network)?,
+            limits: limits::parse(&args.limits, wiring::processors())?,
+            domainname: args.domainname.as_deref().map(host::domainname).transpose()?.unwrap_or_default(),
+            group_add: args.groups.clone(),
+            sysctls: network::sysctls(&args.network.sysctls, network)?,
             mounts: mounts(args, world)?,
             volumes_from: args.volumes_from.iter().map(|text| volumes_from::parse(text)).collect::<Result<_>>()?,
             volume_driver: args.volume_driver.clone().filter(|name| !name.is_empty()),

@@ -1,8 +1,10 @@
 //! A container made an image: what it changed becomes one more layer, what it was started with the configuration.
 
 use super::layer::{Layer, settled};
+use super::still::while_still;
 use crate::change::changed;
 use crate::container::model::Config;
+use crate::container::shelf::Entry;
 use crate::container::show::{env, words};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -24,16 +26,19 @@ pub struct Commit {
     pub author: String,
     /// The comment in its history.
     pub message: String,
+    /// Whether the container stands still while its files are read.
+    pub pause: bool,
     /// Dockerfile instructions that change its configuration.
     pub changes: Vec<String>,
 }
 
 /// Makes the image and gives its id. Nothing of volumes or other mounts is in it.
-pub fn commit(ctx: Ctx<'_>, config: &Config, wanted: &Commit) -> Result<ImageId> {
+pub fn commit(ctx: Ctx<'_>, entry: &Entry, wanted: &Commit) -> Result<ImageId> {
+    let config = &entry.config;
     let base = image::find(ctx.store, &config.image.id.to_string(), None)?;
     let of_container = container_config(config, &base.config.config);
     let changed = changed(&wanted.changes, Some(&ImageConfig { config: of_container, ..base.config.clone() }))?;
-    let layer = layer(ctx, config)?;
+    let layer = if wanted.pause { while_still(entry, || layer(ctx, config))? } else { layer(ctx, config)? };
     let now = ctx.clock.now();
     let (mut ids, lines): (Vec<_>, Vec<_>) =
         image::rows(ctx.store, &base)?.into_iter().map(|row| (row.id, row.history)).unzip();
@@ -86,7 +91,6 @@ fn line(config: &Config, wanted: &Commit, empty_layer: bool, now: Timestamp) -> 
         created_by: config.argv.join(" "),
         comment: wanted.message.clone(),
         empty_layer,
-        ..History::default()
     }
 }
 

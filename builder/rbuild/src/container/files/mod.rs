@@ -7,6 +7,7 @@ mod diff;
 mod export;
 mod layer;
 mod size;
+mod still;
 mod strip;
 
 pub use commit::{Commit, commit};

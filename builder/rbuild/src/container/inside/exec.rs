@@ -1,6 +1,5 @@
 //! A further process in a container, from its start to its exit code. Decides nothing of what the process is.
 
-use super::cgroups;
 use super::plan::{Parts, joining};
 use super::request::ExecRequest;
 use super::running::Running;
@@ -8,6 +7,7 @@ use crate::container::life::signals::{Forwarder, Proxy};
 use crate::container::life::{stdio, user};
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
+use rbuild_runner::cgroup;
 use rbuild_runner::{IdMap, Output, Process, Sandbox, Stdio, Stream};
 use rbuild_store::RootDir;
 use rustix::fs::{Mode, OFlags};
@@ -18,6 +18,7 @@ use std::sync::Arc;
 /// Runs the command in the container, to its end; the exit code for the shell. Needs to be in the container's user
 /// namespace. `begun` is called once the program itself runs. The process dies with this one, and with the container.
 pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &mut dyn FnMut()) -> Result<u8> {
+    running.refuse_paused()?;
     let config = request.on(running.config());
     let signals = Forwarder::start(cancel, config.terminal, Proxy::On)?;
     let process = running.process();
@@ -26,9 +27,9 @@ pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &m
     let rootfs = rootfs?;
     let parts = Parts {
         process,
-        cgroups: cgroups::of(process)?,
+        cgroups: cgroup::procs(process.pid(), config.id.hex())?,
         privileged: request.privileged,
-        account: user::account(&|name| user::read(&rootfs, name), &config.user)?,
+        account: user::account(&|name| user::read(&rootfs, name), &config.user, &config.group_add)?,
         stdio: if request.detach && !config.terminal { nowhere()? } else { stdio::open(&config)? },
         ids: &IdMap::current()?,
     };

@@ -1,7 +1,6 @@
 //! What is done in a container that runs, by others than whoever lives it: a further process, a look at its processes.
 //! Changes nothing of its state.
 
-mod cgroups;
 mod exec;
 mod plan;
 mod request;

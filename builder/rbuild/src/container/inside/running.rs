@@ -3,7 +3,7 @@
 
 use crate::container::life::not_running;
 use crate::container::model::Config;
-use crate::container::shelf::{Containers, Entry, State};
+use crate::container::shelf::{Containers, Entry, State, Status};
 use crate::error::{Error, Result};
 use rbuild_runner::Process;
 
@@ -36,6 +36,16 @@ impl Running {
     /// Its first process.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// In a container that stands still, a further process would stand still before it began.
+    pub(super) fn refuse_paused(&self) -> Result<()> {
+        if !matches!(self.entry.state.status(), Status::Paused(_)) {
+            return Ok(());
+        }
+        let name = self.entry.config.name.clone();
+        let hint = Some(format!("rbuild unpause {name} lets it go on"));
+        Err(Error::Unfit { name, reason: "is paused, unpause the container before exec".to_owned(), hint })
     }
 
     /// What was learned of the process by its number holds if the process is still there to have it.

@@ -3,7 +3,7 @@
 
 use crate::args::signal;
 use crate::container::control::{Attached, Control, Heard, Wants};
-use crate::container::shelf::{Containers, Entry, State};
+use crate::container::shelf::{Containers, Entry, Held, State, Status};
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -51,10 +51,21 @@ pub fn stop(containers: &Containers, entry: &Entry, stop: Stop) -> Result<()> {
     containers.wait_until_free(&config.id)
 }
 
+/// Stops the container and locks it, so that it can be started again; one made with `--rm` stays for that.
+pub fn stop_and_hold(containers: &Containers, entry: &Entry, how: Stop) -> Result<Held> {
+    Control::connect(containers, &entry.config.id)?.map_or(Ok(()), Control::keep)?;
+    stop(containers, entry, how)?;
+    containers.hold(&entry.config.id)?.ok_or_else(|| Error::Unfit {
+        name: entry.config.name.clone(),
+        reason: "was stopped, and then started or removed by another rbuild".to_owned(),
+        hint: None,
+    })
+}
+
 /// Sends the container's first process a signal. One that does not run is refused.
 pub fn kill(containers: &Containers, entry: &Entry, signal: i32) -> Result<()> {
     match Control::connect(containers, &entry.config.id)? {
-        Some(control) => control.signal(signal),
+        Some(control) => control.signal(signal).and_then(|()| if signal == KILL { thaw(entry) } else { Ok(()) }),
         None => Err(not_running(entry)),
     }
 }
@@ -110,7 +121,16 @@ fn watch(containers: &Containers, entry: &Entry) -> Result<Option<Attached>> {
 
 /// Fine if it ended meanwhile.
 fn send(containers: &Containers, entry: &Entry, signal: i32) -> Result<()> {
-    Control::connect(containers, &entry.config.id)?.map_or(Ok(()), |control| control.signal(signal))
+    Control::connect(containers, &entry.config.id)?.map_or(Ok(()), |control| control.signal(signal))?;
+    thaw(entry)
+}
+
+/// A process that stands still takes no signal.
+fn thaw(entry: &Entry) -> Result<()> {
+    match entry.state.status() {
+        Status::Paused(pid) => Ok(rbuild_runner::cgroup::thaw(pid, entry.config.id.hex())?),
+        _ => Ok(()),
+    }
 }
 
 /// Where nobody answers, nothing runs, or will in a moment: taking the lock ends what a killed supervisor left.

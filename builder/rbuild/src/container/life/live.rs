@@ -2,23 +2,26 @@
 //! of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
 
 use super::inlets::Inlets;
+use super::network;
 use super::plan::{self, Parts};
 use super::signals::{Forwarder, Signaller};
 use super::user;
 use crate::container::control::{Manner, Served, Server, Size};
 use crate::container::log::{self, Log};
-use crate::container::model::{Config, stack};
+use crate::container::model::{Binding, Config, Network, stack};
 use crate::container::mounts::{Ready, Seen, Site};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use rbuild_oci::Timestamp;
-use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, remove_stubs};
+use rbuild_runner::cgroup;
+use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, oom_score_shortcoming, remove_stubs};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a container's streams lead, beside its log and those who attach.
 pub(crate) trait Console {
@@ -54,8 +57,11 @@ pub(crate) fn live(
         console,
         log,
         server: None,
+        kept: Arc::default(),
         guard: None,
         started: None,
+        ports: Vec::new(),
+        out_of_memory: false,
         failure: None,
         deaf: false,
     };
@@ -64,20 +70,22 @@ pub(crate) fn live(
     if let Err(error) = held.unmount(volumes) {
         life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
     }
-    let (started, deaf, server) = (life.started, life.deaf, life.server);
+    let (started, deaf, server, kept) = (life.started, life.deaf, life.server, life.kept.load(Ordering::Relaxed));
+    let out_of_memory = life.out_of_memory;
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
         (Err(_), Some(code)) => Ok(code),
         (ended, _) => ended,
     };
     let code = ended.as_ref().map_or_else(exit_code, |code| *code);
-    let settled = if held.is_auto_removed() {
+    let settled = if held.is_auto_removed() && !kept {
         Containers::new(ctx.store).remove(held, volumes)
     } else {
         held.set_state(&State::Exited {
             code,
             started: started.filter(|_| ended.is_ok()),
             finished: ctx.clock.now(),
+            out_of_memory,
             error: ended.as_ref().err().map(ToString::to_string),
         })
     };
@@ -110,9 +118,15 @@ struct Life<'a> {
     console: &'a mut dyn Console,
     log: Log,
     server: Option<Server>,
+    /// Whether somebody asked that it stays when it ends: it is to be started again at once.
+    kept: Arc<AtomicBool>,
     /// Sees to it that the container dies with this process, whatever user it became.
     guard: Option<Guard>,
     started: Option<Timestamp>,
+    /// Its ports that are published.
+    ports: Vec<Binding>,
+    /// Whether the kernel killed a process of it for want of memory.
+    out_of_memory: bool,
     /// What went wrong while it ran.
     failure: Option<Error>,
     /// Whether nobody reads its output any more.
@@ -125,7 +139,8 @@ impl Life<'_> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let config = self.held.config();
         let (stdio, inlets) = self.console.open(config)?;
-        let ways = Ways { signaller: self.signals.signaller(), terminal: config.terminal, inlets };
+        let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
+        let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
         self.server = Some(Server::start(self.held.dir(), Arc::new(ways))?);
         let snapshots = self.ctx.snapshots.get()?;
         let stack = stack(store, &config.image.layers)?;
@@ -138,6 +153,7 @@ impl Life<'_> {
         let unwritten = self.log.finish(self.ctx.clock.now());
         self.lament(unwritten);
         let outcome = ended?;
+        self.out_of_memory = outcome.out_of_memory;
         remove_stubs(draft.written(), &outcome.stubs)?;
         match self.failure.take() {
             Some(failure) => Err(failure),
@@ -146,15 +162,24 @@ impl Life<'_> {
     }
 
     /// The container, and what its mounts stand on.
-    fn container(&self, draft: &Draft, volumes: &dyn VolumeDriver, stdio: Stdio) -> Result<(Container, Vec<Draft>)> {
+    fn container(
+        &mut self,
+        draft: &Draft,
+        volumes: &dyn VolumeDriver,
+        stdio: Stdio,
+    ) -> Result<(Container, Vec<Draft>)> {
         let config = self.held.config();
+        self.warn_of(config);
+        let wired = network::wire(config, &std::env::var_os("PATH").unwrap_or_default())?;
+        self.ports = wired.bindings;
         let seen = Seen::new(draft);
         let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured)?,
             mounts: specs,
-            account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user)?,
+            account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user, &config.group_add)?,
             stdio,
+            network: wired.network,
             ids: self.ctx.ids,
         };
         Ok((plan::container(config, parts)?, drafts))
@@ -163,7 +188,21 @@ impl Life<'_> {
     fn note_start(&mut self, process: &Process) -> Result<()> {
         let started = self.ctx.clock.now();
         self.started = Some(started);
-        self.held.set_state(&State::Running { process: ProcessMark::of(process.pid())?, started })
+        self.held.set_state(&State::Running {
+            process: ProcessMark::of(process.pid())?,
+            started,
+            ports: self.ports.clone(),
+        })
+    }
+
+    /// Says what was asked for and cannot be had.
+    fn warn_of(&mut self, config: &Config) {
+        if config.network == Network::Host && !config.ports.publish.is_empty() {
+            self.console.warn("Published ports are discarded when using host network mode");
+        }
+        let of_group = cgroup::shortcomings(&config.limits.of_group());
+        let of_score = config.limits.oom_score_adj.and_then(oom_score_shortcoming);
+        of_group.iter().chain(&of_score).for_each(|shortcoming| self.console.warn(shortcoming));
     }
 
     /// Says, once, that its log has holes from now on.
@@ -204,6 +243,7 @@ struct Ways {
     signaller: Signaller,
     terminal: bool,
     inlets: Inlets,
+    kept: Arc<AtomicBool>,
 }
 
 impl Served for Ways {
@@ -213,6 +253,10 @@ impl Served for Ways {
 
     fn signal(&self, number: i32) -> io::Result<()> {
         self.signaller.send(number)
+    }
+
+    fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
     }
 
     fn input(&self, bytes: &[u8]) {

@@ -2,7 +2,7 @@
 
 use crate::container::create::{self, Request};
 use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
-use crate::container::mounts::{Seen, Site, etc, make_volumes};
+use crate::container::mounts::{Seen, Site, etc, make_sources};
 use crate::container::shelf::{Containers, Held, Wanted};
 use crate::container::spec::volumes_from::VolumesFrom;
 use crate::ctx::Ctx;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Makes a container of the image as the request asks for it, locked by this process, and its volumes. Needs to be inside
 /// the namespace that work is done in. From its first moment the container itself keeps its layers and its volumes from
-/// being removed; where a volume cannot be made, it is gone again.
+/// being removed; where one cannot be made, or there is nothing to bind, it is gone again.
 pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<Held> {
     if let Some(path) = &request.cidfile {
         refuse_cidfile(path)?;
@@ -22,7 +22,7 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
     let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
     let containers = Containers::new(ctx.store);
     let held = containers.create(&wanted, |identity| describe(&containers, request, image, identity))?;
-    if let Err(error) = make_volumes(held.config(), volumes, ctx.clock.now()) {
+    if let Err(error) = make_sources(held.config(), volumes, ctx.clock.now()) {
         containers.remove(held, volumes)?;
         return Err(error);
     }

@@ -1,12 +1,15 @@
 //! A container's configuration as what the runner takes. Starts nothing.
 
 use crate::args::ulimit;
-use crate::container::model::{Config, Network, Seccomp};
+use crate::container::model::{Config, Seccomp};
 use crate::container::spec::caps;
 use crate::error::{Error, Result};
+use rbuild_runner::cgroup::Control;
 use rbuild_runner::seccomp::{Profile, SockFilter};
 use rbuild_runner::users::Account;
-use rbuild_runner::{Access, Caps, Confinement, Container, IdMap, Limit, MountSpec, Rootfs, Stdio, compile_filter};
+use rbuild_runner::{
+    Access, Caps, Confinement, Container, IdMap, Limit, MountSpec, Network, Rootfs, Stdio, compile_filter,
+};
 
 /// What the configuration does not say.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) mounts: Vec<MountSpec>,
     pub(crate) account: Account,
     pub(crate) stdio: Stdio,
+    pub(crate) network: Network,
     pub(crate) ids: &'a IdMap,
 }
 
@@ -30,14 +34,15 @@ pub(crate) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> 
         cwd: config.cwd.clone().into_bytes(),
         user: parts.account.user,
         hostname: config.hostname.clone().into_bytes(),
-        network: match config.network {
-            Network::Host => rbuild_runner::Network::Host,
-            Network::None => rbuild_runner::Network::None,
-        },
+        domainname: config.domainname.clone().into_bytes(),
+        network: parts.network,
         confinement: confinement(config)?,
         stdio: parts.stdio,
         shm_size: config.shm_size,
         limits: limits(config)?,
+        sysctls: config.sysctls.iter().map(|(name, value)| (name.clone().into(), value.clone().into())).collect(),
+        oom_score_adj: config.limits.oom_score_adj,
+        control: Some(Control { name: config.id.hex().to_owned(), limits: config.limits.of_group() }),
         init: config.init,
         ids: parts.ids.clone(),
     })

@@ -1,18 +1,25 @@
 //! Who runs in a container: names are those of the rootfs's own passwd and group, as they are now.
 
 use crate::error::{Error, Result};
-use rbuild_runner::users::{Account, parse_group, parse_passwd, resolve};
+use rbuild_runner::users::{Account, find_group, parse_group, parse_passwd, resolve};
 use rbuild_store::RootDir;
 use std::io::Read;
 
 /// As much as is read of a list of accounts, in bytes.
 pub(crate) const MOST: u64 = 16 << 20;
 
-/// The user that `spec` names, and its home; `read` gives a file of /etc, empty where there is none.
-pub(crate) fn account(read: &dyn Fn(&str) -> Result<Vec<u8>>, spec: &str) -> Result<Account> {
+/// The user that `spec` names, its home, and its groups with those that are added; `read` gives a file of /etc, empty
+/// where there is none.
+pub(crate) fn account(read: &dyn Fn(&str) -> Result<Vec<u8>>, spec: &str, added: &[String]) -> Result<Account> {
     let passwd = parse_passwd(&read("passwd")?);
     let group = parse_group(&read("group")?);
-    Ok(resolve(spec.as_bytes(), &passwd, &group)?)
+    let mut account = resolve(spec.as_bytes(), &passwd, &group)?;
+    for name in added {
+        account.user.groups.push(find_group(name.as_bytes(), &group)?);
+    }
+    account.user.groups.sort_unstable();
+    account.user.groups.dedup();
+    Ok(account)
 }
 
 /// A file of /etc in a rootfs; empty where there is none.

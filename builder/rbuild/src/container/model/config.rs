@@ -2,7 +2,10 @@
 //! name. Knows nothing of its life.
 
 use super::id::ContainerId;
+use super::limits::Limits;
 use super::mount::{Mount, MountKind};
+use super::port::Ports;
+use super::resolver::Resolver;
 use crate::error::{Error, Result};
 use rbuild_oci::{DiffId, Digest, ImageId, Platform, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,24 @@ pub struct Config {
     pub hosts: Vec<(String, String)>,
     /// The network it sees.
     pub network: Network,
+    /// Its ports.
+    #[serde(default, skip_serializing_if = "Ports::is_empty")]
+    pub ports: Ports,
+    /// Where names are looked up, if not where the network says.
+    #[serde(default, skip_serializing_if = "Resolver::is_empty")]
+    pub resolver: Resolver,
+    /// What it may use at most.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The NIS domain name; empty is the machine's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domainname: String,
+    /// Further groups of the user, by name or number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_add: Vec<String>,
+    /// Parameters of the kernel, of the container's own namespaces.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
     /// What is mounted over the rootfs, by target, targets unique.
     pub mounts: Vec<Mount>,
     /// Whether nothing but mounts can be written.
@@ -98,6 +119,19 @@ pub enum Network {
     Host,
     /// One of its own with loopback and nothing else.
     None,
+    /// One of its own, joined to the machine's by pasta or, where that is missing, slirp4netns.
+    Private,
+    /// One of its own, joined by pasta.
+    Pasta,
+    /// One of its own, joined by slirp4netns.
+    Slirp4netns,
+}
+
+impl Network {
+    /// Whether it is one of its own that is joined to the machine's.
+    pub fn is_private(self) -> bool {
+        matches!(self, Self::Private | Self::Pasta | Self::Slirp4netns)
+    }
 }
 
 /// A container's seccomp profile.

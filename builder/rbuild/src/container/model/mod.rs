@@ -3,8 +3,12 @@
 mod config;
 mod id;
 mod image;
+mod limits;
 mod mount;
 pub(crate) mod name;
+mod port;
+pub(crate) mod ports_text;
+mod resolver;
 mod words;
 
 pub(crate) use config::VERSION;
@@ -13,4 +17,7 @@ pub use id::ContainerId;
 pub(crate) use id::random;
 pub use image::Image;
 pub(crate) use image::stack;
+pub use limits::Limits;
 pub use mount::{Bind, ImageMount, Mount, MountKind, Propagation, Recursive, Tmpfs, Volume};
+pub use port::{Binding, Port, Ports, Protocol, Publish};
+pub use resolver::Resolver;

@@ -13,21 +13,25 @@ use std::sync::Arc;
 
 /// What is bound.
 pub(super) fn source(bind: &Bind) -> Result<Source> {
+    make(bind)?;
+    let path = &bind.source;
+    if bind.recursive == Recursive::Disabled { alone(path) } else { Ok(Source::Path(path.clone())) }
+}
+
+/// Sees to it that what is bound is there.
+pub(super) fn make(bind: &Bind) -> Result<()> {
     let path = &bind.source;
     match fs::metadata(path) {
-        Ok(_) => {}
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound && bind.create => {
-            fs::create_dir_all(path).map_err(Error::io("create directory", path.display()))?;
+            fs::create_dir_all(path).map_err(Error::io("create directory", path.display()))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::Usage(format!(
-                "--mount: there is no {} to bind: make it, or add bind-create-src",
-                path.display()
-            )));
-        }
-        Err(error) => return Err(Error::io("bind", path.display())(error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::Usage(format!(
+            "--mount: there is no {} to bind: make it, or add bind-create-src",
+            path.display()
+        ))),
+        Err(error) => Err(Error::io("bind", path.display())(error)),
     }
-    if bind.recursive == Recursive::Disabled { alone(path) } else { Ok(Source::Path(path.clone())) }
 }
 
 /// Without what is mounted below it.

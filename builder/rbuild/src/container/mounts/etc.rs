@@ -1,23 +1,45 @@
 //! A container's own hosts, hostname and resolv.conf: files in its directory, mounted over those of the image. What a
 //! process writes into them lasts as long as the container and shows in no layer, as with Docker.
 
+use crate::container::model::Config;
 use crate::container::shelf::Held;
 use crate::error::{Error, Result};
-use crate::etc::etc;
+use crate::etc::{self, Names, files};
+use rbuild_runner::network::{ADDRESS, RESOLVER};
 use rbuild_runner::{Access, MountSpec, Propagation, Source};
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 
 /// Writes the files of a new container.
 pub(crate) fn write(held: &Held) -> Result<()> {
     let config = held.config();
-    for file in etc(&config.hostname, &config.hosts)? {
+    for file in files(names(config), resolver(config)?) {
         let path = held.etc().join(name(&file.path));
         fs::write(&path, &file.content).map_err(Error::io("write", path.display()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))
             .map_err(Error::io("change the mode of", path.display()))?;
     }
     Ok(())
+}
+
+fn names(config: &Config) -> Names<'_> {
+    Names {
+        hostname: &config.hostname,
+        domainname: &config.domainname,
+        address: if config.network.is_private() { ADDRESS } else { Ipv4Addr::LOCALHOST },
+        hosts: &config.hosts,
+    }
+}
+
+/// The machine's, word for word, where nothing else is said.
+fn resolver(config: &Config) -> Result<Vec<u8>> {
+    let machine = etc::resolver()?;
+    let helper = config.network.is_private().then_some(IpAddr::V4(RESOLVER));
+    if config.resolver.is_empty() && helper.is_none() {
+        return Ok(machine);
+    }
+    Ok(config.resolver.text(&String::from_utf8_lossy(&machine), helper).into_bytes())
 }
 
 /// Their mounts.

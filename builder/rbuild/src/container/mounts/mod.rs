@@ -14,7 +14,7 @@ mod volumes;
 pub use drivers::{Survey, VolumeDrivers};
 pub use plugin::{Patience, Plugin, PluginFolders, PluginSettings};
 pub(crate) use seen::Seen;
-pub(crate) use volumes::make as make_volumes;
+pub(crate) use volumes::make as make_sources;
 
 use self::volumes::Volumes;
 use crate::container::model::{Bind, Mount, MountKind, Propagation, Recursive, Tmpfs};

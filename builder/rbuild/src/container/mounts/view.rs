@@ -23,7 +23,7 @@ pub(crate) fn view(draft: &Draft) -> Result<RootDir> {
 pub(super) fn overlay(draft: &Draft) -> Result<Option<OwnedFd>> {
     match draft.rootfs() {
         Rootfs::Directory(_) => Ok(None),
-        Rootfs::Fuse(overlay) => Ok(Some(overlay.mount()?)),
+        Rootfs::Fuse(overlay) => Ok(Some(overlay.mount_for_reading()?)),
         Rootfs::Overlay { lowers, upper, userxattr, .. } => {
             let layers: Vec<&Path> = [upper].into_iter().chain(lowers).map(PathBuf::as_path).collect();
             mount(&layers, None, *userxattr).map(Some).map_err(Error::io("look into", upper.display()))

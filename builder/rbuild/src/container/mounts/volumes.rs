@@ -1,6 +1,7 @@
 //! The volumes of a container: made, mounted once each, filled from the image. Knows no driver.
 
 use super::Site;
+use super::bind;
 use super::copy_up::copy_up;
 use super::image::part_of_detached;
 use super::view::by_descriptor;
@@ -15,11 +16,14 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Makes all volumes that a configuration names and that are not there.
+/// Makes what a configuration names and that is not there: volumes, and directories of the host where that was asked for.
+/// What cannot be mounted is refused now.
 pub(crate) fn make(config: &Config, driver: &dyn VolumeDriver, now: Timestamp) -> Result<()> {
     for mount in &config.mounts {
-        if let MountKind::Volume(volume) = &mount.kind {
-            driver.create(&wanted(volume), now)?;
+        match &mount.kind {
+            MountKind::Volume(volume) => drop(driver.create(&wanted(volume), now)?),
+            MountKind::Bind(bind) => bind::make(bind)?,
+            MountKind::Tmpfs(_) | MountKind::Image(_) => {}
         }
     }
     Ok(())

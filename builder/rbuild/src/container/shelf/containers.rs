@@ -3,9 +3,9 @@
 
 use super::held::{self, Held};
 use super::state::State;
-use super::volumes::is_mounted;
+use super::volumes::is_untold;
 use crate::container::create::Identity;
-use crate::container::model::{Config, ContainerId, name, random};
+use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_store::VolumeDriver;
@@ -29,6 +29,32 @@ pub struct Entry {
     pub config: Config,
     /// What was last written down of its life.
     pub state: State,
+}
+
+impl Entry {
+    /// What `ps` shows as its PORTS: `0.0.0.0:8080->80/tcp, 443/tcp`; nothing while it does not run.
+    pub fn ports_text(&self) -> String {
+        ports_text::text(self.bindings(), self.exposed())
+    }
+
+    /// What `inspect` shows as its `NetworkSettings.Ports`.
+    pub fn ports_json(&self) -> serde_json::Value {
+        ports_text::json(self.bindings(), self.exposed())
+    }
+
+    /// The ports that are published now.
+    pub fn bindings(&self) -> &[Binding] {
+        match &self.state {
+            State::Running { ports, .. } if self.state.status().pid().is_some() => ports,
+            _ => &[],
+        }
+    }
+
+    /// On the machine's own network a port needs no showing.
+    fn exposed(&self) -> &[Port] {
+        let shown = self.config.network.is_private() && self.state.status().pid().is_some();
+        if shown { &self.config.ports.expose } else { &[] }
+    }
 }
 
 /// What is asked of a new container beside its configuration.
@@ -181,6 +207,7 @@ impl Containers {
     }
 
     fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
+        rbuild_runner::cgroup::remove(held.id().hex())?;
         // It may have been renamed since it was locked.
         let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
         let trash = self.store.discard(held.dir())?;
@@ -205,13 +232,14 @@ impl Containers {
         self.unlink_name(&old, id)
     }
 
-    /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
-    /// volumes that killed containers need them no more.
+    /// Removes what containers with `--rm` left that were killed together with their rbuild, tells the drivers of
+    /// volumes that killed containers need them no more, and takes away control groups that were left so.
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
+        rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, mounted) = (held::is_auto_removed(&dir), is_mounted(&dir));
-            if (auto_removed || mounted)
+            let (auto_removed, untold) = (held::is_auto_removed(&dir) && has_run(&dir, &id), is_untold(&dir));
+            if (auto_removed || untold)
                 && let Some(held) = Held::take(dir, &id)?
             {
                 if auto_removed {
@@ -223,6 +251,10 @@ impl Containers {
             }
         }
         Ok(())
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
     }
 
     fn bucket(&self) -> PathBuf {
@@ -299,6 +331,11 @@ impl Containers {
         fs::create_dir_all(&names).map_err(Error::io("create directory", names.display()))?;
         Ok(lock)
     }
+}
+
+/// Whether a container has had a process: one that was only made waits to be started.
+fn has_run(dir: &Path, id: &ContainerId) -> bool {
+    held::read_state(dir, id).is_ok_and(|state| state != State::Created)
 }
 
 fn in_use(name: &str, id: &ContainerId) -> Error {

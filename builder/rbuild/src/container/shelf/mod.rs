@@ -2,7 +2,6 @@
 
 mod containers;
 mod find;
-mod frozen;
 pub(crate) mod held;
 mod state;
 #[cfg(test)]
@@ -11,6 +10,5 @@ mod volumes;
 
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};
-pub use frozen::is_frozen;
 pub use held::Held;
 pub use state::{ProcessMark, State, Status};

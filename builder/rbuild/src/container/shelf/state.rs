@@ -1,9 +1,11 @@
 //! Where a container is in its life, as `state.json` keeps it, and what that means now: a process is named by its
 //! number, its start time and the boot, so one that died unnoticed is never taken for alive.
 
+use crate::container::model::Binding;
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_runner::Process;
+use rbuild_runner::cgroup::is_frozen;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ pub enum State {
         process: ProcessMark,
         /// Since when.
         started: Timestamp,
+        /// Its ports that are published.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ports: Vec<Binding>,
     },
     /// It ended.
     Exited {
@@ -28,6 +33,9 @@ pub enum State {
         started: Option<Timestamp>,
         /// When it ended.
         finished: Timestamp,
+        /// Whether a process of it was killed because its memory was used up.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        out_of_memory: bool,
         /// What kept it from starting.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
@@ -46,12 +54,15 @@ pub struct ProcessMark {
 }
 
 /// What a state means now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// It never ran.
+    #[default]
     Created,
     /// It runs; its first process.
     Running(u32),
+    /// It stands still, by `pause`; its first process.
+    Paused(u32),
     /// It ended with this number.
     Exited(u8),
     /// It ran, and is gone without a word: rbuild or the machine was killed.
@@ -64,14 +75,27 @@ impl State {
         match self {
             Self::Created => Status::Created,
             Self::Exited { code, .. } => Status::Exited(*code),
-            Self::Running { process, .. } if process.is_alive() => Status::Running(process.pid),
+            Self::Running { process, .. } if process.is_alive() => match is_frozen(process.pid) {
+                true => Status::Paused(process.pid),
+                false => Status::Running(process.pid),
+            },
             Self::Running { .. } => Status::Lost,
         }
     }
 
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
-        matches!(self.status(), Status::Running(_))
+        self.status().pid().is_some()
+    }
+}
+
+impl Status {
+    /// Its first process, if it has one now.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Running(pid) | Self::Paused(pid) => Some(*pid),
+            Self::Created | Self::Exited(_) | Self::Lost => None,
+        }
     }
 }
 
@@ -145,7 +169,7 @@ mod tests {
 
     #[test]
     fn only_the_same_process_runs() {
-        let running = |process| State::Running { process, started: Timestamp::default() }.status();
+        let running = |process| State::Running { process, started: Timestamp::default(), ports: Vec::new() }.status();
         let own = ProcessMark::of(std::process::id()).unwrap();
         assert_eq!(running(own.clone()), Status::Running(std::process::id()));
         assert_eq!(running(ProcessMark { ticks: own.ticks + 1, ..own.clone() }), Status::Lost);
@@ -171,8 +195,12 @@ mod tests {
         let finished = Timestamp::default();
         for state in [
             State::Created,
-            State::Running { process: ProcessMark { pid: 1, ticks: 2, boot: "b".into() }, started: finished },
-            State::Exited { code: 127, started: None, finished, error: Some("no".into()) },
+            State::Running {
+                process: ProcessMark { pid: 1, ticks: 2, boot: "b".into() },
+                started: finished,
+                ports: Vec::new(),
+            },
+            State::Exited { code: 127, started: None, finished, out_of_memory: true, error: Some("no".into()) },
         ] {
             let text = serde_json::to_string(&state).unwrap();
             assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state, "{text}");

@@ -2,9 +2,10 @@
 
 use super::containers::{Containers, Wanted};
 use crate::container::create::Identity;
-use crate::container::model::{Config, ContainerId, ImageSource, Network, Seccomp, VERSION};
+use crate::container::model::{Config, ContainerId, ImageSource, Limits, Network, Ports, Resolver, Seccomp, VERSION};
 use rbuild_oci::{Digest, ImageId, Timestamp};
 use rbuild_store::Store;
+use std::collections::BTreeMap;
 
 /// A store with containers of these names, and their ids.
 pub(crate) fn shelf<const N: usize>(names: [&str; N]) -> (tempfile::TempDir, Containers, [ContainerId; N]) {
@@ -40,6 +41,12 @@ pub(crate) fn config(Identity { id, name, created }: Identity) -> Config {
         hostname: "box".into(),
         hosts: Vec::new(),
         network: Network::Host,
+        ports: Ports::default(),
+        resolver: Resolver::default(),
+        limits: Limits::default(),
+        domainname: String::new(),
+        group_add: Vec::new(),
+        sysctls: BTreeMap::new(),
         mounts: Vec::new(),
         read_only: false,
         interactive: false,

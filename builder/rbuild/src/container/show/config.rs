@@ -9,12 +9,12 @@ pub(super) fn object(config: &Config, image: &ContainerConfig) -> Value {
     let (entrypoint, cmd) = words(config);
     let mut all = json!({
         "Hostname": config.hostname,
-        "Domainname": "",
+        "Domainname": config.domainname,
         "User": config.user,
         "AttachStdin": config.interactive,
         "AttachStdout": true,
         "AttachStderr": true,
-        "ExposedPorts": image.exposed_ports,
+        "ExposedPorts": exposed(config, image),
         "Tty": config.terminal,
         "OpenStdin": config.interactive,
         "StdinOnce": config.interactive,
@@ -37,6 +37,12 @@ pub(super) fn object(config: &Config, image: &ContainerConfig) -> Value {
         });
     }
     all
+}
+
+/// The image's ports and those of the command line.
+fn exposed(config: &Config, image: &ContainerConfig) -> Map<String, Value> {
+    let own = config.ports.expose.iter().map(ToString::to_string);
+    image.exposed_ports.keys().cloned().chain(own).map(|port| (port, json!({}))).collect()
 }
 
 /// The entrypoint and the command; none where there are no words.

@@ -6,6 +6,7 @@ use crate::args::ulimit;
 use crate::container::model::{Config, MountKind, Seccomp, Tmpfs};
 use rbuild_runner::Confinement;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The object.
 pub(super) fn object(config: &Config, auto_remove: bool) -> Value {
@@ -23,7 +24,7 @@ fn surroundings(config: &Config, auto_remove: bool) -> Value {
         "ContainerIDFile": "",
         "LogConfig": { "Type": "json-file", "Config": {} },
         "NetworkMode": network_name(config),
-        "PortBindings": {},
+        "PortBindings": port_bindings(config),
         "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
         "AutoRemove": auto_remove,
         "VolumeDriver": "",
@@ -31,19 +32,20 @@ fn surroundings(config: &Config, auto_remove: bool) -> Value {
         "CapAdd": null_if_empty(config.cap_add.clone()),
         "CapDrop": null_if_empty(config.cap_drop.clone()),
         "CgroupnsMode": "private",
-        "Dns": [],
-        "DnsOptions": [],
-        "DnsSearch": [],
+        "Dns": config.resolver.servers,
+        "DnsOptions": config.resolver.options,
+        "DnsSearch": config.resolver.search,
         "ExtraHosts": null_if_empty(config.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
-        "GroupAdd": null,
+        "GroupAdd": null_if_empty(config.group_add.clone()),
         "IpcMode": "private",
         "Links": null,
-        "OomScoreAdj": 0,
+        "OomScoreAdj": config.limits.oom_score_adj.unwrap_or_default(),
         "PidMode": "",
         "Privileged": false,
-        "PublishAllPorts": false,
+        "PublishAllPorts": config.ports.all,
         "ReadonlyRootfs": config.read_only,
         "SecurityOpt": null_if_empty(security(config)),
+        "Sysctls": if config.sysctls.is_empty() { Value::Null } else { json!(config.sysctls) },
         "Tmpfs": tmpfs(config),
         "UTSMode": "",
         "UsernsMode": "",
@@ -55,21 +57,22 @@ fn surroundings(config: &Config, auto_remove: bool) -> Value {
 }
 
 fn limits(config: &Config) -> Value {
+    let own = &config.limits;
     json!({
-        "CpuShares": 0,
-        "Memory": 0,
-        "NanoCpus": 0,
+        "CpuShares": own.cpu_shares.unwrap_or_default(),
+        "Memory": own.memory.unwrap_or_default(),
+        "NanoCpus": own.nano_cpus.unwrap_or_default(),
         "CgroupParent": "",
         "CpuPeriod": 0,
         "CpuQuota": 0,
-        "CpusetCpus": "",
+        "CpusetCpus": own.cpuset_cpus.as_deref().unwrap_or_default(),
         "CpusetMems": "",
         "Devices": [],
-        "MemoryReservation": 0,
-        "MemorySwap": 0,
+        "MemoryReservation": own.memory_reservation.unwrap_or_default(),
+        "MemorySwap": own.memory_swap.unwrap_or_default(),
         "MemorySwappiness": null,
         "OomKillDisable": null,
-        "PidsLimit": null,
+        "PidsLimit": own.pids,
         "Ulimits": ulimits(config),
     })
 }
@@ -86,6 +89,21 @@ fn confinement(config: &Config) -> Value {
         "MaskedPaths": paths(&docker.masked),
         "ReadonlyPaths": paths(&docker.read_only),
     })
+}
+
+/// What was asked for; where it came to be is in `NetworkSettings`.
+fn port_bindings(config: &Config) -> Value {
+    let mut all: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for publish in &config.ports.publish {
+        let host = match publish.host {
+            None => String::new(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        };
+        let ip = if publish.ip.is_unspecified() { String::new() } else { publish.ip.to_string() };
+        all.entry(publish.port.to_string()).or_default().push(json!({ "HostIp": ip, "HostPort": host }));
+    }
+    json!(all)
 }
 
 fn security(config: &Config) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::mounts::{VolumePlace, mounts};
 use super::{Size, config, host_config, network, state};
-use crate::container::shelf::Entry;
+use crate::container::shelf::{Entry, Status};
 use rbuild_oci::ContainerConfig;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ pub struct About {
     pub volumes: BTreeMap<String, VolumePlace>,
     /// Whether it is removed when it ends.
     pub auto_remove: bool,
-    /// Whether its process is stopped.
-    pub frozen: bool,
+    /// What its state means now.
+    pub status: Status,
     /// How large it is, where that was asked for.
     pub size: Option<Size>,
 }
@@ -36,7 +36,7 @@ pub fn inspect(entry: &Entry, about: &About) -> Value {
         "Created": own.created.to_string(),
         "Path": own.argv.first(),
         "Args": own.argv.get(1..).unwrap_or_default(),
-        "State": state::object(&entry.state, about.frozen),
+        "State": state::object(&entry.state, &about.status),
         "Image": image.id,
         "ResolvConfPath": etc("resolv.conf"),
         "HostnamePath": etc("hostname"),
@@ -56,7 +56,7 @@ pub fn inspect(entry: &Entry, about: &About) -> Value {
         "SizeRootFs": null,
         "Mounts": mounts(own, &about.volumes),
         "Config": config::object(own, &about.image),
-        "NetworkSettings": network::settings(own),
+        "NetworkSettings": network::settings(entry),
     });
     if let Some(map) = all.as_object_mut() {
         let sizes =

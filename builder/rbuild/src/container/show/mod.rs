@@ -12,7 +12,7 @@ mod state;
 pub(crate) use config::{env, words};
 pub use inspect::{About, inspect};
 pub use mounts::VolumePlace;
-pub use network::{network_name, ports};
+pub use network::network_name;
 pub use row::{COLUMNS, Columns, row};
 pub use state::{Phase, exit_code, phase, status};
 

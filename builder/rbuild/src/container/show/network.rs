@@ -1,6 +1,8 @@
 //! A container's network in docker's words.
 
 use crate::container::model::{Config, Network};
+use crate::container::shelf::Entry;
+use rbuild_runner::network::{ADDRESS, GATEWAY, PREFIX};
 use serde_json::{Map, Value, json};
 
 /// What docker calls the network.
@@ -8,16 +10,18 @@ pub fn network_name(config: &Config) -> &'static str {
     match config.network {
         Network::Host => "host",
         Network::None => "none",
+        Network::Private => "private",
+        Network::Pasta => "pasta",
+        Network::Slirp4netns => "slirp4netns",
     }
 }
 
-/// The ports as in `ps`: `0.0.0.0:8080->80/tcp`. A container on the machine's network publishes none.
-pub fn ports(_config: &Config) -> String {
-    String::new()
-}
-
 /// Docker's `NetworkSettings`.
-pub(super) fn settings(config: &Config) -> Value {
+pub(super) fn settings(entry: &Entry) -> Value {
+    let config = &entry.config;
+    let joined = config.network.is_private() && entry.state.is_running();
+    let address = |address: std::net::Ipv4Addr| if joined { address.to_string() } else { String::new() };
+    let prefix = if joined { PREFIX } else { 0 };
     let attached = json!({
         "IPAMConfig": null,
         "Links": null,
@@ -25,13 +29,13 @@ pub(super) fn settings(config: &Config) -> Value {
         "MacAddress": "",
         "NetworkID": "",
         "EndpointID": "",
-        "Gateway": "",
-        "IPAddress": "",
-        "IPPrefixLen": 0,
+        "Gateway": address(GATEWAY),
+        "IPAddress": address(ADDRESS),
+        "IPPrefixLen": prefix,
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
     });
     let networks = Map::from_iter([(network_name(config).to_owned(), attached)]);
-    json!({ "SandboxID": "", "SandboxKey": "", "Ports": {}, "Networks": networks })
+    json!({ "SandboxID": "", "SandboxKey": "", "Ports": entry.ports_json(), "Networks": networks })
 }

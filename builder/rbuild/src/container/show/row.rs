@@ -2,23 +2,23 @@
 
 use super::Size;
 use super::mounts::names;
-use super::network::{network_name, ports};
+use super::network::network_name;
 use super::state::{phase, status};
 use crate::container::model::MountKind;
-use crate::container::shelf::Entry;
+use crate::container::shelf::{Entry, Status};
 use crate::render::{Column, human};
 use rbuild_oci::Timestamp;
 use serde_json::{Value, json};
 
 /// What decides how a row looks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Columns {
     /// The time now.
     pub now: Timestamp,
     /// Whether ids, commands and mounts are shown in full.
     pub whole: bool,
-    /// Whether the process is stopped.
-    pub frozen: bool,
+    /// What the container's state means now.
+    pub status: Status,
     /// How large it is, where that was asked for.
     pub size: Option<Size>,
 }
@@ -63,11 +63,11 @@ pub fn row(entry: &Entry, columns: &Columns) -> Value {
         "Names": config.name,
         "Networks": network_name(config),
         "Platform": config.image.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
-        "Ports": ports(config),
+        "Ports": entry.ports_text(),
         "RunningFor": human::ago(config.created, columns.now),
         "Size": columns.size.map_or_else(|| "0B".to_owned(), size),
-        "State": phase(&entry.state, columns.frozen).word(),
-        "Status": status(&entry.state, columns.frozen, columns.now),
+        "State": phase(&entry.state, &columns.status).word(),
+        "Status": status(&entry.state, &columns.status, columns.now),
     })
 }
 
@@ -119,20 +119,23 @@ mod tests {
             config.mounts.push(Mount { target: target.to_owned(), read_only: false, kind });
         }
         let finished = Timestamp::from_seconds(MADE.seconds + 60);
-        Entry { config, state: State::Exited { code: 0, started: Some(MADE), finished, error: None } }
+        Entry {
+            config,
+            state: State::Exited { code: 0, started: Some(MADE), finished, out_of_memory: false, error: None },
+        }
     }
 
     fn shown(argv: &[&str], whole: bool, field: &str) -> String {
         let now = Timestamp::from_seconds(MADE.seconds + 7260);
         let size = Some(Size { written: 220, whole: 8_460_220 });
-        row(&entry(argv), &Columns { now, whole, frozen: false, size })[field].as_str().unwrap().to_owned()
+        row(&entry(argv), &Columns { now, whole, status: Status::Exited(0), size })[field].as_str().unwrap().to_owned()
     }
 
     #[test]
     fn fields_are_dockers() {
         for (field, short, whole) in [
             ("ID", "abababababab", &*"ab".repeat(32)),
-            ("Command", r#""sh -c 'echo \"hi\" &…""#, r#""sh -c 'echo \"hi\" && sleep 5'""#),
+            ("Command", r#""sh -c 'echo \"hi\" &&…""#, r#""sh -c 'echo \"hi\" && sleep 5'""#),
             ("CreatedAt", "2023-11-14 22:13:20 +0000 UTC", "2023-11-14 22:13:20 +0000 UTC"),
             ("RunningFor", "2 hours ago", "2 hours ago"),
             ("Status", "Exited (0) 2 hours ago", "Exited (0) 2 hours ago"),
@@ -148,7 +151,7 @@ mod tests {
             assert_eq!((&*shown(&argv, false, field), &*shown(&argv, true, field)), (short, whole), "{field}");
         }
         assert_eq!(shown(&["nop"], false, "Command"), "\"nop\"");
-        let all = row(&entry(&["sh"]), &Columns { now: MADE, whole: false, frozen: false, size: None });
+        let all = row(&entry(&["sh"]), &Columns { now: MADE, whole: false, status: Status::Exited(0), size: None });
         assert!(COLUMNS.iter().all(|column| all.get(column.field).is_some()));
     }
 }

@@ -38,10 +38,10 @@ impl Phase {
 /// What nobody saw the end of was killed together with who lived it.
 const UNSEEN: u8 = 137;
 
-/// The phase that a state means; `frozen` says whether its process is stopped.
-pub fn phase(state: &State, frozen: bool) -> Phase {
-    match (state.status(), state) {
-        (Status::Running(_), _) if frozen => Phase::Paused,
+/// The phase that a state is, as its status now tells it.
+pub fn phase(state: &State, now: &Status) -> Phase {
+    match (now, state) {
+        (Status::Paused(_), _) => Phase::Paused,
         (Status::Running(_), _) => Phase::Running,
         (_, State::Created | State::Exited { started: None, .. }) => Phase::Created,
         _ => Phase::Exited,
@@ -49,9 +49,9 @@ pub fn phase(state: &State, frozen: bool) -> Phase {
 }
 
 /// The line for people at that time: `Up 5 minutes`, `Exited (0) 3 hours ago`, `Created`.
-pub fn status(state: &State, frozen: bool, now: Timestamp) -> String {
-    let since = |then: Timestamp| human::duration(now.seconds - then.seconds);
-    match (phase(state, frozen), state) {
+pub fn status(state: &State, now: &Status, time: Timestamp) -> String {
+    let since = |then: Timestamp| human::duration(time.seconds - then.seconds);
+    match (phase(state, now), state) {
         (Phase::Running, State::Running { started, .. }) => format!("Up {}", since(*started)),
         (Phase::Paused, State::Running { started, .. }) => format!("Up {} (Paused)", since(*started)),
         (Phase::Exited, State::Exited { code, finished, .. }) => format!("Exited ({code}) {} ago", since(*finished)),
@@ -61,8 +61,8 @@ pub fn status(state: &State, frozen: bool, now: Timestamp) -> String {
 }
 
 /// The exit code of a container that has one.
-pub fn exit_code(state: &State) -> Option<u8> {
-    match (state.status(), state) {
+pub fn exit_code(state: &State, now: &Status) -> Option<u8> {
+    match (now, state) {
         (_, State::Exited { code, .. }) => Some(*code),
         (Status::Lost, _) => Some(UNSEEN),
         _ => None,
@@ -70,14 +70,12 @@ pub fn exit_code(state: &State) -> Option<u8> {
 }
 
 /// Docker's `State`.
-pub(super) fn object(state: &State, frozen: bool) -> Value {
+pub(super) fn object(state: &State, now: &Status) -> Value {
     const NEVER: &str = "0001-01-01T00:00:00Z";
-    let phase = phase(state, frozen);
+    let phase = phase(state, now);
     let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
-    let pid = match state.status() {
-        Status::Running(pid) => pid,
-        _ => 0,
-    };
+    let pid = now.pid().unwrap_or_default();
+    let out_of_memory = matches!(state, State::Exited { out_of_memory: true, .. });
     let (started, finished, error) = match state {
         State::Created => (None, None, None),
         State::Running { started, .. } => (Some(*started), None, None),
@@ -88,10 +86,10 @@ pub(super) fn object(state: &State, frozen: bool) -> Value {
         "Running": phase.is_alive(),
         "Paused": phase == Phase::Paused,
         "Restarting": false,
-        "OOMKilled": false,
+        "OOMKilled": out_of_memory,
         "Dead": false,
         "Pid": pid,
-        "ExitCode": exit_code(state).unwrap_or_default(),
+        "ExitCode": exit_code(state, now).unwrap_or_default(),
         "Error": error.unwrap_or_default(),
         "StartedAt": time(started),
         "FinishedAt": time(finished),
@@ -106,42 +104,41 @@ mod tests {
     const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     fn exited(code: u8, started: Option<Timestamp>) -> State {
-        State::Exited { code, started, finished: AT, error: None }
+        State::Exited { code, started, finished: AT, out_of_memory: false, error: None }
     }
 
-    fn running(boot: &str) -> State {
-        let process = ProcessMark::of(std::process::id()).unwrap();
-        let boot = if boot.is_empty() { process.boot.clone() } else { boot.to_owned() };
-        State::Running { process: ProcessMark { boot, ..process }, started: AT }
+    fn running() -> State {
+        let process = ProcessMark { pid: 7, ticks: 8, boot: "b".to_owned() };
+        State::Running { process, started: AT, ports: Vec::new() }
     }
 
     #[test]
     fn states_are_told_as_docker_tells_them() {
-        let now = Timestamp::from_seconds(AT.seconds + 3 * 3600);
-        for (state, frozen, word, line) in [
-            (State::Created, false, "created", "Created"),
-            (exited(0, Some(AT)), false, "exited", "Exited (0) 3 hours ago"),
-            (exited(137, Some(AT)), false, "exited", "Exited (137) 3 hours ago"),
-            (exited(127, None), false, "created", "Created"),
-            (running(""), false, "running", "Up 3 hours"),
-            (running(""), true, "paused", "Up 3 hours (Paused)"),
-            (running("another"), false, "exited", "Exited (137)"),
+        let time = Timestamp::from_seconds(AT.seconds + 3 * 3600);
+        for (state, now, word, line) in [
+            (State::Created, Status::Created, "created", "Created"),
+            (exited(0, Some(AT)), Status::Exited(0), "exited", "Exited (0) 3 hours ago"),
+            (exited(137, Some(AT)), Status::Exited(137), "exited", "Exited (137) 3 hours ago"),
+            (exited(127, None), Status::Exited(127), "created", "Created"),
+            (running(), Status::Running(7), "running", "Up 3 hours"),
+            (running(), Status::Paused(7), "paused", "Up 3 hours (Paused)"),
+            (running(), Status::Lost, "exited", "Exited (137)"),
         ] {
-            assert_eq!((phase(&state, frozen).word(), status(&state, frozen, now).as_str()), (word, line), "{state:?}");
+            assert_eq!((phase(&state, &now).word(), status(&state, &now, time).as_str()), (word, line), "{state:?}");
         }
     }
 
     #[test]
     fn the_object_has_dockers_fields() {
-        let text = object(&exited(3, Some(AT)), false).to_string();
+        let text = object(&exited(3, Some(AT)), &Status::Exited(3)).to_string();
         let expected = concat!(
             r#"{"Status":"exited","Running":false,"Paused":false,"Restarting":false,"OOMKilled":false,"Dead":false,"#,
             r#""Pid":0,"ExitCode":3,"Error":"","StartedAt":"2023-11-14T22:13:20Z","FinishedAt":"2023-11-14T22:13:20Z"}"#
         );
         assert_eq!(text, expected);
-        let live = object(&running(""), false);
-        assert_eq!((&live["Pid"], &live["Running"]), (&Value::from(std::process::id()), &Value::from(true)));
+        let live = object(&running(), &Status::Paused(7));
+        assert_eq!((&live["Pid"], &live["Running"], &live["Paused"]), (&json!(7), &json!(true), &json!(true)));
         assert_eq!(live["FinishedAt"], "0001-01-01T00:00:00Z");
-        assert_eq!(object(&running("another"), false)["ExitCode"], 137);
+        assert_eq!(object(&running(), &Status::Lost)["ExitCode"], 137);
     }
 }

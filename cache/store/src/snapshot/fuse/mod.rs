@@ -7,7 +7,7 @@ mod relink;
 pub use mount::FuseOverlay;
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::home::Home;
 use super::overlay::Overlay;
@@ -34,8 +34,8 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     })
 }
 
-fn traits(_: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
-    Ok(vec![("Mount Program", mount::version()?)])
+fn traits(_: &Wish<'_>) -> Traits {
+    vec![("Mount Program", mount::version())]
 }
 
 /// Why it does not work. Makes and removes a directory in the home.
@@ -68,36 +68,24 @@ impl Snapshotter for FuseOverlayfs {
         self.inner.ensure(stack, source, cancel)
     }
 
-    fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft> {
-        let draft = self.inner.prepare(stack, place, cancel)?;
-        let rootfs = match draft.rootfs {
-            Rootfs::Overlay { lowers, upper, work, .. } => {
-                let overlay = FuseOverlay { lowers, upper, work };
-                if matches!(draft.storage, Storage::Kept) {
-                    relink(&overlay, self.inner.marks(), &view(stack))?;
-                }
-                Rootfs::Fuse(overlay)
-            }
-            other => other,
-        };
-        Ok(Draft { rootfs, ..draft })
+    fn look(&self, stack: &[StackLayer], place: &Path, cancel: &Cancel) -> Result<Option<Draft>> {
+        Ok(self.inner.look(stack, place, cancel)?.map(by_program))
     }
 
-    fn look(&self, stack: &[StackLayer], place: &Path, cancel: &Cancel) -> Result<Option<Draft>> {
-        let fuse = |draft: Draft| match draft.rootfs {
-            Rootfs::Overlay { lowers, upper, work, .. } => {
-                Draft { rootfs: Rootfs::Fuse(FuseOverlay { lowers, upper, work }), ..draft }
-            }
-            rootfs => Draft { rootfs, ..draft },
-        };
-        Ok(self.inner.look(stack, place, cancel)?.map(fuse))
+    fn prepare(&self, stack: &[StackLayer], place: Place<'_>, cancel: &Cancel) -> Result<Draft> {
+        let draft = by_program(self.inner.prepare(stack, place, cancel)?);
+        if let (Rootfs::Fuse(overlay), Storage::Kept) = (&draft.rootfs, &draft.storage) {
+            relink(overlay, self.inner.marks(), &view(stack))?;
+        }
+        Ok(draft)
     }
 
     fn changes(&self, draft: &Draft, base: &View, cancel: &Cancel) -> Result<Changes> {
         let marks = self.inner.marks();
         let tree = match &draft.rootfs {
             Rootfs::Fuse(overlay) => {
-                if !matches!(draft.storage, Storage::Looked) {
+                // What is kept may be written to at this moment.
+                if matches!(draft.storage, Storage::Temporary(_)) {
                     relink(overlay, marks, base)?;
                 }
                 Tree::FuseUpper(marks)
@@ -110,6 +98,15 @@ impl Snapshotter for FuseOverlayfs {
     fn commit(&self, draft: Draft, chain: &ChainId, layer: &LayerIndex) -> Result<()> {
         self.inner.commit(draft, chain, layer)
     }
+}
+
+/// The same draft, to be mounted by the program.
+fn by_program(draft: Draft) -> Draft {
+    let rootfs = match draft.rootfs {
+        Rootfs::Overlay { lowers, upper, work, .. } => Rootfs::Fuse(FuseOverlay { lowers, upper, work }),
+        other => other,
+    };
+    Draft { rootfs, ..draft }
 }
 
 fn failed(reason: impl Into<String>) -> Error {

@@ -23,6 +23,13 @@ pub struct FuseOverlay {
     pub work: PathBuf,
 }
 
+/// What a mount is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+}
+
 const PROGRAM: &str = "fuse-overlayfs";
 const CHANNEL: &str = "/dev/fuse";
 
@@ -30,10 +37,19 @@ impl FuseOverlay {
     /// Mounts it and starts the program. The mount goes with its last descriptor and its last place in a mount
     /// namespace, and the program with the mount.
     pub fn mount(&self) -> Result<OwnedFd> {
+        self.mount_for(Use::Write)
+    }
+
+    /// The same for reading only, also while somebody else has it mounted.
+    pub fn mount_for_reading(&self) -> Result<OwnedFd> {
+        self.mount_for(Use::Read)
+    }
+
+    fn mount_for(&self, purpose: Use) -> Result<OwnedFd> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let channel = rustix::fs::open(CHANNEL, flags, Mode::empty()).map_err(Error::io("open", CHANNEL))?;
         let mounted = mount(&channel).map_err(Error::io("mount", "fuse"))?;
-        self.serve(channel)?;
+        self.serve(channel, purpose)?;
         rustix::fs::statx(&mounted, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
             .map_err(Error::io("look into the mount of", PROGRAM))?;
         Ok(mounted)
@@ -41,10 +57,12 @@ impl FuseOverlay {
 
     /// Starts the program, which goes into the background once it is ready. A shell hands it the channel under a number
     /// that it leaves open then.
-    fn serve(&self, channel: OwnedFd) -> Result<()> {
+    fn serve(&self, channel: OwnedFd, purpose: Use) -> Result<()> {
         let home = self.home()?;
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", r#"exec "$@" /dev/fd/3 3<&0 </dev/null"#, "sh", PROGRAM, "-o"]).arg(self.options(home)?);
+        command
+            .args(["-c", r#"exec "$@" /dev/fd/3 3<&0 </dev/null"#, "sh", PROGRAM, "-o"])
+            .arg(self.options(home, purpose)?);
         let output = command.current_dir(home).stdin(channel).stdout(Stdio::null()).output();
         let output = output.map_err(Error::io("start", PROGRAM))?;
         if output.status.success() {
@@ -60,16 +78,24 @@ impl FuseOverlay {
         lower.parent().and_then(Path::parent).ok_or_else(|| failed("a layer has no place"))
     }
 
-    fn options(&self, home: &Path) -> Result<OsString> {
+    fn options(&self, home: &Path, purpose: Use) -> Result<OsString> {
         let mut options = b"lowerdir=".to_vec();
+        if purpose == Use::Read {
+            if self.upper.as_os_str().as_bytes().contains(&b':') {
+                return Err(failed(format!("it cannot read {}, whose name has a colon", self.upper.display())));
+            }
+            options.extend([&escaped(&self.upper)[..], b":"].concat());
+        }
         for (number, lower) in self.lowers.iter().enumerate() {
             let name = lower.strip_prefix(home).map_err(|_| failed("layers are in several places"))?;
             options.extend(if number > 0 { &b":"[..] } else { b"" });
             options.extend(name.as_os_str().as_bytes());
         }
-        for (key, path) in [(&b",upperdir="[..], &self.upper), (b",workdir=", &self.work)] {
-            options.extend(key);
-            options.extend(escaped(path));
+        if purpose == Use::Write {
+            for (key, path) in [(&b",upperdir="[..], &self.upper), (b",workdir=", &self.work)] {
+                options.extend(key);
+                options.extend(escaped(path));
+            }
         }
         Ok(OsString::from_vec(options))
     }
@@ -86,11 +112,10 @@ pub(super) fn missing() -> Option<String> {
 }
 
 /// What the program calls itself.
-pub(super) fn version() -> Result<String> {
-    let output = Command::new(PROGRAM).arg("--version").output().map_err(Error::io("start", PROGRAM))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().find(|line| line.starts_with(PROGRAM));
-    Ok(line.unwrap_or(PROGRAM).to_owned())
+pub(super) fn version() -> String {
+    let output = Command::new(PROGRAM).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    let text = String::from_utf8_lossy(&output).into_owned();
+    text.lines().find(|line| line.starts_with(PROGRAM)).unwrap_or(PROGRAM).to_owned()
 }
 
 /// Options are parted by commas, and a backslash goes before one that is meant.

@@ -6,7 +6,9 @@ use crate::error::Error;
 use crate::root_dir::{BTRFS, RootDir, WalkEntry};
 use crate::snapshot::choose::{DRIVERS, Driver};
 use crate::snapshot::filesystem;
-use crate::snapshot::{Draft, Place, Snapshotter, StackLayer, Wish, choose, describe, kept_by, known_driver, view};
+use crate::snapshot::{
+    Draft, Place, Snapshotter, StackLayer, Wish, choose, describe, kept_by, known_driver, sweep_datasets, view,
+};
 use rbuild_oci::{Cancel, DiffId, Digest};
 use std::path::Path;
 
@@ -54,6 +56,31 @@ fn changed(driver: &dyn Snapshotter, draft: &Draft, stack: &[StackLayer]) -> Str
 /// The same driver as another process sees it: it trusts nothing yet.
 fn again(driver: &dyn Snapshotter, bucket: &Path) -> Box<dyn Snapshotter> {
     open(&name_of(driver), bucket).unwrap()
+}
+
+/// Looking at what another process may have mounted makes nothing and clears nothing away.
+#[test]
+fn a_kept_draft_is_looked_at_without_touching_it() {
+    with_drivers(|driver, _| {
+        let layers = Layers::default();
+        let stack = two_layers(driver, &layers);
+        let place = tempfile::tempdir().unwrap();
+        let look = || driver.look(&stack, place.path(), &Cancel::default()).unwrap();
+        assert!(look().is_none(), "nothing was prepared there");
+        let draft = prepare(driver, &stack, Place::Kept(place.path()));
+        std::fs::write(draft.written().join("new"), "x").unwrap();
+        let listed = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let (before, seen) = (listed(), look().unwrap());
+        assert_eq!(changed(driver, &seen, &stack), changed(driver, &draft, &stack));
+        assert_eq!((seen.written(), seen.rootfs()), (draft.written(), draft.rootfs()));
+        assert_eq!(listed(), before);
+        assert!(driver.commit(seen, &stack[0].chain, &stack[0].index).is_err(), "it is not ours to give away");
+    });
 }
 
 #[test]
@@ -258,7 +285,10 @@ fn what_was_kept_before_places_were_marked_is_still_told_apart() {
     with_drivers(|driver, _| {
         let (layers, place) = (Layers::default(), tempfile::tempdir().unwrap());
         let stack = two_layers(driver, &layers);
+        assert!(driver.look(&stack, place.path(), &Cancel::default()).unwrap().is_none());
         drop(prepare(driver, &stack, Place::Kept(place.path())));
+        let seen = driver.look(&stack, place.path(), &Cancel::default()).unwrap().unwrap();
+        assert!(World::enter(seen.rootfs()).root.stat(b"d/g").is_ok());
         std::fs::remove_file(place.path().join("driver")).unwrap();
         let guessed = if is_layered(driver) { "overlay" } else { "copy" };
         assert_eq!(kept_by(place.path()).unwrap().as_deref(), Some(guessed));
@@ -267,7 +297,7 @@ fn what_was_kept_before_places_were_marked_is_still_told_apart() {
 
 #[test]
 fn a_lower_snapshot_goes_and_an_upper_one_stays() {
-    with_drivers(|driver, _| {
+    with_drivers(|driver, bucket| {
         if is_layered(driver) {
             return;
         }
@@ -282,6 +312,7 @@ fn a_lower_snapshot_goes_and_an_upper_one_stays() {
         }
         drop((draft, other));
         remove_all(driver, &stack);
+        sweep_datasets(bucket).unwrap();
         driver.sweep().unwrap();
         let left = |name: &str| std::fs::read_dir(driver.home().path().join(name)).map_or(0, Iterator::count);
         assert_eq!((left("tmp"), left("trees")), (0, 0));

@@ -6,12 +6,13 @@
 //! DATASET/rbuild-HASH/NAME        a dataset; HASH is that of the home's path
 //! HOME/trees/NAME                 where it is mounted
 //! HOME/CHAIN HEX/fs               a link to that
+//! HOME/dataset                    a link that says DATASET/rbuild-HASH
 //! ```
 
 mod command;
 mod orphans;
 
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::filesystem;
 use super::home::Home;
 use super::whole::{BlindSpots, Trees, Whole};
@@ -30,6 +31,8 @@ pub(super) const DRIVER: Driver =
 
 const NAME: &str = "zfs";
 const TREES: &str = "trees";
+/// A link of the home that holds the name of the dataset above all others.
+const PARENT: &str = "dataset";
 
 fn open(wish: &Wish<'_>) -> Result<Opened> {
     let home = Home::open(wish.bucket, NAME, wish.id_map)?;
@@ -39,6 +42,24 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     };
     let datasets = Datasets::new(&dataset, &home);
     Ok(Ok(Box::new(Whole::new(NAME, home, wish.ownership, datasets))))
+}
+
+/// Destroys the datasets of all homes in the bucket that nothing leads to any more.
+pub(crate) fn sweep_all(bucket: &Path) -> Result<()> {
+    let place = bucket.join(NAME);
+    let entries = match std::fs::read_dir(&place) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::io("list", place.display()))?,
+    };
+    for entry in entries {
+        let id_map = entry.map_err(Error::io("list", place.display()))?.file_name();
+        let home = Home::open(bucket, NAME, &id_map.to_string_lossy())?;
+        if let Ok(parent) = std::fs::read_link(home.path().join(PARENT)) {
+            let datasets = Datasets { parent: parent.to_string_lossy().into_owned(), trees: home.path().join(TREES) };
+            orphans::destroy(&datasets, &home)?;
+        }
+    }
+    Ok(())
 }
 
 /// The dataset to work in, or why there is none. Changes nothing.
@@ -57,13 +78,13 @@ fn usable(wish: &Wish<'_>) -> Result<std::result::Result<String, String>> {
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
-    let Ok(dataset) = usable(wish)? else { return Ok(Vec::new()) };
-    let values = zfs(&["get", "-H", "-o", "value", "used,available,compression", &dataset])?;
+fn traits(wish: &Wish<'_>) -> Traits {
+    let Ok(Ok(dataset)) = usable(wish) else { return Vec::new() };
+    let values = zfs(&["get", "-H", "-o", "value", "used,available,compression", &dataset]).unwrap_or_default();
     let pool = dataset.split('/').next().unwrap_or_default().to_owned();
     let names = ["Space Used By Parent", "Space Available", "Compression"];
     let values = names.into_iter().zip(values.lines().map(str::to_owned));
-    Ok([("Zpool", pool), ("Parent Dataset", dataset)].into_iter().chain(values).collect())
+    [("Zpool", pool), ("Parent Dataset", dataset)].into_iter().chain(values).collect()
 }
 
 /// The datasets of one home.
@@ -116,6 +137,11 @@ impl Datasets {
     }
 
     fn make_parent(&self) -> Result<()> {
+        let link = self.trees.with_file_name(PARENT);
+        match rustix::fs::symlink(&self.parent, &link) {
+            Err(rustix::io::Errno::EXIST) => {}
+            made => made.map_err(Error::io("create link", link.display()))?,
+        }
         if zfs(&["list", "-H", &self.parent]).is_ok() {
             return Ok(());
         }

@@ -58,7 +58,7 @@ impl Copying<'_> {
             Outside::Path(path) => {
                 let (tree, at) = outside(path, |to| destination(&source, to))?;
                 let owner = if self.archive { Owner::Named } else { Owner::Own };
-                self.copy(ctx, (&files.tree, &source.path), (&tree, at), owner)
+                copy(ctx, (&files.tree, &source.path), (&tree, at), owner)
             }
         }
     }
@@ -68,13 +68,13 @@ impl Copying<'_> {
         let files = Files::open(ctx, self.entry, self.volumes)?;
         let to = files.tree.find(self.path.as_bytes(), Follow::All)?;
         match from {
-            Outside::Stream => unpack(ctx, self.writer(ctx, &files.tree, directory(&to)?, Owner::Named)),
+            Outside::Stream => unpack(ctx, writer(ctx, &files.tree, directory(&to)?, Owner::Named)),
             Outside::Path(path) => {
                 let tree = Tree::of(RootDir::open(Path::new("/"))?);
                 let source = self.source(&tree, path.as_os_str().as_bytes())?;
                 let owner = if self.archive { Owner::Named } else { Owner::Root };
                 let at = destination(&source, &to)?;
-                self.copy(ctx, (&tree, &source.path), (&files.tree, at), owner)
+                copy(ctx, (&tree, &source.path), (&files.tree, at), owner)
             }
         }
     }
@@ -83,17 +83,17 @@ impl Copying<'_> {
         let found = tree.find(path, if self.follow_link { Follow::All } else { Follow::AllButLast })?;
         if found.kind == Kind::Missing { Err(missing(&found)) } else { Ok(found) }
     }
+}
 
-    fn writer<'t>(&self, ctx: Ctx<'_>, tree: &'t Tree, at: Vec<u8>, owner: Owner) -> Writer<'t> {
-        let single_id = ctx.ids.fidelity() == Fidelity::SingleId;
-        Writer { tree, at, owner, single_id, directories: Vec::new(), written: 0 }
-    }
+fn copy(ctx: Ctx<'_>, from: (&Tree, &[u8]), to: (&Tree, Vec<u8>), owner: Owner) -> Result<u64> {
+    let mut writer = writer(ctx, to.0, to.1, owner);
+    read(from.0, from.1, ctx.cancel, &mut |entry, data| writer.put(entry, data))?;
+    writer.finish()
+}
 
-    fn copy(&self, ctx: Ctx<'_>, from: (&Tree, &[u8]), to: (&Tree, Vec<u8>), owner: Owner) -> Result<u64> {
-        let mut writer = self.writer(ctx, to.0, to.1, owner);
-        read(from.0, from.1, ctx.cancel, &mut |entry, data| writer.put(entry, data))?;
-        writer.finish()
-    }
+fn writer<'t>(ctx: Ctx<'_>, tree: &'t Tree, at: Vec<u8>, owner: Owner) -> Writer<'t> {
+    let single_id = ctx.ids.fidelity() == Fidelity::SingleId;
+    Writer { tree, at, owner, single_id, directories: Vec::new(), written: 0 }
 }
 
 /// The tree on this machine that a copy goes to, and its path in there. No link below the directory that is meant leads
@@ -129,7 +129,7 @@ fn stream(ctx: Ctx<'_>, tree: &Tree, source: &Found) -> Result<u64> {
 
 /// Unpacks the tarball on standard input.
 fn unpack(ctx: Ctx<'_>, mut writer: Writer<'_>) -> Result<u64> {
-    let spool = || Ok(ctx.store.tmp_file()?.file().try_clone().map_err(rbuild_store::Error::io("open", "a spool"))?);
+    let spool = || ctx.store.tmp_file()?.file().try_clone().map_err(rbuild_store::Error::io("open", "a spool"));
     let mut tarball: File = spool()?;
     let mut input = std::io::stdin().lock();
     std::io::copy(&mut input, &mut tarball).map_err(Error::io("read", "standard input"))?;

@@ -2,9 +2,10 @@
 //! its layer, mounted where nobody sees it, with its volumes and binds put where they will be.
 
 use super::tree::Tree;
+use crate::container::life::not_running;
 use crate::container::model::{Config, MountKind, stack};
 use crate::container::mounts::view;
-use crate::container::shelf::{Containers, Entry, Held, Status};
+use crate::container::shelf::{Containers, Entry, Held};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::snapshot::Place;
@@ -22,9 +23,12 @@ impl Files {
     /// Those of the container. This process has to be in the user namespace that it runs in, or would run in.
     pub(super) fn open(ctx: Ctx<'_>, entry: &Entry, volumes: &dyn VolumeDriver) -> Result<Self> {
         let config = &entry.config;
-        if let Status::Running(pid) = entry.state.status() {
+        if let Some(pid) = entry.state.status().pid() {
             const KERNEL: &[&[u8]] = &[b"proc", b"sys", b"dev"];
             let root = RootDir::open(Path::new(&format!("/proc/{pid}/root")))?;
+            if entry.state.status().pid() != Some(pid) {
+                return Err(not_running(entry));
+            }
             let mut tree = Tree::of(root).closed(KERNEL);
             guard(&mut tree, config);
             return Ok(Self { tree, _held: None });

@@ -44,12 +44,12 @@ pub(super) fn destination(source: &Found, to: &Found) -> Result<Vec<u8>> {
     match (source.kind, to.kind) {
         (Kind::Missing, _) => Err(missing(source)),
         (Kind::File, Kind::Missing) if names_directory => {
-            Err(Error::Usage(format!("there is no directory {}: make it first, or leave the slash out", show(to))))
+            Err(Error::Copy(format!("there is no directory {}: make it first, or leave the slash out", show(to))))
         }
         (Kind::File, Kind::File) if names_directory => Err(Error::NotADirectory { path: show(to) }),
         (_, Kind::Missing) | (Kind::File, Kind::File) => Ok(to.path.clone()),
         (Kind::Directory, Kind::File) => {
-            Err(Error::Usage(format!("cannot copy the directory {} to {}, which is a file", show(source), show(to))))
+            Err(Error::Copy(format!("cannot copy the directory {} to {}, which is a file", show(source), show(to))))
         }
         (Kind::Directory, Kind::Directory) if source.means_contents() => Ok(to.path.clone()),
         (_, Kind::Directory) => Ok(join_path(&to.path, source.name())),
@@ -61,13 +61,13 @@ pub(super) fn directory(to: &Found) -> Result<Vec<u8>> {
     match to.kind {
         Kind::Directory => Ok(to.path.clone()),
         Kind::Missing => Err(missing(to)),
-        Kind::File => Err(Error::Usage(format!("destination {} must be a directory", show(to)))),
+        Kind::File => Err(Error::Copy(format!("destination {} must be a directory", show(to)))),
     }
 }
 
 /// The error for a path that leads nowhere.
 pub(super) fn missing(found: &Found) -> Error {
-    Error::Usage(format!("there is no {}", show(found)))
+    Error::Copy(format!("there is no {}", show(found)))
 }
 
 fn show(found: &Found) -> String {

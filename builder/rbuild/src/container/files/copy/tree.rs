@@ -169,7 +169,7 @@ impl Tree {
         let guard = self.guards.iter().filter(holds).max_by_key(|guard| guard.target.len());
         match guard.and_then(|guard| guard.read_only) {
             Some(what) => {
-                Err(Error::Usage(format!("{} cannot be written: {what} is marked read-only", show_path(path))))
+                Err(Error::Copy(format!("{} cannot be written: {what} is marked read-only", show_path(path))))
             }
             None => Ok(()),
         }

@@ -40,7 +40,7 @@ impl Writer<'_> {
         self.tree.check_writable(&path)?;
         let there = self.tree.stat(&path)?;
         let (root, place) = self.tree.place(&path);
-        let blocked = |how: &str| Err(Error::Usage(format!("cannot overwrite {} with {how}", show_path(&path))));
+        let blocked = |how: &str| Err(Error::Copy(format!("cannot overwrite {} with {how}", show_path(&path))));
         match (&entry.node, there.map(|meta| meta.kind)) {
             (Node::Directory { .. }, Some(FileKind::Directory)) => return Ok(()),
             (Node::Directory { .. }, Some(_)) => return blocked("a directory: it is a file"),

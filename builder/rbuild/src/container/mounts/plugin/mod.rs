@@ -16,6 +16,7 @@ use rbuild_store::{Error, LOCAL, Mounted, NewVolume, Removed, Result, Volume, Vo
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// One plugin.
 #[derive(Debug)]
@@ -40,14 +41,15 @@ pub struct PluginSettings {
 impl PluginSettings {
     /// The same for a plugin that nobody asked for: one that is not there is not waited for.
     pub(super) fn impatient(&self) -> Self {
-        use std::time::Duration;
         let patience = self.patience.at_most(Duration::ZERO, Duration::from_secs(5));
         Self { patience, ..self.clone() }
     }
 
-    /// The same where what is asked has to be done even though everything else is to stop.
-    pub(super) fn unstoppable(&self) -> Self {
-        Self { cancel: Cancel::new(), ..self.clone() }
+    /// The same for the end of a container, which comes even where everything else is to stop. The plugin worked when the
+    /// container began; where it is gone, it is told another time.
+    pub(super) fn at_the_end(&self) -> Self {
+        let patience = self.patience.at_most(Duration::from_secs(1), Duration::from_secs(60));
+        Self { patience, cancel: Cancel::new(), ..self.clone() }
     }
 }
 
@@ -169,7 +171,7 @@ impl VolumeDriver for Plugin {
 
     fn create(&self, new: &NewVolume, now: Timestamp) -> Result<Volume> {
         let (name, new) = new.named()?;
-        if let Some(there) = self.records.get(&name)? {
+        if let Some(there) = self.records.get_settled(&name)? {
             return there.check_same(&new, &self.name).map(|()| there);
         }
         let said = self.described(&name)?;

@@ -47,6 +47,10 @@ pub(super) fn plan(
         stdio: Stdio::Captured,
         shm_size: work.inputs.limits.shm_size,
         limits: work.inputs.limits.ulimits.clone(),
+        domainname: Vec::new(),
+        sysctls: Vec::new(),
+        oom_score_adj: None,
+        control: None,
         init: false,
         ids: work.ctx.ids.clone(),
     })
