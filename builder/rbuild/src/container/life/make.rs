@@ -2,7 +2,7 @@
 
 use crate::container::create::{self, Request};
 use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
-use crate::container::mounts::{Site, etc, make_sources, view};
+use crate::container::mounts::{Seen, Site, etc, make_sources};
 use crate::container::shelf::{Containers, Held, Wanted};
 use crate::container::spec::volumes_from::VolumesFrom;
 use crate::ctx::Ctx;
@@ -42,8 +42,7 @@ pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<
     let stack = stack(ctx.store, &held.config().image.layers)?;
     snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
     let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
-    let rootfs = view::view(&draft)?;
-    let furnished = Site { ctx, held, volumes, rootfs: &rootfs }.furnish();
+    let furnished = Site { ctx, held, volumes, rootfs: &Seen::new(&draft) }.furnish();
     held.unmount(volumes).and(furnished)
 }
 
