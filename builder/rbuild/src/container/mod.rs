@@ -6,7 +6,7 @@
 //!   .lock                    taken for a moment by who makes, names or removes a container
 //!   names/NAME -> ID         which container has a name
 //!   ID/                      64 hexadecimal digits
-//!     config.json            what was asked for (version 1); written once
+//!     config.json            what was asked for (version 1); written once, and again when it is renamed
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
