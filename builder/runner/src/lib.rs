@@ -50,5 +50,6 @@ pub use plan::{BindSource, MountFlags, Namespaces, Otherwise, Plan, SetupOp, pla
 pub use probe::{Finding, probe};
 pub use sandbox::Sandbox;
 pub use stub::{Stub, remove_stubs};
+pub use sys::inherit_streams_only;
 pub use terminal::RawMode;
 pub use userns::IdMap;

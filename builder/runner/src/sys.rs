@@ -320,6 +320,12 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) })
 }
 
+/// From now on the programs that this one starts get nothing of what it has open now but the standard streams and what
+/// they are handed.
+pub fn inherit_streams_only() -> io::Result<()> {
+    close_on_exec_from(3)
+}
+
 /// Gives every signal its default action and unblocks all of them.
 pub(crate) fn default_signals() {
     // The kernel's own structure: handler, flags, restorer and mask, all zero. The C library keeps some signals to

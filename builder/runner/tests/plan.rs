@@ -57,7 +57,7 @@ fn a_joining_process_gives_all_up_before_it_is_in_the_container() {
     );
     assert_eq!(show(&joining), expected);
     let null = Arc::new(fs::File::open("/dev/null").unwrap().into());
-    joining.stdio = Stdio::Terminal(Terminal { input: null, resized: None });
+    joining.stdio = Stdio::Terminal(Terminal { input: null, sizes: Sizes::OfInput(None) });
     joining.ids = IdMap::Single;
     joining.cgroups.clear();
     joining.limits.clear();

@@ -19,6 +19,7 @@ mod root_dir;
 pub mod snapshot;
 pub mod testing;
 mod tmp;
+mod usage;
 mod volume;
 
 pub use encoded::Encoded;
@@ -31,6 +32,8 @@ pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
+pub use usage::Usage;
 pub use volume::{
-    ANONYMOUS, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords, check_volume_name,
+    ANONYMOUS, Going, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords,
+    check_volume_name,
 };

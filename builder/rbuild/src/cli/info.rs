@@ -10,7 +10,7 @@ use crate::render::{Template, align, human};
 use clap::Args;
 use rbuild_oci::Cancel;
 use rbuild_runner::IdMap;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::{Bucket, Store, Usage};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -138,12 +138,12 @@ fn operating_system() -> String {
 
 /// Each part of the store with its size and what it is for.
 fn layout(store: &Store) -> Result<String> {
-    let mut text = "PATH\tENTRIES\tSIZE\tCONTENT\n".to_owned();
+    let (mut text, mut usage) = ("PATH\tENTRIES\tSIZE\tCONTENT\n".to_owned(), Usage::default());
     let buckets = Bucket::ALL.into_iter().map(|bucket| (store.dir(bucket), content(bucket)));
     for (path, content) in
         std::iter::once((store.blobs(), "manifests, configurations and layers by digest")).chain(buckets)
     {
-        let (entries, bytes) = (entries(&path)?, size(&path)?);
+        let (entries, bytes) = (entries(&path)?, usage.add(&path)?);
         text.extend([
             &path.display().to_string(),
             "\t",
@@ -181,29 +181,4 @@ fn entries(path: &Path) -> Result<usize> {
     Ok(names
         .filter(|entry| entry.as_ref().is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")))
         .count())
-}
-
-/// The bytes that a tree takes on the disk; what vanishes meanwhile counts nothing.
-fn size(path: &Path) -> Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let mut ahead = vec![path.to_owned()];
-    let mut bytes = 0;
-    while let Some(path) = ahead.pop() {
-        let list = || -> std::io::Result<()> {
-            for entry in std::fs::read_dir(&path)? {
-                let entry = entry?;
-                let metadata = entry.metadata()?;
-                bytes += metadata.blocks() * 512;
-                if metadata.is_dir() {
-                    ahead.push(entry.path());
-                }
-            }
-            Ok(())
-        };
-        match { list }() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            other => other.map_err(Error::io("list", path.display()))?,
-        }
-    }
-    Ok(bytes)
 }

@@ -7,7 +7,7 @@ use super::ground::Ground;
 use crate::args::signal;
 use crate::container::{self, Containers, Stop, Timeout};
 use crate::ctx::Place;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use clap::Args;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
@@ -64,13 +64,7 @@ pub fn restart(args: &StopArgs, globals: &Globals) -> Result<ExitCode> {
     let ground = Ground::new(globals, store, standing, Cancel::new())?;
     let containers = Containers::new(&ground.store);
     each(&args.names, |name| {
-        let entry = containers.find(name)?;
-        container::stop(&containers, &entry, stop)?;
-        let held = containers.hold(&entry.config.id)?.ok_or_else(|| Error::Unfit {
-            name: name.to_owned(),
-            reason: "was stopped, and started by another rbuild or removed".to_owned(),
-            hint: None,
-        })?;
+        let held = container::stop_and_hold(&containers, &containers.find(name)?, stop)?;
         globals.launch(&ground.store).start(held)?;
         Ok(format!("{name}\n"))
     })

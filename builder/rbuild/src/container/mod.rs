@@ -41,7 +41,7 @@ pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
     Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
-    end, exit_code, furnish, kill, not_running, run, run_again, stop, supervise, wait,
+    end, exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
 };
 pub(crate) use life::{Forwarder, attended, write};
 pub use log::{Line, Reader};

@@ -158,23 +158,35 @@ fn hostile(world: &World) {
         &["-i", "--name", "one"],
         &format!("read x; echo $x; {SERVES}").replace("read x", "echo up; read x"),
     );
-    let silent: Vec<_> = (0..100).map(|_| world.connect("one")).collect();
-    drop(silent);
-    for words in [
-        &b"i\xff\xff\xff\xff"[..],
-        b"\0\0\0\0\0",
-        b"a\x02\0\0\0",
-        b"r\x04\0\0\0abcd",
-        b"s\x04\0\0\0\xff\xff\xff\x7f",
-        b"s\x04\0\0\0\0\0\0\0",
-        b"GET / HTTP/1.1\r\n\r\n",
-    ] {
+    // The first byte of what each is answered; none where it is turned away.
+    let answer = |words: &[u8]| {
         let mut stream = world.connect("one");
         drop(stream.write_all(words));
         drop(stream.shutdown(std::net::Shutdown::Write));
         let mut answer = Vec::new();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         drop(stream.read_to_end(&mut answer));
+        answer.first().copied()
+    };
+    const CONT: &[u8] = b"s\x04\0\0\0\x12\0\0\0";
+    let silent: Vec<_> = (0..100).map(|_| world.connect("one")).collect();
+    assert_eq!(answer(CONT), None, "there is an end to how many are served at once");
+    drop(silent);
+    let start = Instant::now();
+    while answer(CONT) != Some(b'D') {
+        assert!(start.elapsed() < Duration::from_secs(5), "those who are gone make room");
+    }
+    for (words, answered) in [
+        (&b"i\xff\xff\xff\xff"[..], None),
+        (b"\0\0\0\0\0", None),
+        (b"a\x02\0\0\0", None),
+        (b"r\x04\0\0\0abcd", None),
+        (b"s\x04\0\0\0\xff\xff\xff\x7f", Some(b'N')),
+        (b"s\x04\0\0\0\0\0\0\0", Some(b'N')),
+        (b"s\x04\0\0\0\xff\xff\xff\xff", Some(b'N')),
+        (b"GET / HTTP/1.1\r\n\r\n", None),
+    ] {
+        assert_eq!(answer(words), answered, "{words:?}");
     }
     assert!(matches!(world.status("one"), Status::Running(_)));
     assert_eq!(world.does(&["stop", "-t", "5", "one"]), "one\n");

@@ -119,6 +119,12 @@ fn options(world: &World) {
     assert_eq!(world.run(&["-d", "-a", "stdout", "box", "true"]).code, 125);
     world.does(&["stop", "web"]);
     assert!(world.containers().is_empty(), "--rm: stop leaves nothing");
+    let script = "exec 9>&1; exec \"$@\"";
+    let run = world.command(&["-d", "--name", "apart", "box", "sleep", "300"]);
+    let mut through = std::process::Command::new("sh");
+    through.args(["-c", script, "sh"]).arg(run.get_program()).args(run.get_args());
+    assert!(through.output().unwrap().status.success(), "what the caller has open is not kept open: this returned");
+    world.does(&["kill", "apart"]);
     let out = world.run(&["--rm", "-a", "stderr", "box", "sh", "-c", "echo out; echo err >&2"]);
     assert!(out.stdout.is_empty() && out.stderr.ends_with("err\n"), "{out:?}");
 }
@@ -195,6 +201,11 @@ fn restart(world: &World) {
     world.does(&["stop", "one"]);
     assert_eq!(world.does(&["restart", "one"]), "one\n", "one that had stopped is started");
     world.does(&["kill", "one"]);
+    world.background(&["--rm", "--name", "temp"], &format!("echo x >> /count; cat /count; {SERVES}"));
+    assert_eq!(world.does(&["restart", "temp"]), "temp\n");
+    world.until_logged("temp", "bye\nx\nx\nup\n");
+    world.does(&["stop", "temp"]);
+    assert_eq!(world.containers().len(), 1, "the end after that one removes it");
 }
 
 fn names(world: &World) {

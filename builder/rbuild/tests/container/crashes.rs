@@ -2,6 +2,7 @@
 //! machine; and when no space is left.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ pub(crate) const CASES: &[Case] = &[
     ("crash-and-rm", and_rm),
     ("crash-of-who-starts", of_who_starts),
     ("crash-at-a-terminal", at_a_terminal),
+    ("stopped-at-a-terminal", stopped_at_a_terminal),
     ("reboot", reboot),
     ("full-disk", full_disk),
 ];
@@ -73,6 +75,7 @@ fn of_the_supervisor(world: &World) {
     kill_process(supervisor, Signal::KILL).unwrap();
     until_gone(Pid::from_raw(pid.cast_signed()).unwrap());
     assert_eq!(world.status("one"), Status::Lost);
+    assert!(world.does(&["ps", "-a"]).contains("Exited (137)"));
     assert_eq!(waiting.wait_with_output().unwrap().stdout, b"137\n");
     assert_eq!(attached.wait_with_output().unwrap().status.code(), Some(137));
     assert_eq!(following.wait_with_output().unwrap().stdout, b"up\n");
@@ -168,6 +171,34 @@ fn at_a_terminal(world: &World) {
     world.does(&["kill", "back"]);
 }
 
+/// While rbuild is stopped the terminal is the user's again.
+fn stopped_at_a_terminal(world: &World) {
+    world.good(&["-dit", "--name", "back", "box", "sh"]);
+    for args in [&["attach", "back"][..], &["run", "--rm", "-it", "box", "sh"]] {
+        if args[0] == "run" && world.mode != Mode::Root {
+            eprintln!(
+                "SKIP: stopped-at-a-terminal with run: the rbuild inside of the namespace is not a child of this"
+            );
+            continue;
+        }
+        let mut user = User::at(world, args);
+        user.until("# ");
+        let until = |echoes: bool| {
+            let start = Instant::now();
+            while user.echoes() != echoes {
+                assert!(start.elapsed() < Duration::from_secs(5), "{args:?}: echo {echoes}");
+            }
+        };
+        until(false);
+        kill_process(Pid::from_child(&user.child), Signal::TSTP).unwrap();
+        until(true);
+        kill_process(Pid::from_child(&user.child), Signal::CONT).unwrap();
+        until(false);
+        user.keys.write_all(b"exit 6\r").unwrap();
+        assert_eq!(user.end(), 6);
+    }
+}
+
 fn reboot(world: &World) {
     world.background(&["--name", "one"], SERVES);
     let supervisor = world.supervisor("one");
@@ -217,7 +248,7 @@ fn on_a_full_disk(world: &World) {
     let attach = |name: &str| {
         let mut command = world.rbuild(&["attach", name]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
         child.wait_with_output().unwrap()
     };
     let output = attach("one");
@@ -229,6 +260,8 @@ fn on_a_full_disk(world: &World) {
     assert_eq!(world.does(&["start", "one"]), "one\n", "one that is there can be started");
     world.does(&["kill", "one"]);
     assert_eq!(world.status("one"), Status::Exited(137));
+    assert!(world.does(&["ps", "-a"]).contains("Exited (137)"));
+    assert_eq!(world.does(&["rm", "one"]), "one\n", "one can be removed");
     fs::remove_file(fill).unwrap();
     let output = attach("two");
     assert_eq!(output.status.code(), Some(5));

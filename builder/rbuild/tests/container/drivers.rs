@@ -27,7 +27,7 @@ fn works(world: &World, driver: &str) -> bool {
     let ran = rbuild(world, driver, &["info"]);
     if ran.code != 0 {
         assert!(ran.stderr.contains(&format!("storage driver {driver} is refused: ")), "{ran:?}");
-        assert!(!["overlay", "copy"].contains(&driver), "{ran:?}");
+        assert!(driver != "copy", "copying works everywhere: {ran:?}");
         eprintln!("SKIP: {}", ran.stderr.trim());
     }
     ran.code == 0
@@ -44,18 +44,22 @@ fn images_are_shared(world: &World) {
 }
 
 fn layers_are_not(world: &World) {
-    let ran = rbuild(world, "overlay", &["run", "--name", "kept", "box", "sh", "-c", "echo run; echo x > /x"]);
+    let Some(driver) = ALL.into_iter().find(|driver| works(world, driver)).filter(|driver| *driver != "copy") else {
+        return;
+    };
+    let ran = rbuild(world, driver, &["run", "--name", "kept", "box", "sh", "-c", "echo run; echo x > /x"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     for verb in [&["start", "-a", "kept"][..], &["diff", "kept"]] {
         let ran = rbuild(world, "copy", verb);
-        assert!(ran.code != 0 && ran.stderr.contains("use --storage-driver overlay"), "{ran:?}");
+        assert!(ran.code != 0 && ran.stderr.contains(&format!("use --storage-driver {driver}")), "{ran:?}");
     }
-    let ran = rbuild(world, "overlay", &["start", "-a", "kept"]);
+    let ran = rbuild(world, driver, &["start", "-a", "kept"]);
     assert_eq!((ran.code, &*ran.stdout), (0, "run\n"), "{ran:?}");
 }
 
 fn names_of_old(world: &World) {
-    for (name, driver) in [("overlay2", "overlay"), ("vfs", "copy")] {
+    for (name, driver) in [("overlay2", "overlay"), ("vfs", "copy")].into_iter().filter(|(name, _)| works(world, name))
+    {
         let ran = rbuild(world, name, &["info", "--format", "{{.Driver}}"]);
         assert_eq!((ran.code, ran.stdout.trim()), (0, driver), "{ran:?}");
     }

@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("signals-end-what-minds-none", signals_end_what_minds_none),
     ("signals-three-times", three_times),
     ("killed-with-its-rbuild", killed),
+    ("signals-kept-back", kept_back),
     ("nobody-reads", nobody_reads),
     ("many-at-once", many_at_once),
 ];
@@ -146,6 +147,14 @@ fn killed(world: &World) {
     assert_eq!(names, ["kept"], "the next run makes --rm good");
     assert_eq!(std::fs::read_dir(world.path("store/volumes.v1")).unwrap().count(), 0);
     world.good(&["--rm", "--name", "temp", "box", "true"]);
+}
+
+fn kept_back(world: &World) {
+    let script = "trap 'echo told' TERM USR1; echo up; while :; do sleep 0.02; done";
+    let running = world.start(&["--sig-proxy=false", "--name", "one", "box", "sh", "-c", script]);
+    running.signal(Signal::TERM);
+    assert_eq!(running.end(), (143, String::new()), "it ends with rbuild and is not asked");
+    assert_eq!(world.named("one").state.status(), Status::Exited(143));
 }
 
 fn nobody_reads(world: &World) {

@@ -265,8 +265,8 @@ impl Place {
 fn hand_on(dir: &Path, controllers: &[&str]) -> io::Result<()> {
     let file = dir.join("cgroup.subtree_control");
     let handed = fs::read_to_string(&file)?;
-    let missing = controllers.iter().filter(|one| !handed.split_whitespace().any(|word| word == **one));
-    missing.map(|one| fs::write(&file, format!("+{one}"))).collect()
+    let mut missing = controllers.iter().filter(|one| !handed.split_whitespace().any(|word| word == **one));
+    missing.try_for_each(|one| fs::write(&file, format!("+{one}")))
 }
 
 /// A new group of version 1 has no processor and no memory to run on.

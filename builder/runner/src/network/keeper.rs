@@ -175,6 +175,6 @@ fn end(child: &mut Child) {
 /// The last line that a program said, without its complaint that there is no system log.
 fn complaint(said: &[u8], otherwise: &str) -> String {
     let text = String::from_utf8_lossy(said);
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("syslog"));
-    lines.last().unwrap_or(otherwise).to_owned()
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("syslog"));
+    lines.next_back().unwrap_or(otherwise).to_owned()
 }

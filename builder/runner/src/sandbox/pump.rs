@@ -206,13 +206,12 @@ impl<'a> Pump<'a> {
                     }
                 }
             }
-            Report::Refused { .. } => return Err(io::ErrorKind::InvalidData.into()),
             Report::Failed { operation, errno } => self.told.error = Some(setup_failed(&operation, errno)),
             Report::NoProgram { program, reason, code } => {
                 let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
                 self.told.error = Some(Error::Program { program: text(program), reason: text(reason), code });
             }
-            Report::Forked { .. } => return Err(io::ErrorKind::InvalidData.into()),
+            Report::Forked { .. } | Report::Refused { .. } => return Err(io::ErrorKind::InvalidData.into()),
             Report::Ready {} => {
                 self.told.ready = true;
                 output.started(&child.process());

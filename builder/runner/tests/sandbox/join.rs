@@ -104,7 +104,7 @@ fn try_join(world: &World, joining: &Joining) -> Result<Ran, Error> {
     let exit = world.sandbox.join(joining, &mut collected, &Cancel::new())?;
     assert!(collected.started, "started() comes before the end");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let outcome = rbuild_runner::Outcome { exit, stubs: Vec::new() };
+    let outcome = rbuild_runner::Outcome { exit, stubs: Vec::new(), out_of_memory: false };
     Ok(Ran { outcome, stdout: text(collected.stdout), stderr: text(collected.stderr) })
 }
 
@@ -122,7 +122,7 @@ fn up(world: &World) -> Container {
 fn join(world: &World) {
     for network in [Network::Host, Network::None] {
         let world = World::new(world.ids.clone());
-        beside(&world, &Container { network, ..up(&world) }, |process, _, _| {
+        beside(&world, &Container { network: network.clone(), ..up(&world) }, |process, _, _| {
             let seen = run(&world, &joining(&world, process, "cat /made /proc/1/comm; hostname; echo $PPID; pwd"));
             assert_eq!(seen, "made\nsh\nbox\n0\n/\n");
             for space in ["mnt", "pid", "ipc", "uts", "cgroup", "net", "user"] {

@@ -6,6 +6,7 @@
 
 mod descent;
 mod dir;
+mod extents;
 mod list;
 mod meta;
 mod remove;
@@ -14,6 +15,7 @@ mod walk;
 mod xattr;
 
 pub use dir::Dir;
+pub(crate) use extents::shared;
 pub use list::DirEntry;
 pub use meta::{Device, FileKind, Meta};
 pub(crate) use subvolume::{BTRFS, may_be_subvolume};

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// The btrfs driver.
 pub(super) const DRIVER: Driver =
-    Driver { name: NAME, aliases: &[], works: "snapshots of subvolumes work here", open, traits: |_| Ok(Vec::new()) };
+    Driver { name: NAME, aliases: &[], works: "snapshots of subvolumes work here", open, traits: |_| Vec::new() };
 
 const NAME: &str = "btrfs";
 

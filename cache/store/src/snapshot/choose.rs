@@ -61,8 +61,11 @@ pub(super) struct Driver {
     /// Opens it. Tries what has to be tried inside the bucket, and leaves nothing there.
     pub(super) open: fn(&Wish<'_>) -> Result<Opened>,
     /// What is worth telling of it, in docker's words where docker has some.
-    pub(super) traits: fn(&Wish<'_>) -> Result<Vec<(&'static str, String)>>,
+    pub(super) traits: fn(&Wish<'_>) -> Traits,
 }
+
+/// Names and values.
+pub(super) type Traits = Vec<(&'static str, String)>;
 
 /// A driver, or why it does not work here.
 pub(super) type Opened = std::result::Result<Box<dyn Snapshotter>, String>;
@@ -94,7 +97,7 @@ pub fn describe(wish: Wish<'_>, chosen: &Chosen) -> Result<Vec<(String, String)>
         ("Supports d_type".to_owned(), filesystem::tells_types(wish.bucket)?.to_string()),
     ];
     for driver in DRIVERS.iter().filter(|driver| driver.name == chosen.name) {
-        lines.extend((driver.traits)(&wish)?.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        lines.extend((driver.traits)(&wish).into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     lines.push(("Chosen because".to_owned(), chosen.why.clone()));
     for driver in DRIVERS.iter().filter(|driver| driver.name != chosen.name) {

@@ -12,13 +12,8 @@ use rbuild_oci::Cancel;
 use std::path::Path;
 
 /// The copy driver.
-pub(super) const DRIVER: Driver = Driver {
-    name: NAME,
-    aliases: &["vfs", "native"],
-    works: "copying works everywhere",
-    open,
-    traits: |_| Ok(Vec::new()),
-};
+pub(super) const DRIVER: Driver =
+    Driver { name: NAME, aliases: &["vfs", "native"], works: "copying works everywhere", open, traits: |_| Vec::new() };
 
 const NAME: &str = "copy";
 

@@ -2,7 +2,7 @@
 //! draft is an empty upper directory on top of those of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::clone::copy_meta;
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
@@ -30,13 +30,13 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
+fn traits(wish: &Wish<'_>) -> Traits {
     let userxattr = wish.marks == OpaqueXattr::User;
-    Ok(vec![
+    vec![
         ("Using metacopy", "false".to_owned()),
         ("Native Overlay Diff", "true".to_owned()),
         ("userxattr", userxattr.to_string()),
-    ])
+    ]
 }
 
 /// Snapshots in the layout of overlayfs.

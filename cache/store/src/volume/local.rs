@@ -28,7 +28,7 @@ impl VolumeDriver for LocalVolumes {
 
     fn create(&self, new: &NewVolume, now: Timestamp) -> Result<Volume> {
         let (name, new) = new.named()?;
-        if let Some(there) = self.records.get(&name)? {
+        if let Some(there) = self.records.get_settled(&name)? {
             return there.check_same(&new, LOCAL).map(|()| there);
         }
         LocalMount::parse(&new.options)
@@ -135,6 +135,28 @@ mod tests {
         );
         assert!(volumes.get("far").unwrap().is_none() && volumes.remove("far").unwrap().is_none());
         assert_eq!((volumes.list().unwrap().len(), store.volume_records().list().unwrap().len()), (1, 2));
+    }
+
+    #[test]
+    fn who_asks_for_a_volume_that_goes_waits_and_gets_a_new_one() {
+        let (_place, store) = store();
+        let volumes = store.volumes();
+        let old = volumes.create(&named("data"), Timestamp::from_seconds(1)).unwrap();
+        let going = store.volume_records().going("data").unwrap().unwrap();
+        std::thread::scope(|scope| {
+            let asks = scope.spawn(|| volumes.create(&named("data"), Timestamp::from_seconds(2)).unwrap());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!asks.is_finished());
+            let removed = volumes.remove("data").unwrap().unwrap();
+            drop(going);
+            let new = asks.join().unwrap();
+            assert!(new.created_at != old.created_at && new.mountpoint.is_dir());
+            removed.finish().unwrap();
+            assert!(new.mountpoint.is_dir());
+        });
+        let records = store.volume_records();
+        let _going = records.going("data").unwrap().unwrap();
+        assert!(records.going("data").unwrap().is_none() && records.going("none").unwrap().is_some());
     }
 
     #[test]

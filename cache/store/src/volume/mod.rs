@@ -8,7 +8,7 @@ mod options;
 mod records;
 
 pub use local::LocalVolumes;
-pub use records::{Removed, VolumeRecords};
+pub use records::{Going, Removed, VolumeRecords};
 
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;

@@ -4,6 +4,7 @@
 use super::{LOCAL, Volume, check_volume_name};
 use crate::error::{Error, Result};
 use crate::layout::{Bucket, Store};
+use crate::lock::Lock;
 use crate::root_dir::RootDir;
 use crate::tmp::TmpDir;
 use rbuild_oci::to_canonical_json;
@@ -15,6 +16,12 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub struct VolumeRecords {
     store: Store,
+}
+
+/// A volume that is being removed: who asks for it meanwhile waits until this is dropped.
+#[derive(Debug)]
+pub struct Going {
+    _lock: Option<Lock>,
 }
 
 /// What was a volume of the store. Its name is free; its files go when this is finished or dropped.
@@ -68,6 +75,30 @@ impl VolumeRecords {
             volume.mountpoint = place.join(DATA);
         }
         Ok(Some(volume))
+    }
+
+    /// The same, once nobody is removing it any more.
+    pub fn get_settled(&self, name: &str) -> Result<Option<Volume>> {
+        if let Some(lock) = self.lock(name)? {
+            lock.share()?;
+        }
+        self.get(name)
+    }
+
+    /// Keeps everybody waiting who asks for the volume with [`VolumeRecords::get_settled`], whether it is removed or not,
+    /// and whether it is there or not; none while somebody else does, or asks.
+    pub fn going(&self, name: &str) -> Result<Option<Going>> {
+        let lock = self.lock(name)?;
+        let taken = lock.as_ref().map_or(Ok(true), Lock::try_take)?;
+        Ok(taken.then_some(Going { _lock: lock }))
+    }
+
+    /// Its directory, to be locked.
+    fn lock(&self, name: &str) -> Result<Option<Lock>> {
+        match Lock::open_existing(&self.place(check_volume_name(name)?)) {
+            Err(error) if error.is_not_found() => Ok(None),
+            lock => lock.map(Some),
+        }
     }
 
     /// Remembers a new volume, with an empty directory for its files where they are kept here; the one that has the name

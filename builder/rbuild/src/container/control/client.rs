@@ -67,6 +67,14 @@ impl Control {
         }
     }
 
+    /// Keeps a container that was made with `--rm` from being removed when it ends this time.
+    pub fn keep(mut self) -> Result<()> {
+        match self.ask(&Ask::Keep) {
+            Err(error) if !is_gone(&error) => Err(Error::io("keep", "the container")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// From now on what it prints is heard, and its end; none if it has ended meanwhile.
     pub fn attach(mut self, wants: Wants) -> Result<Option<Attached>> {
         match self.ask(&Ask::Attach(wants)) {

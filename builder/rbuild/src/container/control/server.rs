@@ -22,6 +22,8 @@ pub(crate) trait Served: Send + Sync {
     fn manner(&self) -> Manner;
     /// Sends a signal by number.
     fn signal(&self, number: i32) -> io::Result<()>;
+    /// Keeps it from being removed when it ends.
+    fn keep(&self);
     /// Types.
     fn input(&self, bytes: &[u8]);
     /// Ends the input, where it is not to outlive its giver.
@@ -206,6 +208,10 @@ fn converse(mut stream: UnixStream, number: u64, clients: &Mutex<Clients>, serve
                 Ok(()) => Tell::Done,
                 Err(error) => Tell::Refused(error.to_string()),
             },
+            Ask::Keep => {
+                served.keep();
+                Tell::Done
+            }
             Ask::Attach(_) => {
                 let Manner { terminal, input } = served.manner();
                 Tell::Attached { terminal, input }

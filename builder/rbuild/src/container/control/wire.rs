@@ -17,6 +17,8 @@ pub(super) enum Ask {
     Resize(Size),
     /// This signal, by its number, is for the container's first process.
     Signal(i32),
+    /// It is not to be removed when it ends this time.
+    Keep,
 }
 
 /// What a client is told.
@@ -68,6 +70,7 @@ impl Ask {
             Self::EndOfInput => frame(b'e', &[]),
             Self::Resize(size) => frame(b'r', &[size.rows.to_le_bytes(), size.columns.to_le_bytes()].concat()),
             Self::Signal(number) => frame(b's', &number.to_le_bytes()),
+            Self::Keep => frame(b'k', &[]),
         }
     }
 
@@ -82,6 +85,7 @@ impl Ask {
                 Self::Resize(Size { rows: u16::from_le_bytes([*a, *b]), columns: u16::from_le_bytes([*c, *d]) })
             }
             (b's', [a, b, c, d]) => Self::Signal(i32::from_le_bytes([*a, *b, *c, *d])),
+            (b'k', []) => Self::Keep,
             _ => return Err(ErrorKind::InvalidData.into()),
         }))
     }
@@ -155,6 +159,7 @@ mod tests {
             Ask::EndOfInput,
             Ask::Resize(Size { rows: 24, columns: 300 }),
             Ask::Signal(15),
+            Ask::Keep,
         ];
         let bytes: Vec<u8> = asks.iter().flat_map(Ask::encode).collect();
         let mut from = &bytes[..];

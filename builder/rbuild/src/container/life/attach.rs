@@ -3,6 +3,7 @@
 
 use super::end::{end_of, not_running};
 use super::stdio;
+use super::stops::mind_stops;
 use crate::container::control::{Attached, Control, Heard, Size, Speaker, Wants};
 use crate::container::model::ContainerId;
 use crate::container::shelf::{Containers, Entry};
@@ -48,7 +49,11 @@ pub fn attach(containers: &Containers, entry: &Entry, how: &Attach) -> Result<Le
     };
     let Some(attached) = attached else { return Err(not_running(entry)) };
     let typing = how.input && attached.input;
-    let raw = (typing && attached.terminal && isatty(io::stdin())).then(|| RawMode::enter(io::stdin())).transpose();
+    let at_terminal = typing && attached.terminal && isatty(io::stdin());
+    if at_terminal {
+        mind_stops()?;
+    }
+    let raw = at_terminal.then(|| RawMode::enter(io::stdin())).transpose();
     let raw = raw.map_err(Error::io("take over", "the terminal"))?.map(Arc::new);
     if attached.terminal {
         follow_size(attached.speaker(), raw.as_ref().map(Arc::downgrade).unwrap_or_default())?;

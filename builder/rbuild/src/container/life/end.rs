@@ -3,7 +3,7 @@
 
 use crate::args::signal;
 use crate::container::control::{Attached, Control, Heard, Wants};
-use crate::container::shelf::{Containers, Entry, State, Status};
+use crate::container::shelf::{Containers, Entry, Held, State, Status};
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -49,6 +49,17 @@ pub fn stop(containers: &Containers, entry: &Entry, stop: Stop) -> Result<()> {
         ends_within(&watch, Timeout::Never)?;
     }
     containers.wait_until_free(&config.id)
+}
+
+/// Stops the container and locks it, so that it can be started again; one made with `--rm` stays for that.
+pub fn stop_and_hold(containers: &Containers, entry: &Entry, how: Stop) -> Result<Held> {
+    Control::connect(containers, &entry.config.id)?.map_or(Ok(()), Control::keep)?;
+    stop(containers, entry, how)?;
+    containers.hold(&entry.config.id)?.ok_or_else(|| Error::Unfit {
+        name: entry.config.name.clone(),
+        reason: "was stopped, and then started or removed by another rbuild".to_owned(),
+        hint: None,
+    })
 }
 
 /// Sends the container's first process a signal. One that does not run is refused.

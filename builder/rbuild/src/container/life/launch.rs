@@ -37,6 +37,8 @@ impl Launch<'_> {
     pub fn start(self, held: Held) -> Result<()> {
         let id = held.id().clone();
         let failed = || Error::io("start", "a supervisor");
+        // What whoever called this program left open is not held open for as long as the container lives.
+        rbuild_runner::inherit_streams_only().map_err(failed())?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("rbuild").arg("--root").arg(self.root);
         if let Some(driver) = self.driver {

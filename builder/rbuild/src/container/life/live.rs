@@ -21,6 +21,7 @@ use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a container's streams lead, beside its log and those who attach.
 pub(crate) trait Console {
@@ -56,6 +57,7 @@ pub(crate) fn live(
         console,
         log,
         server: None,
+        kept: Arc::default(),
         guard: None,
         started: None,
         ports: Vec::new(),
@@ -68,14 +70,15 @@ pub(crate) fn live(
     if let Err(error) = held.unmount(volumes) {
         life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
     }
-    let (started, deaf, server, out_of_memory) = (life.started, life.deaf, life.server, life.out_of_memory);
+    let (started, deaf, server, kept) = (life.started, life.deaf, life.server, life.kept.load(Ordering::Relaxed));
+    let out_of_memory = life.out_of_memory;
     let ended = match (ended, signals.canceled_by()) {
         (Err(_), _) if deaf => Ok(BROKEN_PIPE),
         (Err(_), Some(code)) => Ok(code),
         (ended, _) => ended,
     };
     let code = ended.as_ref().map_or_else(exit_code, |code| *code);
-    let settled = if held.is_auto_removed() {
+    let settled = if held.is_auto_removed() && !kept {
         Containers::new(ctx.store).remove(held, volumes)
     } else {
         held.set_state(&State::Exited {
@@ -115,6 +118,8 @@ struct Life<'a> {
     console: &'a mut dyn Console,
     log: Log,
     server: Option<Server>,
+    /// Whether somebody asked that it stays when it ends: it is to be started again at once.
+    kept: Arc<AtomicBool>,
     /// Sees to it that the container dies with this process, whatever user it became.
     guard: Option<Guard>,
     started: Option<Timestamp>,
@@ -134,7 +139,8 @@ impl Life<'_> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let config = self.held.config();
         let (stdio, inlets) = self.console.open(config)?;
-        let ways = Ways { signaller: self.signals.signaller(), terminal: config.terminal, inlets };
+        let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
+        let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
         self.server = Some(Server::start(self.held.dir(), Arc::new(ways))?);
         let snapshots = self.ctx.snapshots.get()?;
         let stack = stack(store, &config.image.layers)?;
@@ -237,6 +243,7 @@ struct Ways {
     signaller: Signaller,
     terminal: bool,
     inlets: Inlets,
+    kept: Arc<AtomicBool>,
 }
 
 impl Served for Ways {
@@ -246,6 +253,10 @@ impl Served for Ways {
 
     fn signal(&self, number: i32) -> io::Result<()> {
         self.signaller.send(number)
+    }
+
+    fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
     }
 
     fn input(&self, bytes: &[u8]) {

@@ -13,11 +13,12 @@ pub(crate) mod plan;
 mod run;
 pub(crate) mod signals;
 pub(crate) mod stdio;
+mod stops;
 mod supervise;
 pub(crate) mod user;
 
 pub use attach::{Attach, Left, attach};
-pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, wait};
+pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, stop_and_hold, wait};
 pub use growth::Growth;
 pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};

@@ -112,6 +112,10 @@ impl Drop for Forwarder {
 impl Signaller {
     /// Sends a signal by number; before there is a process, one that asks for an end stops the work.
     pub(crate) fn send(&self, number: i32) -> io::Result<()> {
+        const LAST: i32 = 64;
+        if !(1..=LAST).contains(&number) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no such signal"));
+        }
         lock(&self.0).deliver(number)
     }
 }

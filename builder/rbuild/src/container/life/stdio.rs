@@ -3,6 +3,7 @@
 
 use super::inlets::{Inlets, null};
 use super::live::Console;
+use super::stops::mind_stops;
 use crate::container::model::Config;
 use crate::error::{Error, Result};
 use rbuild_runner::{Sizes, Stdio, Stream, Terminal};
@@ -104,6 +105,7 @@ fn terminal() -> Result<Stdio> {
             "-t with -i needs a terminal as standard input, and it is none: leave -t out".to_owned(),
         ));
     }
+    mind_stops()?;
     let failed = || Error::io("watch", "the terminal's size");
     let (resized, tell) = io::pipe().map_err(failed())?;
     // After a stop a shell may have changed the mode and somebody the size.

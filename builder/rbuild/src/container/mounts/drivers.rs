@@ -112,7 +112,7 @@ impl VolumeDriver for VolumeDrivers {
         let Some(name) = &new.name else {
             return self.driver(wanted.unwrap_or(LOCAL), &self.plugins, "it")?.create(new, now);
         };
-        if let Some(there) = self.records.get(name)? {
+        if let Some(there) = self.records.get_settled(name)? {
             return there.check_same(new, wanted.unwrap_or(&there.driver)).map(|()| there);
         }
         let wanted = match wanted {

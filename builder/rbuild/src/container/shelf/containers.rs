@@ -253,6 +253,10 @@ impl Containers {
         Ok(())
     }
 
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     fn bucket(&self) -> PathBuf {
         self.store.dir(Bucket::Containers)
     }

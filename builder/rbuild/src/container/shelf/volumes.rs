@@ -1,14 +1,16 @@
 //! What containers mean for volumes: which are in use, which were mounted and not let go of. Knows no driver and mounts
 //! nothing.
 //!
-//! A container is written down, under the bucket's lock, before its volumes are made, and a volume is removed under the
-//! same lock: so a volume that a container names is never taken away.
+//! A container is written down, under the bucket's lock, before its volumes are made. A volume that is to go is locked
+//! under the same lock, once no container names it, and whoever asks for it from then on waits until it is gone, and gets
+//! a new one: so a volume that a container names is never taken away, and nobody else waits for a slow driver.
 
 use super::containers::Containers;
 use super::held::{Held, read_state};
 use super::state::State;
+use crate::container::model::ContainerId;
 use crate::error::{Error, Result};
-use rbuild_store::{Removed, VolumeDriver};
+use rbuild_store::{Going, Removed, VolumeDriver, VolumeRecords};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,12 +19,23 @@ use std::time::Duration;
 impl Containers {
     /// Removes a volume that no container mounts, of whatever driver; none if there is none of that name.
     pub fn remove_volume(&self, name: &str, volumes: &dyn VolumeDriver) -> Result<Option<Removed>> {
+        let records = self.store().volume_records();
+        loop {
+            if let Some(_going) = self.let_go(name, &records)? {
+                return Ok(volumes.remove(name)?);
+            }
+            records.get_settled(name)?;
+        }
+    }
+
+    /// Keeps containers from taking a volume that none of them mounts; none while somebody else does.
+    fn let_go(&self, name: &str, records: &VolumeRecords) -> Result<Option<Going>> {
         let _lock = self.lock()?;
         let users = self.with_volume(name)?;
         if users.is_empty() {
-            return Ok(volumes.remove(name)?);
+            return Ok(records.going(name)?);
         }
-        let users: Vec<&str> = users.iter().map(crate::container::ContainerId::hex).collect();
+        let users: Vec<&str> = users.iter().map(ContainerId::hex).collect();
         Err(Error::VolumeInUse { name: name.to_owned(), users: users.join(", ") })
     }
 }

@@ -7,7 +7,7 @@ mod relink;
 pub use mount::FuseOverlay;
 
 use super::changes::{Changes, Comparison, Tree, find};
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::draft::{Draft, Place, Rootfs, Storage};
 use super::home::Home;
 use super::overlay::Overlay;
@@ -34,8 +34,8 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
     })
 }
 
-fn traits(_: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
-    Ok(vec![("Mount Program", mount::version()?)])
+fn traits(_: &Wish<'_>) -> Traits {
+    vec![("Mount Program", mount::version())]
 }
 
 /// Why it does not work. Makes and removes a directory in the home.

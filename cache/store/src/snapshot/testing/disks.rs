@@ -84,7 +84,7 @@ const BTRFS: Disk = Disk {
     program: "mkfs.btrfs",
     package: "btrfs-progs",
     drivers: "overlay btrfs reflink copy",
-    tests: &["drivers::", "keeping::"],
+    tests: &["snapshot::testing::drivers::", "snapshot::testing::keeping::", "usage::"],
 };
 const XFS: Disk = Disk {
     kind: "xfs",
@@ -92,7 +92,7 @@ const XFS: Disk = Disk {
     program: "mkfs.xfs",
     package: "xfsprogs",
     drivers: "overlay reflink copy fuse-overlayfs",
-    tests: &["drivers::", "keeping::"],
+    tests: &["snapshot::testing::drivers::", "snapshot::testing::keeping::", "usage::"],
 };
 /// ZFS in a program is slow.
 const ZFS: Disk = Disk {
@@ -101,7 +101,13 @@ const ZFS: Disk = Disk {
     program: "zfs-fuse",
     package: "zfs-fuse",
     drivers: "zfs",
-    tests: &["drivers::", "keeping::a_lower", "keeping::a_kept", "keeping::what_one", "keeping::info"],
+    tests: &[
+        "snapshot::testing::drivers::",
+        "keeping::a_lower",
+        "keeping::a_kept",
+        "keeping::what_one",
+        "keeping::info",
+    ],
 };
 
 impl Disk {
@@ -111,7 +117,7 @@ impl Disk {
             eprintln!("SKIP: needs root to make a disk of {}", self.kind);
             return None;
         }
-        if !Command::new(self.program).arg("-V").output().is_ok() {
+        if Command::new(self.program).arg("-V").output().is_err() {
             eprintln!("SKIP: no {}: apt-get install {}", self.program, self.package);
             return None;
         }
@@ -168,7 +174,7 @@ fn drivers_conform_on_zfs() {
 fn the_speed_of_drivers_on_disks() {
     for disk in [BTRFS, XFS, ZFS] {
         if let Some(mut command) = disk.command(&[]) {
-            run_tests(command.env("RBUILD_TEST_SPEED", "1"), &["speed::"]);
+            run_tests(command.env("RBUILD_TEST_SPEED", "1"), &["snapshot::testing::speed::"]);
         }
     }
 }

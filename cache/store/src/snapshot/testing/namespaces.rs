@@ -67,12 +67,12 @@ fn drivers_conform_with_a_single_id() {
 
 /// Runs the tests of the drivers behind a command and gives what they print.
 fn run(command: &mut Command) -> String {
-    run_tests(command, &["drivers::", "deep::", "keeping::", "marks::"])
+    let modules = ["drivers::", "deep::", "keeping::", "marks::"].map(|module| format!("snapshot::testing::{module}"));
+    run_tests(command, &modules.each_ref().map(String::as_str))
 }
 
-/// Runs tests of these modules behind a command and gives what they print.
-pub(super) fn run_tests(command: &mut Command, modules: &[&str]) -> String {
-    let tests = modules.iter().map(|module| format!("snapshot::testing::{module}"));
+/// Runs tests of these names behind a command and gives what they print.
+pub(super) fn run_tests(command: &mut Command, tests: &[&str]) -> String {
     command.arg(std::env::current_exe().unwrap()).args(tests).args(["--nocapture", "--test-threads=1"]);
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

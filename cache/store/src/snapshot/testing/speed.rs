@@ -25,7 +25,7 @@ fn drafts_of_a_large_tree() {
             for directory in 0..DIRECTORIES {
                 at.files(&[&format!("d{directory}/")]);
                 for file in 0..FILES {
-                    at.file(&format!("d{directory}/f{file}"), &[file as u8; SIZE]);
+                    at.file(&format!("d{directory}/f{file}"), &vec![file as u8; SIZE]);
                 }
             }
         });

@@ -12,7 +12,7 @@
 mod command;
 mod orphans;
 
-use super::choose::{Driver, Opened, Wish};
+use super::choose::{Driver, Opened, Traits, Wish};
 use super::filesystem;
 use super::home::Home;
 use super::whole::{BlindSpots, Trees, Whole};
@@ -78,13 +78,13 @@ fn usable(wish: &Wish<'_>) -> Result<std::result::Result<String, String>> {
     })
 }
 
-fn traits(wish: &Wish<'_>) -> Result<Vec<(&'static str, String)>> {
-    let Ok(dataset) = usable(wish)? else { return Ok(Vec::new()) };
-    let values = zfs(&["get", "-H", "-o", "value", "used,available,compression", &dataset])?;
+fn traits(wish: &Wish<'_>) -> Traits {
+    let Ok(Ok(dataset)) = usable(wish) else { return Vec::new() };
+    let values = zfs(&["get", "-H", "-o", "value", "used,available,compression", &dataset]).unwrap_or_default();
     let pool = dataset.split('/').next().unwrap_or_default().to_owned();
     let names = ["Space Used By Parent", "Space Available", "Compression"];
     let values = names.into_iter().zip(values.lines().map(str::to_owned));
-    Ok([("Zpool", pool), ("Parent Dataset", dataset)].into_iter().chain(values).collect())
+    [("Zpool", pool), ("Parent Dataset", dataset)].into_iter().chain(values).collect()
 }
 
 /// The datasets of one home.

@@ -171,7 +171,7 @@ impl VolumeDriver for Plugin {
 
     fn create(&self, new: &NewVolume, now: Timestamp) -> Result<Volume> {
         let (name, new) = new.named()?;
-        if let Some(there) = self.records.get(&name)? {
+        if let Some(there) = self.records.get_settled(&name)? {
             return there.check_same(&new, &self.name).map(|()| there);
         }
         let said = self.described(&name)?;
