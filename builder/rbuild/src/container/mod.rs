@@ -10,6 +10,7 @@
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
+//!     for-later              there if it was made by `create`
 //!     volumes-mounted        there while a volume plugin is still to be told of its end
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container
