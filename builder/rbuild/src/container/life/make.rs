@@ -35,9 +35,13 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
 
 /// Fills the volumes of a container that does not start yet, where they are empty.
 pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
-    if !held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
-        return Ok(());
+    if held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
+        fill(ctx, held, volumes)?;
     }
+    held.leave_for_later()
+}
+
+fn fill(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
     let snapshots = ctx.snapshots.get()?;
     let stack = stack(ctx.store, &held.config().image.layers)?;
     snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
