@@ -89,7 +89,7 @@ mod tests {
                 ("-9", "\"-9\" is no signal: give a name such as TERM, or a number"),
                 ("TREM", "\"TREM\" is no signal: did you mean TERM?"),
                 ("RTMAX+1", "\"RTMAX+1\" is no signal: did you mean RTMAX?"),
-                ("", "\"\" is no signal: did you mean IO?"),
+                ("", "\"\" is no signal: give a name such as TERM, or a number"),
             ],
         );
     }

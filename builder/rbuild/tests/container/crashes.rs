@@ -192,6 +192,11 @@ fn stopped_at_a_terminal(world: &World) {
         until(false);
         kill_process(Pid::from_child(&user.child), Signal::TSTP).unwrap();
         until(true);
+        let stat = format!("/proc/{}/stat", user.child.id());
+        let start = Instant::now();
+        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+            assert!(start.elapsed() < Duration::from_secs(5), "it stops");
+        }
         kill_process(Pid::from_child(&user.child), Signal::CONT).unwrap();
         until(false);
         user.keys.write_all(b"exit 6\r").unwrap();

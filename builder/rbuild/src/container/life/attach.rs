@@ -174,6 +174,7 @@ impl Escape {
                 passed.push(*byte);
             }
             if self.held > 0 && self.held == self.keys.len() {
+                self.held = 0;
                 return (passed, true);
             }
         }
