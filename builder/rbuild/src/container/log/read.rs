@@ -142,7 +142,7 @@ mod tests {
         write!(file, "{}{{\"log\":\"ha\n{}junk\n{}{{\"log\":", line(1), line(2), line(3)).unwrap();
         let mut reader = Reader::open(file.path()).unwrap().unwrap();
         assert_eq!(rest(&mut reader), "1 2 3 ");
-        write!(file, "\"4\",\"stream\":\"stderr\",\"time\":\"1970-01-01T00:00:00Z\"}}\n").unwrap();
+        writeln!(file, "\"4\",\"stream\":\"stderr\",\"time\":\"1970-01-01T00:00:00Z\"}}").unwrap();
         assert_eq!(rest(&mut reader), "4 ");
         assert!(Reader::open(Path::new("/none/such")).unwrap().is_none());
     }
