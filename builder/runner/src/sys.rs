@@ -146,11 +146,8 @@ fn child(spawn: &Spawn<'_>, argv: &[*const c_char], env: &[*const c_char], paren
     }
 }
 
-/// Enters the user namespace of `process` as its user 0. As [`child`]: bare system calls only.
-///
-/// # Safety
-/// This process has one thread.
-unsafe fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
+/// Enters the user namespace of `process` as its user 0. Between clone and exec, as [`child`]: bare system calls only.
+fn enter(process: BorrowedFd<'_>, parent: i32) -> bool {
     // SAFETY: no call touches memory.
     unsafe {
         // Only who is root outside has groups to lose that the namespace may not know.

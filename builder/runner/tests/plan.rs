@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rbuild_runner::cgroup::{Control, Limits};
+use rbuild_runner::network::Private;
 use rbuild_runner::userns::{Range, RawMap};
 use rbuild_runner::{
     Access, Caps, Confinement, Container, IdMap, InjectedFile, Joining, Limit, MountSpec, Network, Overlay, Process,
@@ -117,7 +119,17 @@ fn set(container: &mut Container, key: &str, value: &str) {
             let ids = ids(value);
             container.user = User { uid: ids[0], gid: ids[1], groups: ids[2..].to_vec() };
         }
-        "network" => container.network = if value == "none" { Network::None } else { Network::Host },
+        "network" => {
+            container.network = match value {
+                "none" => Network::None,
+                "private" => Network::Private(Private { helpers: Vec::new(), forwards: Vec::new() }),
+                _ => Network::Host,
+            }
+        }
+        "domainname" => container.domainname = bytes,
+        "sysctl" => container.sysctls.push((words[0].into(), words[1].into())),
+        "oom-score-adj" => container.oom_score_adj = Some(value.parse().unwrap()),
+        "group" => container.control = Some(Control { name: value.to_owned(), limits: Limits::default() }),
         "insecure" => container.confinement = Confinement::insecure(),
         "no-new-privileges" => container.confinement.no_new_privileges = true,
         "seccomp" => container.confinement.seccomp = Some(vec![SockFilter { code: 6, jt: 0, jf: 0, k: 0x7fff_0000 }]),

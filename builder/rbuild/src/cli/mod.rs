@@ -74,10 +74,10 @@ enum Verb {
     Container(container::ContainerVerbs),
     Cp(cp::CpArgs),
     Create(Box<create::CreateArgs>),
-    Diff(diff::DiffArgs),
-    Export(export::ExportArgs),
-    Exec(Box<crate::args::ExecArgs>),
     Debug(debug::DebugArgs),
+    Diff(diff::DiffArgs),
+    Exec(Box<crate::args::ExecArgs>),
+    Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Images(images::ImagesArgs),
@@ -86,15 +86,15 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Logs(logs::LogsArgs),
     Pause(pause::PauseArgs),
     Port(port::PortArgs),
-    Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Rename(rename::RenameArgs),
-    Rm(rm::RmArgs),
     /// Stop containers and start them again
     Restart(stop::StopArgs),
+    Rm(rm::RmArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
     Start(start::StartArgs),
@@ -127,10 +127,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Container(args) => container::run(&args, &cli.globals),
         Verb::Cp(args) => cp::run(&args, &cli.globals),
         Verb::Create(args) => create::run(&args, &cli.globals),
-        Verb::Diff(args) => diff::run(&args, &cli.globals),
-        Verb::Export(args) => export::run(&args, &cli.globals),
-        Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
+        Verb::Diff(args) => diff::run(&args, &cli.globals),
+        Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
@@ -139,14 +139,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
         Verb::Port(args) => port::run(&args, &cli.globals),
-        Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
-        Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
+        Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
         Verb::Start(args) => start::run(&args, &cli.globals),
@@ -192,18 +192,16 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
+/// The options that may stand before the verb, each with a value.
+const OF_ALL_VERBS: [&str; 3] = ["--root", "--storage-driver", "--storage-opt"];
+
 /// Where the verb stands, or would stand: behind the options of all verbs.
 fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
-        match arg {
-            "--root" | "--storage-driver" | "--storage-opt" => first += 2,
-            _ if arg.starts_with("--root=")
-                || arg.starts_with("--storage-driver=")
-                || arg.starts_with("--storage-opt=") =>
-            {
-                first += 1
-            }
+        match OF_ALL_VERBS.iter().find_map(|option| arg.strip_prefix(option)) {
+            Some("") => first += 2,
+            Some(value) if value.starts_with('=') => first += 1,
             _ => break,
         }
     }

@@ -37,8 +37,8 @@ fn one(entry: &Entry, port: Port) -> Result<String> {
     let places = entry.bindings().iter().filter(|one| one.port == port);
     let text: String = places.map(|one| format!("{}:{}\n", one.ip, one.host)).collect();
     if text.is_empty() {
-        let name = &entry.config.name;
-        return Err(Error::Usage(format!("no public port '{port}' published for {name}")));
+        let reason = format!("publishes no port {port}");
+        return Err(Error::Unfit { name: entry.config.name.clone(), reason, hint: None });
     }
     Ok(text)
 }

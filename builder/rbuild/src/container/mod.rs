@@ -6,10 +6,11 @@
 //!   .lock                    taken for a moment by who makes, names or removes a container
 //!   names/NAME -> ID         which container has a name
 //!   ID/                      64 hexadecimal digits
-//!     config.json            what was asked for (version 1); written once
+//!     config.json            what was asked for (version 1); written once, and again when it is renamed
 //!     state.json             running: pid and start time; or how it ended
 //!     lock                   flocked for as long as the process lives
 //!     auto-remove            there if `--rm` was given
+//!     for-later              there if it was made by `create`
 //!     volumes-mounted        there while a volume plugin is still to be told of its end
 //!     upper/                 the writable layer, made by the storage driver
 //!     etc/                   hosts, hostname, resolv.conf: bind-mounted, so edits last as long as the container

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             let words = std::env::args_os().enumerate().filter(|(at, _)| *at != 1).map(|(_, word)| word);
             rbuild::cli::main(words)
         }
+        Some(network::AS_ECHO) => network::echo(),
         Some(plugin_server::AS_PLUGIN) => plugin_server::serve(&args[1..]),
         Some("--as-user") => run_cases(if args[1] == "subids" { Mode::Subids } else { Mode::Single }, &filters()[1..]),
         Some("--list") => ExitCode::SUCCESS,
@@ -137,6 +138,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
+        drop(fs::remove_dir(self.0.join("rbuild")));
         // It may still be emptying; a group is removed when no process is in it.
         for _ in 0..100 {
             if fs::remove_dir(&self.0).is_ok() {

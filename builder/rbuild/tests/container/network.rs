@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -76,33 +76,21 @@ fn hears(port: u16) -> String {
 /// An HTTP server that shows a file.
 const SERVER: &str = "echo hello from inside >/tmp/index.html; busybox httpd -p 80 -h /tmp; echo up; sleep 60";
 
-/// All processes of that name which this user started.
+/// All processes whose program has that name.
 fn running(program: &str) -> Vec<u32> {
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is = |pid: &u32| {
-        use std::os::unix::fs::MetadataExt;
-        let mine = fs::metadata(format!("/proc/{pid}"))
-            .is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw() || meta.uid() == 0);
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let first = line.split(|&byte| byte == 0).next().unwrap_or_default();
-        mine && Path::new(std::str::from_utf8(first).unwrap_or_default())
-            .file_name()
-            .is_some_and(|name| name == program)
+        Path::new(std::str::from_utf8(first).unwrap_or_default()).file_name().is_some_and(|name| name == program)
     };
     pids.filter(is).collect()
 }
 
 /// Processes of the helper below the supervisor of a container.
 fn helpers_of(world: &World, name: &str, program: &str) -> Vec<u32> {
-    let pid = world.status(name).pid().unwrap();
-    let own = fs::read_link(format!("/proc/{pid}/ns/user")).unwrap();
-    let root = parent(pid);
-    running(program)
-        .into_iter()
-        .filter(|pid| {
-            descends(*pid, root) && fs::read_link(format!("/proc/{pid}")).is_err() && !own.as_os_str().is_empty()
-        })
-        .collect()
+    let supervisor = parent(world.status(name).pid().unwrap());
+    running(program).into_iter().filter(|pid| descends(*pid, supervisor)).collect()
 }
 
 fn parent(pid: u32) -> u32 {
@@ -137,7 +125,7 @@ fn published(world: &World) {
         assert_eq!(world.does(&["port", "web"]), format!("80/tcp -> 127.0.0.1:{port}\n"));
         assert_eq!(world.does(&["port", "web", "80"]), format!("127.0.0.1:{port}\n"));
         let none = world.verb(&["port", "web", "81/tcp"]);
-        assert!(none.code == 1 && none.stderr.contains("no public port '81/tcp' published for web"), "{none:?}");
+        assert!(none.code == 1 && none.stderr.contains("web publishes no port 81/tcp"), "{none:?}");
         assert_eq!(world.does(&["ps", "--format", "{{.Ports}}"]), format!("127.0.0.1:{port}->80/tcp\n"));
         let format = "{{json .NetworkSettings.Ports}} {{.HostConfig.NetworkMode}}";
         let expected = format!("{{\"80/tcp\":[{{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"{port}\"}}]}} {helper}\n");
@@ -149,17 +137,42 @@ fn published(world: &World) {
     }
 }
 
+/// The word that makes this program send back every datagram that comes to port 7.
+pub(crate) const AS_ECHO: &str = "--as-echo";
+
+/// Does so, until it is killed.
+pub(crate) fn echo() -> ! {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 7)).unwrap();
+    let mut buffer = [0; 1500];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        socket.send_to(&buffer[..length], from).unwrap();
+    }
+}
+
+/// Asked from where others ask: neither slirp4netns nor the pasta of 2023 brings every answer back to the machine's own
+/// loopback.
 fn datagrams(world: &World) {
+    let route = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    if route.connect((Ipv4Addr::new(203, 0, 113, 1), 9)).is_err() {
+        eprintln!("SKIP: datagrams: this machine has no way out");
+        return;
+    }
+    let machine = route.local_addr().unwrap().ip();
     for helper in helpers() {
         let port = free_port();
-        let publish = format!("127.0.0.1:{port}:7/udp");
-        let script = "echo up; exec busybox nc -u -l -p 7 -e cat";
-        world.background(&["--name", "echo", "--network", helper, "-p", &publish], script);
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let publish = format!("{port}:7/udp");
+        let program = format!("{}:/echo:ro", std::env::current_exe().unwrap().display());
+        // Its libraries are the machine's: busybox has no server for datagrams.
+        let libraries = ["/lib", "/lib64", "/usr/lib"].map(|path| format!("{path}:{path}:ro"));
+        let volumes: Vec<&str> = libraries.iter().chain([&program]).flat_map(|spec| ["-v", spec.as_str()]).collect();
+        let options = ["-d", "--name", "echo", "--network", helper, "-p", &publish];
+        world.good(&[&options[..], &volumes, &["box", "/echo", AS_ECHO]].concat());
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let mut buffer = [0; 16];
         let answer = (0..30).find_map(|_| {
-            socket.send_to(b"ping", (Ipv4Addr::LOCALHOST, port)).unwrap();
+            socket.send_to(b"ping", (machine, port)).unwrap();
             socket.recv(&mut buffer).ok()
         });
         assert_eq!(answer.map(|length| &buffer[..length]), Some(&b"ping"[..]), "{helper}");
@@ -216,10 +229,15 @@ fn outward(world: &World) {
         let port = server.local_addr().unwrap().port();
         let serving = std::thread::spawn(move || {
             let (mut stream, _) = server.accept().unwrap();
-            stream.write_all(b"from the machine\n").unwrap();
-            stream.shutdown(Shutdown::Both).unwrap();
+            let length = stream.read(&mut [0; 4096]).unwrap();
+            assert!(length > 0);
+            stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 17\r\n\r\nfrom the machine\n").unwrap();
+            // Until the other side has it all.
+            while stream.read(&mut [0; 4096]).is_ok_and(|more| more > 0) {}
         });
-        let script = format!("ip -4 -o addr show eth0 | grep -o 'inet [0-9.]*'; busybox nc machine {port} </dev/null");
+        let address = "ip -4 -o addr show eth0 | grep -o 'inet [0-9.]*'";
+        let script =
+            format!("{address}; busybox wget -q -T 10 -O - http://$(grep machine /etc/hosts | cut -f1):{port}/");
         let options = ["--network", helper, "--add-host", "machine:host-gateway"];
         assert_eq!(world.shell(&options, &script), "inet 10.0.2.100\nfrom the machine\n", "{helper}");
         serving.join().unwrap();

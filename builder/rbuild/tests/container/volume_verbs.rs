@@ -239,7 +239,6 @@ fn filled_despite_kills(world: &World) {
         child.wait().unwrap();
         assert_eq!(world.shell(&["-v", &spec], look), expected, "killed after {} ms", attempt * 12);
     }
-    assert!(world.containers().is_empty());
 }
 
 /// What root of a container writes is the user's own on the machine; others get subordinate ids, or with a single id are

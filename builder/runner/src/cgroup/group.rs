@@ -118,7 +118,9 @@ impl Drop for Group {
 pub fn remove(name: &str) -> Result<()> {
     let failed = |error: io::Error| Error::io("remove", format!("the control group of {name}"), error);
     for place in places("self").map_err(failed)? {
-        remove_dir(&place.dir.join(PARENT).join(name)).map_err(failed)?;
+        let parent = place.dir.join(PARENT);
+        remove_dir(&parent.join(name)).map_err(failed)?;
+        let _ = rustix::fs::rmdir(&parent);
     }
     Ok(())
 }

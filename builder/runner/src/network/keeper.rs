@@ -17,6 +17,7 @@ use rustix::fs::{Access, access};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::WaitOptions;
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::{Forward, Helper, HelperKind, Task, pasta, slirp};
 use crate::channel::Channel;
@@ -48,6 +49,7 @@ pub(crate) fn keep(channel: &Channel) -> i32 {
 }
 
 fn start(channel: &Channel) -> Result<(), String> {
+    let_go_of_streams().map_err(|error| format!("open /dev/null: {error}"))?;
     let (bytes, files) = channel.receive_plan().map_err(|error| format!("receive its task: {error}"))?;
     let (task, netns): (Option<Task>, _) = (decode(&bytes), files.into_iter().next());
     let (Some(task), Some(netns)) = (task, netns) else { return Err("its task cannot be understood".to_owned()) };
@@ -63,6 +65,14 @@ fn start(channel: &Channel) -> Result<(), String> {
         }
     }
     Err(reasons.join("; "))
+}
+
+/// Whoever reads what the parent prints would wait for the end of this process.
+fn let_go_of_streams() -> io::Result<()> {
+    let null = fs::File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    Ok(dup2_stderr(&null)?)
 }
 
 const TUN: &str = "/dev/net/tun";

@@ -24,11 +24,12 @@ pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &m
     let process = running.process();
     let rootfs = RootDir::open(&PathBuf::from(format!("/proc/{}/root", process.pid())));
     running.check()?;
+    let rootfs = rootfs?;
     let parts = Parts {
         process,
         cgroups: cgroup::procs(process.pid(), config.id.hex())?,
         privileged: request.privileged,
-        account: user::account(&rootfs?, &config.user, &config.group_add)?,
+        account: user::account(&|name| user::read(&rootfs, name), &config.user, &config.group_add)?,
         stdio: if request.detach && !config.terminal { nowhere()? } else { stdio::open(&config)? },
         ids: &IdMap::current()?,
     };

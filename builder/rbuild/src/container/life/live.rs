@@ -9,7 +9,7 @@ use super::user;
 use crate::container::control::{Manner, Served, Server, Size};
 use crate::container::log::{self, Log};
 use crate::container::model::{Binding, Config, Network, stack};
-use crate::container::mounts::{Ready, Site, view};
+use crate::container::mounts::{Ready, Seen, Site};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -172,12 +172,12 @@ impl Life<'_> {
         self.warn_of(config);
         let wired = network::wire(config, &std::env::var_os("PATH").unwrap_or_default())?;
         self.ports = wired.bindings;
-        let view = view::view(draft)?;
-        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &view }.mounts()?;
+        let seen = Seen::new(draft);
+        let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured)?,
             mounts: specs,
-            account: user::account(&view, &config.user, &config.group_add)?,
+            account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user, &config.group_add)?,
             stdio,
             network: wired.network,
             ids: self.ctx.ids,

@@ -2,7 +2,7 @@
 
 use crate::container::create::{self, Request};
 use crate::container::model::{Config, ContainerId, Image, MountKind, stack};
-use crate::container::mounts::{Site, etc, make_sources, view};
+use crate::container::mounts::{Seen, Site, etc, make_sources};
 use crate::container::shelf::{Containers, Held, Wanted};
 use crate::container::spec::volumes_from::VolumesFrom;
 use crate::ctx::Ctx;
@@ -35,15 +35,18 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
 
 /// Fills the volumes of a container that does not start yet, where they are empty.
 pub fn furnish(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
-    if !held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
-        return Ok(());
+    if held.config().mounts.iter().any(|mount| matches!(mount.kind, MountKind::Volume(_))) {
+        fill(ctx, held, volumes)?;
     }
+    held.leave_for_later()
+}
+
+fn fill(ctx: Ctx<'_>, held: &Held, volumes: &dyn VolumeDriver) -> Result<()> {
     let snapshots = ctx.snapshots.get()?;
     let stack = stack(ctx.store, &held.config().image.layers)?;
     snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
     let draft = snapshots.prepare(&stack, Place::Kept(&held.upper()), ctx.cancel)?;
-    let rootfs = view::view(&draft)?;
-    let furnished = Site { ctx, held, volumes, rootfs: &rootfs }.furnish();
+    let furnished = Site { ctx, held, volumes, rootfs: &Seen::new(&draft) }.furnish();
     held.unmount(volumes).and(furnished)
 }
 

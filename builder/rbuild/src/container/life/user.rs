@@ -5,10 +5,14 @@ use rbuild_runner::users::{Account, find_group, parse_group, parse_passwd, resol
 use rbuild_store::RootDir;
 use std::io::Read;
 
-/// The user that `spec` names, its home, and its groups with those that are added.
-pub(crate) fn account(rootfs: &RootDir, spec: &str, added: &[String]) -> Result<Account> {
-    let passwd = parse_passwd(&read(rootfs, "etc/passwd")?);
-    let group = parse_group(&read(rootfs, "etc/group")?);
+/// As much as is read of a list of accounts, in bytes.
+pub(crate) const MOST: u64 = 16 << 20;
+
+/// The user that `spec` names, its home, and its groups with those that are added; `read` gives a file of /etc, empty
+/// where there is none.
+pub(crate) fn account(read: &dyn Fn(&str) -> Result<Vec<u8>>, spec: &str, added: &[String]) -> Result<Account> {
+    let passwd = parse_passwd(&read("passwd")?);
+    let group = parse_group(&read("group")?);
     let mut account = resolve(spec.as_bytes(), &passwd, &group)?;
     for name in added {
         account.user.groups.push(find_group(name.as_bytes(), &group)?);
@@ -18,9 +22,9 @@ pub(crate) fn account(rootfs: &RootDir, spec: &str, added: &[String]) -> Result<
     Ok(account)
 }
 
-/// A file of the rootfs; empty where there is none.
-fn read(rootfs: &RootDir, path: &str) -> Result<Vec<u8>> {
-    const MOST: u64 = 16 << 20;
+/// A file of /etc in a rootfs; empty where there is none.
+pub(crate) fn read(rootfs: &RootDir, name: &str) -> Result<Vec<u8>> {
+    let path = format!("etc/{name}");
     let file = match rootfs.open_file(path.as_bytes()) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         other => other?,

@@ -7,11 +7,13 @@ mod drivers;
 pub(crate) mod etc;
 mod image;
 mod plugin;
+mod seen;
 pub(crate) mod view;
 mod volumes;
 
 pub use drivers::{Survey, VolumeDrivers};
 pub use plugin::{Patience, Plugin, PluginFolders, PluginSettings};
+pub(crate) use seen::Seen;
 pub(crate) use volumes::make as make_sources;
 
 use self::volumes::Volumes;
@@ -20,7 +22,6 @@ use crate::container::shelf::Held;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use rbuild_runner::{Access, MountFlags, MountSpec, Source};
-use rbuild_store::RootDir;
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::Draft;
 
@@ -31,7 +32,7 @@ pub(crate) struct Site<'a> {
     pub(crate) held: &'a Held,
     pub(crate) volumes: &'a dyn VolumeDriver,
     /// The rootfs, for reading.
-    pub(crate) rootfs: &'a RootDir,
+    pub(crate) rootfs: &'a Seen<'a>,
 }
 
 /// Mounts that are ready to be made.

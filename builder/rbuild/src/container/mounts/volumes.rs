@@ -70,7 +70,7 @@ impl<'a> Volumes<'a> {
             return Ok((files.part(part, path)?, read_only));
         }
         if self.fills && !volume.no_copy && !read_only {
-            copy_up(self.site.rootfs, target, &files.path(), self.site.ctx.cancel)?;
+            copy_up(self.site.rootfs.whole()?, target, &files.path(), self.site.ctx.cancel)?;
         }
         Ok((if again { files.again(name)? } else { files.first() }, read_only))
     }

@@ -238,7 +238,7 @@ impl Containers {
         rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, untold) = (held::is_auto_removed(&dir) && has_run(&dir, &id), is_untold(&dir));
+            let (auto_removed, untold) = (held::is_auto_removed(&dir) && !waits(&dir, &id), is_untold(&dir));
             if (auto_removed || untold)
                 && let Some(held) = Held::take(dir, &id)?
             {
@@ -333,9 +333,9 @@ impl Containers {
     }
 }
 
-/// Whether a container has had a process: one that was only made waits to be started.
-fn has_run(dir: &Path, id: &ContainerId) -> bool {
-    held::read_state(dir, id).is_ok_and(|state| state != State::Created)
+/// Whether a container was made to be started later, and was not yet.
+fn waits(dir: &Path, id: &ContainerId) -> bool {
+    held::is_for_later(dir) && held::read_state(dir, id).is_ok_and(|state| state == State::Created)
 }
 
 fn in_use(name: &str, id: &ContainerId) -> Error {

@@ -15,6 +15,7 @@ const CONFIG: &str = "config.json";
 const STATE: &str = "state.json";
 const LOCK: &str = "lock";
 const AUTO_REMOVE: &str = "auto-remove";
+const FOR_LATER: &str = "for-later";
 const UPPER: &str = "upper";
 const ETC: &str = "etc";
 
@@ -55,6 +56,11 @@ impl Held {
     /// Whether it is to be removed when it ends.
     pub fn is_auto_removed(&self) -> bool {
         self.dir.join(AUTO_REMOVE).exists()
+    }
+
+    /// Writes down that it was made to be started later: until then, `--rm` does not count.
+    pub(crate) fn leave_for_later(&self) -> Result<()> {
+        write(&self.dir, FOR_LATER, b"")
     }
 
     /// Writes down where it is in its life, all at once.
@@ -159,6 +165,11 @@ pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
 /// Whether the container in `dir` is one that is removed when it ends.
 pub(crate) fn is_auto_removed(dir: &Path) -> bool {
     dir.join(AUTO_REMOVE).exists()
+}
+
+/// Whether the container in `dir` was made to be started later.
+pub(crate) fn is_for_later(dir: &Path) -> bool {
+    dir.join(FOR_LATER).exists()
 }
 
 fn open_lock(dir: &Path, flags: OFlags) -> Result<OwnedFd> {

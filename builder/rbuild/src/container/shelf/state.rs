@@ -75,10 +75,10 @@ impl State {
         match self {
             Self::Created => Status::Created,
             Self::Exited { code, .. } => Status::Exited(*code),
-            Self::Running { process, .. } if process.is_alive() => match is_frozen(process.pid) {
-                true => Status::Paused(process.pid),
-                false => Status::Running(process.pid),
-            },
+            Self::Running { process, .. } if process.is_alive() && is_frozen(process.pid) => {
+                Status::Paused(process.pid)
+            }
+            Self::Running { process, .. } if process.is_alive() => Status::Running(process.pid),
             Self::Running { .. } => Status::Lost,
         }
     }

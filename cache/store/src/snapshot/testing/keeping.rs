@@ -242,7 +242,9 @@ fn drivers_are_chosen_by_name_or_by_what_works() {
         assert_eq!(known_driver(asked).unwrap_err().to_string(), error.to_string());
     }
     let root = RootDir::open(place.path()).unwrap();
-    let is_file = |found: &crate::Result<WalkEntry>| found.as_ref().is_ok_and(|found| !found.meta.is_dir());
+    // That overlays work is noted down.
+    let is_left = |found: &WalkEntry| !found.meta.is_dir() && found.name() != b"worked";
+    let is_file = |found: &crate::Result<WalkEntry>| found.as_ref().is_ok_and(is_left);
     assert_eq!(root.walk(b"").unwrap().filter(is_file).count(), 0);
 }
 
