@@ -1,14 +1,12 @@
 //! `rbuild commit`: an image of what a container made of its own.
 
-use super::globals::{Globals, Standing};
-use super::ground::Ground;
+use super::globals::Globals;
+use super::ground::stand;
 use super::out::print;
-use super::signals::cancel_on_signal;
 use crate::container::{self, Commit, Containers};
-use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Args};
-use rbuild_oci::{Cancel, Reference};
+use rbuild_oci::Reference;
 use std::process::ExitCode;
 
 /// Make an image of a container's changes
@@ -43,23 +41,19 @@ pub fn run(args: &CommitArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     let name = args.name.as_deref().map(name).transpose()?;
     let entry = Containers::new(&store).find(&args.container)?;
-    let standing = Standing::find()?;
-    if standing.place == Place::Outside {
-        return standing.start_again(store.root(), None);
-    }
-    store.lease()?;
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    let _watch = cancel_on_signal(&ground.cancel)?;
-    let wanted = Commit {
-        name,
-        author: args.author.clone().unwrap_or_default(),
-        message: args.message.clone().unwrap_or_default(),
-        pause: args.pause && !args.no_pause,
-        changes: args.changes.clone(),
-    };
-    let id = container::commit(ground.ctx(), &entry, &wanted)?;
-    print(&format!("{id}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    stand(globals, store, |ground| {
+        ground.store.lease()?;
+        let wanted = Commit {
+            name,
+            author: args.author.clone().unwrap_or_default(),
+            message: args.message.clone().unwrap_or_default(),
+            pause: args.pause && !args.no_pause,
+            changes: args.changes.clone(),
+        };
+        let id = container::commit(ground.ctx(), &entry, &wanted)?;
+        print(&format!("{id}\n"))?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn name(text: &str) -> Result<Reference> {

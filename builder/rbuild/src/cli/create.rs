@@ -1,17 +1,14 @@
 //! `rbuild create`: a container that does not start yet, with its volumes. What the arguments mean is decided in
 //! `container::create`.
 
-use super::globals::{Globals, Standing};
-use super::ground::Ground;
+use super::globals::Globals;
+use super::ground::stand;
 use super::obtain;
 use super::out::print;
-use super::signals::cancel_on_signal;
 use crate::args::ContainerArgs;
 use crate::container::{self, Containers, Request, World};
-use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Args};
-use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
 /// Make a container and leave it to be started
@@ -33,21 +30,17 @@ pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
     let request = Request::resolve(args, world)?;
     let store = globals.store()?;
-    let standing = Standing::find()?;
-    if standing.place == Place::Outside {
-        return standing.start_again(store.root(), None);
-    }
-    store.lease()?;
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    let _watch = cancel_on_signal(&ground.cancel)?;
-    let image = obtain::image(args, &ground.store, &ground.cancel)?;
-    let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
-    let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
-    let id = held.id().clone();
-    if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {
-        Containers::new(&ground.store).remove(held, ground.volumes())?;
-        return Err(error);
-    }
-    print(&format!("{id}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    stand(globals, store, |ground| {
+        ground.store.lease()?;
+        let image = obtain::image(args, &ground.store, &ground.cancel)?;
+        let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
+        let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
+        let id = held.id().clone();
+        if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {
+            Containers::new(&ground.store).remove(held, ground.volumes())?;
+            return Err(error);
+        }
+        print(&format!("{id}\n"))?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

@@ -1,14 +1,11 @@
 //! `rbuild diff`: what a container changed.
 
-use super::globals::{Globals, Standing};
-use super::ground::Ground;
+use super::globals::Globals;
+use super::ground::stand;
 use super::out::print_bytes;
-use super::signals::cancel_on_signal;
 use crate::container::{self, Containers};
-use crate::ctx::Place;
 use crate::error::Result;
 use clap::Args;
-use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
 /// Show which files a container added (A), changed (C) and deleted (D)
@@ -23,16 +20,12 @@ pub struct DiffArgs {
 pub fn run(args: &DiffArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     let entry = Containers::new(&store).find(&args.container)?;
-    let standing = Standing::find()?;
-    if standing.place == Place::Outside {
-        return standing.start_again(store.root(), None);
-    }
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    let _watch = cancel_on_signal(&ground.cancel)?;
-    let mut text = Vec::new();
-    for (change, path) in container::diff(ground.ctx(), &entry.config)? {
-        text.extend([&[change.letter() as u8, b' '], &path[..], b"\n"].concat());
-    }
-    print_bytes(&text)?;
-    Ok(ExitCode::SUCCESS)
+    stand(globals, store, |ground| {
+        let mut text = Vec::new();
+        for (change, path) in container::diff(ground.ctx(), &entry.config)? {
+            text.extend([&[change.letter() as u8, b' '], &path[..], b"\n"].concat());
+        }
+        print_bytes(&text)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

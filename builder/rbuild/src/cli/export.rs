@@ -1,13 +1,10 @@
 //! `rbuild export`: all files of a container in a tarball.
 
-use super::globals::{Globals, Standing};
-use super::ground::Ground;
-use super::signals::cancel_on_signal;
+use super::globals::Globals;
+use super::ground::stand;
 use crate::container::{self, Containers};
-use crate::ctx::Place;
 use crate::error::Result;
 use clap::Args;
-use rbuild_oci::Cancel;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,12 +23,8 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     let entry = Containers::new(&store).find(&args.container)?;
-    let standing = Standing::find()?;
-    if standing.place == Place::Outside {
-        return standing.start_again(store.root(), None);
-    }
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    let _watch = cancel_on_signal(&ground.cancel)?;
-    container::export(ground.ctx(), &entry.config, &args.output)?;
-    Ok(ExitCode::SUCCESS)
+    stand(globals, store, |ground| {
+        container::export(ground.ctx(), &entry.config, &args.output)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

@@ -2,8 +2,9 @@
 //! container.
 
 use super::globals::{Globals, Standing, volumes};
+use super::signals::cancel_on_signal;
 use crate::container::VolumeDrivers;
-use crate::ctx::{Ctx, SystemClock};
+use crate::ctx::{Ctx, Place, SystemClock};
 use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::Events;
@@ -11,7 +12,24 @@ use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
+use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
+
+/// Does the work where everything may be done: here, or in this very command line started again inside a user
+/// namespace, whose end it then takes over. A signal that asks for an end cancels it.
+pub(super) fn stand(
+    globals: &Globals,
+    store: Store,
+    work: impl FnOnce(&Ground) -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    work(&ground)
+}
 
 /// All that a [`Ctx`] lends out.
 pub(super) struct Ground {

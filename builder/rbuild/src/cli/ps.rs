@@ -1,17 +1,16 @@
 //! `rbuild ps`: which containers there are.
 
-use super::globals::{Globals, Standing};
-use super::ground::Ground;
+use super::globals::Globals;
+use super::ground::stand;
 use super::out::{format_error, print};
 use super::ps_filter::Filters;
-use super::signals::cancel_on_signal;
 use crate::container::show::{self, COLUMNS, Columns, Size};
 use crate::container::{Containers, Entry, size};
-use crate::ctx::{Ctx, Place};
+use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::render::Listing;
 use clap::Args;
-use rbuild_oci::{Cancel, Timestamp};
+use rbuild_oci::Timestamp;
 use rbuild_store::Store;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -59,14 +58,10 @@ pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
         print(&text(args, &store, None, now)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let standing = Standing::find()?;
-    if standing.place == Place::Outside {
-        return standing.start_again(store.root(), None);
-    }
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
-    let _watch = cancel_on_signal(&ground.cancel)?;
-    print(&text(args, &ground.store, Some(ground.ctx()), now)?)?;
-    Ok(ExitCode::SUCCESS)
+    stand(globals, store, |ground| {
+        print(&text(args, &ground.store, Some(ground.ctx()), now)?)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// What is printed at that time; sizes are taken where there is a way to.
