@@ -1,15 +1,17 @@
 //! `rbuild container prune`: removes all containers that do not run.
 
-use super::globals::Globals;
-use super::ground::{Ground, stand};
+use super::globals::{Globals, Standing};
+use super::ground::Ground;
 use super::image_filter::time;
 use super::out::print;
 use super::ps_filter::Label;
+use super::signals::cancel_on_signal;
 use crate::container::{Containers, Entry, size};
+use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::render::human;
 use clap::Args;
-use rbuild_oci::Timestamp;
+use rbuild_oci::{Cancel, Timestamp};
 use std::io::BufRead;
 use std::process::ExitCode;
 
@@ -27,15 +29,19 @@ pub(super) struct PruneArgs {
 /// Asks, removes, and says what went. Their volumes stay.
 pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
-    stand(globals, store, |ground| {
-        let filters = Filters::parse(&args.filters, ground.ctx().clock.now())?;
-        const WARNING: &str = "WARNING! This will remove all stopped containers.";
-        if !args.force && !agreed(WARNING)? {
-            return Ok(ExitCode::SUCCESS);
-        }
-        print(&prune(ground, &filters)?)?;
-        Ok(ExitCode::SUCCESS)
-    })
+    let standing = Standing::find()?;
+    if standing.place == Place::Outside {
+        return standing.start_again(store.root(), None);
+    }
+    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let filters = Filters::parse(&args.filters, ground.ctx().clock.now())?;
+    const WARNING: &str = "WARNING! This will remove all stopped containers.";
+    if !args.force && !agreed(WARNING)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _watch = cancel_on_signal(&ground.cancel)?;
+    print(&prune(&ground, &filters)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whether the answer on standard input is yes.
