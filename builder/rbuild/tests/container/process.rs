@@ -44,7 +44,7 @@ fn refusals(world: &World) {
         (&["--name=-x", "box"], "--name \"-x\" is not valid"),
         (&["-v", "x", "box"], "has to be absolute"),
         (&["-d", "-a", "stdout", "box"], "--attach is for the foreground"),
-        (&["--network", "bridge", "box"], "--network bridge is not supported"),
+        (&["--network", "nosuch", "box"], "--network nosuch is not supported"),
         (&["--env-file", "none", "box"], "cannot read none"),
         (&["-u", "ghost", "box", "true"], "unable to find user ghost"),
         (&["--mount", "type=bind,source=/no/such/dir,target=/x", "box", "true"], "there is no /no/such/dir to bind"),
