@@ -138,16 +138,26 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        drop(fs::remove_dir(self.0.join("rbuild")));
         // It may still be emptying; a group is removed when no process is in it.
         for _ in 0..100 {
-            if fs::remove_dir(&self.0).is_ok() {
+            if prune(&self.0).is_ok() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         eprintln!("{} is left", self.0.display());
     }
+}
+
+/// Removes a group with those in it: containers that were killed left theirs.
+fn prune(group: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            prune(&entry.path())?;
+        }
+    }
+    fs::remove_dir(group)
 }
 
 fn run_cases(mode: Mode, filters: &[String]) -> ExitCode {

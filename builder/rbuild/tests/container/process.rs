@@ -10,6 +10,7 @@ pub(crate) const CASES: &[Case] = &[
     ("command-rules", command_rules),
     ("environment", environment),
     ("users", users),
+    ("accounts-as-they-are-now", accounts_now),
     ("working-directory", working_directory),
     ("init", init),
 ];
@@ -44,7 +45,7 @@ fn refusals(world: &World) {
         (&["--name=-x", "box"], "--name \"-x\" is not valid"),
         (&["-v", "x", "box"], "has to be absolute"),
         (&["-d", "-a", "stdout", "box"], "--attach is for the foreground"),
-        (&["--network", "nosuch", "box"], "--network nosuch is not supported"),
+        (&["--network", "custom", "box"], "--network custom"),
         (&["--env-file", "none", "box"], "cannot read none"),
         (&["-u", "ghost", "box", "true"], "unable to find user ghost"),
         (&["--mount", "type=bind,source=/no/such/dir,target=/x", "box", "true"], "there is no /no/such/dir to bind"),
@@ -139,4 +140,29 @@ fn init(world: &World) {
     assert_eq!(world.shell(&[], "echo $$"), "1\n");
     assert_ne!(world.shell(&["--init"], "echo $$; true"), "1\n");
     assert_eq!(world.run(&["--rm", "--init", "box", "sh", "-c", "exit 9"]).code, 9);
+}
+
+/// Names are those of the container's own files at each start, wherever these are.
+fn accounts_now(world: &World) {
+    if world.is_single() {
+        return;
+    }
+    assert_eq!(world.good(&["--name", "c1", "-u", "app", "box", "id", "-u"]), "1234\n", "of the image");
+    let again = || world.does(&["start", "-a", "c1"]);
+    let accounts = |id: u32| {
+        world.write("passwd", &format!("root:x:0:0:root:/root:/bin/sh\napp:x:{id}:1234::/:/bin/sh\n"));
+    };
+    accounts(4321);
+    world.does(&["cp", "-q", "passwd", "c1:/etc/passwd"]);
+    assert_eq!(again(), "4321\n", "of the container's own layer");
+    // Behind a link, which only the whole rootfs can follow; and gone.
+    for (change, uid) in
+        [("mv /etc/passwd /srv/p; ln -s ../srv/p /etc/passwd", Some("1234\n")), ("rm /etc/passwd", None)]
+    {
+        world.good(&["--name", "d1", "box", "sh", "-c", change]);
+        world.does(&["commit", "d1", "changed"]);
+        let ran = world.run(&["--rm", "-u", "app", "changed", "id", "-u"]);
+        assert_eq!((ran.code == 0).then_some(&*ran.stdout), uid, "{change}: {ran:?}");
+        world.does(&["rm", "d1"]);
+    }
 }

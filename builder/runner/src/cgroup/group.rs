@@ -129,12 +129,16 @@ pub fn remove(name: &str) -> Result<()> {
 pub fn sweep() {
     const AGE: Duration = Duration::from_secs(60);
     let old = |entry: &fs::DirEntry| {
+        // The files of a group are none that could be removed.
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return false;
+        }
         let made = entry.metadata().and_then(|meta| meta.modified());
         made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > AGE))
     };
     for place in places("self").unwrap_or_default() {
         let groups = fs::read_dir(place.dir.join(PARENT)).into_iter().flatten().flatten();
-        // The kernel keeps those with processes, and the files of a group are none that could be removed.
+        // The kernel keeps those with processes.
         groups.filter(old).for_each(|entry| {
             let _ = rustix::fs::rmdir(entry.path());
         });
