@@ -95,13 +95,12 @@ fn input(world: &World) {
 fn signals(world: &World) {
     world.background(&["--name", "one", "-i"], &format!("trap 'echo int' INT; {SERVES}"));
     let mut child = world.attach(&["one"]);
-    // A byte typed and gone through proves that it is attached and listens.
-    until_attached(world, "one");
+    world.until_connected("one", 1);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     assert_eq!(line(&mut stdout), "int\n");
     let mut deaf = world.attach(&["--sig-proxy=false", "one"]);
-    std::thread::sleep(Duration::from_millis(200));
+    world.until_connected("one", 2);
     kill_process(Pid::from_child(&deaf), Signal::INT).unwrap();
     assert_eq!(deaf.wait().unwrap().code(), None, "killed by the signal itself");
     assert!(matches!(world.status("one"), Status::Running(_)));
@@ -110,20 +109,13 @@ fn signals(world: &World) {
     assert_eq!(child.wait().unwrap().code(), Some(3));
 }
 
-/// There is no event for "it listens to signals now": it does so before it shows the first byte of output.
-fn until_attached(world: &World, name: &str) {
-    let marker = world.rbuild(&["kill", "-s", "CONT", name]).status().unwrap();
-    assert!(marker.success());
-    std::thread::sleep(Duration::from_millis(300));
-}
-
 fn many(world: &World) {
     world.background(
         &["-i", "--name", "one"],
         "echo up; read a; i=0; while [ $i -lt 500 ]; do echo $i; i=$((i+1)); done",
     );
     let children: Vec<_> = (0..8).map(|_| world.attach(&["--no-stdin", "one"])).collect();
-    std::thread::sleep(Duration::from_millis(400));
+    world.until_connected("one", 8);
     let mut first = world.attach(&["one"]);
     first.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     let expected: String = (0..500).map(|n| format!("{n}\n")).collect();
@@ -247,7 +239,7 @@ fn to_the_foreground(world: &World) {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     assert_eq!(line(&mut stdout), "up\n");
     let watcher = world.attach(&["--no-stdin", "one"]);
-    std::thread::sleep(Duration::from_millis(300));
+    world.until_connected("one", 1);
     world.does(&["stop", "one"]);
     assert_eq!(line(&mut stdout), "bye\n");
     assert_eq!(child.wait().unwrap().code(), Some(3));

@@ -184,7 +184,7 @@ fn wait(world: &World) {
     assert!(printed == "4\n" || printed == "4\n5\n", "{printed:?}");
     world.background(&["--name", "three", "--rm"], "trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done");
     let waiting = world.rbuild(&["wait", "three"]).stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    world.until_connected("three", 1);
     world.does(&["stop", "three"]);
     assert_eq!(waiting.wait_with_output().unwrap().stdout, b"6\n");
     assert_eq!(world.verb(&["wait", "three"]).code, 1);

@@ -35,10 +35,25 @@ impl World {
     }
 
     /// The process that lives the container: the parent of its first process.
-    fn supervisor(&self, name: &str) -> Pid {
+    pub(crate) fn supervisor(&self, name: &str) -> Pid {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid(name))).unwrap();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
         Pid::from_raw(parent.trim().parse().unwrap()).unwrap()
+    }
+}
+
+impl World {
+    /// Waits until so many are connected to whoever lives the container: each has a thread of its own there.
+    pub(crate) fn until_connected(&self, name: &str, count: usize) {
+        let tasks = format!("/proc/{}/task", self.supervisor(name).as_raw_nonzero());
+        let is_client = |task: &std::io::Result<fs::DirEntry>| {
+            let comm = task.as_ref().map(|task| fs::read_to_string(task.path().join("comm")).unwrap_or_default());
+            comm.is_ok_and(|comm| comm.trim_end() == "client")
+        };
+        let start = Instant::now();
+        while fs::read_dir(&tasks).unwrap().filter(is_client).count() != count {
+            assert!(start.elapsed() < Duration::from_secs(10), "{count} are connected to {name}");
+        }
     }
 }
 
@@ -71,7 +86,7 @@ fn of_the_supervisor(world: &World) {
     let waiting = world.rbuild(&["wait", "one"]).stdout(Stdio::piped()).spawn().unwrap();
     let attached = world.rbuild(&["attach", "one"]).stdout(Stdio::piped()).spawn().unwrap();
     let following = world.rbuild(&["logs", "-f", "one"]).stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    world.until_connected("one", 3);
     kill_process(supervisor, Signal::KILL).unwrap();
     until_gone(Pid::from_raw(pid.cast_signed()).unwrap());
     assert_eq!(world.status("one"), Status::Lost);

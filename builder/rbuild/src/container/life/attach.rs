@@ -43,6 +43,10 @@ const SIGNALS: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, S
 /// Shows what the container prints until it ends or the user lets go.
 pub fn attach(containers: &Containers, entry: &Entry, how: &Attach) -> Result<Left> {
     let id = &entry.config.id;
+    // At a terminal they are typed.
+    if how.signals && !entry.config.terminal {
+        hand_on(containers.clone(), id.clone())?;
+    }
     let attached = match Control::connect(containers, id)? {
         Some(control) => control.attach(Wants { stdout: true, stderr: true })?,
         None => None,
@@ -57,9 +61,6 @@ pub fn attach(containers: &Containers, entry: &Entry, how: &Attach) -> Result<Le
     let raw = raw.map_err(Error::io("take over", "the terminal"))?.map(Arc::new);
     if attached.terminal {
         follow_size(attached.speaker(), raw.as_ref().map(Arc::downgrade).unwrap_or_default())?;
-    }
-    if how.signals && !attached.terminal {
-        hand_on(containers.clone(), id.clone())?;
     }
     let detached = Arc::new(AtomicBool::new(false));
     if typing {
