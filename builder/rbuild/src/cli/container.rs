@@ -36,8 +36,7 @@ pub(super) enum ContainerVerb {
     Port(port::PortArgs),
     Prune(prune::PruneArgs),
     Rename(rename::RenameArgs),
-    /// Stop containers and start them again
-    Restart(stop::StopArgs),
+    Restart(stop::RestartArgs),
     #[command(visible_alias = "remove")]
     Rm(rm::RmArgs),
     Run(Box<crate::args::RunArgs>),

@@ -67,6 +67,7 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 enum Verb {
     Attach(attach::AttachArgs),
     Build(call::CallArgs),
@@ -92,8 +93,7 @@ enum Verb {
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Rename(rename::RenameArgs),
-    /// Stop containers and start them again
-    Restart(stop::StopArgs),
+    Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
@@ -113,12 +113,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words = with_verb(typed.clone());
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(error) => {
-            drop(error.print());
-            let is_run = words.get(first_word(&words)).is_some_and(|word| word == "run" || word == "exec");
-            let wrong = if is_run { crate::container::FAILED } else { 2 };
-            return ExitCode::from(if error.use_stderr() { wrong } else { 0 });
-        }
+        Err(error) => return not_understood(&words, error),
     };
     let result = match cli.verb {
         Verb::Attach(args) => attach::run(&args, &cli.globals),
@@ -161,6 +156,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }
 
+/// Says what is wrong with a command line, or prints the help that it asks for. All verbs are described only here: it
+/// takes longer than many of them need.
+fn not_understood(words: &[OsString], error: clap::Error) -> ExitCode {
+    let mut cli = Cli::command();
+    cli.build();
+    let error = cli.try_get_matches_from(words).err().unwrap_or(error);
+    drop(error.print());
+    let is_run = words.get(first_word(words)).is_some_and(|word| word == "run" || word == "exec");
+    let wrong = if is_run { crate::container::FAILED } else { 2 };
+    ExitCode::from(if error.use_stderr() { wrong } else { 0 })
+}
+
 /// What is taken for a context may be a verb with a slip.
 fn with_near_verb(typed: &[OsString], error: Error) -> Error {
     let (Error::Usage(text), Some(word)) = (&error, typed.get(first_word(typed)).and_then(|word| word.to_str())) else {
@@ -180,10 +187,9 @@ fn fail(error: &Error) -> ExitCode {
 
 /// `rbuild -f Dockerfile -t name .` is a build without saying so.
 fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
-    let cli = Cli::command();
     let is_verb = |arg: &OsString| {
         let word = arg.to_str().unwrap_or_default();
-        ["help", "--help", "-h", "--version", "-V"].contains(&word) || cli.find_subcommand(word).is_some()
+        ["help", "--help", "-h", "--version", "-V"].contains(&word) || Verb::has_subcommand(word)
     };
     let first = first_word(&args);
     if args.get(first).is_some_and(|arg| !is_verb(arg)) {

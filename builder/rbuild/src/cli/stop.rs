@@ -27,6 +27,14 @@ pub struct StopArgs {
     pub names: Vec<String>,
 }
 
+/// Stop containers and start them again
+#[derive(Args, Clone, Debug)]
+pub struct RestartArgs {
+    /// How they are stopped
+    #[command(flatten)]
+    pub stop: StopArgs,
+}
+
 /// Send running containers a signal
 #[derive(Args, Clone, Debug)]
 pub struct KillArgs {
@@ -56,7 +64,7 @@ pub fn run(args: &StopArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 /// Stops them and starts them again, in the background.
-pub fn restart(args: &StopArgs, globals: &Globals) -> Result<ExitCode> {
+pub fn restart(RestartArgs { stop: args }: &RestartArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, standing, stop) = (globals.store()?, Standing::find()?, how(args)?);
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
