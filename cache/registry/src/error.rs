@@ -202,7 +202,8 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Unreachable { .. } => Some(
-                "without network, give the image from disk: --build-context NAME=oci-layout://DIR, or set up a mirror",
+                "without network, bring the image from disk (rbuild load; for a build also --build-context \
+                 NAME=oci-layout://DIR), or set up a mirror",
             ),
             Self::Tls { .. } => {
                 Some("add the registry's certificate authority with SSL_CERT_FILE, or list the registry as insecure")
