@@ -9,8 +9,8 @@ use crate::args::BuildArgs;
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
-use crate::events::{Events, Held, LogFile, Plain, RawJson, Sink, Tty};
-use crate::failed::{self, Failed, First};
+use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::failed::{self, Failed};
 use crate::import::context;
 use crate::metadata;
 use crate::reach::Reach;
@@ -43,7 +43,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     request.iidfile.iter().chain(&request.metadata_file).try_for_each(|path| remove_stale(path))?;
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
-    let (held, first, id) = (Arc::new(Held::default()), Arc::new(First::default()), build_id());
+    let (held, first, id) = (Arc::new(Held::default()), Arc::new(FirstFailed::default()), build_id());
     let events = match standing.place {
         Place::Inside => progress.events(&store, &id).and(Box::new(first.clone())),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),

@@ -1,5 +1,6 @@
 //! One typed stream of what a build does, and the sinks that show or keep it. Knows no step's inner working.
 
+mod first_failed;
 mod held;
 mod log_file;
 mod plain;
@@ -7,6 +8,7 @@ mod rawjson;
 mod summary;
 mod tty;
 
+pub use first_failed::FirstFailed;
 pub use held::Held;
 pub use log_file::LogFile;
 pub use plain::Plain;

@@ -6,11 +6,9 @@ mod shelf;
 
 pub use shelf::{Kept, all, find, give_up, keep, latest};
 
-use crate::events::{Event, Sink};
 use rbuild_graph::{Mount, RunOp};
 use rbuild_oci::{DiffId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A RUN that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,24 +73,5 @@ impl Failed {
             SHELLS.contains(&name)
         });
         own.cloned().unwrap_or_else(|| b"/bin/sh".to_vec())
-    }
-}
-
-/// The sink that holds the state of the first RUN that failed.
-#[derive(Debug, Default)]
-pub struct First(Mutex<Option<Failed>>);
-
-impl First {
-    /// What it holds.
-    pub fn take(&self) -> Option<Failed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Sink for Arc<First> {
-    fn event(&self, event: &Event<'_>) {
-        if let Event::Kept(failed) = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| (*failed).clone());
-        }
     }
 }
