@@ -32,10 +32,12 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Makes the group and sets its limits. What cannot be had is left out; see [`shortcomings`].
+    /// Makes the group and sets its limits; takes away those that killed rbuilds left. What cannot be had is left out;
+    /// see [`shortcomings`].
     pub(crate) fn make(control: &Control) -> Result<Self> {
         let failed = |error: io::Error| Error::io("make", format!("the control group of {}", control.name), error);
         let places = places("self").map_err(failed)?;
+        sweep(&places);
         let mut group = Self { moved: Vec::new(), born: None, memory: None };
         let needs = control.limits.needs();
         for place in &places {
@@ -106,7 +108,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         for dir in self.dirs() {
-            // One that stays is removed by the next run of this container, or with it.
+            // One that stays is removed when the next group is made.
             drop(remove_dir(dir));
             // The parent of others' groups stays.
             let _ = dir.parent().map(rustix::fs::rmdir);
@@ -126,7 +128,7 @@ pub fn remove(name: &str) -> Result<()> {
 }
 
 /// Removes groups without processes that killed rbuilds left. One that was made just now may be about to get its first.
-pub fn sweep() {
+fn sweep(places: &[Place]) {
     const AGE: Duration = Duration::from_secs(60);
     let old = |entry: &fs::DirEntry| {
         // The files of a group are none that could be removed.
@@ -136,7 +138,7 @@ pub fn sweep() {
         let made = entry.metadata().and_then(|meta| meta.modified());
         made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > AGE))
     };
-    for place in places("self").unwrap_or_default() {
+    for place in places {
         let groups = fs::read_dir(place.dir.join(PARENT)).into_iter().flatten().flatten();
         // The kernel keeps those with processes.
         groups.filter(old).for_each(|entry| {

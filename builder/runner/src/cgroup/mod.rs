@@ -16,7 +16,7 @@ mod place;
 
 pub use freezer::{freeze, is_frozen, thaw};
 pub(crate) use group::Group;
-pub use group::{remove, shortcomings, sweep};
+pub use group::{remove, shortcomings};
 pub use join::procs;
 pub use limits::{Limits, Swap};
 

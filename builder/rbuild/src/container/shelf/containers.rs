@@ -207,7 +207,6 @@ impl Containers {
     }
 
     fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
-        rbuild_runner::cgroup::remove(held.id().hex())?;
         // It may have been renamed since it was locked.
         let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
         let trash = self.store.discard(held.dir())?;
@@ -232,10 +231,9 @@ impl Containers {
         self.unlink_name(&old, id)
     }
 
-    /// Removes what containers with `--rm` left that were killed together with their rbuild, tells the drivers of
-    /// volumes that killed containers need them no more, and takes away control groups that were left so.
+    /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
+    /// volumes that killed containers need them no more.
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
-        rbuild_runner::cgroup::sweep();
         for id in self.ids()? {
             let dir = self.dir(&id);
             let (auto_removed, untold) = (held::is_auto_removed(&dir) && !waits(&dir, &id), is_untold(&dir));

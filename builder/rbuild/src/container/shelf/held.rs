@@ -117,6 +117,7 @@ impl Held {
         }
         if let State::Running { process, .. } = read_state(&dir, id)? {
             process.end()?;
+            rbuild_runner::cgroup::remove(id.hex())?;
         }
         let config = read_config(&dir, id)?;
         Ok(Some(Self { dir, config, lock }))
