@@ -1,7 +1,7 @@
 //! This process's streams joined to a container that another process lives: `rbuild attach`. Letting go leaves the
 //! container as it is.
 
-use super::end::{end_of, not_running};
+use super::end::{end_of, not_running, watch};
 use super::stdio;
 use super::stops::mind_stops;
 use crate::container::control::{Attached, Control, Heard, Size, Speaker, Wants};
@@ -81,7 +81,8 @@ fn listen(attached: &Attached, containers: &Containers, entry: &Entry, detached:
                 return Ok(Left::Ended(code));
             }
             Heard::Gone if detached.load(Ordering::Relaxed) => return Ok(Left::Detached),
-            Heard::Gone if Control::connect(containers, &entry.config.id)?.is_some() => {
+            // One that is being killed may still be connected to; it does not answer.
+            Heard::Gone if watch(containers, entry)?.is_some() => {
                 return Err(Error::Unfit {
                     name: entry.config.name.clone(),
                     reason: "printed more than was read here, and does not wait for ever".to_owned(),

@@ -112,7 +112,7 @@ pub fn not_running(entry: &Entry) -> Error {
 }
 
 /// A connection that tells of the end.
-fn watch(containers: &Containers, entry: &Entry) -> Result<Option<Attached>> {
+pub(super) fn watch(containers: &Containers, entry: &Entry) -> Result<Option<Attached>> {
     match Control::connect(containers, &entry.config.id)? {
         Some(control) => control.attach(Wants::default()),
         None => Ok(None),
