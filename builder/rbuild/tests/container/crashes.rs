@@ -83,10 +83,16 @@ fn of_the_container(world: &World) {
 fn of_the_supervisor(world: &World) {
     world.background(&["--name", "one"], &format!("echo kept > /file; {SERVES}"));
     let (pid, supervisor) = (world.pid("one"), world.supervisor("one"));
-    let waiting = world.rbuild(&["wait", "one"]).stdout(Stdio::piped()).spawn().unwrap();
-    let attached = world.rbuild(&["attach", "one"]).stdout(Stdio::piped()).spawn().unwrap();
-    let following = world.rbuild(&["logs", "-f", "one"]).stdout(Stdio::piped()).spawn().unwrap();
-    world.until_connected("one", 3);
+    // One by one: who connected to see it start may still be about to leave.
+    let connect = |count, verb: &[&str]| {
+        let child = world.rbuild(verb).stdout(Stdio::piped()).spawn().unwrap();
+        world.until_connected("one", count);
+        child
+    };
+    world.until_connected("one", 0);
+    let waiting = connect(1, &["wait", "one"]);
+    let attached = connect(2, &["attach", "one"]);
+    let following = connect(3, &["logs", "-f", "one"]);
     kill_process(supervisor, Signal::KILL).unwrap();
     until_gone(Pid::from_raw(pid.cast_signed()).unwrap());
     assert_eq!(world.status("one"), Status::Lost);
