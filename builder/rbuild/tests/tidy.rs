@@ -30,9 +30,8 @@ fn allowed(name: &str) -> BTreeSet<&'static str> {
 }
 
 /// Files that may hold `unsafe`, and why.
-const UNSAFE: [(&str, &str); 5] = [
-    ("cache/store/src/root_dir/extents.rs", "the ioctl that tells where data lies"),
-    ("cache/store/src/root_dir/subvolume.rs", "the ioctls of btrfs"),
+const UNSAFE: [(&str, &str); 4] = [
+    ("cache/store/src/root_dir/ioctl.rs", "where data lies, and subvolumes of btrfs"),
     ("builder/runner/src/sys.rs", "clone3, prctl, capset and what else rustix leaves out"),
     ("builder/runner/examples/syscalls.rs", "system calls by raw number, from inside a container"),
     ("builder/runner/tests/seccomp_kernel.rs", "system calls by raw number, which is what is tested"),

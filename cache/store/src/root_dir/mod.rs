@@ -7,6 +7,7 @@
 mod descent;
 mod dir;
 mod extents;
+mod ioctl;
 mod list;
 mod meta;
 mod remove;
