@@ -2,6 +2,7 @@
 
 use super::globals::registries;
 use super::pull::{self, PullArgs};
+use super::signals::cancel_on_signal;
 use crate::args::{ContainerArgs, Pull};
 use crate::container::{Image, Request};
 use crate::ctx::{Clock, SystemClock};
@@ -36,7 +37,7 @@ fn named(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Re
 
 fn fetch(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
     let wanted = PullArgs { name: name.to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = registries(cancel);
+    let (client, _watch) = (registries(cancel), cancel_on_signal(cancel)?);
     let say = |line: &str| {
         if !args.quiet {
             eprint!("{line}");
