@@ -67,7 +67,8 @@ impl Globals {
 
     /// What a supervisor has to be told to find the same.
     pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
-        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
+        let given = |option: &'a Option<String>| option.as_deref().filter(|text| !text.is_empty());
+        Launch { root: store.root(), driver: given(&self.storage_driver), option: given(&self.storage_opt) }
     }
 
     /// The way to the storage driver; one by a name that no driver has is refused here.
