@@ -1,7 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
-use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers};
+use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers, World};
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -85,6 +85,12 @@ impl Globals {
             _ => Err(Error::Usage(format!("--storage-opt {option}: the one option there is is zfs.fsname=DATASET"))),
         }
     }
+}
+
+/// What `resolve` makes of a container's command line where this process stands: its environment and directory.
+pub(super) fn in_world<T>(resolve: impl FnOnce(World<'_>) -> Result<T>) -> Result<T> {
+    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
+    resolve(World { env: &|name| std::env::var(name).ok(), cwd: &cwd })
 }
 
 /// The way to registries, with the proxies, certificates and credentials that the environment names.
