@@ -2,11 +2,11 @@
 
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
-use super::image_filter::time;
 use super::label::Labels;
 use super::out::print;
 use super::reclaimed::Reclaimed;
 use super::signals::cancel_on_signal;
+use crate::args::moment;
 use crate::container::{Containers, Entry, size};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -57,12 +57,10 @@ fn prune(ground: &Ground, filters: &Filters) -> Result<Reclaimed> {
     let containers = Containers::new(ctx.store);
     let (mut gone, mut freed) = (Vec::new(), 0);
     for entry in containers.all()?.into_iter().filter(|entry| filters.keep(entry)) {
-        let written = size(ctx, &entry.config)?.written;
-        if let Some(held) = containers.hold(&entry.config.id)? {
-            containers.remove_alone(held, ground.volumes())?;
-            gone.push(entry.config.id);
-            freed += written;
-        }
+        let Some(held) = containers.hold(&entry.config.id)? else { continue };
+        freed += size(ctx, &entry.config)?.written;
+        containers.remove_alone(held, ground.volumes())?;
+        gone.push(entry.config.id);
     }
     Ok(Reclaimed::default().and("Deleted Containers", &gone, freed))
 }
@@ -81,8 +79,7 @@ impl Filters {
             let wrong = |why: &str| Error::Usage(format!("--filter {text:?}: {why}"));
             match text.split_once('=').ok_or_else(|| wrong("write KEY=VALUE"))? {
                 ("until", value) => {
-                    let until = time(value, now);
-                    filters.until = Some(until.ok_or_else(|| wrong("give a time or an age, as in 24h"))?);
+                    filters.until = Some(moment::parse("--filter until", value, now)?);
                 }
                 ("label", value) => filters.labels.with(value),
                 ("label!", value) => filters.labels.without(value),
