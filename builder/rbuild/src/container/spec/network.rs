@@ -102,18 +102,7 @@ pub(crate) fn sysctls(texts: &[String], network: Network) -> Result<BTreeMap<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    #[command(disable_help_flag = true)]
-    struct Cli {
-        #[command(flatten)]
-        network: NetworkArgs,
-    }
-
-    fn args(line: &str) -> NetworkArgs {
-        Cli::parse_from(std::iter::once("run").chain(line.split_whitespace())).network
-    }
+    use crate::args::typed as args;
 
     #[test]
     fn every_network() {
