@@ -1,4 +1,5 @@
-//! `rbuild exec`: a further process in a container that runs. What the arguments mean is decided in `container::inside`.
+//! `rbuild exec`: a further process in a container that runs. What the arguments mean is decided in
+//! `container::inside`.
 
 use super::background;
 use super::globals::{Globals, Standing, in_world};
@@ -9,8 +10,8 @@ use crate::error::Result;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
-/// Runs the command, in the user namespace of the container, and ends as it ends; what keeps it from running is said and
-/// counts as Docker counts it.
+/// Runs the command, in the user namespace of the container, and ends as it ends; what keeps it from running is said
+/// and counts as Docker counts it.
 pub fn run(args: &ExecArgs, globals: &Globals) -> Result<ExitCode> {
     Ok(ended(attempt(args, globals), container::exec_exit_code))
 }

@@ -145,8 +145,8 @@ impl Standing {
     }
 
     /// Makes sure that this command line is carried out in the user namespace of a container's process, where this
-    /// program has every capability over the container's processes and files: where it is not, runs it again there, with
-    /// the same store, and gives how that ended. None: this process is in that namespace already; go on.
+    /// program has every capability over the container's processes and files: where it is not, runs it again there,
+    /// with the same store, and gives how that ended. None: this process is in that namespace already; go on.
     ///
     /// ```text
     /// let Some(process) = mark.process()? else { return Err(not running) };
@@ -156,7 +156,8 @@ impl Standing {
     /// ```
     ///
     /// `process` comes from [`ProcessMark::process`](crate::container::ProcessMark::process), so that no later process
-    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process is.
+    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process
+    /// is.
     pub fn enter(root: &Path, process: &Process) -> Result<Option<ExitCode>> {
         if process.shares_users()? {
             return Ok(None);

@@ -181,7 +181,8 @@ fn tree(args: &ImagesArgs, store: &Store, listed: &[Listed], sizes: (&Sizes<'_>,
     Ok(align(&format!("IMAGE\tID\tSIZE\tSHARED\tUNIQUE\n{}", Tree::draw(&forest))))
 }
 
-/// The image that ends at a level, or the layers that several stand on; further images of the same layers are beside it.
+/// The image that ends at a level, or the layers that several stand on; further images of the same layers are beside
+/// it.
 fn drawn(level: &Level, sizes: &Sizes<'_>) -> Result<Tree> {
     let below = level.above.iter().map(|level| drawn(level, sizes)).collect::<Result<Vec<_>>>()?;
     let Some((first, others)) = level.images.split_first() else {

@@ -21,7 +21,8 @@ pub struct PsArgs {
     /// Also list containers that do not run
     #[arg(short, long)]
     pub all: bool,
-    /// Only some: id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=, expose=
+    /// Only some: id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=,
+    /// expose=
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
     /// `table`, `table TEMPLATE`, `json` or a Go template

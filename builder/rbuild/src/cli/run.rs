@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
-/// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
-/// and counts as Docker counts it.
+/// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is
+/// said and counts as Docker counts it.
 pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     Ok(ended(attempt(args, globals), container::exit_code))
 }

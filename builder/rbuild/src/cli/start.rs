@@ -1,5 +1,5 @@
-//! `rbuild start`: containers that there are run again, in the background or attended. Their writable layers are as they
-//! were left.
+//! `rbuild start`: containers that there are run again, in the background or attended. Their writable layers are as
+//! they were left.
 
 use super::each::each;
 use super::globals::{Globals, Standing};

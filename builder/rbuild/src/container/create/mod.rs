@@ -97,8 +97,8 @@ fn cwd(request: &Request, of_image: &str) -> Result<String> {
     }
 }
 
-/// The request's mounts, what is mounted from other containers beside them, and an anonymous volume for each VOLUME of the
-/// image where none of these is.
+/// The request's mounts, what is mounted from other containers beside them, and an anonymous volume for each VOLUME of
+/// the image where none of these is.
 fn mounts(request: &Request, image: &Image, from: Vec<Mount>) -> Vec<Mount> {
     let mut mounts = request.mounts.clone();
     let of_image = image.config.config.volumes.keys().map(|path| clean(path)).filter(|path| path != "/");

@@ -35,8 +35,8 @@ enum Said {
 }
 
 impl Launch<'_> {
-    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work is
-    /// done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
+    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work
+    /// is done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
     pub fn start(self, held: Held) -> Result<()> {
         let id = held.id().clone();
         let failed = || Error::io("start", "a supervisor");

@@ -67,7 +67,8 @@ pub(crate) fn resolver(args: &NetworkArgs) -> Result<Resolver> {
     })
 }
 
-/// Parameters that each container has of its own: of its processes' messages, and of a network that is not the machine's.
+/// Parameters that each container has of its own: of its processes' messages, and of a network that is not the
+/// machine's.
 pub(crate) fn sysctls(texts: &[String], network: Network) -> Result<BTreeMap<String, String>> {
     const OF_IPC: [&str; 8] = [
         "kernel.msgmax",
