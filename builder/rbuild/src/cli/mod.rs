@@ -20,6 +20,7 @@ mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
+mod images_usage;
 pub mod import;
 pub mod info;
 pub mod inspect;
