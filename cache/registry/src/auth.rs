@@ -116,7 +116,7 @@ const CLIENT_ID: &str = "rbuild";
 impl Token<'_> {
     fn fetch(&self, client: &Client, entrance: &Entrance<'_>, login: Option<&Login>) -> Result<Secret> {
         let realm = self.address(entrance)?;
-        let insecure = transport_of(&realm.authority, client.config()) == Transport::Insecure;
+        let insecure = transport_of(&realm.authority, client.config())? == Transport::Insecure;
         let trust = if insecure { Trust::Anyone } else { Trust::Verified };
         let mut answer = client.config().retry.run(client.cancel(), || {
             let request = self.request(realm.clone(), entrance, login);

@@ -126,7 +126,7 @@ impl Client {
 
     /// Sends over the scheme of the endpoint. An insecure host is tried over TLS first; what answers decides for good.
     fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
-        match at.transport(self.config()) {
+        match at.transport(self.config())? {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {

@@ -7,6 +7,7 @@ use crate::driver::Drivers;
 use crate::error::{Error, Result};
 use crate::request::StandardInput;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
 use rbuild_runner::userns::{Fidelity, IdMapPlan, Inside, spawn_beside, spawn_inside};
@@ -30,6 +31,9 @@ pub struct Globals {
     /// Option of a storage driver: zfs.fsname=DATASET, for zfs to keep snapshots below [default: that of the store]
     #[arg(long, global = true, value_name = "KEY=VALUE", env = "RBUILD_STORAGE_OPT")]
     pub storage_opt: Option<String>,
+    /// Ask nobody: neither registries nor servers; what is not here is an error
+    #[arg(long, global = true, env = "RBUILD_OFFLINE", value_parser = FalseyValueParser::new())]
+    pub offline: bool,
 }
 
 /// What this process may do, and what files can belong to.
@@ -65,6 +69,17 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
+    /// How registries and servers are reached: by the files, proxies and credentials that the environment names. Nothing
+    /// is read before somebody is asked.
+    pub fn network(&self) -> Config {
+        Config { offline: self.offline, ..Config::from_env(&|name| std::env::var_os(name)) }
+    }
+
+    /// The way to registries.
+    pub(super) fn registries(&self, cancel: &Cancel) -> Client {
+        Client::new(self.network(), cancel)
+    }
+
     /// What a supervisor has to be told to find the same.
     pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
         Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
@@ -84,11 +99,6 @@ impl Globals {
             _ => Err(Error::Usage(format!("--storage-opt {option}: the one option there is is zfs.fsname=DATASET"))),
         }
     }
-}
-
-/// The way to registries, with the proxies, certificates and credentials that the environment names.
-pub(super) fn registries(cancel: &Cancel) -> Client {
-    Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
 }
 
 /// All volume drivers for a store: the environment says where plugins are and how long they are waited for.

@@ -43,8 +43,8 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let (image, request) = {
         let _watch = cancel_on_signal(&cancel)?;
-        let image = obtain::image(&args.container, &store, &cancel)?;
-        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
+        let image = obtain::image(&args.container, globals, &store, &cancel)?;
+        (image, obtain::mounted(request, &args.container, globals, &store, &cancel)?)
     };
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
