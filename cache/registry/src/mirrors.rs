@@ -131,7 +131,7 @@ pub(crate) fn over_mirrors<T>(
 
 /// Whether no other host would give another answer.
 const fn is_ours(error: &Error) -> bool {
-    matches!(error, Error::Canceled(_) | Error::Local { .. } | Error::Offline { .. })
+    matches!(error, Error::Canceled(_) | Error::Local { .. } | Error::Offline { .. } | Error::Setting { .. })
 }
 
 #[cfg(test)]

@@ -201,10 +201,17 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
 /// The options that may stand before the verb, each with a value.
 const OF_ALL_VERBS: [&str; 3] = ["--root", "--storage-driver", "--storage-opt"];
 
+/// Those without a value.
+const FLAGS: [&str; 1] = ["--offline"];
+
 /// Where the verb stands, or would stand: behind the options of all verbs.
 fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
+        if FLAGS.contains(&arg) {
+            first += 1;
+            continue;
+        }
         match OF_ALL_VERBS.iter().find_map(|option| arg.strip_prefix(option)) {
             Some("") => first += 2,
             Some(value) if value.starts_with('=') => first += 1,
@@ -230,6 +237,8 @@ mod tests {
             ("rbuild --root /r -t x .", "rbuild --root /r build -t x ."),
             ("rbuild .", "rbuild build ."),
             ("rbuild build .", "rbuild build ."),
+            ("rbuild --offline -t x .", "rbuild --offline build -t x ."),
+            ("rbuild --offline --root /r pull x", "rbuild --offline --root /r pull x"),
             ("rbuild --root=/r graph .", "rbuild --root=/r graph ."),
             ("rbuild --help", "rbuild --help"),
             ("rbuild", "rbuild"),
