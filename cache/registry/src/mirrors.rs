@@ -78,6 +78,11 @@ impl Endpoint {
         self.transport.map_or_else(|| transport_of(&self.authority, config), Ok)
     }
 
+    /// `/v2/` over that scheme.
+    pub(crate) fn root(&self, scheme: Scheme) -> Url {
+        Url::new(scheme, &self.authority, "/v2/".to_owned())
+    }
+
     /// `/v2/REPOSITORY/RESOURCE` over that scheme.
     pub(crate) fn url(&self, scheme: Scheme, reference: &Reference, resource: &str) -> Url {
         Url::new(scheme, &self.authority, format!("/v2/{}/{resource}", self.repository(reference)))

@@ -11,22 +11,7 @@ use rbuild_registry::{Client, Config, Error, Mirror, Pushed};
 use server::{Debian, HTPASSWD, SELF_SIGNED};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::Path;
 use std::process::Command;
-
-/// An OCI layout `layout` with `image` as `tag`.
-fn write_layout(directory: &Path, tag: &str, image: &TestImage) {
-    let blobs = directory.join("layout/blobs/sha256");
-    std::fs::create_dir_all(&blobs).unwrap();
-    for (digest, bytes) in &image.blobs {
-        std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
-    }
-    std::fs::write(directory.join("layout/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    let mut named = image.descriptor.clone();
-    named.annotations.insert("org.opencontainers.image.ref.name".into(), tag.into());
-    let index = rbuild_oci::to_canonical_json(&rbuild_oci::Index::oci(vec![named])).unwrap();
-    std::fs::write(directory.join("layout/index.json"), index).unwrap();
-}
 
 fn reference(registry: &Debian, name: &str) -> rbuild_oci::Reference {
     format!("{}/{name}", registry.host).parse().unwrap()
@@ -62,7 +47,7 @@ fn push(client: &Client, reference: &rbuild_oci::Reference, image: &TestImage) {
 fn what_skopeo_pushes_is_pulled() {
     let Some(registry) = Debian::start("") else { return };
     let image = random_image(1, 3);
-    write_layout(registry.directory.path(), "v1", &image);
+    registry.layout("layout", "v1", &image);
     let target = format!("docker://{}/team/app:v1", registry.host);
     registry.skopeo(&["copy", "--dest-tls-verify=false", "oci:layout:v1", &target]);
     let (descriptor, blobs) = pull(&client(), &reference(&registry, "team/app:v1"));

@@ -25,12 +25,15 @@ pub mod info;
 pub mod inspect;
 mod inspect_container;
 pub mod load;
+mod login;
+mod logout;
 pub mod logs;
 mod look;
 mod obtain;
 mod out;
 pub mod pause;
 pub mod port;
+mod prompt;
 mod prune;
 pub mod ps;
 mod ps_filter;
@@ -87,6 +90,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
     Pause(pause::PauseArgs),
     Port(port::PortArgs),
@@ -134,6 +139,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Login(args) => login::run(&args, &cli.globals),
+        Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
         Verb::Port(args) => port::run(&args, &cli.globals),

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses what it needs")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+use rbuild_oci::testing::TestImage;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -75,6 +76,20 @@ impl Debian {
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Writes an OCI layout into its directory, with `image` as `tag`.
+    pub(crate) fn layout(&self, name: &str, tag: &str, image: &TestImage) {
+        let blobs = self.file(name).join("blobs/sha256");
+        std::fs::create_dir_all(&blobs).unwrap();
+        for (digest, bytes) in &image.blobs {
+            std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
+        }
+        std::fs::write(self.file(name).join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        let mut named = image.descriptor.clone();
+        named.annotations.insert("org.opencontainers.image.ref.name".into(), tag.into());
+        let index = rbuild_oci::to_canonical_json(&rbuild_oci::Index::oci(vec![named])).unwrap();
+        std::fs::write(self.file(name).join("index.json"), index).unwrap();
     }
 
     pub(crate) fn skopeo(&self, arguments: &[&str]) -> Vec<u8> {
