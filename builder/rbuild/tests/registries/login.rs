@@ -10,7 +10,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -122,7 +121,7 @@ fn at_a_terminal_the_password_is_asked_for_and_not_shown() {
     let side = || Stdio::from(inner.try_clone().unwrap());
     let mut command = world.command(&["login", registry.host()]);
     let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
-    let mut keys = File::from(OwnedFd::from(outer));
+    let mut keys = File::from(outer);
     let mut seen = until(&mut keys, "Username for");
     keys.write_all(b"u\r").unwrap();
     seen += &until(&mut keys, "Password: ");

@@ -2,7 +2,6 @@
 
 use rbuild_oci::testing::random_image;
 use rbuild_registry::testing::Registry;
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -107,5 +106,5 @@ pub(crate) fn registry() -> Registry {
 
 /// A file as text of a settings file.
 pub(crate) fn quoted(path: impl AsRef<Path>) -> String {
-    format!("{:?}", path.as_ref().as_os_str() as &OsStr)
+    format!("\"{}\"", path.as_ref().display())
 }
