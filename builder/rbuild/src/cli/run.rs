@@ -31,8 +31,8 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let image = obtain::image(&args.container, &store, &cancel)?;
-    let request = obtain::mounted(request, &args.container, &store, &cancel)?;
+    let image = obtain::image(&args.container, globals, &store, &cancel)?;
+    let request = obtain::mounted(request, &args.container, globals, &store, &cancel)?;
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
         return detached(&request.in_background(), &image, globals, &ground);
