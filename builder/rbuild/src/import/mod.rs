@@ -12,12 +12,15 @@ mod spool;
 
 mod blobs;
 pub mod context;
+pub(crate) mod dir;
 mod files;
 mod found;
 mod images;
 mod keep;
 mod layers;
+mod legacy;
 mod local;
+mod members;
 mod platform;
 mod pull;
 mod remote;

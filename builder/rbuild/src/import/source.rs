@@ -1,8 +1,9 @@
-//! What `load` is given: a layout or an archive, in a directory, a file or a stream; and the images in it as they are to
-//! be kept. Knows no command line.
+//! What `load` is given: a layout, an archive or what `dir:` wrote, in a directory, a file or a stream; and the images in
+//! it as they are to be kept. Knows no command line.
 
-use super::archive;
+use super::archive::{self, Saved};
 use super::blobs::{Blobs, document, required_document};
+use super::dir;
 use super::files::Files;
 use super::found::Found;
 use super::keep::Kept;
@@ -49,22 +50,44 @@ pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel
     Files::archive(name, file)
 }
 
-/// The images in a layout or docker archive; of those for several platforms only the wanted one, if one is wanted.
-pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+/// What the files of an image, or of several, are.
+#[derive(Debug)]
+pub enum Opened {
+    /// A layout, or a directory of `dir:` as one.
+    Layout(Layout),
+    /// A docker archive.
+    Saved(Vec<Saved>),
+}
+
+/// Finds out what these files are; anything else than images is an error.
+pub fn read(files: Files) -> Result<Opened> {
     let place = files.place();
+    let nothing = || nothing(&place);
     if files.has("index.json")? {
-        let layout = Layout::open(files)?.ok_or_else(|| nothing(&place))?;
-        let offered = of_layout(&layout, platform)?;
-        return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
+        return Layout::open(files)?.map(Opened::Layout).ok_or_else(nothing);
     }
-    let saved = archive::images(files)?.ok_or_else(|| nothing(&place))?;
-    let offered = |saved: archive::Saved| -> Result<Offered> {
+    if dir::is_dir(&files)? {
+        return dir::open(files).map(Opened::Layout);
+    }
+    archive::images(files)?.map(Opened::Saved).ok_or_else(nothing)
+}
+
+/// The images in a layout, docker archive or directory of `dir:`; of those for several platforms only the wanted one, if
+/// one is wanted.
+pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+    let saved = match read(files)? {
+        Opened::Layout(layout) => {
+            let offered = of_layout(&layout, platform)?;
+            return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
+        }
+        Opened::Saved(saved) => saved,
+    };
+    let offered = |saved: Saved| -> Result<Offered> {
         let names = saved.names.iter().map(|name| Ok(name.parse()?)).collect::<Result<_>>()?;
         Ok(Offered { kept: Kept::one(saved.found), names })
     };
-    let wanted = |saved: &archive::Saved| {
-        platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)))
-    };
+    let wanted =
+        |saved: &Saved| platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)));
     saved.into_iter().filter(wanted).map(offered).collect()
 }
 
