@@ -26,6 +26,7 @@ mod pull;
 mod remote;
 
 pub use blobs::Blobs;
+pub(crate) use blobs::{missing, required_document};
 pub use files::Files;
 pub use found::Found;
 pub use images::Images;
