@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod endpoint;
 mod exec;
 mod fields;
 pub(crate) mod host;
@@ -18,6 +19,7 @@ pub(crate) mod ulimit;
 
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
+pub use endpoint::{Endpoint, TRANSPORTS};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use limits::LimitArgs;

@@ -7,6 +7,7 @@ pub mod build;
 mod call;
 pub mod commit;
 mod container;
+pub mod copy;
 pub mod cp;
 pub mod create;
 pub mod debug;
@@ -27,6 +28,7 @@ mod inspect_container;
 pub mod load;
 pub mod logs;
 mod look;
+pub mod manifest;
 mod obtain;
 mod out;
 pub mod pause;
@@ -39,6 +41,7 @@ pub mod rename;
 pub mod rm;
 pub mod rmi;
 pub mod run;
+pub mod save;
 mod signals;
 pub mod start;
 pub mod stop;
@@ -73,6 +76,7 @@ enum Verb {
     Build(call::CallArgs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
+    Copy(copy::CopyArgs),
     Cp(cp::CpArgs),
     Create(Box<create::CreateArgs>),
     Debug(debug::DebugArgs),
@@ -88,6 +92,7 @@ enum Verb {
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
     Logs(logs::LogsArgs),
+    Manifest(manifest::ManifestArgs),
     Pause(pause::PauseArgs),
     Port(port::PortArgs),
     Ps(ps::PsArgs),
@@ -97,6 +102,7 @@ enum Verb {
     Rm(rm::RmArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Save(save::SaveArgs),
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Supervise(supervise::SuperviseArgs),
@@ -120,6 +126,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),
+        Verb::Copy(args) => copy::run(&args, &cli.globals),
         Verb::Cp(args) => cp::run(&args, &cli.globals),
         Verb::Create(args) => create::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
@@ -135,6 +142,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
+        Verb::Manifest(args) => manifest::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
         Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
@@ -144,6 +152,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Save(args) => save::run(&args, &cli.globals),
         Verb::Start(args) => start::run(&args, &cli.globals),
         Verb::Stop(args) => stop::run(&args, &cli.globals),
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),

@@ -4,10 +4,9 @@
 use super::blobs::Blobs;
 use super::files::Files;
 use super::layout::Layout;
+use super::sketch::media_type;
 use crate::error::{Error, Result};
-use rbuild_oci::{Descriptor, Digest, Index, MediaType};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use rbuild_oci::{Descriptor, Digest, Index};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -37,7 +36,8 @@ pub(super) fn open(files: Files) -> Result<Layout> {
     let place = files.place();
     let missing = || Error::NotFound { path: MANIFEST.to_owned(), place: place.clone(), hint: None };
     let bytes = files.read(MANIFEST)?.ok_or_else(missing)?;
-    let top = Descriptor::of(media_type(&bytes, &place)?, &bytes);
+    let neither = || Error::Usage(format!("{MANIFEST} in {place} is neither the manifest of an image nor an index"));
+    let top = Descriptor::of(media_type(&bytes).ok_or_else(neither)?, &bytes);
     let blobs = Arc::new(Dir { files, top: top.digest });
     Ok(Layout::of(blobs, Index::oci(vec![top])))
 }
@@ -45,26 +45,6 @@ pub(super) fn open(files: Files) -> Result<Layout> {
 /// Whether a blob is a manifest or an index.
 fn is_document(blob: &Descriptor) -> bool {
     blob.media_type.is_manifest() || blob.media_type.is_index()
-}
-
-/// What a manifest or index says it is, else what its fields make it.
-fn media_type(bytes: &[u8], place: &str) -> Result<MediaType> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Sketch {
-        media_type: Option<MediaType>,
-        manifests: Option<IgnoredAny>,
-        layers: Option<IgnoredAny>,
-    }
-    let sketch: Sketch = serde_json::from_slice(bytes)
-        .map_err(|source| Error::Oci(rbuild_oci::Error::Json { what: MANIFEST, source }))?;
-    let stated = sketch.media_type.filter(|stated| stated.is_manifest() || stated.is_index());
-    match (stated, sketch.manifests, sketch.layers) {
-        (Some(stated), ..) => Ok(stated),
-        (None, Some(_), None) => Ok(MediaType::OCI_INDEX.into()),
-        (None, None, Some(_)) => Ok(MediaType::OCI_MANIFEST.into()),
-        _ => Err(Error::Usage(format!("{MANIFEST} in {place} is neither the manifest of an image nor an index"))),
-    }
 }
 
 /// The files of such a directory by the digest of what is in them.

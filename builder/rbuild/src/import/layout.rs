@@ -30,17 +30,8 @@ const MOST_STEPS: usize = 10_000;
 pub fn resolve(path: &Path, image: Option<&str>, platform: &Platform) -> Result<Found> {
     let layout = Layout::open(Files::open(path)?)?
         .ok_or_else(|| Error::Usage(format!("{} is no OCI image layout: it has no index.json", path.display())))?;
-    let named = match image {
-        Some(image) => layout.named(image)?,
-        None => layout.only()?,
-    };
-    let offers = layout.offers(&named)?;
-    let chosen = choose(&offers, platform).ok_or_else(|| Error::NotFound {
-        path: format!("an image for {platform}"),
-        place: format!("{}, which has {}", layout.place(), list(&offers)),
-        hint: None,
-    })?;
-    Found::read(&layout.blobs, chosen)
+    let chosen = layout.chosen(&layout.entries_of(image)?, platform)?;
+    Found::read(&layout.blobs, &chosen)
 }
 
 /// An OCI image layout whose index was read.
@@ -60,6 +51,25 @@ impl Layout {
     /// The images that an index lists, as a layout.
     pub(super) fn of(blobs: Arc<dyn Blobs>, index: Index) -> Self {
         Self { blobs, index }
+    }
+
+    /// The manifest for a platform among entries, or behind them, of which the content is in `blobs`.
+    pub(super) fn choose(blobs: &Arc<dyn Blobs>, entries: &[Descriptor], platform: &Platform) -> Result<Descriptor> {
+        Self::of(blobs.clone(), Index::oci(Vec::new())).chosen(entries, platform)
+    }
+
+    /// The entries of that tag, name or digest, or of the only image there is; several where each is for another platform.
+    pub fn entries_of(&self, image: Option<&str>) -> Result<Vec<Descriptor>> {
+        image.map_or_else(|| self.only(), |image| self.named(image))
+    }
+
+    fn chosen(&self, entries: &[Descriptor], platform: &Platform) -> Result<Descriptor> {
+        let offers = self.offers(entries)?;
+        choose(&offers, platform).cloned().ok_or_else(|| Error::NotFound {
+            path: format!("an image for {platform}"),
+            place: format!("{}, which has {}", self.place(), list(&offers)),
+            hint: None,
+        })
     }
 
     /// Where its content is.
@@ -153,7 +163,11 @@ impl Layout {
     }
 
     fn place(&self) -> String {
-        format!("the OCI layout {}", self.blobs.place())
+        if self.index.manifests.is_empty() {
+            self.blobs.place()
+        } else {
+            format!("the OCI layout {}", self.blobs.place())
+        }
     }
 
     fn no_image(&self, image: &str) -> Error {

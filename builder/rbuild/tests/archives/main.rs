@@ -5,6 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod copy;
 mod forms;
 mod hostile;
+mod lists;
+mod save;
 mod world;

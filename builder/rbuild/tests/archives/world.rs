@@ -3,6 +3,7 @@
 use crate::common::{fsck, public_dir, skip};
 use rbuild_oci::testing::{TestImage, random_image};
 use rbuild_oci::{Cancel, Descriptor, Digest, ImageConfig, Index, Manifest, MediaType, Platform, to_canonical_json};
+use rbuild_registry::testing::Registry;
 use rbuild_store::Store;
 use rbuild_store::layer::{Codec, Format, compress};
 use std::collections::BTreeMap;
@@ -188,6 +189,17 @@ pub(crate) fn index(images: &[&TestImage]) -> TestImage {
     let mut blobs: BTreeMap<Digest, Vec<u8>> = images.iter().flat_map(|image| image.blobs.clone()).collect();
     blobs.insert(descriptor.digest, bytes);
     TestImage { descriptor, blobs }
+}
+
+/// Puts an image into a registry, or an index with all its images.
+pub(crate) fn put(registry: &Registry, repository: &str, tag: &str, image: &TestImage) {
+    registry.put_image(repository, tag, image);
+    if image.descriptor.media_type.is_index() {
+        for entry in Index::from_json(&image.blobs[&image.descriptor.digest]).unwrap().manifests {
+            let tag = entry.digest.short();
+            registry.put_manifest(repository, &tag, &entry, image.blobs[&entry.digest].clone());
+        }
+    }
 }
 
 /// An image for two platforms, this machine's first.
