@@ -35,6 +35,7 @@ mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
+pub mod push;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
@@ -92,6 +93,7 @@ enum Verb {
     Port(port::PortArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Push(push::PushArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
@@ -139,6 +141,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Push(args) => push::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),

@@ -8,7 +8,7 @@ mod rows;
 mod sizes;
 mod stack;
 
-pub use find::{find, find_id};
+pub use find::{find, find_id, of_target};
 pub use list::{Listed, list, names};
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};

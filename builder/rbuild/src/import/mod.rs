@@ -29,5 +29,6 @@ pub use found::Found;
 pub use images::Images;
 pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers, has_layers};
+pub(crate) use local::Local;
 pub use pull::{Pulled, pull};
 pub use source::Offered;

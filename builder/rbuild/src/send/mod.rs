@@ -2,9 +2,15 @@
 //! One file a kind of place, and the way through an image that all share. Knows no command line.
 
 mod carry;
+mod origins;
+mod press;
+mod registry;
 mod repack;
 mod walk;
 
+pub use origins::Origins;
+pub use press::Press;
+pub use registry::Repository;
 pub use repack::{AsTheyAre, Packed, Repack};
 pub use walk::{Told, Walk};
 
