@@ -17,6 +17,7 @@ pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
+pub(crate) use build::jobs;
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
 pub use endpoint::{Endpoint, TRANSPORTS};

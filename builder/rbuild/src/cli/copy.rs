@@ -7,9 +7,9 @@ use super::signals::cancel_on_signal;
 use crate::args::{Endpoint, TRANSPORTS};
 use crate::error::{Error, Result};
 use crate::import::{Outside, Part, Ways, keep, source};
-use crate::send::{AsTheyAre, Freight, Placed, Sink, Walk};
+use crate::send::{AsTheyAre, Freight, Origins, Placed, Repository, Sink, Walk};
 use clap::Args;
-use rbuild_oci::{Cancel, Descriptor, Reference, Timestamp};
+use rbuild_oci::{Cancel, Descriptor, Digest, Reference, Timestamp};
 use rbuild_registry::Client;
 use rbuild_store::Store;
 use std::process::ExitCode;
@@ -76,7 +76,8 @@ pub fn copy(
         into_store(&outside, &target, &name.parse()?, &(ways.store)()?, (ways.cancel, now))?;
         return Ok(target);
     }
-    let to = open(&args.destination, ways.client, ways.cancel)?;
+    let from = From { place: &args.source, outside: &outside, target: &target };
+    let to = open(&args.destination, &from, ways.client, ways.cancel)?;
     let told = |_: &Freight, blob: &Descriptor, placed: &Placed| {
         let what = match placed {
             Placed::Existed => "Already there".to_owned(),
@@ -100,7 +101,14 @@ struct Destination {
     at_once: usize,
 }
 
-fn open(place: &Endpoint, client: &Client, cancel: &Cancel) -> Result<Destination> {
+/// What is copied.
+struct From<'a> {
+    place: &'a Endpoint,
+    outside: &'a Outside,
+    target: &'a Descriptor,
+}
+
+fn open(place: &Endpoint, from: &From<'_>, client: &Client, cancel: &Cancel) -> Result<Destination> {
     let files = |form: SaveFormat, path, tag, name: Option<&Reference>| -> Result<Destination> {
         let at_once = if form.at_once() == 1 { 1 } else { usize::MAX };
         Ok(Destination { sink: form.open(path, tag, cancel)?, names: name.cloned().into_iter().collect(), at_once })
@@ -110,13 +118,29 @@ fn open(place: &Endpoint, client: &Client, cancel: &Cancel) -> Result<Destinatio
         Endpoint::LayoutArchive(path, tag) => files(SaveFormat::OciArchive, path, tag.clone(), None),
         Endpoint::DockerArchive(path, name) => files(SaveFormat::DockerArchive, path, None, name.as_ref()),
         Endpoint::Directory(path) => files(SaveFormat::DockerDir, path, None, None),
-        Endpoint::Registry(name) => registry(name, client),
+        Endpoint::Registry(name) => registry(name, from, client),
         Endpoint::Store(_) => Err(Error::Usage("the store takes images another way".to_owned())),
     }
 }
 
-fn registry(name: &Reference, _: &Client) -> Result<Destination> {
-    Err(Error::Usage(format!("{name}: not yet")))
+/// A repository of a registry. What comes from another one of the same registry need not be sent.
+fn registry(name: &Reference, from: &From<'_>, client: &Client) -> Result<Destination> {
+    let mut origins = Origins::default();
+    if let Endpoint::Registry(source) = from.place
+        && (source.registry(), source.repository() != name.repository()) == (name.registry(), true)
+    {
+        origins.add(&from.outside.layers(from.target)?, source.repository());
+    }
+    let names = name.tag().map(|_| name.clone()).into_iter().collect();
+    let wrong = |digest: &&Digest| **digest != from.target.digest;
+    if let Some(digest) = name.digest().filter(wrong) {
+        return Err(Error::Usage(format!(
+            "{} is {} and cannot become {digest}",
+            from.outside.blobs.place(),
+            from.target.digest
+        )));
+    }
+    Ok(Destination { sink: Box::new(Repository::new(client, name, origins)), names, at_once: usize::MAX })
 }
 
 /// Keeps the image in the store under a name.

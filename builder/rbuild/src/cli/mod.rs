@@ -37,6 +37,7 @@ mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
+pub mod push;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
@@ -97,6 +98,7 @@ enum Verb {
     Port(port::PortArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Push(push::PushArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
@@ -147,6 +149,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Push(args) => push::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),

@@ -35,12 +35,16 @@ impl Layout {
     /// The layout of a product; layers are compressed where they are not yet.
     pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
         let storeys: Vec<_> = product.images.iter().flat_map(|(_, stack)| stack.storeys()).collect();
-        let layers = blobs(ctx, &storeys, Packing::of(output)?)?;
+        Self::with(&blobs(ctx, &storeys, Packing::of(output)?)?, product, output)
+    }
+
+    /// The layout of a product whose layers are these blobs.
+    pub(super) fn with(layers: &BTreeMap<DiffId, Blob>, product: &Product<'_>, output: &Output) -> Result<Self> {
         let form = Form { types: Types::of(output), notes: product.notes.and(&output.notes) };
         let mut content = Content::default();
         let mut platforms = Vec::new();
         for (image, stack) in product.images {
-            platforms.push(content.add_image(image, stack, &layers, &form)?);
+            platforms.push(content.add_image(image, stack, layers, &form)?);
         }
         let mut target = match <[Descriptor; 1]>::try_from(platforms) {
             Ok([only]) if !product.is_index => only,

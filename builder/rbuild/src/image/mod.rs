@@ -9,7 +9,7 @@ mod sizes;
 mod stack;
 mod target;
 
-pub use find::{find, find_id};
+pub use find::{find, find_id, of_target};
 pub use list::{Listed, list, names};
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};

@@ -58,6 +58,12 @@ impl Layout {
         Self::of(blobs.clone(), Index::oci(Vec::new())).chosen(entries, platform)
     }
 
+    /// The manifests of all images behind a manifest or an index, of which the content is in `blobs`.
+    pub(super) fn manifests(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Vec<Descriptor>> {
+        let offers = Self::of(blobs.clone(), Index::oci(Vec::new())).offers(std::slice::from_ref(target))?;
+        Ok(offers.into_iter().map(|(_, manifest)| manifest).collect())
+    }
+
     /// The entries of that tag, name or digest, or of the only image there is; several where each is for another platform.
     pub fn entries_of(&self, image: Option<&str>) -> Result<Vec<Descriptor>> {
         image.map_or_else(|| self.only(), |image| self.named(image))

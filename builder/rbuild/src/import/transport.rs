@@ -6,11 +6,11 @@ use super::direct::Direct;
 use super::files::Files;
 use super::layout::Layout;
 use super::source::{self, Opened};
-use super::{Blobs, Local};
+use super::{Blobs, Local, required_document};
 use crate::args::Endpoint;
 use crate::error::{Error, Result};
 use crate::image;
-use rbuild_oci::{Cancel, Descriptor, Platform, Reference};
+use rbuild_oci::{Cancel, Descriptor, Manifest, Platform, Reference};
 use rbuild_registry::Client;
 use rbuild_store::Store;
 use std::path::Path;
@@ -124,5 +124,14 @@ impl Outside {
             (Part::Platform(platform), targets) => Layout::choose(&self.blobs, targets, platform)?,
         };
         Ok(Descriptor::new(chosen.media_type, chosen.digest, chosen.size))
+    }
+
+    /// The layers of all images behind a manifest or an index of it.
+    pub fn layers(&self, target: &Descriptor) -> Result<Vec<Descriptor>> {
+        let mut layers = Vec::new();
+        for manifest in Layout::manifests(&self.blobs, target)? {
+            layers.extend(Manifest::from_json(&required_document(&*self.blobs, &manifest)?)?.layers);
+        }
+        Ok(layers)
     }
 }

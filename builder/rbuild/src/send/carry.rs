@@ -44,7 +44,8 @@ impl Walk<'_> {
         self.cancel.check()?;
         if let Some(layer) = piece.layer.filter(|_| piece.anew) {
             let packed = self.repack.layer(&piece.blob, &layer)?;
-            return self.place(piece, packed.blob, &*packed.open);
+            let placed = self.place(piece, packed.blob, &*packed.open);
+            return placed.inspect_err(|_| self.repack.failed(&piece.blob, &layer));
         }
         let open = || self.from.open(&piece.blob)?.ok_or_else(|| missing(self.from, &piece.blob));
         self.place(piece, piece.blob.clone(), &open)

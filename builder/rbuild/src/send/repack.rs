@@ -12,6 +12,9 @@ pub trait Repack: Send + Sync {
     /// The blob to send for a layer that `blob` holds, made now where it has to be made. Called from several threads at
     /// once, only where [`Repack::applies`].
     fn layer(&self, blob: &Descriptor, layer: &DiffId) -> Result<Packed<'_>>;
+
+    /// Told that a layer could not be sent: what was made for it and is damaged is forgotten.
+    fn failed(&self, blob: &Descriptor, layer: &DiffId);
 }
 
 /// A layer's blob on its way.
@@ -34,4 +37,5 @@ impl Repack for AsTheyAre {
     fn layer(&self, _: &Descriptor, layer: &DiffId) -> Result<Packed<'_>> {
         Err(rbuild_store::Error::Missing { what: "other form of the layer", subject: layer.to_string() }.into())
     }
+    fn failed(&self, _: &Descriptor, _: &DiffId) {}
 }

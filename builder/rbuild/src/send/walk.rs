@@ -83,25 +83,30 @@ impl Walk<'_> {
             Some((manifest, places)) => relayered(manifest, &places, sent)?,
             None => self.publish_parts(&bytes, parts, sent)?,
         };
-        if let Some(changed) = changed {
+        if let Some((media_type, changed)) = changed {
             let (digest, size) = (Digest::of(&changed), changed.len() as u64);
-            (descriptor, bytes) = (Descriptor { digest, size, ..descriptor }, changed);
+            descriptor = Descriptor { media_type: media_type.into(), digest, size, ..descriptor };
+            bytes = changed;
         }
         self.to.document(&descriptor, &bytes)?;
         Ok((descriptor, bytes))
     }
 
-    /// Sends what an index names; the bytes of the index where they change by it.
-    fn publish_parts(&self, bytes: &[u8], parts: Vec<Node>, sent: &[Descriptor]) -> Result<Option<Vec<u8>>> {
+    /// Sends what an index names; the index anew where that changed.
+    fn publish_parts(&self, bytes: &[u8], parts: Vec<Node>, sent: &[Descriptor]) -> Result<Option<Document>> {
         let manifests =
             parts.into_iter().map(|part| Ok(self.publish(part, sent)?.0)).collect::<Result<Vec<Descriptor>>>()?;
         let index = Index::from_json(bytes)?;
         if manifests == index.manifests {
             return Ok(None);
         }
-        Ok(Some(to_canonical_json(&Index { manifests, ..index })?))
+        let media_type = Some(MediaType::OCI_INDEX.into());
+        Ok(Some((MediaType::OCI_INDEX, to_canonical_json(&Index { media_type, manifests, ..index })?)))
     }
 }
+
+/// A document that was written anew: its media type, which is OCI's, and its bytes.
+type Document = (&'static str, Vec<u8>);
 
 /// A document, and what it names.
 struct Node {
@@ -150,14 +155,17 @@ fn is_foreign(blob: &Descriptor) -> bool {
 }
 
 /// The manifest with the blobs that were sent for its layers; nothing where they are those that it names.
-fn relayered(manifest: Manifest, places: &[Option<usize>], sent: &[Descriptor]) -> Result<Option<Vec<u8>>> {
+fn relayered(manifest: Manifest, places: &[Option<usize>], sent: &[Descriptor]) -> Result<Option<Document>> {
     let now = |(named, at): (&Descriptor, &Option<usize>)| {
         let sent = at.and_then(|at| sent.get(at)).filter(|sent| sent.digest != named.digest);
-        sent.map_or_else(|| named.clone(), |sent| Descriptor { annotations: named.annotations.clone(), ..sent.clone() })
+        let annotations = named.annotations.clone();
+        sent.map_or_else(|| named.clone(), |sent| Descriptor { annotations, ..sent.clone() })
     };
     let layers: Vec<Descriptor> = manifest.layers.iter().zip(places).map(now).collect();
     if layers == manifest.layers {
         return Ok(None);
     }
-    Ok(Some(to_canonical_json(&Manifest { layers, ..manifest })?))
+    let config = Descriptor { media_type: MediaType::OCI_CONFIG.into(), ..manifest.config };
+    let media_type = Some(MediaType::OCI_MANIFEST.into());
+    Ok(Some((MediaType::OCI_MANIFEST, to_canonical_json(&Manifest { media_type, config, layers, ..manifest })?)))
 }

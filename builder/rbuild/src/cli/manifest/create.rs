@@ -32,7 +32,8 @@ pub fn create(args: &CreateArgs, store: &Store, ways: &Ways<'_>, now: Timestamp)
             let reason = format!("there is a list {}: --amend adds to it", args.list.familiar());
             return Err(Error::Usage(reason));
         }
-        found => found.unwrap_or_else(|| List::new(args.list.clone())),
+        Some(list) => list,
+        None => List::new(args.list.clone())?,
     };
     for text in &args.images {
         for entry in entries(&bring(text, store, ways, now)?, store)? {

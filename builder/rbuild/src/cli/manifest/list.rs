@@ -8,14 +8,15 @@ use rbuild_store::{Store, durable};
 pub(super) struct List {
     pub(super) name: Reference,
     pub(super) index: Index,
-    /// What the name points at; nothing while the list is new.
-    pub(super) target: Option<Descriptor>,
+    /// The index as it is in the store; of one that is new, as it would be.
+    pub(super) target: Descriptor,
 }
 
 impl List {
     /// A list of nothing.
-    pub(super) fn new(name: Reference) -> Self {
-        Self { name, index: Index::oci(Vec::new()), target: None }
+    pub(super) fn new(name: Reference) -> Result<Self> {
+        let index = Index::oci(Vec::new());
+        Ok(Self { name, target: Descriptor::of(MediaType::OCI_INDEX, &to_canonical_json(&index)?), index })
     }
 
     /// The list of that name; none where there is no such name. The name of an image is refused.
@@ -27,7 +28,7 @@ impl List {
         }
         let missing = || rbuild_store::Error::Missing { what: "document", subject: target.digest.to_string() };
         let bytes = store.document(&target.digest)?.ok_or_else(missing)?;
-        Ok(Some(Self { name: name.clone(), index: Index::from_json(&bytes)?, target: Some(target) }))
+        Ok(Some(Self { name: name.clone(), index: Index::from_json(&bytes)?, target }))
     }
 
     /// The list of that name, which there has to be.

@@ -61,9 +61,14 @@ pub fn run(args: &ManifestArgs, globals: &Globals) -> Result<ExitCode> {
         ManifestVerb::Annotate(args) => annotate(args, &store, now)?,
         ManifestVerb::Create(args) => create(args, &store, &ways, now)?,
         ManifestVerb::Inspect(args) => inspect(args, &store, &ways)?,
-        ManifestVerb::Push(args) => push(args, &store, (&client, &cancel))?,
+        ManifestVerb::Push(args) => format!("{}\n", push(args, &store, (&client, &cancel))?.digest),
         ManifestVerb::Rm(_) => String::new(),
     };
     print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    match &args.verb {
+        ManifestVerb::Push(PushArgs { purge: true, list, .. }) => {
+            rm::run(&RmArgs { lists: vec![list.clone()] }, globals)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
