@@ -24,6 +24,7 @@ pub mod render;
 pub mod report;
 pub mod request;
 mod rootfs;
+pub mod send;
 pub mod solve;
 pub mod stack;
 pub mod tree;

@@ -53,7 +53,8 @@ impl Response {
     }
 }
 
-const REDIRECTS: usize = 10;
+/// The most redirects of one request.
+pub(crate) const REDIRECTS: usize = 10;
 
 /// Sends `request` and follows redirects of what has no payload.
 pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut request: Request<'_>) -> Result<Response> {
@@ -71,7 +72,8 @@ pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut reque
     Err(unusable(&url, request.subject, format!("it redirects more than {REDIRECTS} times")))
 }
 
-fn follow(from: &Url, location: &str) -> std::result::Result<Url, String> {
+/// Where a `Location` leads; never from TLS to plain HTTP.
+pub(crate) fn follow(from: &Url, location: &str) -> std::result::Result<Url, String> {
     let to = from.join(location).ok_or("it redirects to no http or https address")?;
     if from.scheme == Scheme::Https && to.scheme == Scheme::Http {
         return Err(format!("it redirects from TLS to plain HTTP on {}", to.authority));

@@ -30,10 +30,6 @@ use std::sync::atomic::AtomicBool;
 
 /// Builds, and starts again inside a user namespace where that is needed.
 pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
-    if args.push {
-        let way = "build with -t, then `skopeo copy oci:STORE:NAME docker://NAME` (rbuild info shows the store)";
-        return Err(Error::Usage(format!("--push: images are not pushed yet: {way}")));
-    }
     let progress = Progress::parse(args)?;
     let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
     let mut linter = request.graph.linter()?;
@@ -154,7 +150,7 @@ fn remove_stale(path: &Path) -> Result<()> {
 
 fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
     if let Some(path) = &request.iidfile {
-        std::fs::write(path, built.id.to_string()).map_err(Error::io("write", path.display()))?;
+        std::fs::write(path, built.id_to_tell(request).to_string()).map_err(Error::io("write", path.display()))?;
     }
     if let Some(path) = &request.metadata_file {
         metadata::write(path, request, built)?;

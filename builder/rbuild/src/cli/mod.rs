@@ -7,6 +7,7 @@ pub mod build;
 mod call;
 pub mod commit;
 mod container;
+pub mod copy;
 pub mod cp;
 pub mod create;
 pub mod debug;
@@ -31,6 +32,7 @@ mod login;
 mod logout;
 pub mod logs;
 mod look;
+pub mod manifest;
 mod obtain;
 mod out;
 pub mod pause;
@@ -40,11 +42,13 @@ mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
+pub mod push;
 mod reclaimed;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
 pub mod run;
+pub mod save;
 mod signals;
 pub mod start;
 pub mod stop;
@@ -79,6 +83,7 @@ enum Verb {
     Build(call::CallArgs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
+    Copy(copy::CopyArgs),
     Cp(cp::CpArgs),
     Create(Box<create::CreateArgs>),
     Debug(debug::DebugArgs),
@@ -96,15 +101,18 @@ enum Verb {
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
+    Manifest(manifest::ManifestArgs),
     Pause(pause::PauseArgs),
     Port(port::PortArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Push(push::PushArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
     Rmi(rmi::RmiArgs),
     Run(Box<crate::args::RunArgs>),
+    Save(save::SaveArgs),
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Supervise(supervise::SuperviseArgs),
@@ -128,6 +136,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),
+        Verb::Copy(args) => copy::run(&args, &cli.globals),
         Verb::Cp(args) => cp::run(&args, &cli.globals),
         Verb::Create(args) => create::run(&args, &cli.globals),
         Verb::Debug(args) => debug::run(&args, &cli.globals),
@@ -145,15 +154,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Login(args) => login::run(&args, &cli.globals),
         Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
+        Verb::Manifest(args) => manifest::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
         Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Push(args) => push::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),
         Verb::Rmi(args) => rmi::run(&args, &cli.globals),
         Verb::Run(args) => run::run(&args, &cli.globals),
+        Verb::Save(args) => save::run(&args, &cli.globals),
         Verb::Start(args) => start::run(&args, &cli.globals),
         Verb::Stop(args) => stop::run(&args, &cli.globals),
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),

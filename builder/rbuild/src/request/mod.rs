@@ -99,6 +99,8 @@ impl BuildRequest {
         let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         let graph = Request { ignore: found.source.ignored.matcher.clone(), ..graph_request(args, env, &named)? };
+        let outputs = args.outputs.iter().map(|text| output::parse(text)).collect::<Result<Vec<_>>>()?;
+        let outputs = if args.push { Output::pushed(outputs) } else { outputs };
         let request = Self {
             is_index: platform::is_index(&graph),
             annotations: annotations(&args.annotations)?,
@@ -108,8 +110,8 @@ impl BuildRequest {
             elsewhere: found.elsewhere,
             input: None,
             named,
-            tags: tags(&args.tags)?,
-            outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
+            tags: tags(&args.tags, &outputs)?,
+            outputs,
             secrets: secret::secrets(&args.secrets, env)?,
             ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
@@ -191,8 +193,8 @@ fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String
     Ok(values)
 }
 
-/// Each name once, in the order given.
-fn tags(texts: &[String]) -> Result<Vec<Reference>> {
+/// Each name once, in the order given; then those that only outputs give.
+fn tags(texts: &[String], outputs: &[Output]) -> Result<Vec<Reference>> {
     let mut tags = Vec::new();
     for text in texts {
         let tag: Reference =
@@ -204,6 +206,11 @@ fn tags(texts: &[String]) -> Result<Vec<Reference>> {
         }
         if !tags.contains(&tag) {
             tags.push(tag);
+        }
+    }
+    for tag in outputs.iter().flat_map(Output::tags) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
         }
     }
     Ok(tags)
