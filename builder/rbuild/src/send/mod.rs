@@ -6,6 +6,8 @@ mod origins;
 mod press;
 mod registry;
 mod repack;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use origins::Origins;
