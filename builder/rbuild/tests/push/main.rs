@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
 
+#[path = "../common/mod.rs"]
+mod common;
+mod debian;
+
 use clap::Parser;
 use rbuild::cli::{load, pull, push, tag};
 use rbuild::error::{Error, Result};
