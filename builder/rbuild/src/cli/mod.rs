@@ -38,6 +38,7 @@ mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
+mod registry;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
@@ -97,6 +98,7 @@ enum Verb {
     Port(port::PortArgs),
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
+    Registry(registry::RegistryArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
@@ -146,6 +148,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Port(args) => port::run(&args, &cli.globals),
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
+        Verb::Registry(args) => registry::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),
