@@ -1,5 +1,5 @@
-//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
-//! process exits with.
+//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what
+//! the process exits with.
 
 pub mod attach;
 mod background;
@@ -20,10 +20,12 @@ mod ground;
 pub mod history;
 mod image_filter;
 pub mod images;
+mod images_usage;
 pub mod import;
 pub mod info;
 pub mod inspect;
 mod inspect_container;
+mod label;
 pub mod load;
 mod login;
 mod logout;
@@ -38,6 +40,7 @@ mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
+mod reclaimed;
 mod registry;
 pub mod rename;
 pub mod rm;

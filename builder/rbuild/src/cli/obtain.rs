@@ -2,6 +2,7 @@
 
 use super::globals::Globals;
 use super::pull::{self, PullArgs};
+use super::signals::cancel_on_signal;
 use crate::args::{ContainerArgs, Pull};
 use crate::container::{Image, Request};
 use crate::ctx::{Clock, SystemClock};
@@ -42,7 +43,7 @@ fn named(name: &str, args: &ContainerArgs, way: (&Globals, &Cancel), store: &Sto
 
 fn fetch(name: &str, args: &ContainerArgs, (globals, cancel): (&Globals, &Cancel), store: &Store) -> Result<()> {
     let wanted = PullArgs { name: name.to_owned(), platform: args.platform.clone(), quiet: args.quiet };
-    let client = globals.registries(cancel);
+    let (client, _watch) = (globals.registries(cancel), cancel_on_signal(cancel)?);
     let say = |line: &str| {
         if !args.quiet {
             eprint!("{line}");
