@@ -12,6 +12,7 @@ mod challenge;
 mod client;
 mod config;
 mod credentials;
+mod doctor;
 mod error;
 mod helper;
 mod http;
@@ -38,6 +39,7 @@ mod web;
 
 pub use client::Client;
 pub use config::{Config, Timeouts, Uploads};
+pub use doctor::{Finding, Patient, State, examine};
 pub use error::{Error, Result};
 pub use login::{Proven, registry_of};
 pub use mirrors::Mirror;

@@ -7,8 +7,9 @@ use crate::client::{Access, Ask, Client, Target};
 use crate::credentials::{Login, LoginKind, basic, password};
 use crate::error::{Error, Result};
 use crate::http::{Payload, Response};
-use crate::mirrors::origin;
+use crate::mirrors::{Endpoint, origin};
 use crate::refusal;
+use crate::retry::Schedule;
 use crate::secret::Secret;
 use rbuild_oci::Reference;
 use ureq::http::Method;
@@ -59,24 +60,23 @@ impl Client {
     /// is what is proven.
     pub fn log_in(&self, registry: &str, user: &str, secret: &str) -> Result<Proven> {
         let login = Login { kind: password(user, secret), origin: "the command line".to_owned() };
-        let refresh = self.present(registry, &login)?;
+        let at = origin(&named(registry).ok_or_else(|| no_host(registry))?);
+        let refresh = self.present(&at, &self.config().retry, &login)?;
         Ok(Proven::of(registry, refresh.map_or(login.kind, LoginKind::Identity)))
     }
 
     /// Shows the registry the login that is kept for it; its user name, where it has one. None where none is kept.
     pub fn log_in_again(&self, registry: &str) -> Result<Option<Option<String>>> {
         let Some(login) = self.keyring().find(registry, "", self.cancel())? else { return Ok(None) };
-        self.present(registry, &login)?;
+        let at = origin(&named(registry).ok_or_else(|| no_host(registry))?);
+        self.present(&at, &self.config().retry, &login)?;
         Ok(Some(login.user().map(str::to_owned)))
     }
 
-    /// What `/v2/` of a registry answers, of any status.
-    pub(crate) fn ask_root(&self, registry: &str, authorization: Option<&Secret>) -> Result<Response> {
-        let reference = named(registry).ok_or_else(|| Error::Setting {
-            setting: format!("registry {registry:?}"),
-            reason: "it is written HOST[:PORT]".to_owned(),
-        })?;
-        self.config().retry.run(self.cancel(), || {
+    /// What `/v2/` of a host answers, of any status that stays.
+    pub(crate) fn ask_root(&self, at: &Endpoint, schedule: &Schedule, header: Option<&Secret>) -> Result<Response> {
+        let reference = named(&at.name).ok_or_else(|| no_host(&at.name))?;
+        schedule.run(self.cancel(), || {
             let mut ask = Ask {
                 method: Method::GET,
                 reference: &reference,
@@ -86,24 +86,24 @@ impl Client {
                 access: Access::Pull,
                 subject: SUBJECT,
             };
-            let answer = self.send(&origin(&reference), &mut ask, authorization.cloned())?;
+            let answer = self.send(at, &mut ask, header.cloned())?;
             match answer.status {
-                429 | 500.. => Err(refusal::error(answer, registry, SUBJECT)),
+                429 | 500.. => Err(refusal::error(answer, &at.name, SUBJECT)),
                 _ => Ok(answer),
             }
         })
     }
 
-    /// Shows a login; what may be kept in place of its password, if the token server gives that.
-    fn present(&self, registry: &str, login: &Login) -> Result<Option<Secret>> {
-        let mut answer = self.ask_root(registry, None)?;
+    /// Shows a login to a host; what may be kept in place of its password, if the token server gives that.
+    pub(crate) fn present(&self, at: &Endpoint, schedule: &Schedule, login: &Login) -> Result<Option<Secret>> {
+        let mut answer = self.ask_root(at, schedule, None)?;
         if answer.status != 401 {
-            return accepted(answer, registry).map(|()| None);
+            return accepted(answer, &at.name).map(|()| None);
         }
         let asked = challenges(&answer.headers);
         refusal::reason(&mut answer);
         let url = answer.url.clone();
-        let entrance = Entrance { url: &url, registry, repository: "", scope: "", subject: SUBJECT };
+        let entrance = Entrance { url: &url, registry: &at.name, repository: "", scope: "", subject: SUBJECT };
         let (header, refresh) = match (asked.first(), &login.kind) {
             (Some(Challenge::Basic), LoginKind::Password { user, password }) => (basic(user, password), None),
             (Some(Challenge::Bearer { realm, service, scope }), _) => {
@@ -114,17 +114,21 @@ impl Client {
             }
             (_, _) => return Err(refused(&entrance, Some(login), "it asks for a login of another kind")),
         };
-        let mut answer = self.ask_root(registry, Some(&header))?;
+        let mut answer = self.ask_root(at, schedule, Some(&header))?;
         if answer.status == 401 {
             let reason = refusal::reason(&mut answer);
             return Err(refused(&entrance, Some(login), &reason));
         }
-        accepted(answer, registry).map(|()| refresh)
+        accepted(answer, &at.name).map(|()| refresh)
     }
 }
 
 /// What is asked for, as errors say it.
 const SUBJECT: &str = "the login";
+
+fn no_host(name: &str) -> Error {
+    Error::Setting { setting: format!("registry {name:?}"), reason: "it is written HOST[:PORT]".to_owned() }
+}
 
 fn accepted(answer: Response, registry: &str) -> Result<()> {
     if answer.status == 200 { Ok(()) } else { Err(refusal::error(answer, registry, SUBJECT)) }

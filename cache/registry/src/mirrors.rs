@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::retry::Schedule;
 use crate::url::{Scheme, Url, is_loopback};
 use rbuild_oci::Reference;
+use std::fmt;
 use std::str::FromStr;
 
 /// A registry that serves another registry's content: `[http[s]://]host[:port][/prefix]`. With `http://` it is spoken
@@ -36,6 +37,24 @@ impl FromStr for Mirror {
 fn invalid(text: &str, reason: &str) -> Error {
     let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
     Error::Setting { setting: format!("mirror {shown:?}"), reason: reason.to_owned() }
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Endpoint { authority, prefix, transport, .. }) = self;
+        let scheme = match transport {
+            Some(Transport::Plain) => "http://",
+            Some(_) => "https://",
+            None => "",
+        };
+        f.write_str([scheme, authority, "/", prefix].concat().trim_end_matches('/'))
+    }
+}
+
+impl Mirror {
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
 }
 
 /// How an endpoint is spoken to.

@@ -44,6 +44,7 @@ mod ps_filter;
 pub mod pull;
 pub mod push;
 mod reclaimed;
+mod registry;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
@@ -107,6 +108,7 @@ enum Verb {
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
+    Registry(registry::RegistryArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
@@ -160,6 +162,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Push(args) => push::run(&args, &cli.globals),
+        Verb::Registry(args) => registry::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),

@@ -6,6 +6,7 @@
 #[path = "../../../../cache/registry/tests/server/mod.rs"]
 mod server;
 
+mod doctor;
 mod login;
 mod offline;
 mod settings;
