@@ -41,7 +41,8 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn fetch(store: &Store, name: &str, platform: Option<&str>) -> Result<String> {
-    let args = pull::PullArgs { name: name.to_owned(), platform: platform.map(str::to_owned), quiet: false };
+    let args =
+        pull::PullArgs { name: name.to_owned(), platform: platform.map(str::to_owned), ..pull::PullArgs::default() };
     let (cancel, said) = (Cancel::new(), Mutex::new(String::new()));
     let say = |line: &str| {
         said.lock().unwrap().push_str(line);

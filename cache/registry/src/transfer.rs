@@ -4,6 +4,7 @@ use crate::client::{Access, Ask, Client, Target};
 use crate::error::{Error, Result};
 use crate::http::{Payload, Response};
 use crate::mirrors::{Endpoint, over_mirrors};
+use crate::pace::Pace;
 use crate::retry::Schedule;
 use crate::wait;
 use rbuild_oci::{Descriptor, Hasher, Reference};
@@ -59,6 +60,7 @@ impl Transfer<'_> {
         self.check_announced(&answer, at)?;
         let mut body = answer.body.as_reader();
         let mut chunk = vec![0; CHUNK];
+        let mut pace = Pace::new(self.client.config().timeouts.idle);
         loop {
             self.client.cancel().check()?;
             let count = match body.read(&mut chunk) {
@@ -67,6 +69,7 @@ impl Transfer<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.interrupted(at, error)),
             };
+            pace.came(count).map_err(|error| self.interrupted(at, error))?;
             let known = skip.min(count as u64) as usize;
             skip -= known as u64;
             self.take(&chunk[known..count], at)?;

@@ -35,7 +35,8 @@ fn named(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Re
 }
 
 fn fetch(name: &str, args: &ContainerArgs, store: &Store, cancel: &Cancel) -> Result<()> {
-    let wanted = PullArgs { name: name.to_owned(), platform: args.platform.clone(), quiet: args.quiet };
+    let (name, platform) = (name.to_owned(), args.platform.clone());
+    let wanted = PullArgs { name, platform, quiet: args.quiet, ..PullArgs::default() };
     let client = registries(cancel);
     let say = |line: &str| {
         if !args.quiet {
