@@ -79,7 +79,13 @@ pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut reque
         let redirected = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
         let Some(location) = location.filter(|_| redirected && matches!(request.payload, Payload::Nothing)) else {
             let (parts, body) = answer.into_parts();
-            return Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, url, idle: agents.idle() });
+            return Ok(Response {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body,
+                url,
+                idle: agents.idle(),
+            });
         };
         url = follow(&url, location).map_err(|reason| unusable(&url, request.subject, reason))?;
     }

@@ -27,7 +27,8 @@ impl Found {
     /// be had or read, is refused before any of it is fetched.
     pub fn read(blobs: &Arc<dyn Blobs>, descriptor: &Descriptor) -> Result<Self> {
         let manifest_bytes = required_document(&**blobs, descriptor)?;
-        let manifest = Manifest::from_json(&manifest_bytes).map_err(|error| of_document(&**blobs, descriptor, error))?;
+        let manifest =
+            Manifest::from_json(&manifest_bytes).map_err(|error| of_document(&**blobs, descriptor, error))?;
         check_kinds(&**blobs, descriptor, &manifest)?;
         let config_bytes = required_document(&**blobs, &manifest.config)?;
         let config =
@@ -59,7 +60,10 @@ fn check_kinds(blobs: &dyn Blobs, descriptor: &Descriptor, manifest: &Manifest) 
         Err(Error::Store(rbuild_store::Error::Refused { what: "image", subject, reason }))
     };
     if !manifest.config.media_type.is_config() {
-        return refused(format!("it is no container image: its configuration is of type {}", manifest.config.media_type));
+        return refused(format!(
+            "it is no container image: its configuration is of type {}",
+            manifest.config.media_type
+        ));
     }
     for layer in &manifest.layers {
         let (digest, kind) = (&layer.digest, &layer.media_type);

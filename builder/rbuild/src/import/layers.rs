@@ -64,8 +64,7 @@ struct Wanted<'a> {
     blobs: &'a dyn Blobs,
     blob: &'a Descriptor,
     layer: &'a DiffId,
-    /// Whether the blob is to be kept, which it is not where it is the tarball itself.
-    keep_blob: bool,
+    form: Form,
     has_layer: bool,
 }
 
@@ -84,11 +83,10 @@ fn wanted<'a>(images: &'a [Found], store: &Store, form: Form) -> Result<Vec<Want
             if !seen.insert((blob.digest, *layer)) {
                 continue;
             }
-            let compressed = blob.digest != layer.0;
-            let keep_blob = form == Form::LayerAndBlob && compressed && !store.content().has(&blob.digest)?;
             let has_layer = store.layers().get(layer)?.is_some();
-            if keep_blob || !has_layer {
-                all.push(Wanted { blobs: &*found.blobs, blob, layer, keep_blob, has_layer });
+            let wanted = Wanted { blobs: &*found.blobs, blob, layer, form, has_layer };
+            if !has_layer || wanted.lacks_blob(store)? {
+                all.push(wanted);
             }
         }
     }
@@ -117,9 +115,19 @@ fn bring(wanted: Vec<Wanted<'_>>, scene: &Scene<'_>) -> Result<()> {
 }
 
 impl Wanted<'_> {
+    /// Whether the blob is to be kept and is not here; it is not kept where it is the tarball itself.
+    fn lacks_blob(&self, store: &Store) -> Result<bool> {
+        let is_kept = self.form == Form::LayerAndBlob && self.blob.digest != self.layer.0;
+        Ok(is_kept && !store.content().has(&self.blob.digest)?)
+    }
+
     fn bring(&self, scene: &Scene<'_>, stop: &AtomicBool) -> Result<()> {
         if !self.from_store(scene)? {
-            self.from_outside(scene, stop)?;
+            match self.from_outside(scene, stop) {
+                // Once more from its beginning: a mirror that sent it is not asked again.
+                Err(Error::Registry(rbuild_registry::Error::WrongDigest { .. })) => self.from_outside(scene, stop)?,
+                result => result?,
+            }
         }
         (scene.progress)(self.blob, self.blob.size);
         Ok(())
@@ -128,7 +136,7 @@ impl Wanted<'_> {
     /// Makes the layer from its blob where the store has that. One that turns out damaged is put away.
     fn from_store(&self, scene: &Scene<'_>) -> Result<bool> {
         let content = scene.store.content();
-        let Some(blob) = content.open(&self.blob.digest)?.filter(|_| !self.keep_blob) else { return Ok(false) };
+        let Some(blob) = content.open(&self.blob.digest)? else { return Ok(false) };
         match scene.store.layers().ingest(blob, self.layer, scene.cancel) {
             Ok(_) => Ok(true),
             Err(rbuild_store::Error::Canceled(canceled)) => Err(canceled.into()),
@@ -151,7 +159,7 @@ impl Wanted<'_> {
     /// One pass: one thread fetches and verifies the blob and keeps it, others decompress, hash and index what it brings.
     fn from_outside(&self, scene: &Scene<'_>, stop: &AtomicBool) -> Result<()> {
         let (store, cancel) = (scene.store, scene.cancel);
-        let kept = self.keep_blob.then(|| store.tmp_file()).transpose()?;
+        let kept = self.lacks_blob(store)?.then(|| store.tmp_file()).transpose()?;
         let (inlet, outlet) = pipe();
         let (fetched, landed) = std::thread::scope(|scope| {
             let mut sink = Passing { wanted: self, scene, stop, kept: kept.as_ref(), inlet, done: 0 };

@@ -43,7 +43,8 @@ pub fn pull(client: &Client, reference: &Reference, choice: &Choice, store: &Sto
         Choice::Native => Kept::one(one(&blobs, reference, &top, &Platform::native())?),
         Choice::Only(platform) => {
             let found = one(&blobs, reference, &top, platform)?;
-            match found.platform().filter(|own| !own.serves(platform)) {
+            let own = found.platform().filter(|own| !top.media_type.is_index() && !own.serves(platform));
+            match own {
                 Some(own) => return Err(no_platform(reference, platform, own).into()),
                 None => Kept::one(found),
             }

@@ -32,6 +32,8 @@ pub enum Fault {
     Redirect(String),
     /// No answer; the connection stays open.
     Silence,
+    /// The body comes byte by byte, so long apart.
+    Trickle(Duration),
     /// Ranges and digests are not honoured: the whole body, no `Docker-Content-Digest`.
     Plain,
 }
@@ -71,13 +73,21 @@ pub(super) struct Rule {
     pub(super) times: usize,
 }
 
-#[derive(Default)]
 pub(super) struct Held {
     pub(super) blobs: BTreeMap<(String, Digest), Arc<Vec<u8>>>,
     /// By repository and tag or digest.
     pub(super) manifests: BTreeMap<(String, String), Manifest>,
     pub(super) rules: Vec<Rule>,
     pub(super) seen: Vec<Seen>,
+    /// The most tags on a page.
+    pub(super) page: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        let (blobs, manifests) = (BTreeMap::new(), BTreeMap::new());
+        Self { blobs, manifests, rules: Vec::new(), seen: Vec::new(), page: 2 }
+    }
 }
 
 pub(super) struct Shared {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// A request that was read whole.
 pub(super) struct Call {
@@ -28,6 +29,8 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
     /// Sends so many bytes of the body, then closes the connection.
     pub(super) cut_at: Option<usize>,
+    /// Sends the body byte by byte, so long apart.
+    pub(super) pause: Option<Duration>,
 }
 
 impl Reply {
@@ -102,6 +105,14 @@ pub(super) fn write_reply(stream: &mut TcpStream, reply: &Reply, head_only: bool
         return Ok(true);
     }
     let cut = reply.cut_at.unwrap_or(reply.body.len()).min(reply.body.len());
-    stream.write_all(&reply.body[..cut])?;
+    match reply.pause {
+        None => stream.write_all(&reply.body[..cut])?,
+        Some(pause) => {
+            for byte in &reply.body[..cut] {
+                stream.write_all(&[*byte])?;
+                std::thread::sleep(pause);
+            }
+        }
+    }
     Ok(reply.cut_at.is_none())
 }

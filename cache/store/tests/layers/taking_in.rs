@@ -29,7 +29,8 @@ fn every_compression_gives_the_same_layer() {
     let skipped = [skip, &run("zstd", &["-c"], head), skip, &run("zstd", &["-c"], tail), skip].concat();
     let long = run("zstd", &["-c", "--long=27"], &packed.out);
     let tools = ["gzip", "bzip2", "xz", "zstd"];
-    let blobs = [packed.out.clone(), gzip, zstd, skipped, long].into_iter().chain(tools.map(tool)).chain(tools.map(pieces));
+    let blobs =
+        [packed.out.clone(), gzip, zstd, skipped, long].into_iter().chain(tools.map(tool)).chain(tools.map(pieces));
     for (number, blob) in blobs.enumerate() {
         let (taken, out) = take(&blob, Limits::default()).unwrap_or_else(|error| panic!("{number}: {error}"));
         assert_eq!((taken.diff_id, taken.size, &taken.index), (packed.diff_id, packed.size, &packed.index), "{number}");
