@@ -109,7 +109,7 @@ fn attempt(
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Built> {
-    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
+    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     let client = registries(cancel);
     let executor = Sandbox::new()?;
     let ctx = Ctx {

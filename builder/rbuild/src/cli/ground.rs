@@ -11,7 +11,7 @@ use crate::events::Events;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_runner::Sandbox;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::Store;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -50,7 +50,7 @@ impl Ground {
         Ok(Self {
             drivers: globals.drivers(&store, &standing)?,
             volumes: volumes(&store, &cancel)?,
-            cache: LocalBackend::new(store.dir(Bucket::Records)),
+            cache: LocalBackend::of(&store),
             executor: Sandbox::new()?,
             events: Events::new(Vec::new()),
             wrote: AtomicBool::new(false),

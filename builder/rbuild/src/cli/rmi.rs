@@ -13,7 +13,7 @@ use clap::Args;
 use rbuild_oci::{Cancel, DiffId, Digest, Reference};
 use rbuild_records::{LocalBackend, Output};
 use rbuild_store::content::ContentStore;
-use rbuild_store::{Bucket, Store, Tag};
+use rbuild_store::{Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -150,7 +150,7 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
     // Where it cannot be told, the record stays.
     let content = store.onlooker().content();
     let is_gone = |digest: &Digest| matches!(content.has(digest), Ok(false));
-    LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
+    LocalBackend::of(store).forget_old(&|output| match output {
         Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
         Output::Pinned { digest, .. } => is_gone(digest),
         Output::Unchanged => false,
