@@ -1,12 +1,12 @@
 //! How much of the disk a tree takes: files with several names once, and data that files share (FICLONE, snapshots of
 //! btrfs) once. Knows no bucket.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::root_dir::shared;
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -28,16 +28,12 @@ impl Usage {
     /// The bytes that the file or tree takes, itself included, beyond what was added before. What vanishes meanwhile
     /// counts nothing.
     pub fn add(&mut self, path: &Path) -> Result<u64> {
-        let (mut ahead, mut bytes) = (Vec::new(), 0);
-        match self.thing(path, &mut ahead) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            counted => bytes += counted.map_err(Error::io("find", path.display()))?,
-        }
+        let mut ahead = Vec::new();
+        let own = if_there(self.thing(path, &mut ahead)).map_err(Error::io("find", path.display()))?;
+        let mut bytes = own.unwrap_or_default();
         while let Some(path) = ahead.pop() {
-            match self.directory(&path, &mut ahead) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                counted => bytes += counted.map_err(Error::io("list", path.display()))?,
-            }
+            let counted = if_there(self.directory(&path, &mut ahead)).map_err(Error::io("list", path.display()))?;
+            bytes += counted.unwrap_or_default();
         }
         Ok(bytes)
     }
@@ -50,10 +46,7 @@ impl Usage {
     fn directory(&mut self, path: &Path, ahead: &mut Vec<PathBuf>) -> io::Result<u64> {
         let mut bytes = 0;
         for entry in fs::read_dir(path)? {
-            match self.thing(&entry?.path(), ahead) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                counted => bytes += counted?,
-            }
+            bytes += if_there(self.thing(&entry?.path(), ahead))?.unwrap_or_default();
         }
         Ok(bytes)
     }

@@ -4,7 +4,7 @@ use super::globals::{Globals, Standing};
 use super::ground::Ground;
 use super::out::complain;
 use crate::args::Env;
-use crate::container::{self, Forwarder, Proxy, attended, exit_code};
+use crate::container::{Attendant, Forwarder, Listener, Proxy, attended, exit_code};
 use crate::ctx::Place;
 use crate::error::Result;
 use crate::failed::{self, Failed};
@@ -13,7 +13,6 @@ use crate::request::{SecretSource, agents, secrets};
 use crate::solve::op::run::{Entry, enter};
 use clap::Args;
 use rbuild_oci::Cancel;
-use rbuild_runner::{Output, Process, Stream};
 use rbuild_store::Store;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -86,12 +85,10 @@ impl Stay<'_> {
             ssh: &|id| ssh.get(id).cloned(),
         };
         let signals = Forwarder::start(&ground.cancel, at_terminal, Proxy::On)?;
-        let mut attendant = Attendant { signals: &signals };
-        let ended = enter(ground.ctx(), self.failed, entry, &mut attendant);
-        match (ended, signals.canceled_by()) {
-            (Err(_), Some(code)) => Ok(code),
-            (ended, _) => ended.map(|exit| signals.code(exit)),
-        }
+        let mut attendant =
+            Attendant { signals: &signals, heard: true, begun: &mut || {}, listener: Listener::default() };
+        let ended = enter(ground.ctx(), self.failed, entry, &mut attendant).map(|exit| signals.code(exit));
+        attendant.listener.settle(ended, &signals)
     }
 
     /// Says where one is, and what is not there.
@@ -118,19 +115,4 @@ impl Stay<'_> {
 /// Whether somebody sits at a terminal.
 pub(super) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-/// Hands on output and signals.
-struct Attendant<'a> {
-    signals: &'a Forwarder,
-}
-
-impl Output for Attendant<'_> {
-    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        container::write(stream, bytes)
-    }
-
-    fn started(&mut self, process: &Process) {
-        self.signals.attach(process);
-    }
 }

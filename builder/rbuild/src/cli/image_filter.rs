@@ -1,6 +1,7 @@
 //! `--filter` of `rbuild images`. Knows listed images, prints nothing.
 
 use super::images::ImagesArgs;
+use super::label::Labels;
 use crate::error::{Error, Result};
 use crate::image::{self, Listed};
 use dockerfile_parser::glob;
@@ -11,7 +12,7 @@ use rbuild_store::{Store, Tag};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filters {
     dangling: Option<bool>,
-    labels: Vec<(String, Option<String>)>,
+    labels: Labels,
     patterns: Vec<String>,
     /// Created before this time.
     before: Option<Timestamp>,
@@ -31,10 +32,7 @@ impl Filters {
             let (key, value) = text.split_once('=').ok_or_else(|| wrong("write KEY=VALUE"))?;
             match key {
                 "dangling" => filters.dangling = Some(truth(value).ok_or_else(|| wrong("neither true nor false"))?),
-                "label" => filters.labels.push(match value.split_once('=') {
-                    Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-                    None => (value.to_owned(), None),
-                }),
+                "label" => filters.labels.with(value),
                 "reference" => filters.patterns.push(value.to_owned()),
                 "before" => filters.before = Some(sooner(filters.before, created(value)?)),
                 "since" => filters.since = filters.since.max(Some(created(value)?)),
@@ -58,13 +56,8 @@ impl Filters {
     pub(super) fn keep(&self, mut listed: Listed) -> Option<Listed> {
         let untagged = listed.tags.is_empty();
         let created = listed.image.config.created.unwrap_or_default();
-        let labels = &listed.image.config.config.labels;
-        let labelled = self
-            .labels
-            .iter()
-            .all(|(key, value)| labels.get(key).is_some_and(|own| value.as_ref().is_none_or(|value| value == own)));
         let fits = self.dangling.is_none_or(|dangling| dangling == untagged)
-            && labelled
+            && self.labels.keep(&listed.image.config.config.labels)
             && self.before.is_none_or(|before| created < before)
             && self.since.is_none_or(|since| created > since);
         if !self.patterns.is_empty() {

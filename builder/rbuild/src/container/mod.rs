@@ -41,15 +41,15 @@ pub use create::{Request, World};
 pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
-    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
-    end, exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
+    Attach, Attendance, FAILED, Growth, Handed, KILL, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create, end,
+    exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
 };
-pub(crate) use life::{Forwarder, attended, write};
+pub(crate) use life::{Attendant, Forwarder, Listener, attended, null};
 pub use log::{Line, Reader};
 pub use model::{
     Bind, Binding, Config, ContainerId, Image, ImageMount, ImageSource, Limits, Mount, MountKind, Network, Port, Ports,
     Propagation, Protocol, Publish, Recursive, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use shelf::{Containers, Entry, Held, LOST, ProcessMark, State, Status};
 pub use spec::port::one as port;

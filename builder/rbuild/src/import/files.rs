@@ -4,7 +4,7 @@
 use super::blobs::Blobs;
 use crate::error::{Error, Result};
 use rbuild_oci::Descriptor;
-use rbuild_store::Store;
+use rbuild_store::{Store, if_there};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -95,14 +95,9 @@ impl Blobs for Files {
 fn open_below(directory: &Path, name: &str) -> Result<Option<(u64, Box<dyn Read + Send + 'static>)>> {
     let path = directory.join(name);
     let io = |source| Error::io("open", path.display())(source);
-    match File::open(&path) {
-        Ok(file) => {
-            let metadata = file.metadata().map_err(io)?;
-            Ok(metadata.is_file().then(|| (metadata.len(), Box::new(file) as Box<dyn Read + Send>)))
-        }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(io(error)),
-    }
+    let Some(file) = if_there(File::open(&path)).map_err(io)? else { return Ok(None) };
+    let metadata = file.metadata().map_err(io)?;
+    Ok(metadata.is_file().then(|| (metadata.len(), Box::new(file) as Box<dyn Read + Send>)))
 }
 
 /// All regular files of a tarball by clean name; links stand for what they point to, later members replace earlier.

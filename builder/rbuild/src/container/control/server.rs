@@ -5,6 +5,7 @@ use super::wire::{self, Ask, LONGEST, Size, Tell, Wants};
 use super::{NAME, by_descriptor};
 use crate::error::{Error, Result};
 use rbuild_runner::Stream;
+use rbuild_store::if_there;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use std::io;
@@ -75,10 +76,7 @@ impl Server {
         let (_dir, path) = by_descriptor(dir)?;
         let name = dir.join(NAME);
         let failed = || Error::io("serve", name.display());
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
-            _ => {}
-        }
+        if_there(std::fs::remove_file(&path)).map_err(failed())?;
         let listener = UnixListener::bind(&path).map_err(failed())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed())?;
         let clients = Arc::<Mutex<Clients>>::default();

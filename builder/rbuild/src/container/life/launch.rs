@@ -3,6 +3,7 @@
 //! step of a life.
 
 use super::live::exit_code;
+use super::null::null;
 use crate::container::shelf::Held;
 use crate::error::{Error, Result};
 use crate::report;
@@ -86,7 +87,7 @@ impl Handed {
         let failed = || Error::io("take over", "what a supervisor is handed");
         let own = |fd: &dyn AsFd| fd.as_fd().try_clone_to_owned();
         let (lock, word) = (own(&std::io::stdin()).map_err(failed())?, own(&std::io::stdout()).map_err(failed())?);
-        let null = super::inlets::null()?;
+        let null = null()?;
         rustix::stdio::dup2_stdin(&null).map_err(|errno| failed()(errno.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|errno| failed()(errno.into()))?;
         // One that leads a session already was started by somebody else, and is refused for its lock.
@@ -125,7 +126,7 @@ impl Word {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
         let file = rustix::fs::open(complaints, flags, rustix::fs::Mode::from_raw_mode(0o640));
         // On a full disk it is said to nobody.
-        if let Some(place) = file.ok().or_else(|| super::inlets::null().ok()) {
+        if let Some(place) = file.ok().or_else(|| null().ok()) {
             let _ = rustix::stdio::dup2_stderr(&place);
         }
     }

@@ -42,6 +42,9 @@ pub enum State {
     },
 }
 
+/// The exit code of a container that is gone without a word: it was killed together with who lived it.
+pub const LOST: u8 = 128 + 9;
+
 /// A process that no later one can be taken for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessMark {
