@@ -64,9 +64,10 @@ impl Usage {
     }
 
     fn may_share(&mut self, path: &Path, meta: &Metadata) -> bool {
-        *self.shares.entry(meta.dev()).or_insert_with(|| {
-            rustix::fs::statfs(path).is_ok_and(|found| !APART.contains(&(found.f_type as u64)))
-        })
+        *self
+            .shares
+            .entry(meta.dev())
+            .or_insert_with(|| rustix::fs::statfs(path).is_ok_and(|found| !APART.contains(&(found.f_type as u64))))
     }
 
     /// The bytes of a file that were counted with another one.

@@ -81,6 +81,11 @@ impl Store {
 }
 
 impl Sweep {
+    /// What was made or used since then stays, as far as is known by now.
+    pub const fn horizon(&self) -> Timestamp {
+        self.horizon
+    }
+
     /// Removes those of the digests of `gone` that are not in `needed`, and everything that lives for them: blobs,
     /// indexes, compressed forms, snapshots of stacks that are called like one of them. Then whatever else is not needed
     /// and was not used for 30 days: what images without a name and builds left, downloads, checkouts, stat caches, logs.
