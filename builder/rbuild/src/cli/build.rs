@@ -13,7 +13,9 @@ use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tt
 use crate::failed::{self, Failed};
 use crate::import::context;
 use crate::metadata;
+use crate::prune::{Limit, Trimmed, keep_within};
 use crate::reach::Reach;
+use crate::render::human;
 use crate::report;
 use crate::request::BuildRequest;
 use crate::warnings;
@@ -112,6 +114,7 @@ fn attempt(
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     let client = registries(cancel);
     let executor = Sandbox::new()?;
+    let wrote = AtomicBool::new(false);
     let ctx = Ctx {
         store,
         snapshots: &drivers,
@@ -121,7 +124,7 @@ fn attempt(
         cancel,
         clock: &SystemClock,
         written: &cache,
-        wrote: &AtomicBool::new(false),
+        wrote: &wrote,
         place: standing.place,
         ids: &standing.ids,
         fidelity: standing.fidelity,
@@ -137,7 +140,22 @@ fn attempt(
     for tag in &request.tags {
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
+    if wrote.into_inner() {
+        trim(store, request.keep_storage.unwrap_or_default(), events, cancel);
+    }
     Ok(built)
+}
+
+/// Keeps the build cache within its limit. A build that is done does not fail for that.
+fn trim(store: &Store, limit: Limit, events: &Events, cancel: &Cancel) {
+    match keep_within(store, limit, std::time::SystemTime::now().into(), cancel) {
+        Ok(Trimmed { freed: 0, .. }) => {}
+        Ok(Trimmed { limit, freed }) => {
+            let [freed, limit] = [freed, limit].map(human::size);
+            events.note(&format!("removed {freed} of the build cache, which is kept within {limit}"));
+        }
+        Err(error) => events.warning(&format!("the build cache is not kept within its limit: {error}")),
+    }
 }
 
 /// A file that an earlier build wrote must not be taken for this one's, should this one fail. Devices and pipes stay.

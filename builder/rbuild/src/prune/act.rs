@@ -44,7 +44,7 @@ pub fn refuse_read_only(store: &Store) -> Result<()> {
 
 /// Does what a plan says that was made after the sweep began.
 pub(super) fn follow(store: &Store, plan: Plan, sweep: Sweep, volumes: &dyn VolumeDriver) -> Result<Done> {
-    let mut work = Work { store, plan, sweep, gone: BTreeSet::new(), done: Done::default() };
+    let mut work = Work { store, plan, sweep, gone: BTreeSet::new(), removed: BTreeSet::new(), done: Done::default() };
     work.containers(volumes)?;
     work.volumes(volumes)?;
     let listed = work.owners()?;
@@ -61,6 +61,8 @@ struct Work<'a> {
     sweep: Sweep,
     /// The owners that are really gone.
     gone: BTreeSet<usize>,
+    /// The files that are gone, of each group the first.
+    removed: BTreeSet<PathBuf>,
     done: Done,
 }
 
@@ -136,7 +138,8 @@ impl Work<'_> {
         let mark = &self.plan.mark;
         let free = |group: &Group| {
             let owners = group.digest().map(|digest| mark.needing(&digest)).unwrap_or_default();
-            owners.iter().all(|at| self.gone.contains(at))
+            let is_there = group.paths.first().is_some_and(|path| !self.removed.contains(path));
+            is_there && owners.iter().all(|at| self.gone.contains(at))
         };
         let groups = self.plan.go.iter().flat_map(|thing| &thing.groups).map(|(group, _)| group);
         let (content, caches): (Vec<Group>, Vec<Group>) =
@@ -186,6 +189,7 @@ impl Work<'_> {
             }
         }
         self.done.images.extend(lines);
+        self.removed.extend(gone.into_iter().cloned());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The build cache as things: what no image, container or kept state needs, each layer with the records that lead to it,
 //! and what made it. A layer counts as used when one on top of it was. Knows no size.
 
-use super::{Class, Mark, Target, Thing};
+use super::{Class, Mark, Owner, Target, Thing};
 use rbuild_oci::{ChainId, Digest, Timestamp};
 use rbuild_records::{Output, Record};
 use rbuild_store::{Bucket, Group, GroupKind, Store};
@@ -107,8 +107,7 @@ impl Shelf<'_> {
             self.parts[place].thing.groups.push((group, 0));
             return;
         }
-        let owner = digest.and_then(|digest| self.mark.needing(&digest).first());
-        let owner = owner.map(|at| self.mark.owners()[*at].name());
+        let owner = digest.and_then(|digest| self.mark.first(&digest)).map(Owner::name);
         let begins = record.is_some_and(|record| record.output == Output::Unchanged && record.parent.is_none());
         let needed = owner.map(|owner| format!("the layer it leads to is needed by {owner}"));
         let needed = needed.or_else(|| begins.then(|| "it leads to an empty image".to_owned()));

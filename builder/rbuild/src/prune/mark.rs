@@ -66,6 +66,13 @@ impl Mark {
         self.needs.get(digest).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The owner that needs a digest and is known best: an image with a name, if there is one.
+    pub fn first(&self, digest: &Digest) -> Option<&Owner> {
+        let named = |owner: &&Owner| matches!(owner, Owner::Image(listed) if !listed.tags.is_empty());
+        let mut owners = self.needing(digest).iter().map(|at| &self.owners[*at]);
+        owners.clone().find(named).or_else(|| owners.next())
+    }
+
     /// What is needed once some owners are gone.
     pub fn without(&self, gone: impl Fn(&Owner) -> bool) -> BTreeSet<Digest> {
         let stays: Vec<bool> = self.owners.iter().map(|owner| !gone(owner)).collect();

@@ -54,13 +54,26 @@ impl Group {
         name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// When it was last made or used by now; none if nothing of it is there. What steps write into a cache mount is none
+    /// of its uses: those are told by its lock.
+    pub(super) fn used_now(&self) -> Result<Option<Timestamp>> {
+        match (self.kind, self.paths.first()) {
+            (GroupKind::Mount, Some(path)) => {
+                let locked = Self::last_used(&[lock_of(path)])?;
+                Ok(Self::last_used(&self.paths)?.map(|made| locked.unwrap_or(made)))
+            }
+            _ => Self::last_used(&self.paths),
+        }
+    }
+
     /// When the last of these was made or used; none if none of them is there.
     pub(super) fn last_used(paths: &[PathBuf]) -> Result<Option<Timestamp>> {
         paths.iter().try_fold(None, |latest: Option<Timestamp>, path| Ok(latest.max(lease::modified(path)?)))
     }
 
     fn find(kind: GroupKind, paths: Vec<PathBuf>) -> Result<Option<Self>> {
-        Ok(Self::last_used(&paths)?.map(|used| Self { kind, paths, used }))
+        let group = Self { kind, paths, used: Timestamp::default() };
+        Ok(group.used_now()?.map(|used| Self { used, ..group }))
     }
 }
 
@@ -72,10 +85,18 @@ impl Store {
         for shelf in entries(&self.dir(Bucket::Records))? {
             found.extend(each(GroupKind::Record, &shelf)?);
         }
-        let is_tree = |group: &Group| group.paths.iter().all(|path| path.is_dir());
-        found.extend(each(GroupKind::Mount, &self.dir(Bucket::Mounts))?.into_iter().filter(is_tree));
+        for path in entries(&self.dir(Bucket::Mounts))?.into_iter().filter(|path| path.is_dir()) {
+            found.extend(Group::find(GroupKind::Mount, vec![path])?);
+        }
         Ok(found)
     }
+}
+
+/// The lock of a cache mount, which is stamped when the mount is used.
+pub(super) fn lock_of(mount: &Path) -> PathBuf {
+    let mut name = mount.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    mount.with_file_name(name)
 }
 
 /// What lives for digests, by digest.

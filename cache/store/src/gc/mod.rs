@@ -154,7 +154,7 @@ impl Sweep {
             let _homes = homes.into_iter().map(alone).collect::<Result<Vec<_>>>()?;
             let free = (group.kind == GroupKind::Mount).then(|| unused(&group)).transpose()?;
             let in_use = free.as_ref().is_some_and(Option::is_none);
-            if in_use || Group::last_used(&group.paths)?.is_some_and(|used| used >= self.horizon) {
+            if in_use || group.used_now()?.is_some_and(|used| used >= self.horizon) {
                 swept.kept.push(group);
                 continue;
             }
@@ -191,7 +191,7 @@ fn alone(home: &Path) -> Result<Lock> {
 /// The lock of a cache mount, held against steps that come to use it; none while one does.
 fn unused(group: &Group) -> Result<Option<Lock>> {
     let Some(path) = group.paths.first() else { return Ok(None) };
-    let lock = Lock::open(&path.with_file_name(format!("{}.lock", group.name())))?;
+    let lock = Lock::open(&group::lock_of(path))?;
     Ok(lock.try_take()?.then_some(lock))
 }
 
