@@ -2,7 +2,7 @@
 //! btrfs) once. Knows no bucket.
 
 use crate::error::{Error, Result, if_there};
-use crate::root_dir::shared;
+use crate::root_dir::{BTRFS, shared};
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -15,14 +15,37 @@ use std::path::{Path, PathBuf};
 pub struct Usage {
     files: BTreeSet<(u64, u64)>,
     pieces: Pieces,
-    /// Whether files can share data, by device.
-    shares: BTreeMap<u64, bool>,
+    /// What file systems do, by device.
+    habits: BTreeMap<u64, Habit>,
     /// Whether what files share counts for none of them.
     alone: bool,
 }
 
-/// File systems whose files share no data, by their magic numbers: the ext family, tmpfs, ramfs.
-const APART: [u64; 3] = [0xef53, 0x0102_1994, 0x8584_58f6];
+/// What a file system does with the data of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Files share none.
+    Apart,
+    /// Files can share it.
+    Shares,
+    /// The same, and what is small lies among the metadata, whose room is taken in any case.
+    Inlines,
+}
+
+impl Habit {
+    /// That of the file system of a path: of the ext family, tmpfs and ramfs it is known that files share nothing.
+    fn of(path: &Path) -> Self {
+        const APART: [u64; 3] = [0xef53, 0x0102_1994, 0x8584_58f6];
+        match rustix::fs::statfs(path).map(|found| found.f_type as u64) {
+            Ok(BTRFS) => Self::Inlines,
+            Ok(magic) if APART.contains(&magic) => Self::Apart,
+            _ => Self::Shares,
+        }
+    }
+}
+
+/// The most bytes of a file that btrfs keeps among the metadata where it is not told otherwise (`max_inline`).
+const INLINE: u64 = 2048;
 
 impl Usage {
     /// The bytes that the file or tree takes, itself included, beyond what was added before. What vanishes meanwhile
@@ -59,15 +82,17 @@ impl Usage {
             return Ok(0);
         }
         let size = meta.blocks() * 512;
-        let may_share = meta.is_file() && size > 0 && self.may_share(path, &meta);
-        Ok(if may_share { size.saturating_sub(self.counted(path)) } else { size })
+        Ok(match self.habit(path, &meta) {
+            Habit::Inlines if meta.len() <= INLINE => 0,
+            Habit::Shares | Habit::Inlines if meta.is_file() && size > 0 => size.saturating_sub(self.counted(path)),
+            _ => size,
+        })
     }
 
-    fn may_share(&mut self, path: &Path, meta: &Metadata) -> bool {
-        *self
-            .shares
-            .entry(meta.dev())
-            .or_insert_with(|| rustix::fs::statfs(path).is_ok_and(|found| !APART.contains(&(found.f_type as u64))))
+    fn habit(&mut self, path: &Path, meta: &Metadata) -> Habit {
+        // What is at the path itself may be a link that leads elsewhere.
+        let home = path.parent().unwrap_or(path);
+        *self.habits.entry(meta.dev()).or_insert_with(|| Habit::of(if meta.is_symlink() { home } else { path }))
     }
 
     /// The bytes of a file that were counted with another one.

@@ -78,8 +78,9 @@ struct Cli {
 enum Verb {
     Attach(attach::AttachArgs),
     Build(call::CallArgs),
-    #[command(visible_alias = "buildx")]
     Builder(builder::BuilderVerbs),
+    #[command(hide = true)]
+    Buildx(builder::BuilderVerbs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
     Cp(cp::CpArgs),
@@ -128,7 +129,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.verb {
         Verb::Attach(args) => attach::run(&args, &cli.globals),
-        Verb::Builder(args) => builder::run(&args, &cli.globals),
+        Verb::Builder(args) | Verb::Buildx(args) => builder::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),

@@ -104,7 +104,7 @@ fn write(store: &Store, note: Note) -> Result<()> {
     Ok(file.persist(&place)?)
 }
 
-/// Among what may be lost.
+/// Among what may be lost, though no gc takes it.
 fn place(store: &Store) -> PathBuf {
-    store.dir(Bucket::Files).join("cache-size.json")
+    store.dir(Bucket::Files).join(".cache-size.json")
 }

@@ -88,6 +88,10 @@ fn race(who: Who, time: Duration) {
     }
 }
 
+fn said(tool: &Tool, args: &[&str]) {
+    assert!(tool.command(args).output().unwrap().status.success(), "{args:?}");
+}
+
 fn context_with<'a>(place: &'a Path, dockerfile: &str) -> &'a Path {
     std::fs::write(place.join("Dockerfile"), dockerfile).unwrap();
     place
@@ -114,6 +118,9 @@ fn a_killed_prune_leaves_a_store_where_everything_works() {
         let (tool, mut random) = (Tool::new(who), Random::new("prune"));
         context_with(place, &format!("{SHARED}RUN echo kept > /end\n"));
         let kept = tool.build(place, &["-t", "kept", "--build-arg", EPOCH]).id;
+        let began = Instant::now();
+        said(&tool, &["image", "prune", "-f"]);
+        let whole = began.elapsed();
         let (mut killed, mut late) = (0, 0);
         for round in 0..24 {
             context_with(
@@ -124,7 +131,7 @@ fn a_killed_prune_leaves_a_store_where_everything_works() {
             let prune =
                 [&["image", "prune", "-a", "-f"][..], &["system", "prune", "-f"], &["builder", "prune", "-a", "-f"]];
             let mut child = tool.command(prune[round % 3]).spawn().unwrap();
-            std::thread::sleep(Duration::from_micros(random.below(40_000)));
+            std::thread::sleep(Duration::from_micros(random.below(2 * whole.as_micros() as u64)));
             child.kill().unwrap();
             if child.wait().unwrap().success() {
                 late += 1
@@ -135,7 +142,8 @@ fn a_killed_prune_leaves_a_store_where_everything_works() {
             assert_eq!(tool.traces(), Vec::<String>::new(), "after a kill");
             fsck::check(&tool.root());
         }
-        assert!(tool.command(&["system", "prune", "-a", "-f"]).status().unwrap().success());
+        tool.age_leftovers();
+        said(&tool, &["system", "prune", "-a", "-f"]);
         assert_eq!((fsck::check(&tool.root()).tags, tool.leftovers()), (0, Vec::new()));
         context_with(place, &format!("{SHARED}RUN echo kept > /end\n"));
         assert_eq!(tool.build(place, &["-t", "kept", "--build-arg", EPOCH]).id, kept);

@@ -137,14 +137,16 @@ pub(super) fn caches(store: &Store) -> Result<Vec<Group>> {
     Ok(places.iter().map(|(kind, place)| each(*kind, place)).collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// Each entry of a directory as a group of its own.
+/// Each entry of a directory as a group of its own, but for those whose names begin with a dot.
 fn each(kind: GroupKind, directory: &Path) -> Result<Vec<Group>> {
-    let groups = entries(directory)?.into_iter().map(|path| Group::find(kind, vec![path]));
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let shown = entries(directory)?.into_iter().filter(|path| !is_hidden(path));
+    let groups = shown.map(|path| Group::find(kind, vec![path]));
     Ok(groups.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// What is in a directory; nothing if there is none.
-fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> { fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect() };
     Ok(if_there(list()).map_err(Error::io("list", directory.display()))?.unwrap_or_default())
 }

@@ -19,6 +19,7 @@ use crate::lock::Lock;
 use crate::snapshot::{Home, sweep_datasets};
 use crate::tmp::{self, remove_tree};
 use rbuild_oci::{Cancel, Digest, Timestamp};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -67,6 +68,7 @@ impl Store {
         let gate = Lock::open(&self.gate())?;
         let mut sweep = Sweep { store: self.clone(), gate, cancel: cancel.clone(), horizon: lease::later(self)? };
         sweep.lower()?;
+        sweep.take_trash()?;
         tmp::sweep(&self.dir(Bucket::Tmp), sweep.horizon)?;
         for [driver, id_map] in group::homes(self)? {
             Home::open(&self.dir(Bucket::Snapshots), &driver, &id_map)?.sweep()?;
@@ -111,14 +113,22 @@ impl Sweep {
         // By what can be said without the lock: times only become later.
         let (old, recent) = groups.drain(..).partition(|group| group.used < self.horizon);
         (groups, swept.kept) = (old, recent);
+        let (mut stuck, mut progress) = (Vec::new(), false);
         while !groups.is_empty() && self.take()? {
             let rest = groups.split_off(groups.len().min(AT_ONCE));
-            let mut trash = Vec::new();
-            let done = self.step(groups, &mut swept, &mut trash);
+            let (mut trash, before) = (Vec::new(), swept.gone.len());
+            let done = self.step(groups, &mut swept, &mut trash, &mut stuck);
             self.gate.release()?;
+            progress |= !trash.is_empty() || swept.gone.len() > before;
             trash.iter().try_for_each(|path| remove_trash(path))?;
             done?;
             groups = rest;
+            if groups.is_empty() && std::mem::take(&mut progress) {
+                groups = std::mem::take(&mut stuck);
+            }
+        }
+        if let Some(path) = stuck.first().and_then(|group| group.paths.last()) {
+            return Err(Error::io("rename", path.display())(Errno::NOSPC));
         }
         sweep_datasets(&self.store.dir(Bucket::Snapshots))?;
         swept.kept.extend(groups);
@@ -145,8 +155,15 @@ impl Sweep {
         Ok(())
     }
 
-    /// Renames what is old enough to names in tmp that nobody looks for, and adds these to the trash.
-    fn step(&mut self, groups: Vec<Group>, swept: &mut Swept, trash: &mut Vec<PathBuf>) -> Result<()> {
+    /// Renames what is old enough to names in tmp that nobody looks for, and adds these to the trash. Groups with a
+    /// directory that the disk is too full to rename are stuck: what goes otherwise may give it room.
+    fn step(
+        &mut self,
+        groups: Vec<Group>,
+        swept: &mut Swept,
+        trash: &mut Vec<PathBuf>,
+        stuck: &mut Vec<Group>,
+    ) -> Result<()> {
         self.lower()?;
         for group in groups {
             let homes = group.paths.iter().filter(|path| path.starts_with(self.store.dir(Bucket::Snapshots)));
@@ -158,28 +175,43 @@ impl Sweep {
                 swept.kept.push(group);
                 continue;
             }
-            group.paths.iter().try_for_each(|path| self.rename(path, trash))?;
-            swept.gone.push(group);
+            let gone =
+                group.paths.iter().try_fold(true, |all, path| Ok::<_, Error>(self.rename(path, trash)? && all))?;
+            if gone { swept.gone.push(group) } else { stuck.push(group) }
         }
         Ok(())
     }
 
-    fn rename(&self, path: &Path, trash: &mut Vec<PathBuf>) -> Result<()> {
-        let mut moved = || -> io::Result<()> {
+    /// False where the disk is too full for it.
+    fn rename(&self, path: &Path, trash: &mut Vec<PathBuf>) -> Result<bool> {
+        let mut moved = || -> io::Result<bool> {
             let meta = fs::symlink_metadata(path)?;
-            let name = format!("trash-{}-{}", std::process::id(), meta.ino());
+            let name = format!("{TRASH}{}-{}", std::process::id(), meta.ino());
             let place = self.store.dir(Bucket::Tmp).join(name);
             match fs::rename(path, &place) {
+                Err(error) if error.kind() == ErrorKind::StorageFull && meta.is_dir() => return Ok(false),
                 // A file goes in one step all the same.
-                Err(error) if error.kind() == ErrorKind::StorageFull && !meta.is_dir() => return fs::remove_file(path),
+                Err(error) if error.kind() == ErrorKind::StorageFull => return fs::remove_file(path).map(|()| true),
                 other => other?,
             }
             trash.push(place);
-            Ok(())
+            Ok(true)
         };
-        if_there(moved()).map_err(Error::io("rename", path.display())).map(drop)
+        Ok(if_there(moved()).map_err(Error::io("rename", path.display()))?.unwrap_or(true))
+    }
+
+    /// Removes what killed sweeps left. What another one is about to remove is no loss.
+    fn take_trash(&self) -> Result<()> {
+        let tmp = self.store.dir(Bucket::Tmp);
+        let left = group::entries(&tmp)?.into_iter();
+        let is_trash =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TRASH.as_bytes()));
+        left.filter(is_trash).try_for_each(|path| remove_trash(&path))
     }
 }
+
+/// How the names of what was given up begin.
+const TRASH: &str = "trash-";
 
 /// The directory of a driver's snapshots, held against those who come to use one.
 fn alone(home: &Path) -> Result<Lock> {
