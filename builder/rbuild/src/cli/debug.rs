@@ -2,13 +2,12 @@
 
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
-use super::out::complain;
+use super::out::{complain, ended};
 use crate::args::Env;
 use crate::container::{Attendant, Forwarder, Listener, Proxy, attended, exit_code};
 use crate::ctx::Place;
 use crate::error::Result;
 use crate::failed::{self, Failed};
-use crate::report;
 use crate::request::{SecretSource, agents, secrets};
 use crate::solve::op::run::{Entry, enter};
 use clap::Args;
@@ -56,13 +55,7 @@ pub fn run(args: &DebugArgs, globals: &Globals) -> Result<ExitCode> {
     }
     let argv: Vec<Vec<u8>> = command.iter().map(|word| word.clone().into_bytes()).collect();
     let stay = Stay { failed: &kept.failed, givens: Givens { secrets: &secrets, ssh: &ssh } };
-    match stay.enter(argv, globals, store, standing) {
-        Ok(code) => Ok(ExitCode::from(code)),
-        Err(error) => {
-            super::out::complain_of(&report::plain(&error));
-            Ok(ExitCode::from(exit_code(&error)))
-        }
-    }
+    Ok(ended(stay.enter(argv, globals, store, standing).map(ExitCode::from), exit_code))
 }
 
 /// A stay in the state in which a step failed.

@@ -1,7 +1,7 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
-use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers};
+use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers, World};
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
@@ -67,7 +67,8 @@ impl Globals {
 
     /// What a supervisor has to be told to find the same.
     pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
-        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
+        let given = |option: &'a Option<String>| option.as_deref().filter(|text| !text.is_empty());
+        Launch { root: store.root(), driver: given(&self.storage_driver), option: given(&self.storage_opt) }
     }
 
     /// The way to the storage driver; one by a name that no driver has is refused here.
@@ -84,6 +85,12 @@ impl Globals {
             _ => Err(Error::Usage(format!("--storage-opt {option}: the one option there is is zfs.fsname=DATASET"))),
         }
     }
+}
+
+/// What `resolve` makes of a container's command line where this process stands: its environment and directory.
+pub(super) fn in_world<T>(resolve: impl FnOnce(World<'_>) -> Result<T>) -> Result<T> {
+    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
+    resolve(World { env: &|name| std::env::var(name).ok(), cwd: &cwd })
 }
 
 /// The way to registries, with the proxies, certificates and credentials that the environment names.
@@ -138,8 +145,8 @@ impl Standing {
     }
 
     /// Makes sure that this command line is carried out in the user namespace of a container's process, where this
-    /// program has every capability over the container's processes and files: where it is not, runs it again there, with
-    /// the same store, and gives how that ended. None: this process is in that namespace already; go on.
+    /// program has every capability over the container's processes and files: where it is not, runs it again there,
+    /// with the same store, and gives how that ended. None: this process is in that namespace already; go on.
     ///
     /// ```text
     /// let Some(process) = mark.process()? else { return Err(not running) };
@@ -149,7 +156,8 @@ impl Standing {
     /// ```
     ///
     /// `process` comes from [`ProcessMark::process`](crate::container::ProcessMark::process), so that no later process
-    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process is.
+    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process
+    /// is.
     pub fn enter(root: &Path, process: &Process) -> Result<Option<ExitCode>> {
         if process.shares_users()? {
             return Ok(None);

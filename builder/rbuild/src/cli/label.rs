@@ -63,8 +63,12 @@ mod tests {
             (&["tier"], &["empty"], false),
         ] {
             let mut labels = Labels::default();
-            with.iter().for_each(|text| labels.with(text));
-            without.iter().for_each(|text| labels.without(text));
+            for text in with {
+                labels.with(text);
+            }
+            for text in without {
+                labels.without(text);
+            }
             assert_eq!(labels.keep(&own), kept, "{with:?} {without:?}");
         }
     }

@@ -1,5 +1,5 @@
-//! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands, needs no
-//! namespace.
+//! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands,
+//! needs no namespace.
 
 use super::globals::{Globals, registries};
 use crate::args::BuildArgs;

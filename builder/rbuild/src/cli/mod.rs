@@ -1,5 +1,5 @@
-//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
-//! process exits with.
+//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what
+//! the process exits with.
 
 pub mod attach;
 mod background;
@@ -23,6 +23,7 @@ pub mod history;
 mod image;
 mod image_filter;
 pub mod images;
+mod images_usage;
 pub mod import;
 pub mod info;
 pub mod inspect;

@@ -2,12 +2,12 @@
 //! went. And `rbuild container prune`, which removes all containers that do not run.
 
 use super::globals::{Globals, Standing, volumes};
-use super::image_filter::time;
 use super::label::Labels;
 use super::out::print;
 use super::reclaimed::Reclaimed;
 use super::signals::cancel_on_signal;
 use super::would::would;
+use crate::args::moment;
 use crate::container::Entry;
 use crate::ctx::Place;
 use crate::error::{Error, Result};
@@ -121,10 +121,7 @@ impl Filters {
                 return Err(wrong(&format!("known are {}", known.join(", "))));
             }
             match key {
-                "until" => {
-                    let until = time(value, now);
-                    filters.until = Some(until.ok_or_else(|| wrong("give a time or an age, as in 24h"))?);
-                }
+                "until" => filters.until = Some(moment::parse("--filter until", value, now)?),
                 "label" => {
                     filters.labels.with(value);
                     filters.labelled = true;

@@ -2,7 +2,7 @@
 
 use super::label::Labels;
 use crate::container::show::{exit_code, network_name, phase};
-use crate::container::{Config, Containers, Entry, MountKind};
+use crate::container::{Config, Containers, Entry, MountKind, Status};
 use crate::error::{Error, Result};
 use crate::image;
 use rbuild_oci::{DiffId, ImageId, Timestamp};
@@ -75,18 +75,16 @@ impl Filters {
         !self.statuses.is_empty()
     }
 
-    /// Whether the container is such.
-    pub(super) fn keep(&self, entry: &Entry) -> bool {
+    /// Whether the container is such, as its state now is.
+    pub(super) fn keep(&self, entry: &Entry, now: &Status) -> bool {
         let config = &entry.config;
-        let status = entry.state.status();
-        let word = phase(&entry.state, &status).word();
+        let word = phase(&entry.state, now).word();
         let any = |list: &[String], fits: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|item| fits(item));
         any(&self.ids, &|id| config.id.hex().starts_with(id))
             && any(&self.names, &|pattern| is_called(&config.name, pattern))
             && self.labels.keep(&config.labels)
             && any(&self.statuses, &|wanted| wanted == word)
-            && (self.exited.is_empty()
-                || exit_code(&entry.state, &status).is_some_and(|code| self.exited.contains(&code)))
+            && (self.exited.is_empty() || exit_code(&entry.state, now).is_some_and(|code| self.exited.contains(&code)))
             && (self.ancestors.is_empty() || self.ancestors.iter().any(|ancestor| ancestor.is_of(config)))
             && any(&self.volumes, &|volume| mounts(config, volume))
             && any(&self.networks, &|network| network == network_name(config))

@@ -80,9 +80,10 @@ fn prune_all(args: &SystemPruneArgs, globals: &Globals) -> Result<ExitCode> {
 fn warning(args: &SystemPruneArgs) -> String {
     let mut lines = vec!["all stopped containers"];
     lines.extend(args.volumes.then_some("all anonymous volumes not used by at least one container"));
-    lines.extend(match args.all {
-        true => ["all images without at least one container associated to them", "all build cache"],
-        false => ["all dangling images", "unused build cache"],
+    lines.extend(if args.all {
+        ["all images without at least one container associated to them", "all build cache"]
+    } else {
+        ["all dangling images", "unused build cache"]
     });
     let mut text = "WARNING! This will remove:\n".to_owned();
     text.extend(lines.iter().map(|line| format!("  - {line}\n")));

@@ -19,10 +19,10 @@
 //!     supervisor.log         what a supervisor had to say when nobody was there
 //! ```
 //!
-//! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `log` and `control` are what is written of a
-//! life and how to speak to it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside` is what others do
-//! in it meanwhile; `files` reads and writes its files. Each room uses only those before it.
+//! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to
+//! a [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `log` and `control` are what is
+//! written of a life and how to speak to it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside`
+//! is what others do in it meanwhile; `files` reads and writes its files. Each room uses only those before it.
 
 mod control;
 mod create;

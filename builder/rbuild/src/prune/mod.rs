@@ -1,12 +1,15 @@
 //! What of the store may go, how much of the disk that gives back, and why; and taking it away. Knows images, containers,
 //! volumes and the build cache; prints nothing.
 //!
-//! The floors, each using those below: `act` and `cap` (which remove), `space` (which tells), `plan`, `cache`, `mark`.
+//! The floors, each using those below: `act` and `cap` (which remove), `space` (which tells), `plan`, `measure`,
+//! `cache` and `fate`, `mark`.
 
 mod act;
 mod cache;
 mod cap;
+mod fate;
 mod mark;
+mod measure;
 mod plan;
 mod space;
 

@@ -1,17 +1,16 @@
 //! What goes and what stays, decided and measured before anything is touched. Knows why; removes nothing.
-//!
-//! Sizes are what the disk gives back: things that stay are added up first, then those that may go, the last used first,
-//! each with what it takes beyond all before it.
 
 use super::cache::{Part, parts};
+use super::fate::{Fate, fates, goes, stays};
 use super::mark::familiar;
+use super::measure::{Drafted, Measured, measured};
 use super::{Cache, Class, Fits, Mark, Owner, Target, Thing, Wish};
-use crate::container::{Containers, Entry};
+use crate::container::Entry;
 use crate::error::Result;
 use crate::image::Listed;
 use rbuild_oci::Timestamp;
 use rbuild_records::LocalBackend;
-use rbuild_store::{Group, LOCAL, Store, Usage, VolumeDriver};
+use rbuild_store::{Group, LOCAL, Store, VolumeDriver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -55,110 +54,13 @@ impl Plan {
 pub fn plan(store: &Store, wish: &Wish<'_>, busy: Option<Timestamp>) -> Result<Plan> {
     let mark = Mark::of(store)?;
     let fates = fates(wish, &mark);
-    let mut draft = Draft { store, mark: &mark, fates: &fates, busy, go: Vec::new(), stay: Vec::new() };
+    let mut draft = Draft { store, mark: &mark, fates: &fates, busy, drafted: Drafted::default() };
     draft.containers();
     draft.volumes(wish)?;
     let groups = draft.images(wish.cache, store.groups()?);
     draft.cache(wish.cache, groups)?;
-    let Measured { go, stay, kept } = draft.measured(wish.cache)?;
+    let Measured { go, stay, kept } = measured(store, draft.drafted, wish.cache)?;
     Ok(Plan { go, stay, kept, mark })
-}
-
-/// What becomes of an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
-    Goes(String),
-    Stays(String),
-}
-
-impl Fate {
-    const fn goes(&self) -> bool {
-        matches!(self, Self::Goes(_))
-    }
-
-    fn why(&self) -> String {
-        let (Self::Goes(why) | Self::Stays(why)) = self;
-        why.clone()
-    }
-}
-
-fn goes(why: &str) -> Fate {
-    Fate::Goes(why.to_owned())
-}
-
-fn stays(why: impl Into<String>) -> Fate {
-    Fate::Stays(why.into())
-}
-
-/// What becomes of each owner: of containers first, as images stay for those that stay.
-fn fates(wish: &Wish<'_>, mark: &Mark) -> Vec<Fate> {
-    let containers = mark.owners().iter().map(|owner| match owner {
-        Owner::Container(entry) if entry.state.is_running() => stays("it runs"),
-        Owner::Container(entry) => match wish.containers {
-            Some(fits) if fits(entry) => goes("it does not run"),
-            Some(_) => stays("the filter leaves it out"),
-            None => stays("containers stay"),
-        },
-        Owner::Failed(_) if wish.cache.is_some_and(|cache| cache.all) => goes("all of the build cache is to go"),
-        Owner::Failed(_) => stays("it can be entered with `rbuild debug`"),
-        Owner::Image(_) => stays(""),
-    });
-    let mut fates: Vec<Fate> = containers.collect();
-    let mut users = BTreeMap::new();
-    for (owner, fate) in mark.owners().iter().zip(&fates) {
-        if let (Owner::Container(entry), false) = (owner, fate.goes()) {
-            users.extend(entry.config.images().map(|image| (image.id, &entry.config.name)));
-        }
-    }
-    for (owner, fate) in mark.owners().iter().zip(&mut fates) {
-        if let Owner::Image(listed) = owner {
-            let user = users.get(&listed.image.id);
-            *fate = user.map_or_else(|| image(wish, listed), |name| stays(format!("container {name} uses it")));
-        }
-    }
-    whole_tags(mark, fates)
-}
-
-/// What becomes of an image that no container uses.
-fn image(wish: &Wish<'_>, listed: &Listed) -> Fate {
-    let nameless = listed.tags.is_empty();
-    match (wish.images, wish.cache) {
-        (Some(images), _) if (images.all || nameless) && !(images.fits)(listed) => stays("the filter leaves it out"),
-        (Some(_), _) if nameless => goes("it has no name, and no container uses it"),
-        (Some(images), _) if images.all => goes("no container uses it"),
-        (_, Some(cache)) if cache.nameless && nameless => goes("it has no name, and no container uses it"),
-        _ if nameless => stays("images stay"),
-        _ => stays("it has a name"),
-    }
-}
-
-/// A tag of several images goes with all of them only.
-fn whole_tags(mark: &Mark, mut fates: Vec<Fate>) -> Vec<Fate> {
-    loop {
-        let mut kept: BTreeSet<&str> = BTreeSet::new();
-        for (owner, fate) in mark.owners().iter().zip(&fates) {
-            if let (Owner::Image(listed), false) = (owner, fate.goes()) {
-                kept.extend(listed.tags.iter().map(|tag| &*tag.reference));
-            }
-        }
-        let mut changed = false;
-        for (owner, fate) in mark.owners().iter().zip(&mut fates) {
-            let Owner::Image(listed) = owner else { continue };
-            if let Some(tag) = listed.tags.iter().find(|tag| fate.goes() && kept.contains(&*tag.reference)) {
-                *fate = stays(format!("{} is also an image that stays", familiar(&tag.reference)));
-                changed = true;
-            }
-        }
-        if !changed {
-            return fates;
-        }
-    }
-}
-
-struct Measured {
-    go: Vec<Thing>,
-    stay: Vec<Thing>,
-    kept: u64,
 }
 
 struct Draft<'a> {
@@ -166,13 +68,12 @@ struct Draft<'a> {
     mark: &'a Mark,
     fates: &'a [Fate],
     busy: Option<Timestamp>,
-    go: Vec<(Thing, usize)>,
-    stay: Vec<Thing>,
+    drafted: Drafted,
 }
 
 impl Draft<'_> {
     fn put(&mut self, goes: bool, thing: Thing, depth: usize) {
-        if goes { self.go.push((thing, depth)) } else { self.stay.push(thing) }
+        if goes { self.drafted.go.push((thing, depth)) } else { self.drafted.stay.push(thing) }
     }
 
     fn containers(&mut self) {
@@ -239,7 +140,7 @@ impl Draft<'_> {
                 Owner::Container(entry) => {
                     // The layers of one whose image has no name and no id any more.
                     let own = |thing: &&mut Thing| thing.class == Class::Container && thing.id == entry.config.id.hex();
-                    if let Some(thing) = self.stay.iter_mut().find(own) {
+                    if let Some(thing) = self.drafted.stay.iter_mut().find(own) {
                         thing.groups = groups;
                     }
                     continue;
@@ -255,9 +156,9 @@ impl Draft<'_> {
             let late =
                 cache.and_then(|cache| cache.until).is_some_and(|until| thing.class == Class::Cache && used >= until);
             if fate.goes() && busy {
-                thing.why = BUSY.to_owned();
+                BUSY.clone_into(&mut thing.why);
             } else if fate.goes() && late {
-                thing.why = LATE.to_owned();
+                LATE.clone_into(&mut thing.why);
             }
             self.put(fate.goes() && !busy && !late, thing, 0);
         }
@@ -325,57 +226,7 @@ impl Draft<'_> {
         }
         Ok(())
     }
-
-    /// All with their sizes; of the build cache the last used stays up to what is to be kept.
-    fn measured(mut self, cache: Option<Cache<'_>>) -> Result<Measured> {
-        let mut usage = Usage::default();
-        let counts = |thing: &Thing| {
-            thing.class == Class::Cache || thing.class == Class::Image && cache.is_some_and(|cache| cache.nameless)
-        };
-        // A container may share data with the layers that it began with.
-        self.stay.sort_by_key(|thing| std::cmp::Reverse(thing.class));
-        let mut kept = 0;
-        for thing in &mut self.stay {
-            measure(self.store, &mut usage, thing)?;
-            kept += if thing.class == Class::Cache { thing.bytes } else { 0 };
-        }
-        self.go.sort_by(|(a, deep), (b, deeper)| (b.used, deep).cmp(&(a.used, deeper)));
-        let mut total = kept;
-        for (thing, _) in &mut self.go {
-            measure(self.store, &mut usage, thing)?;
-            total += if counts(thing) { thing.bytes } else { 0 };
-        }
-        let keep = cache.and_then(|cache| cache.keep);
-        let rest = keep.map(|keep| if total <= keep.limit { u64::MAX } else { keep.rest });
-        let (mut go, mut full) = (Vec::new(), false);
-        for (mut thing, _) in self.go {
-            let fits = rest.is_some_and(|rest| kept + thing.bytes <= rest);
-            full |= counts(&thing) && !fits;
-            if counts(&thing) && !full {
-                kept += thing.bytes;
-                thing.why = "it is within what is kept".to_owned();
-                self.stay.push(thing);
-            } else {
-                go.push(thing);
-            }
-        }
-        go.sort_by_key(|thing| thing.class);
-        Ok(Measured { go, stay: self.stay, kept })
-    }
 }
 
 const BUSY: &str = "another rbuild at work may use it";
 const LATE: &str = "it was used since then";
-
-fn measure(store: &Store, usage: &mut Usage, thing: &mut Thing) -> Result<()> {
-    for (group, bytes) in &mut thing.groups {
-        *bytes = group.paths.iter().map(|path| usage.add(path)).sum::<rbuild_store::Result<u64>>()?;
-    }
-    let own = match &thing.target {
-        Target::Container(id) => usage.add(&Containers::new(store).dir(id))?,
-        Target::Volume(name) => usage.add(&store.dir(rbuild_store::Bucket::Volumes).join(name))?,
-        Target::Owner(..) | Target::Files => 0,
-    };
-    thing.bytes = own + thing.groups.iter().map(|(_, bytes)| bytes).sum::<u64>();
-    Ok(())
-}

@@ -15,7 +15,7 @@ use super::place::{Hierarchy, Version, hierarchies};
 use crate::error::{Error, Result};
 
 /// The group that all containers' groups are in.
-pub(super) const PARENT: &str = "rbuild";
+const PARENT: &str = "rbuild";
 
 /// How long the kernel may take to forget the last process of a group.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -324,6 +324,13 @@ fn is_read_only(dir: &Path) -> bool {
 /// The hierarchies, and where the process is in them.
 pub(super) fn read_hierarchies(of: &str) -> io::Result<Vec<Hierarchy>> {
     Ok(hierarchies(&fs::read(format!("/proc/{of}/cgroup"))?, &fs::read("/proc/self/mountinfo")?))
+}
+
+/// Those in which a process is in the group of the container `name`.
+pub(super) fn hierarchies_of(pid: u32, name: &str) -> io::Result<Vec<Hierarchy>> {
+    let mut hierarchies = read_hierarchies(&pid.to_string())?;
+    hierarchies.retain(|one| one.own_dir().ends_with(Path::new(PARENT).join(name)));
+    Ok(hierarchies)
 }
 
 /// Removes a group, if it is there, as soon as it is empty. One that was frozen is thawed, or what was killed in it

@@ -1,5 +1,5 @@
-//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name only
-//! where all are asked for.
+//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name
+//! only where all are asked for.
 
 use super::filter::Filter;
 use crate::cli::reclaimed::Reclaimed;

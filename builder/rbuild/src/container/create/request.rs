@@ -1,5 +1,5 @@
-//! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable taken. Knows
-//! no image.
+//! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable
+//! taken. Knows no image.
 
 use super::wiring;
 use crate::args::ContainerArgs;

@@ -1,5 +1,5 @@
-//! A process that somebody attends to: what it prints goes to this process's streams, as long as anybody reads them, and
-//! signals go to it. Knows no container.
+//! A process that somebody attends to: what it prints goes to this process's streams, as long as anybody reads them,
+//! and signals go to it. Knows no container.
 
 use super::signals::Forwarder;
 use super::stdio;

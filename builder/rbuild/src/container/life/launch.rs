@@ -22,6 +22,8 @@ pub struct Launch<'a> {
     pub root: &'a Path,
     /// The storage driver that was asked for by name.
     pub driver: Option<&'a str>,
+    /// The option of it that was asked for.
+    pub option: Option<&'a str>,
 }
 
 /// How a start went, as a supervisor says it.
@@ -33,8 +35,8 @@ enum Said {
 }
 
 impl Launch<'_> {
-    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work is
-    /// done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
+    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work
+    /// is done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
     pub fn start(self, held: Held) -> Result<()> {
         let id = held.id().clone();
         let failed = || Error::io("start", "a supervisor");
@@ -42,8 +44,8 @@ impl Launch<'_> {
         rbuild_runner::inherit_streams_only().map_err(failed())?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("rbuild").arg("--root").arg(self.root);
-        if let Some(driver) = self.driver {
-            command.args(["--storage-driver", driver]);
+        for (option, value) in [("--storage-driver", self.driver), ("--storage-opt", self.option)] {
+            command.args(value.iter().flat_map(|value| [option, value]));
         }
         command.args(["supervise", id.hex()]).current_dir("/");
         let lock = Stdio::from(held.into_lock());

@@ -1,5 +1,5 @@
-//! A container that exists lives once, to its exit code: the order of the steps, who sees what it prints, and what becomes
-//! of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
+//! A container that exists lives once, to its exit code: the order of the steps, who sees what it prints, and what
+//! becomes of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
 
 use super::attendant::Listener;
 use super::inlets::Inlets;

@@ -2,7 +2,7 @@
 //! is never half of one. Knows nothing of what is in them.
 
 use super::held::{self, Held};
-use super::state::State;
+use super::state::{State, Status};
 use super::volumes::is_untold;
 use crate::container::create::Identity;
 use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
@@ -32,26 +32,26 @@ pub struct Entry {
 
 impl Entry {
     /// What `ps` shows as its PORTS: `0.0.0.0:8080->80/tcp, 443/tcp`; nothing while it does not run.
-    pub fn ports_text(&self) -> String {
-        ports_text::text(self.bindings(), self.exposed())
+    pub fn ports_text(&self, now: &Status) -> String {
+        ports_text::text(self.bindings(now), self.exposed(now))
     }
 
     /// What `inspect` shows as its `NetworkSettings.Ports`.
-    pub fn ports_json(&self) -> serde_json::Value {
-        ports_text::json(self.bindings(), self.exposed())
+    pub fn ports_json(&self, now: &Status) -> serde_json::Value {
+        ports_text::json(self.bindings(now), self.exposed(now))
     }
 
-    /// The ports that are published now.
-    pub fn bindings(&self) -> &[Binding] {
+    /// The ports that are published, as its state now is.
+    pub fn bindings(&self, now: &Status) -> &[Binding] {
         match &self.state {
-            State::Running { ports, .. } if self.state.status().pid().is_some() => ports,
+            State::Running { ports, .. } if now.pid().is_some() => ports,
             _ => &[],
         }
     }
 
     /// On the machine's own network a port needs no showing.
-    fn exposed(&self) -> &[Port] {
-        let shown = self.config.network.is_private() && self.state.status().pid().is_some();
+    fn exposed(&self, now: &Status) -> &[Port] {
+        let shown = self.config.network.is_private() && now.pid().is_some();
         if shown { &self.config.ports.expose } else { &[] }
     }
 }

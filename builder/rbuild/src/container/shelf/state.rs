@@ -78,17 +78,15 @@ impl State {
         match self {
             Self::Created => Status::Created,
             Self::Exited { code, .. } => Status::Exited(*code),
-            Self::Running { process, .. } if process.is_alive() && is_frozen(process.pid) => {
-                Status::Paused(process.pid)
-            }
-            Self::Running { process, .. } if process.is_alive() => Status::Running(process.pid),
-            Self::Running { .. } => Status::Lost,
+            Self::Running { process, .. } if !process.is_alive() => Status::Lost,
+            Self::Running { process, .. } if is_frozen(process.pid) => Status::Paused(process.pid),
+            Self::Running { process, .. } => Status::Running(process.pid),
         }
     }
 
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
-        self.status().pid().is_some()
+        matches!(self, Self::Running { process, .. } if process.is_alive())
     }
 }
 

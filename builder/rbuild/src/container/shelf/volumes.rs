@@ -2,8 +2,8 @@
 //! nothing.
 //!
 //! A container is written down, under the bucket's lock, before its volumes are made. A volume that is to go is locked
-//! under the same lock, once no container names it, and whoever asks for it from then on waits until it is gone, and gets
-//! a new one: so a volume that a container names is never taken away, and nobody else waits for a slow driver.
+//! under the same lock, once no container names it, and whoever asks for it from then on waits until it is gone, and
+//! gets a new one: so a volume that a container names is never taken away, and nobody else waits for a slow driver.
 
 use super::containers::Containers;
 use super::held::{Held, read_state};

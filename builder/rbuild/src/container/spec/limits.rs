@@ -122,18 +122,10 @@ fn score(number: i32) -> Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    #[command(disable_help_flag = true)]
-    struct Cli {
-        #[command(flatten)]
-        limits: LimitArgs,
-    }
+    use crate::args::typed;
 
     fn show(line: &str) -> String {
-        let args = Cli::parse_from(std::iter::once("run").chain(line.split_whitespace()));
-        parse(&args.limits, 4)
+        parse(&typed(line), 4)
             .map_or_else(|error| error.to_string(), |limits| serde_json::to_string(&limits).unwrap().replace('"', ""))
     }
 
