@@ -2,7 +2,7 @@
 //! `request`.
 
 use super::debug::{Givens, Stay, is_attended};
-use super::globals::{Globals, Standing, registries};
+use super::globals::{Globals, Standing};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::BuildArgs;
@@ -22,6 +22,7 @@ use crate::warnings;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
+use rbuild_registry::Settings;
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::io::{self, IsTerminal};
@@ -112,13 +113,17 @@ fn attempt(
     cancel: &Cancel,
 ) -> Result<Built> {
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
-    let client = registries(cancel);
+    if globals.offline && request.pull {
+        return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
+    }
+    let (network, client) = (globals.network(), globals.registries(cancel));
     let executor = Sandbox::new()?;
     let wrote = AtomicBool::new(false);
     let ctx = Ctx {
         store,
         snapshots: &drivers,
         cache: &cache,
+        network: &network,
         executor: &executor,
         events,
         cancel,
@@ -141,14 +146,16 @@ fn attempt(
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
     if wrote.into_inner() {
-        trim(store, request.keep_storage.unwrap_or_default(), events, cancel);
+        trim(store, (request.keep_storage, &network.settings), events, cancel);
     }
     Ok(built)
 }
 
 /// Keeps the build cache within its limit. A build that is done does not fail for that.
-fn trim(store: &Store, limit: Limit, events: &Events, cancel: &Cancel) {
-    match keep_within(store, limit, std::time::SystemTime::now().into(), cancel) {
+fn trim(store: &Store, (asked, settings): (Option<Limit>, &Settings), events: &Events, cancel: &Cancel) {
+    let limit = || -> Result<Limit> { Ok(asked.or(settings.keep_storage()?.map(Limit::Bytes)).unwrap_or_default()) };
+    let now = std::time::SystemTime::now().into();
+    match limit().and_then(|limit| keep_within(store, limit, now, cancel)) {
         Ok(Trimmed { freed: 0, .. }) => {}
         Ok(Trimmed { limit, freed }) => {
             let [freed, limit] = [freed, limit].map(human::size);

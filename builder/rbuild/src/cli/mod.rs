@@ -30,12 +30,15 @@ pub mod inspect;
 mod inspect_container;
 mod label;
 pub mod load;
+mod login;
+mod logout;
 pub mod logs;
 mod look;
 mod obtain;
 mod out;
 pub mod pause;
 pub mod port;
+mod prompt;
 mod prune;
 pub mod ps;
 mod ps_filter;
@@ -99,6 +102,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
     Pause(pause::PauseArgs),
     Port(port::PortArgs),
@@ -149,6 +154,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Login(args) => login::run(&args, &cli.globals),
+        Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
         Verb::Port(args) => port::run(&args, &cli.globals),
@@ -217,10 +224,17 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
 /// The options that may stand before the verb, each with a value.
 const OF_ALL_VERBS: [&str; 3] = ["--root", "--storage-driver", "--storage-opt"];
 
+/// Those without a value.
+const FLAGS: [&str; 1] = ["--offline"];
+
 /// Where the verb stands, or would stand: behind the options of all verbs.
 fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
+        if FLAGS.contains(&arg) {
+            first += 1;
+            continue;
+        }
         match OF_ALL_VERBS.iter().find_map(|option| arg.strip_prefix(option)) {
             Some("") => first += 2,
             Some(value) if value.starts_with('=') => first += 1,
@@ -246,6 +260,8 @@ mod tests {
             ("rbuild --root /r -t x .", "rbuild --root /r build -t x ."),
             ("rbuild .", "rbuild build ."),
             ("rbuild build .", "rbuild build ."),
+            ("rbuild --offline -t x .", "rbuild --offline build -t x ."),
+            ("rbuild --offline --root /r pull x", "rbuild --offline --root /r pull x"),
             ("rbuild --root=/r graph .", "rbuild --root=/r graph ."),
             ("rbuild --help", "rbuild --help"),
             ("rbuild", "rbuild"),
