@@ -15,7 +15,6 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 fn reference(registry: &Debian, name: &str) -> rbuild_oci::Reference {
     format!("{}/{name}", registry.host).parse().unwrap()
@@ -174,11 +173,11 @@ fn a_broken_upload_comes_to_a_good_end() {
         let (host, total) = breaking(&registry.host, 2, 9 << 20);
         let uploads = Uploads { whole, piece: 4 << 20, ..Uploads::default() };
         let client = Client::new(Config { uploads, ..Config::default() }, &Cancel::new());
-        let reference = format!("{host}/team/{name}").parse().unwrap();
+        let aim = format!("{host}/team/{name}").parse().unwrap();
         let open = || Ok(Box::new(io::Cursor::new(&bytes)) as Box<dyn Read + Send>);
-        assert_eq!(client.push_blob(&reference, &blob, None, &open).unwrap(), Pushed::Uploaded);
+        assert_eq!(client.push_blob(&aim, &blob, None, &open).unwrap(), Pushed::Uploaded);
         let mut sink = Vec::new();
-        client.blob(&registry.reference(&format!("team/{name}")), &blob, &mut sink).unwrap();
+        client.blob(&reference(&registry, &format!("team/{name}")), &blob, &mut sink).unwrap();
         assert!(sink == bytes);
         let total = total.load(Ordering::SeqCst);
         eprintln!("{name}: {total} bytes went out for {} that broke twice", bytes.len());

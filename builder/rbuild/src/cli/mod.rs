@@ -4,6 +4,7 @@
 pub mod attach;
 mod background;
 pub mod build;
+mod builder;
 mod call;
 pub mod commit;
 mod container;
@@ -11,6 +12,7 @@ pub mod copy;
 pub mod cp;
 pub mod create;
 pub mod debug;
+mod df;
 pub mod diff;
 mod each;
 pub mod exec;
@@ -19,6 +21,7 @@ mod globals;
 mod graph;
 mod ground;
 pub mod history;
+mod image;
 mod image_filter;
 pub mod images;
 mod images_usage;
@@ -54,9 +57,11 @@ mod signals;
 pub mod start;
 pub mod stop;
 pub mod supervise;
+mod system;
 pub mod tag;
 pub mod top;
 pub mod volume;
+mod would;
 
 pub use globals::Globals;
 
@@ -82,6 +87,9 @@ struct Cli {
 enum Verb {
     Attach(attach::AttachArgs),
     Build(call::CallArgs),
+    Builder(builder::BuilderVerbs),
+    #[command(hide = true)]
+    Buildx(builder::BuilderVerbs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
     Copy(copy::CopyArgs),
@@ -93,6 +101,7 @@ enum Verb {
     Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
+    Image(image::ImageVerbs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
@@ -118,6 +127,7 @@ enum Verb {
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Supervise(supervise::SuperviseArgs),
+    System(system::SystemVerbs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Unpause(pause::UnpauseArgs),
@@ -135,6 +145,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.verb {
         Verb::Attach(args) => attach::run(&args, &cli.globals),
+        Verb::Builder(args) | Verb::Buildx(args) => builder::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),
@@ -147,6 +158,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
+        Verb::Image(args) => image::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
@@ -172,6 +184,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Start(args) => start::run(&args, &cli.globals),
         Verb::Stop(args) => stop::run(&args, &cli.globals),
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),
+        Verb::System(args) => system::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
