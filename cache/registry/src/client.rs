@@ -52,6 +52,8 @@ pub(crate) enum Target<'a> {
     Resource(&'a str),
     /// An address that the endpoint itself gave.
     Address(Url),
+    /// The root of the API, `/v2/`, which says whether there is one and who is let in.
+    Root,
 }
 
 /// What a token must allow.
@@ -125,8 +127,8 @@ impl Client {
     }
 
     /// Sends over the scheme of the endpoint. An insecure host is tried over TLS first; what answers decides for good.
-    fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
-        match at.transport(self.config()) {
+    pub(crate) fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
+        match at.transport(self.config())? {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
@@ -160,6 +162,7 @@ impl Client {
     ) -> Result<Response> {
         let (url, authorization) = match &ask.target {
             Target::Resource(resource) => (at.url(scheme, ask.reference, resource), authorization),
+            Target::Root => (at.root(scheme), authorization),
             Target::Address(url) => {
                 let own = at.url(scheme, ask.reference, "");
                 (url.clone(), authorization.filter(|_| url.same_origin(&own)))

@@ -88,7 +88,7 @@ fn unusable(url: &Url, subject: &str, reason: String) -> Error {
 /// One hop. Only a streamed payload keeps the calling thread; anything else ends at once on cancel.
 fn send(agents: &Agents, trust: Trust, cancel: &Cancel, request: &mut Request<'_>, url: &Url) -> Result<Answer<Body>> {
     cancel.check()?;
-    let agent = agents.get(url, trust)?;
+    let agent = agents.get(url, trust, request.subject)?;
     let failed = |error| {
         cancel
             .check()

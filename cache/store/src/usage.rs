@@ -1,12 +1,12 @@
 //! How much of the disk a tree takes: files with several names once, and data that files share (FICLONE, snapshots of
 //! btrfs) once. Knows no bucket.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::root_dir::shared;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -22,10 +22,8 @@ impl Usage {
     pub fn add(&mut self, path: &Path) -> Result<u64> {
         let (mut ahead, mut bytes) = (vec![path.to_owned()], 0);
         while let Some(path) = ahead.pop() {
-            match self.directory(&path, &mut ahead) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                counted => bytes += counted.map_err(Error::io("list", path.display()))?,
-            }
+            let counted = if_there(self.directory(&path, &mut ahead)).map_err(Error::io("list", path.display()))?;
+            bytes += counted.unwrap_or_default();
         }
         Ok(bytes)
     }
@@ -34,10 +32,7 @@ impl Usage {
         let mut bytes = 0;
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            let meta = match entry.metadata() {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                meta => meta?,
-            };
+            let Some(meta) = if_there(entry.metadata())? else { continue };
             if meta.is_dir() {
                 ahead.push(entry.path());
             } else if meta.nlink() > 1 && !self.files.insert((meta.dev(), meta.ino())) {

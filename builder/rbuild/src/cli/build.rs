@@ -2,7 +2,7 @@
 //! `request`.
 
 use super::debug::{Givens, Stay, is_attended};
-use super::globals::{Globals, Standing, registries};
+use super::globals::{Globals, Standing};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::BuildArgs;
@@ -106,12 +106,16 @@ fn attempt(
     cancel: &Cancel,
 ) -> Result<Built> {
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let client = registries(cancel);
+    if globals.offline && request.pull {
+        return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
+    }
+    let (network, client) = (globals.network(), globals.registries(cancel));
     let executor = Sandbox::new()?;
     let ctx = Ctx {
         store,
         snapshots: &drivers,
         cache: &cache,
+        network: &network,
         executor: &executor,
         events,
         cancel,

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::events::Events;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
+use rbuild_registry::Config;
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ pub(super) struct Ground {
     drivers: Drivers,
     volumes: VolumeDrivers,
     cache: LocalBackend,
+    network: Config,
     executor: Sandbox,
     events: Events,
     wrote: AtomicBool,
@@ -51,6 +53,7 @@ impl Ground {
             drivers: globals.drivers(&store, &standing)?,
             volumes: volumes(&store, &cancel)?,
             cache: LocalBackend::new(store.dir(Bucket::Records)),
+            network: globals.network(),
             executor: Sandbox::new()?,
             events: Events::new(Vec::new()),
             wrote: AtomicBool::new(false),
@@ -70,6 +73,7 @@ impl Ground {
             store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
+            network: &self.network,
             executor: &self.executor,
             events: &self.events,
             cancel: &self.cancel,

@@ -1,7 +1,7 @@
-//! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands, needs no
-//! namespace.
+//! A Dockerfile looked at without being built: for `graph` and for the questions of `--call`. Runs where it stands,
+//! needs no namespace.
 
-use super::globals::{Globals, registries};
+use super::globals::Globals;
 use crate::args::BuildArgs;
 use crate::build::plan;
 use crate::error::Result;
@@ -14,6 +14,7 @@ use dockerfile_parser::lint::Linter;
 use rbuild_graph::BuildGraph;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
+use rbuild_registry::Client;
 use rbuild_store::{Bucket, Store};
 use std::sync::atomic::AtomicBool;
 
@@ -22,6 +23,7 @@ pub(super) struct Look {
     /// The request.
     pub(super) request: BuildRequest,
     store: Store,
+    client: Client,
     cancel: Cancel,
 }
 
@@ -32,14 +34,15 @@ impl Look {
         let (store, cancel) = (globals.store()?, Cancel::new());
         let (cache, wrote) = (LocalBackend::new(store.dir(Bucket::Records)), AtomicBool::new(false));
         let events = Events::default();
-        complete(Reach::outside(&store, &cache, &events, &cancel, &wrote), &mut request)?;
-        Ok(Self { request, store, cancel })
+        let network = globals.network();
+        complete(Reach::outside(&store, &cache, &network, (&events, &cancel), &wrote), &mut request)?;
+        let client = globals.registries(&cancel);
+        Ok(Self { request, store, client, cancel })
     }
 
     /// The graph; of images it reads configurations only.
     pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
-        let client = registries(&self.cancel);
-        let images = Images::new(&self.store, &self.request.named, &client, &self.cancel);
+        let images = Images::new(&self.store, &self.request.named, &self.client, &self.cancel);
         let images = images.refreshing(self.request.pull);
         plan(&self.request, &images, &self.cancel, linter)
     }

@@ -2,14 +2,14 @@
 
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
-use super::image_filter::time;
+use super::label::Labels;
 use super::out::print;
-use super::ps_filter::Label;
+use super::reclaimed::Reclaimed;
 use super::signals::cancel_on_signal;
+use crate::args::moment;
 use crate::container::{Containers, Entry, size};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::render::human;
 use clap::Args;
 use rbuild_oci::{Cancel, Timestamp};
 use std::io::BufRead;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _watch = cancel_on_signal(&ground.cancel)?;
-    print(&prune(&ground, &filters)?)?;
+    print(&prune(&ground, &filters)?.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,33 +52,24 @@ pub(super) fn agreed(warning: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES"))
 }
 
-fn prune(ground: &Ground, filters: &Filters) -> Result<String> {
+fn prune(ground: &Ground, filters: &Filters) -> Result<Reclaimed> {
     let ctx = ground.ctx();
     let containers = Containers::new(ctx.store);
     let (mut gone, mut freed) = (Vec::new(), 0);
     for entry in containers.all()?.into_iter().filter(|entry| filters.keep(entry)) {
-        let written = size(ctx, &entry.config)?.written;
-        if let Some(held) = containers.hold(&entry.config.id)? {
-            containers.remove_alone(held, ground.volumes())?;
-            gone.push(entry.config.id);
-            freed += written;
-        }
+        let Some(held) = containers.hold(&entry.config.id)? else { continue };
+        freed += size(ctx, &entry.config)?.written;
+        containers.remove_alone(held, ground.volumes())?;
+        gone.push(entry.config.id);
     }
-    let mut text = String::new();
-    if !gone.is_empty() {
-        text.push_str("Deleted Containers:\n");
-        text.extend(gone.iter().map(|id| format!("{id}\n")));
-        text.push('\n');
-    }
-    Ok(text + &format!("Total reclaimed space: {}\n", human::precise_size(freed)))
+    Ok(Reclaimed::default().and("Deleted Containers", &gone, freed))
 }
 
 /// What containers have to be like.
 #[derive(Clone, Debug, Default)]
 struct Filters {
     until: Option<Timestamp>,
-    with: Vec<Label>,
-    without: Vec<Label>,
+    labels: Labels,
 }
 
 impl Filters {
@@ -88,11 +79,10 @@ impl Filters {
             let wrong = |why: &str| Error::Usage(format!("--filter {text:?}: {why}"));
             match text.split_once('=').ok_or_else(|| wrong("write KEY=VALUE"))? {
                 ("until", value) => {
-                    let until = time(value, now);
-                    filters.until = Some(until.ok_or_else(|| wrong("give a time or an age, as in 24h"))?);
+                    filters.until = Some(moment::parse("--filter until", value, now)?);
                 }
-                ("label", value) => filters.with.push(Label::parse(value)),
-                ("label!", value) => filters.without.push(Label::parse(value)),
+                ("label", value) => filters.labels.with(value),
+                ("label!", value) => filters.labels.without(value),
                 _ => return Err(wrong("known are until, label and label!")),
             }
         }
@@ -101,8 +91,6 @@ impl Filters {
 
     fn keep(&self, entry: &Entry) -> bool {
         let config = &entry.config;
-        self.until.is_none_or(|until| config.created < until)
-            && self.with.iter().all(|label| label.is_on(config))
-            && !self.without.iter().any(|label| label.is_on(config))
+        self.until.is_none_or(|until| config.created < until) && self.labels.keep(&config.labels)
     }
 }

@@ -13,14 +13,13 @@ mod place;
 mod registry;
 mod rootfs;
 mod tar;
-mod target;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::send::Target;
 pub(crate) use rootfs::Rootfs;
 pub(crate) use tar::write;
-pub(crate) use target::Target;
 
 use crate::assemble::Image;
 use crate::ctx::Ctx;

@@ -4,7 +4,7 @@
 use super::{Failed, VERSION};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_store::{Bucket, FAILED_AGE, FAILED_MOST, Store};
+use rbuild_store::{Bucket, FAILED_AGE, FAILED_MOST, Store, if_there};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -86,12 +86,7 @@ pub fn give_up(store: &Store, now: Timestamp) -> Result<Vec<Kept>> {
     let over: Vec<Kept> = all(store)?.into_iter().enumerate().filter(is_over).map(|(_, kept)| kept).collect();
     for kept in &over {
         let path = path(store, &kept.build);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", path.display())(error));
-            }
-            _ => {}
-        }
+        if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
     }
     Ok(over)
 }

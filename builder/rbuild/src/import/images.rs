@@ -5,6 +5,7 @@ use super::local::Local;
 use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, has_layers, layout};
 use crate::error::{Error, Result};
+use crate::image;
 use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
@@ -12,6 +13,7 @@ use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
 use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
 use rbuild_registry::{Client, select};
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -89,11 +91,29 @@ impl<'a> Images<'a> {
                 return Found::read(&blobs, &descriptor);
             }
         }
+        if let Some(found) = self.pinned(reference, platform)? {
+            return Ok(found);
+        }
         let remote = Remote::new(self.client, reference, self.store);
         let descriptor = self.client.resolve(reference)?;
         let blobs: Arc<dyn Blobs> = Arc::new(remote);
         let descriptor = pick(&blobs, &descriptor, reference, platform)?;
         Found::read(&blobs, &descriptor.ok_or_else(|| no_platform(reference, platform))?)
+    }
+
+    /// The image of the store that has the digest of a reference, whatever its name here: no registry has another.
+    fn pinned(&self, reference: &Reference, platform: &Platform) -> Result<Option<Found>> {
+        let Some(digest) = reference.digest() else { return Ok(None) };
+        if !self.store.content().has(digest)? {
+            return Ok(None);
+        }
+        match image::find(self.store, &reference.to_string(), Some(platform)) {
+            Ok(image) => {
+                Found::read(&(Arc::new(Local::new(self.store)) as Arc<dyn Blobs>), &image.descriptor).map(Some)
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Found>> {

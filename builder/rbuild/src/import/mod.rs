@@ -12,15 +12,21 @@ mod spool;
 
 mod blobs;
 pub mod context;
+pub(crate) mod dir;
+mod direct;
 mod files;
 mod found;
 mod images;
 mod keep;
 mod layers;
+mod legacy;
 mod local;
+mod members;
 mod platform;
 mod pull;
 mod remote;
+mod sketch;
+mod transport;
 
 pub use blobs::Blobs;
 pub(crate) use blobs::{missing, required_document};
@@ -31,4 +37,6 @@ pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers, has_layers};
 pub(crate) use local::Local;
 pub use pull::{Pulled, pull};
+pub(crate) use sketch::media_type;
 pub use source::Offered;
+pub use transport::{Outside, Part, Ways};

@@ -1,19 +1,33 @@
 //! Images on their way out: from where their content is ([`Blobs`](crate::import::Blobs)) to a place that takes images.
 //! One file a kind of place, and the way through an image that all share. Knows no command line.
 
+mod archive;
 mod carry;
+mod contents;
+mod dir;
+mod layout;
 mod origins;
+mod pour;
 mod press;
 mod registry;
 mod repack;
+mod tarball;
+mod target;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use archive::{Archive, ArchiveForm};
+pub(crate) use contents::{DockerImage, named};
+pub use dir::TransportDir;
+pub(crate) use layout::Directory;
+pub use layout::LayoutDir;
 pub use origins::Origins;
 pub use press::Press;
 pub use registry::Repository;
 pub use repack::{AsTheyAre, Packed, Repack};
+pub(crate) use tarball::Tarball;
+pub(crate) use target::{Target, is_stdout};
 pub use walk::{Told, Walk};
 
 use crate::error::Result;

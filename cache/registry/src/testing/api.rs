@@ -120,18 +120,26 @@ fn challenge(shared: &Shared, call: &Call) -> Reply {
     Reply::json(401, message).with("WWW-Authenticate", header)
 }
 
+/// The token that is given in place of a password to who asks for one.
+const LASTING: &str = "lasting";
+
 /// The token server: tokens say what they are for.
 fn token(login: &Login, call: &Call) -> Reply {
     let form = pairs(&String::from_utf8_lossy(&call.body));
     let scope = call.query.get("scope").or_else(|| form.get("scope")).cloned().unwrap_or_default();
     let known = match login {
-        Login::Token(user, password) => call.header("authorization") == basic(user, password),
+        Login::Token(user, password) => {
+            call.header("authorization") == basic(user, password)
+                || form.get("refresh_token").is_some_and(|token| token == LASTING)
+        }
         Login::Identity(token) => call.method == "POST" && form.get("refresh_token") == Some(token),
         _ => false,
     };
     let anonymous = call.header("authorization").is_empty() && call.method == "GET" && !scope.contains("push");
     if known || anonymous && matches!(login, Login::Token(..)) {
-        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60}}"#));
+        let asked = known && call.query.get("offline_token").is_some_and(|text| text == "true");
+        let lasting = if asked { format!(r#","refresh_token":"{LASTING}""#) } else { String::new() };
+        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60{lasting}}}"#));
     }
     Reply::json(401, r#"{"details":"incorrect username or password"}"#)
 }

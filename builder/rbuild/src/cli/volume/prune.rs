@@ -1,10 +1,10 @@
-//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name only
-//! where all are asked for.
+//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name
+//! only where all are asked for.
 
 use super::filter::Filter;
+use crate::cli::reclaimed::Reclaimed;
 use crate::container::{Containers, VolumeDrivers};
 use crate::error::{Error, Result};
-use crate::render::human;
 use clap::Args;
 use rbuild_store::{FileKind, LOCAL, RootDir, Store, Volume, VolumeDriver};
 use std::collections::BTreeSet;
@@ -56,13 +56,7 @@ pub fn prune(args: &PruneArgs, store: &Store, drivers: &VolumeDrivers) -> Result
             }
         }
     }
-    let mut text = String::new();
-    if !gone.is_empty() {
-        text.push_str("Deleted Volumes:\n");
-        text.extend(gone.iter().map(|name| format!("{name}\n")));
-        text.push('\n');
-    }
-    Ok(text + &format!("Total reclaimed space: {}\n", human::precise_size(freed)))
+    Ok(Reclaimed::default().and("Deleted Volumes", &gone, freed).to_string())
 }
 
 /// The bytes of its files, each file once, however many names it has.
