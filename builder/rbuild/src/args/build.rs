@@ -114,7 +114,9 @@ pub struct BuildArgs {
     #[arg(long, hide = true, alias = "force-rm")]
     pub rm: bool,
     /// Push the image to the registries of its names, as `--output type=registry`
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub push: bool,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory

@@ -30,7 +30,7 @@ pub struct PushArgs {
     /// How layers that were built here are compressed: gzip, zstd or uncompressed
     #[arg(long, value_name = "FORMAT", default_value = "gzip")]
     pub compression: Compression,
-    /// Level of compression: 0 to 9 for gzip, 0 to 22 for zstd
+    /// Level of compression: 1 to 12 for gzip, 1 to 22 for zstd
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
     pub compression_level: Option<i32>,
     /// Compress layers anew that came compressed from elsewhere; the image gets another digest by that
@@ -43,7 +43,7 @@ pub struct PushArgs {
     #[arg(short, long)]
     pub quiet: bool,
     /// What docker is told so that it does not sign; here nothing is signed
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub disable_content_trust: Option<bool>,
 }
 
@@ -140,8 +140,8 @@ fn images(
 fn of_platform(store: &Store, target: Descriptor, platform: Option<&str>) -> Result<Descriptor> {
     let Some(platform) = platform.map(str::parse::<Platform>).transpose()? else { return Ok(target) };
     let image = image::of_target(store, &target, Some(&platform))?;
-    let serves = image.config.architecture.is_empty() || image.config.platform().serves(&platform);
-    if !serves {
+    let unnamed = target.media_type.is_index() || image.config.architecture.is_empty();
+    if !unnamed && !image.config.platform().serves(&platform) {
         let path = format!("an image for {platform}");
         let place = format!("{}, which is for {}", target.digest, image.config.platform());
         return Err(Error::NotFound { path, place, hint: None });

@@ -3,12 +3,11 @@
 
 use super::contents::{Contents, DockerImage};
 use super::pour::pour;
-use super::tarball::Tarball;
+use super::tarball::{Fill, Tarball};
 use super::{Open, Placed, Sink};
 use crate::error::Result;
 use rbuild_oci::{Cancel, Canceled, Descriptor, Digest, Index, Reference};
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -54,11 +53,7 @@ impl Archive {
 
 impl State {
     /// Writes a file among the blobs unless it is there.
-    fn put(
-        &mut self,
-        blob: &Descriptor,
-        fill: Box<dyn FnOnce(&mut dyn Write, &str) -> Result<()> + '_>,
-    ) -> Result<Placed> {
+    fn put(&mut self, blob: &Descriptor, fill: Box<Fill<'_>>) -> Result<Placed> {
         if self.written.contains(&blob.digest) {
             return Ok(Placed::Existed);
         }

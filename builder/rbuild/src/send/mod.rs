@@ -13,6 +13,8 @@ mod registry;
 mod repack;
 mod tarball;
 mod target;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use archive::{Archive, ArchiveForm};

@@ -65,8 +65,12 @@ impl Sink for Repository {
     }
 
     fn document(&self, document: &Descriptor, bytes: &[u8]) -> Result<()> {
+        if self.placed().contains(&document.digest) {
+            return Ok(());
+        }
         let name: Reference = format!("{}@{}", self.name.full_name(), document.digest).parse()?;
         self.client.push_manifest(&name, document.media_type.as_str(), bytes)?;
+        self.placed().insert(document.digest);
         Ok(())
     }
 

@@ -54,7 +54,7 @@ pub(super) fn set(output: &mut Output, key: &str, value: &str) -> Result<(), Ref
         // They are about attestations and foreign layers, of which there are none, and about which images are kept: every
         // one is in the store, and in registries also under its digest; one without a name has its id.
         "oci-artifact" | "attestation-inline" | "prefer-nondist-layers" | "name-canonical" | "unpack" | "store" => {
-            drop(boolean(&name, value)?);
+            boolean(&name, value)?;
         }
         "attestation-prefix" | "dangling-name-prefix" => {}
         "push" => output.push = boolean(&name, value)?,
