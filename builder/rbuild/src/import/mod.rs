@@ -18,6 +18,7 @@ mod images;
 mod keep;
 mod layers;
 mod local;
+mod memory;
 mod platform;
 mod pull;
 mod remote;
