@@ -10,6 +10,7 @@ use crate::url::{Scheme, Url};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
@@ -73,6 +74,11 @@ impl Agents {
         Ok(found)
     }
 
+    /// How long silence is borne.
+    pub(crate) fn idle(&self) -> Duration {
+        self.config.timeouts.idle
+    }
+
     /// The host to name when a connection fails: the target, with the proxy before it.
     pub(crate) fn describe(&self, url: &Url) -> String {
         match self.config.proxies.choose(url) {
@@ -110,6 +116,7 @@ impl Agents {
             .tls_config(tls)
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
+            .timeout_recv_response(Some(timeouts.idle))
             .timeout_per_read(Some(timeouts.idle))
             .timeout_per_write(Some(timeouts.idle))
             .build();

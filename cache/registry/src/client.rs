@@ -12,10 +12,10 @@ use crate::mirrors::{Endpoint, Transport};
 use crate::refusal;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url};
-use rbuild_oci::{Cancel, OnCancel, Reference};
-use std::collections::BTreeMap;
+use rbuild_oci::{Cancel, Digest, OnCancel, Reference};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ureq::http::Method;
 
 /// A client of registries for one build. Clones share connections and tokens; many threads may use one. Making it costs
@@ -31,6 +31,8 @@ struct Shared {
     tokens: Tokens,
     /// Insecure hosts by what they turned out to speak.
     schemes: Mutex<BTreeMap<String, Scheme>>,
+    /// Mirrors, and the blobs that they sent wrong.
+    distrusted: Mutex<BTreeSet<(String, Digest)>>,
     _shutdown: OnCancel,
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Where a request goes at an endpoint.
+#[derive(Clone)]
 pub(crate) enum Target<'a> {
     /// A path below the repository: `manifests/latest`.
     Resource(&'a str),
@@ -78,6 +81,7 @@ impl Client {
             agents,
             tokens: Tokens::default(),
             schemes: Mutex::default(),
+            distrusted: Mutex::default(),
             _shutdown: cancel.on_cancel(move || doomed.shutdown()),
         }))
     }
@@ -93,6 +97,11 @@ impl Client {
 
     pub(crate) fn agents(&self) -> &Agents {
         &self.0.agents
+    }
+
+    /// The mirrors that sent a blob wrong: it is not asked of them again.
+    pub(crate) fn distrusted(&self) -> MutexGuard<'_, BTreeSet<(String, Digest)>> {
+        self.0.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -132,7 +141,9 @@ impl Client {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
-                if let Some(scheme) = self.schemes().get(&at.authority).copied() {
+                // The lock is let go of before the request: others are sent meanwhile.
+                let known = self.schemes().get(&at.authority).copied();
+                if let Some(scheme) = known {
                     return self.send_over(scheme, Trust::Anyone, at, ask, authorization);
                 }
                 let (scheme, answer) =
@@ -148,7 +159,7 @@ impl Client {
         }
     }
 
-    fn schemes(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Scheme>> {
+    fn schemes(&self) -> MutexGuard<'_, BTreeMap<String, Scheme>> {
         self.0.schemes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -35,6 +35,25 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often failed requests are tried again.
     pub retry: Schedule,
+    /// How blobs are sent.
+    pub uploads: Uploads,
+}
+
+/// How blobs are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploads {
+    /// Blobs of more bytes are sent in pieces, so that a broken connection costs one of them at most.
+    pub whole: u64,
+    /// The bytes of a piece.
+    pub piece: u64,
+    /// Blobs that are sent at once, at least one: for whoever sends several.
+    pub at_once: usize,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { whole: 256 << 20, piece: 64 << 20, at_once: 5 }
+    }
 }
 
 /// How long silence is borne.

@@ -12,7 +12,7 @@ use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::Config;
 use rbuild_runner::Sandbox;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::Store;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -52,7 +52,7 @@ impl Ground {
         Ok(Self {
             drivers: globals.drivers(&store, &standing)?,
             volumes: volumes(&store, &cancel)?,
-            cache: LocalBackend::new(store.dir(Bucket::Records)),
+            cache: LocalBackend::of(&store),
             network: globals.network(),
             executor: Sandbox::new()?,
             events: Events::new(Vec::new()),

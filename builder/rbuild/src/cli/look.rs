@@ -16,7 +16,7 @@ use rbuild_graph::BuildGraph;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::Client;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::Store;
 use std::sync::atomic::AtomicBool;
 
 /// A request with all that it lacks brought, and the store that knows images.
@@ -34,7 +34,7 @@ impl Look {
     pub(super) fn new(args: &BuildArgs, globals: &Globals) -> Result<Self> {
         let mut request = BuildRequest::resolve(args, &|name| std::env::var(name).ok())?;
         let (store, cancel) = (globals.store()?, Cancel::new());
-        let (cache, wrote) = (LocalBackend::new(store.dir(Bucket::Records)), AtomicBool::new(false));
+        let (cache, wrote) = (LocalBackend::of(&store), AtomicBool::new(false));
         let events = Events::default();
         let network = globals.network();
         complete(Reach::outside(&store, &cache, &network, (&events, &cancel), &wrote), &mut request)?;

@@ -42,7 +42,8 @@ fn named(name: &str, args: &ContainerArgs, way: (&Globals, &Cancel), store: &Sto
 }
 
 fn fetch(name: &str, args: &ContainerArgs, (globals, cancel): (&Globals, &Cancel), store: &Store) -> Result<()> {
-    let wanted = PullArgs { name: name.to_owned(), platform: args.platform.clone(), quiet: args.quiet };
+    let (name, platform) = (name.to_owned(), args.platform.clone());
+    let wanted = PullArgs { name, platform, quiet: args.quiet, ..PullArgs::default() };
     let (client, _watch) = (globals.registries(cancel), cancel_on_signal(cancel)?);
     let say = |line: &str| {
         if !args.quiet {
