@@ -146,7 +146,9 @@ impl Client {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
-                if let Some(scheme) = self.schemes().get(&at.authority).copied() {
+                // The lock is let go of before the request: others are sent meanwhile.
+                let known = self.schemes().get(&at.authority).copied();
+                if let Some(scheme) = known {
                     return self.send_over(scheme, Trust::Anyone, at, ask, authorization);
                 }
                 let (scheme, answer) =

@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// For how long the state of a failed step is kept, in seconds.
 pub const FAILED_AGE: i64 = 7 * 86_400;
@@ -121,6 +121,8 @@ impl Bucket {
 pub struct Store {
     root: Arc<Path>,
     pub(crate) lease: Arc<Lease>,
+    /// Held while a layer is compressed, which takes all processors and its share of memory.
+    pub(crate) compressing: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -129,7 +131,7 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let store = Self { root: root.into(), lease: Arc::default() };
+        let store = Self { root: root.into(), lease: Arc::default(), compressing: Arc::default() };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -147,7 +149,7 @@ impl Store {
     /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that.
     #[must_use]
     pub fn onlooker(&self) -> Self {
-        Self { root: self.root.clone(), lease: Arc::default() }
+        Self { root: self.root.clone(), lease: Arc::default(), compressing: self.compressing.clone() }
     }
 
     /// The directory of the whole store, absolute.

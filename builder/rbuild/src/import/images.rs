@@ -91,12 +91,11 @@ impl<'a> Images<'a> {
         {
             return Ok(found);
         }
-        let (blobs, top): (Arc<dyn Blobs>, _) = match kept {
-            Some(tag) => (Arc::new(Local::new(self.store)), tag.descriptor),
-            None => {
-                let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
-                (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
-            }
+        let (blobs, top): (Arc<dyn Blobs>, _) = if let Some(tag) = kept {
+            (Arc::new(Local::new(self.store)), tag.descriptor)
+        } else {
+            let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
+            (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
         };
         Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
     }
