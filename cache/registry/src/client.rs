@@ -4,7 +4,7 @@
 use crate::agents::{Agents, Trust};
 use crate::auth::{Entrance, Tokens, authorize, refused};
 use crate::challenge::challenges;
-use crate::config::Config;
+use crate::config::{Config, Uploads};
 use crate::credentials::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
@@ -89,6 +89,11 @@ impl Client {
     /// The settings it was made with.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// How blobs are sent, by the settings.
+    pub fn uploads(&self) -> Result<Uploads> {
+        self.config().settings.uploads(self.config().uploads)
     }
 
     pub(crate) fn cancel(&self) -> &Cancel {
