@@ -106,6 +106,20 @@ fn what_a_registry_garbles_leaves_nothing() {
 }
 
 #[test]
+fn an_index_of_indexes_of_indexes() {
+    let mut wide = random_image(25, 1);
+    let registry = registry_with("me/wide", "base", &wide);
+    for level in 0..5 {
+        wide = index(&[&wide; 60]);
+        registry.put_image("me/wide", &format!("level{level}"), &wide);
+    }
+    let world = World::new();
+    let error = world.refused(&["copy", "--all", &format!("{}/me/wide:level4", registry.host()), "dir:out"]);
+    assert!(error.contains("too many documents are listed"), "{error}");
+    assert!(!world.path("out").exists());
+}
+
+#[test]
 fn places_that_are_not_there() {
     let world = World::new();
     let image = random_image(23, 1);
