@@ -303,5 +303,5 @@ fn prune(world: &World) {
     assert!(freed.is_some_and(|freed| freed.ends_with("kB\n")), "what the disk gives back: {text}");
     assert_eq!(world.containers().len(), 2);
     assert_eq!(world.volume_names().len(), 1, "volumes stay");
-    assert!(world.complains(&["container", "prune", "-f", "--filter", "x=1"]).contains("known are until, label"));
+    assert!(world.complains(&["container", "prune", "-f", "--filter", "x=1"]).contains("known are until=TIME, label="));
 }
