@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod endpoint;
 mod exec;
 mod fields;
 pub(crate) mod host;
@@ -16,8 +17,10 @@ pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
+pub(crate) use build::jobs;
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
+pub use endpoint::{Endpoint, TRANSPORTS};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use limits::LimitArgs;

@@ -30,8 +30,8 @@ pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     stand(globals, store, |ground| {
         ground.store.lease()?;
-        let image = obtain::image(args, &ground.store, &ground.cancel)?;
-        let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
+        let image = obtain::image(args, globals, &ground.store, &ground.cancel)?;
+        let request = obtain::mounted(request, args, globals, &ground.store, &ground.cancel)?;
         let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
         let id = held.id().clone();
         if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {

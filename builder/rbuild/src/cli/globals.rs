@@ -7,6 +7,7 @@ use crate::driver::Drivers;
 use crate::error::{Error, Result};
 use crate::request::StandardInput;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
 use rbuild_runner::userns::{Fidelity, IdMapPlan, Inside, spawn_beside, spawn_inside};
@@ -30,6 +31,9 @@ pub struct Globals {
     /// Option of a storage driver: zfs.fsname=DATASET, for zfs to keep snapshots below [default: that of the store]
     #[arg(long, global = true, value_name = "KEY=VALUE", env = "RBUILD_STORAGE_OPT")]
     pub storage_opt: Option<String>,
+    /// Ask nobody: neither registries nor servers; what is not here is an error
+    #[arg(long, global = true, env = "RBUILD_OFFLINE", value_parser = FalseyValueParser::new())]
+    pub offline: bool,
 }
 
 /// What this process may do, and what files can belong to.
@@ -65,6 +69,17 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
+    /// How registries and servers are reached: by the files, proxies and credentials that the environment names. Nothing
+    /// is read before somebody is asked.
+    pub fn network(&self) -> Config {
+        Config { offline: self.offline, ..Config::from_env(&|name| std::env::var_os(name)) }
+    }
+
+    /// The way to registries.
+    pub(super) fn registries(&self, cancel: &Cancel) -> Client {
+        Client::new(self.network(), cancel)
+    }
+
     /// What a supervisor has to be told to find the same.
     pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
         let given = |option: &'a Option<String>| option.as_deref().filter(|text| !text.is_empty());
@@ -91,11 +106,6 @@ impl Globals {
 pub(super) fn in_world<T>(resolve: impl FnOnce(World<'_>) -> Result<T>) -> Result<T> {
     let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
     resolve(World { env: &|name| std::env::var(name).ok(), cwd: &cwd })
-}
-
-/// The way to registries, with the proxies, certificates and credentials that the environment names.
-pub(super) fn registries(cancel: &Cancel) -> Client {
-    Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
 }
 
 /// All volume drivers for a store: the environment says where plugins are and how long they are waited for.

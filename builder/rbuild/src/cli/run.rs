@@ -5,7 +5,6 @@ use super::globals::{Globals, Standing, in_world};
 use super::ground::Ground;
 use super::obtain;
 use super::out::{ended, print};
-use super::signals::cancel_on_signal;
 use crate::args::RunArgs;
 use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown};
 use crate::ctx::Place;
@@ -32,11 +31,8 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let (image, request) = {
-        let _watch = cancel_on_signal(&cancel)?;
-        let image = obtain::image(&args.container, &store, &cancel)?;
-        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
-    };
+    let image = obtain::image(&args.container, globals, &store, &cancel)?;
+    let request = obtain::mounted(request, &args.container, globals, &store, &cancel)?;
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
         return detached(&request.in_background(), &image, globals, &ground);

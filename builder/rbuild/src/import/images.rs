@@ -1,17 +1,20 @@
 //! Base images: finds what a question of the graph means (a layout, a tag of the store, a registry), and brings the
 //! layers here when a step needs them. Knows no instruction.
 
-use super::local::Local;
+use super::local::{Local, Nearest};
+use super::pull::descend;
 use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, has_layers, layout};
 use crate::error::{Error, Result};
+use crate::image;
 use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
-use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
-use rbuild_registry::{Client, select};
+use rbuild_oci::{Cancel, Digest, Platform, Reference};
+use rbuild_registry::Client;
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -83,17 +86,34 @@ impl<'a> Images<'a> {
     /// The store's own image of that name, unless all are asked for anew, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
         let kept = if self.refresh { None } else { self.store.refs().get(reference)? };
-        if let Some(tag) = kept {
-            let blobs: Arc<dyn Blobs> = Arc::new(Local::new(self.store));
-            if let Some(descriptor) = pick(&blobs, &tag.descriptor, reference, platform)? {
-                return Found::read(&blobs, &descriptor);
-            }
+        if kept.is_none()
+            && let Some(found) = self.pinned(reference, platform)?
+        {
+            return Ok(found);
         }
-        let remote = Remote::new(self.client, reference, self.store);
-        let descriptor = self.client.resolve(reference)?;
-        let blobs: Arc<dyn Blobs> = Arc::new(remote);
-        let descriptor = pick(&blobs, &descriptor, reference, platform)?;
-        Found::read(&blobs, &descriptor.ok_or_else(|| no_platform(reference, platform))?)
+        let (blobs, top): (Arc<dyn Blobs>, _) = match kept {
+            Some(tag) => (Arc::new(Local::new(self.store)), tag.descriptor),
+            None => {
+                let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
+                (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
+            }
+        };
+        Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
+    }
+
+    /// The image of the store that has the digest of a reference, whatever its name here: no registry has another.
+    fn pinned(&self, reference: &Reference, platform: &Platform) -> Result<Option<Found>> {
+        let Some(digest) = reference.digest() else { return Ok(None) };
+        if !self.store.content().has(digest)? {
+            return Ok(None);
+        }
+        match image::find(self.store, &reference.to_string(), Some(platform)) {
+            Ok(image) => {
+                Found::read(&(Arc::new(Local::new(self.store)) as Arc<dyn Blobs>), &image.descriptor).map(Some)
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Found>> {
@@ -105,25 +125,4 @@ impl std::fmt::Debug for Images<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Images({:?})", self.named.keys())
     }
-}
-
-/// The manifest for a platform behind a descriptor; none where an index has none.
-fn pick(
-    blobs: &Arc<dyn Blobs>,
-    descriptor: &Descriptor,
-    reference: &Reference,
-    platform: &Platform,
-) -> Result<Option<Descriptor>> {
-    if !descriptor.media_type.is_index() {
-        return Ok(Some(descriptor.clone()));
-    }
-    let index = Index::from_json(&super::blobs::required_document(&**blobs, descriptor)?)?;
-    match select(reference, &index, platform) {
-        Ok(found) => Ok(Some(found.clone())),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn no_platform(reference: &Reference, platform: &Platform) -> Error {
-    Error::Step(format!("{} has no image for {platform}", reference.familiar()))
 }

@@ -5,18 +5,18 @@ use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// The blobs of the store.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(crate) struct Local {
     store: Store,
 }
 
 impl Local {
     /// Those of that store.
-    pub(super) fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         Self { store: store.clone() }
     }
 }
@@ -51,6 +51,10 @@ impl Blobs for Nearest {
             Some(reader) => Ok(Some(reader)),
             None => self.far.open(blob),
         }
+    }
+
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        if self.local.pour(blob, sink)? { Ok(true) } else { self.far.pour(blob, sink) }
     }
 
     fn place(&self) -> String {

@@ -87,7 +87,7 @@ impl Request {
             network,
             ports: wiring::ports(args)?,
             resolver: network::resolver(&args.network)?,
-            limits: limits::parse(&args.limits, wiring::processors())?,
+            limits: limits::parse(&args.limits, &wiring::processors)?,
             domainname: args.domainname.as_deref().map(host::domainname).transpose()?.unwrap_or_default(),
             group_add: args.groups.clone(),
             sysctls: network::sysctls(&args.network.sysctls, network)?,

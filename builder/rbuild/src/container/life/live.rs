@@ -132,6 +132,7 @@ impl Life<'_> {
     fn live(&mut self, volumes: &dyn VolumeDriver) -> Result<u8> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let config = self.held.config();
+        let begun = executor.begin(&plan::birth(config))?;
         let (stdio, inlets) = self.console.open(config)?;
         let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
         let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
@@ -142,8 +143,8 @@ impl Life<'_> {
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
         let (container, _kept) = self.container(&draft, volumes, stdio)?;
-        let ended = executor.run(&container, self, cancel);
-        self.guard = None;
+        let ended = executor.go_on(begun, &container, self, cancel);
+        self.guard.as_mut().map(Guard::dismiss);
         let unwritten = self.log.finish(self.ctx.clock.now());
         self.lament(unwritten);
         let outcome = ended?;

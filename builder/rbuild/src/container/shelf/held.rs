@@ -92,11 +92,15 @@ impl Held {
             let path = draft.join(name);
             fs::create_dir(&path).map_err(Error::io("create directory", path.display()))?;
         }
-        write(draft, CONFIG, &to_json(&config)?)?;
+        let fill = |name: &str, bytes: &[u8]| {
+            let path = draft.join(name);
+            fs::write(&path, bytes).map_err(Error::io("write", path.display()))
+        };
+        fill(CONFIG, &to_json(&config)?)?;
+        fill(STATE, &to_json(&State::Created)?)?;
         if auto_remove {
-            write(draft, AUTO_REMOVE, b"")?;
+            fill(AUTO_REMOVE, b"")?;
         }
-        write(draft, STATE, &to_json(&State::Created)?)?;
         let lock = open_lock(draft, OFlags::CREATE)?;
         let locked = lock_now(&lock).map_err(Error::io("lock", draft.display()))?;
         debug_assert!(locked, "nobody knows the directory yet");
