@@ -132,7 +132,14 @@ impl Push<'_> {
     }
 
     fn begin(&self, uploads: &str) -> Result<Response> {
-        self.ask(Method::POST, Target::Resource(uploads), Payload::Bytes(Vec::new()), &[201, 202])
+        let begun = self.ask(Method::POST, Target::Resource(uploads), Payload::Bytes(Vec::new()), &[201, 202]);
+        begun.map_err(|error| match error {
+            Error::NotFound { host, similar, .. } => {
+                let subject = format!("the repository {}", self.reference.repository());
+                Error::NotFound { host, subject, similar }
+            }
+            other => other,
+        })
     }
 
     /// An answer whose status is among `accepted`. Content is sent where the registry agrees to take it, so that it can

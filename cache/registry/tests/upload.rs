@@ -206,6 +206,14 @@ fn credentials_do_not_follow_an_upload_to_another_host() {
 }
 
 #[test]
+fn a_registry_without_the_repository_says_so() {
+    let trial = Trial::open();
+    trial.registry.fail("/blobs/uploads/", Fault::Status(404, Vec::new()), 9);
+    let error = trial.push().unwrap_err().to_string();
+    assert_eq!(error, format!("the repository team/app does not exist on {}", trial.registry.host()));
+}
+
+#[test]
 fn redirects_in_circles_end() {
     let trial = Trial::open();
     let back = format!("http://{}", trial.registry.host());
