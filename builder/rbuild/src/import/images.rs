@@ -84,12 +84,11 @@ impl<'a> Images<'a> {
     /// The store's own image of that name, unless all are asked for anew, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
         let kept = if self.refresh { None } else { self.store.refs().get(reference)? };
-        let (blobs, top): (Arc<dyn Blobs>, _) = match kept {
-            Some(tag) => (Arc::new(Local::new(self.store)), tag.descriptor),
-            None => {
-                let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
-                (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
-            }
+        let (blobs, top): (Arc<dyn Blobs>, _) = if let Some(tag) = kept {
+            (Arc::new(Local::new(self.store)), tag.descriptor)
+        } else {
+            let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
+            (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
         };
         Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
     }
