@@ -49,11 +49,14 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Where a request goes at an endpoint.
+#[derive(Clone)]
 pub(crate) enum Target<'a> {
     /// A path below the repository: `manifests/latest`.
     Resource(&'a str),
     /// An address that the endpoint itself gave.
     Address(Url),
+    /// The root of the API, `/v2/`, which says whether there is one and who is let in.
+    Root,
 }
 
 /// What a token must allow.
@@ -133,12 +136,14 @@ impl Client {
     }
 
     /// Sends over the scheme of the endpoint. An insecure host is tried over TLS first; what answers decides for good.
-    fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
-        match at.transport(self.config()) {
+    pub(crate) fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
+        match at.transport(self.config())? {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
-                if let Some(scheme) = self.schemes().get(&at.authority).copied() {
+                // The lock is let go of before the request: others are sent meanwhile.
+                let known = self.schemes().get(&at.authority).copied();
+                if let Some(scheme) = known {
                     return self.send_over(scheme, Trust::Anyone, at, ask, authorization);
                 }
                 let (scheme, answer) =
@@ -168,6 +173,7 @@ impl Client {
     ) -> Result<Response> {
         let (url, authorization) = match &ask.target {
             Target::Resource(resource) => (at.url(scheme, ask.reference, resource), authorization),
+            Target::Root => (at.root(scheme), authorization),
             Target::Address(url) => {
                 let own = at.url(scheme, ask.reference, "");
                 (url.clone(), authorization.filter(|_| url.same_origin(&own)))

@@ -68,7 +68,8 @@ impl Response {
     }
 }
 
-const REDIRECTS: usize = 10;
+/// The most redirects of one request.
+pub(crate) const REDIRECTS: usize = 10;
 
 /// Sends `request` and follows redirects of what has no payload.
 pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut request: Request<'_>) -> Result<Response> {
@@ -92,7 +93,8 @@ pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut reque
     Err(unusable(&url, request.subject, format!("it redirects more than {REDIRECTS} times")))
 }
 
-fn follow(from: &Url, location: &str) -> std::result::Result<Url, String> {
+/// Where a `Location` leads; never from TLS to plain HTTP.
+pub(crate) fn follow(from: &Url, location: &str) -> std::result::Result<Url, String> {
     let to = from.join(location).ok_or("it redirects to no http or https address")?;
     if from.scheme == Scheme::Https && to.scheme == Scheme::Http {
         return Err(format!("it redirects from TLS to plain HTTP on {}", to.authority));
@@ -107,7 +109,7 @@ fn unusable(url: &Url, subject: &str, reason: String) -> Error {
 /// One hop. Only a streamed payload keeps the calling thread; anything else ends at once on cancel.
 fn send(agents: &Agents, trust: Trust, cancel: &Cancel, request: &mut Request<'_>, url: &Url) -> Result<Answer<Body>> {
     cancel.check()?;
-    let agent = agents.get(url, trust)?;
+    let agent = agents.get(url, trust, request.subject)?;
     let failed = |error| {
         cancel
             .check()

@@ -47,14 +47,10 @@ impl Client {
             tags: Option<Vec<String>>,
         }
         let (host, subject) = (at.name.clone(), subject(reference));
-        let target = match target {
-            Target::Resource(resource) => Target::Resource(resource),
-            Target::Address(url) => Target::Address(url.clone()),
-        };
         let ask = Ask {
             method: Method::GET,
             reference,
-            target,
+            target: target.clone(),
             headers: Vec::new(),
             payload: Payload::Nothing,
             access: Access::Pull,

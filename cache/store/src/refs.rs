@@ -96,12 +96,30 @@ impl Refs {
 
     /// Forgets a name; says whether there was one.
     pub fn remove(&self, reference: &Reference) -> Result<bool> {
-        let _lock = self.lock()?;
-        let path = self.path(reference);
-        match if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))? {
-            Some(()) => self.write_index(self.list()?).map(|()| true),
-            None => Ok(false),
+        let known = self.get(reference)?.is_some();
+        if known && !self.remove_all(std::slice::from_ref(reference))? {
+            self.refresh()?;
         }
+        Ok(known)
+    }
+
+    /// Forgets names; fine if some are not there. False if that left no room to write `index.json`: once there is some,
+    /// it is to be [refreshed](Self::refresh).
+    pub fn remove_all(&self, references: &[Reference]) -> Result<bool> {
+        let _lock = self.lock()?;
+        for path in references.iter().map(|reference| self.path(reference)) {
+            if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
+        }
+        match self.write_index(self.list()?) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => Ok(false),
+            written => written.map(|()| true),
+        }
+    }
+
+    /// Writes `index.json` anew from the tags.
+    pub fn refresh(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        self.write_index(self.list()?)
     }
 
     /// `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a colon.

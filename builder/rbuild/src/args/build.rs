@@ -87,7 +87,12 @@ pub struct BuildArgs {
     /// Steps that may run at once
     #[arg(short, long, value_name = "N", default_value = "16", value_parser = jobs)]
     pub jobs: usize,
-    /// Also write the result: `type=oci|docker|local|tar,dest=PATH[,compression=gzip|zstd|uncompressed]…`
+    /// Size the build cache is kept within after a build that had work to do, as in 20GB; `none` for any [default: a
+    /// tenth of the file system, at least 2 GB, at most 20 GB]
+    #[arg(long, value_name = "SIZE", env = "RBUILD_KEEP_STORAGE")]
+    pub keep_storage: Option<String>,
+    /// Also write the result: `type=oci|docker|local|tar,dest=PATH` or `type=registry,name=NAME`, both with
+    /// `[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]
     pub outputs: Vec<String>,
     /// What to do where a RUN fails: stop, or open a shell in the state it failed in; without a terminal that state is
@@ -112,8 +117,10 @@ pub struct BuildArgs {
     /// What docker is told so that no containers of steps stay; here none do
     #[arg(long, hide = true, alias = "force-rm")]
     pub rm: bool,
-    /// Asks for what there is not yet
-    #[arg(long, hide = true)]
+    /// Push the image to the registries of its names, as `--output type=registry`
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
     pub push: bool,
     /// The context: a directory, a tarball, a git repository (`URL.git#ref:subdir`), the URL of a tarball or Dockerfile,
     /// or `-` for a tarball or Dockerfile on standard input; of a Dockerfile it is the directory
@@ -121,6 +128,7 @@ pub struct BuildArgs {
     pub context: String,
 }
 
-fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
+/// A number of things that are done at once.
+pub(crate) fn jobs(text: &str) -> std::result::Result<usize, &'static str> {
     text.parse().ok().filter(|jobs| *jobs > 0).ok_or("give a number, 1 or more")
 }

@@ -4,6 +4,7 @@
 
 mod build;
 mod container;
+mod endpoint;
 mod exec;
 mod fields;
 pub(crate) mod host;
@@ -16,8 +17,10 @@ pub(crate) mod signal;
 pub(crate) mod size;
 pub(crate) mod ulimit;
 
+pub(crate) use build::jobs;
 pub use build::{BuildArgs, OnError};
 pub use container::{ContainerArgs, Pull};
+pub use endpoint::{Endpoint, TRANSPORTS};
 pub use exec::ExecArgs;
 pub(crate) use fields::{fields, raw_fields, repeated_fields};
 pub use limits::LimitArgs;
@@ -36,6 +39,19 @@ pub type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
 /// A refusal.
 pub(crate) fn usage(text: impl Into<String>) -> Error {
     Error::Usage(text.into())
+}
+
+/// The options of a verb, as typed.
+#[cfg(test)]
+pub(crate) fn typed<T: clap::Args>(line: &str) -> T {
+    #[derive(clap::Parser)]
+    #[command(disable_help_flag = true)]
+    struct Typed<T: clap::Args> {
+        #[command(flatten)]
+        args: T,
+    }
+    let words = std::iter::once("run").chain(line.split_whitespace());
+    <Typed<T> as clap::Parser>::parse_from(words).args
 }
 
 /// What each text of a table becomes, as one line.

@@ -74,7 +74,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     let made = graph.targets.iter().map(|target| image::image(ctx, &graph, target, &values));
     let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
     keep::keep(ctx, request, &built)?;
-    built.exported = write(ctx, request, &shelf, (&graph, &built))?;
+    built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
     contexts.remember()?;
     Ok(built)
 }
@@ -99,11 +99,19 @@ impl Built {
     }
 }
 
+impl Built {
+    /// The id for who goes on with the image elsewhere: of an index that was pushed it is the digest that it has there.
+    pub fn id_to_tell(&self, request: &BuildRequest) -> Digest {
+        let pushed = request.is_index && request.outputs.iter().any(|output| output.push);
+        self.exported.as_ref().filter(|_| pushed).map_or(self.id, |exported| exported.digest)
+    }
+}
+
 /// Writes all outputs; what the last of them that holds an image points at.
 fn write(
     ctx: Ctx<'_>,
     request: &BuildRequest,
-    shelf: &Shelf<'_>,
+    (shelf, client): (&Shelf<'_>, &Client),
     (graph, built): (&BuildGraph, &Built),
 ) -> Result<Option<Descriptor>> {
     let (is_index, tags, notes) = (request.is_index, &request.tags[..], &request.annotations);
@@ -114,7 +122,7 @@ fn write(
             ctx.events
                 .warning("rewrite-timestamp=true needs SOURCE_DATE_EPOCH, which is not set: times stay as they are");
         }
-        exported = exporter(output).export(&ctx, shelf, &product)?.or(exported);
+        exported = exporter(output, client).export(&ctx, shelf, &product)?.or(exported);
     }
     Ok(exported)
 }

@@ -1,13 +1,14 @@
-//! `rbuild load`: images from OCI image layouts and docker archives.
+//! `rbuild load`: images from OCI image layouts, docker archives and directories of `dir:`.
 
 use super::globals::Globals;
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::error::{Error, Result};
-use crate::import::{Files, keep, source};
+use crate::import::{Files, Offered, keep, source};
 use clap::Args;
-use rbuild_oci::{Cancel, Platform, Timestamp};
+use rbuild_oci::{Cancel, Descriptor, Platform, Reference, Timestamp};
 use rbuild_store::Store;
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,9 +44,35 @@ pub fn load(args: &LoadArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> 
         let path = platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}"));
         return Err(Error::NotFound { path, place: place(args), hint: None });
     }
+    let tags = tags(&images, &place(args))?;
+    for offered in &images {
+        keep(&offered.kept, &[], store, now, (cancel, &|_, _| ()))?;
+    }
+    // All of them are here and verified.
+    store.refs().set(&tags, now)?;
+    Ok(text(&images))
+}
+
+/// The names of all images and what they will point at. A name of two images is an error.
+fn tags(images: &[Offered], place: &str) -> Result<Vec<(Reference, Descriptor)>> {
+    let mut tags: BTreeMap<&Reference, &Descriptor> = BTreeMap::new();
+    for offered in images {
+        for name in &offered.names {
+            let target = &offered.kept.target;
+            if tags.insert(name, target).is_some_and(|other| other.digest != target.digest) {
+                let reason = format!("it has two images called {}; --platform may choose one", name.familiar());
+                let subject = place.to_owned();
+                return Err(Error::Store(rbuild_store::Error::Refused { what: "archive", subject, reason }));
+            }
+        }
+    }
+    Ok(tags.into_iter().map(|(name, target)| (name.clone(), target.clone())).collect())
+}
+
+/// What docker says of it.
+fn text(images: &[Offered]) -> String {
     let mut text = String::new();
     for offered in images {
-        keep(&offered.kept, &offered.names, store, now, (cancel, &|_, _| ()))?;
         for name in &offered.names {
             text.extend(["Loaded image: ", &name.familiar(), "\n"]);
         }
@@ -55,7 +82,7 @@ pub fn load(args: &LoadArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> 
             }
         }
     }
-    Ok(text)
+    text
 }
 
 fn files(args: &LoadArgs, store: &Store, cancel: &Cancel) -> Result<Files> {

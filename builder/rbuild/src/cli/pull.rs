@@ -1,6 +1,6 @@
 //! `rbuild pull`: an image from a registry, under its own name.
 
-use super::globals::{Globals, registries};
+use super::globals::Globals;
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::error::{Error, Result};
@@ -45,7 +45,7 @@ pub fn run(args: &PullArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
-    let client = registries(&cancel);
+    let client = globals.registries(&cancel);
     let say = |line: &str| if args.quiet { Ok(()) } else { print(line) };
     fetch(args, &store, (&client, &cancel), std::time::SystemTime::now().into(), &say)?;
     let reference: Reference = args.name.parse()?;

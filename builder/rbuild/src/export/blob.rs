@@ -6,16 +6,16 @@ use rbuild_oci::{Cancel, Descriptor, DiffId, Digest, Hasher};
 use rbuild_store::Encoded;
 use rbuild_store::content::{ContentStore, DiskContent};
 use rbuild_store::layer::Codec;
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 
 /// Bytes that are copied at once, and how often a stop is looked for.
 const CHUNK: usize = 64 << 10;
 
 /// Content by its descriptor.
 #[derive(Clone, Debug)]
-pub(super) struct Blob {
+pub(crate) struct Blob {
     /// What it is, its digest and its size.
-    pub(super) descriptor: Descriptor,
+    pub(crate) descriptor: Descriptor,
     /// Where its bytes are.
     pub(super) source: Source,
 }
@@ -37,15 +37,28 @@ impl Blob {
         Self { descriptor: Descriptor::of(media_type, &bytes), source: Source::Bytes(bytes) }
     }
 
+    /// Opens it; what it gives is not verified.
+    pub(crate) fn open(&self) -> Result<Box<dyn Read + Send>> {
+        let digest = self.descriptor.digest;
+        Ok(match &self.source {
+            Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Source::Stored(content) => content.open(&digest)?.ok_or_else(|| gone(&digest))?,
+            Source::Encoded(encoded, layer, codec) => Box::new(encoded.open(layer, *codec)?),
+        })
+    }
+
+    /// Reads all of it; bytes that are not what the descriptor says are an error.
+    pub(crate) fn verify(&self, cancel: &Cancel) -> Result<()> {
+        self.copy(&mut std::io::sink(), "nowhere", cancel)
+    }
+
     /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error.
     pub(super) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
         let Descriptor { digest, size, .. } = self.descriptor;
-        let source: Box<dyn Read> = match &self.source {
-            Source::Bytes(bytes) => return out.write_all(bytes).map_err(Error::io("write", to)),
-            Source::Stored(content) => content.open(&digest)?.ok_or_else(|| gone(&digest))?,
-            Source::Encoded(encoded, layer, codec) => Box::new(encoded.open(layer, *codec)?),
-        };
-        let found = copy(&mut source.take(size + 1), &digest.to_string(), out, to, cancel)?;
+        if let Source::Bytes(bytes) = &self.source {
+            return out.write_all(bytes).map_err(Error::io("write", to));
+        }
+        let found = copy(&mut self.open()?.take(size + 1), &digest.to_string(), out, to, cancel)?;
         if found == (digest, size) { Ok(()) } else { Err(self.damaged(&found.0)) }
     }
 

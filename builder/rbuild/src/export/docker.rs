@@ -6,9 +6,9 @@ use super::{Exporter, Product, archive, oci};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::Output;
+use crate::send::DockerImage;
 use crate::stack::Shelf;
-use rbuild_oci::{Descriptor, Manifest, Reference, to_canonical_json};
-use serde::Serialize;
+use rbuild_oci::Descriptor;
 
 /// An archive for `docker load`.
 #[derive(Debug)]
@@ -21,27 +21,8 @@ impl Exporter for Docker {
         }
         let layout = Layout::of(ctx, product, &self.0)?;
         let tags = if self.0.names.is_empty() { product.tags } else { &self.0.names };
-        let images: Vec<Image> = layout.manifests.iter().map(|manifest| image(manifest, tags)).collect();
-        archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", to_canonical_json(&images)?)])?;
+        let images: Vec<_> = layout.manifests.iter().map(|manifest| DockerImage::of(manifest, tags.iter())).collect();
+        archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", DockerImage::list(&images)?)])?;
         Ok(Some(layout.target))
-    }
-}
-
-/// An entry of `manifest.json` (Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format").
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Image {
-    config: String,
-    repo_tags: Vec<String>,
-    layers: Vec<String>,
-}
-
-fn image(manifest: &Manifest, tags: &[Reference]) -> Image {
-    let path = |blob: &Descriptor| format!("blobs/sha256/{}", blob.digest.hex());
-    let tag = |name: &Reference| Some(format!("{}:{}", name.familiar_name(), name.tag()?));
-    Image {
-        config: path(&manifest.config),
-        repo_tags: tags.iter().filter_map(tag).collect(),
-        layers: manifest.layers.iter().map(path).collect(),
     }
 }

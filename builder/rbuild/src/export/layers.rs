@@ -1,12 +1,14 @@
 //! Layers as outputs want them: compressed once, kept in the store, found there from then on. Knows no form of output.
 
-use super::blob::{Blob, Source};
+pub(crate) use super::blob::Blob;
+use super::blob::Source;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::Output;
 use crate::stack::Storey;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use rbuild_oci::{Descriptor, DiffId, MediaType};
+use rbuild_oci::{Cancel, Descriptor, DiffId, MediaType};
+use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
 use rbuild_store::layer::{Codec, Format, LayerRef, Location};
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ const SMALL: u64 = 1 << 20;
 
 /// How layers are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packing {
+pub(crate) struct Packing {
     codec: Option<Codec>,
     /// Which blobs serve that a layer came in.
     originals: Originals,
@@ -38,7 +40,7 @@ enum Originals {
 
 impl Packing {
     /// What the output asks for.
-    pub(super) fn of(output: &Output) -> Result<Self> {
+    pub(crate) fn of(output: &Output) -> Result<Self> {
         let originals = match (output.force, output.level) {
             (false, _) if output.oci_media_types => Originals::All,
             (false, _) => Originals::Gzip,
@@ -46,6 +48,16 @@ impl Packing {
             (true, Some(_)) => Originals::None,
         };
         Ok(Self { codec: output.codec()?, originals })
+    }
+
+    /// Whether layers are wanted compressed.
+    pub(crate) const fn compresses(&self) -> bool {
+        self.codec.is_some()
+    }
+
+    /// What layers are compressed by.
+    pub(crate) const fn codec(&self) -> Option<Codec> {
+        self.codec
     }
 
     /// Whether a blob of that format serves.
@@ -65,7 +77,7 @@ pub(super) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Res
         storeys.iter().map(|storey| (storey.layer.diff_id, &storey.layer)).collect();
     let (mut blobs, mut todo) = (BTreeMap::new(), Vec::new());
     for (diff_id, layer) in layers {
-        match find(ctx, layer, packing)? {
+        match find(ctx.store, layer, packing)? {
             Ok(blob) => drop(blobs.insert(diff_id, blob)),
             Err(work) => todo.push(work),
         }
@@ -75,12 +87,19 @@ pub(super) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Res
         ctx.events.note(&format!("compressing {} layer{plural}", todo.len()));
     }
     let (small, large): (Vec<Work>, Vec<Work>) = todo.into_iter().partition(|work| work.size <= SMALL);
-    let mut done = small.par_iter().map(|work| encode(ctx, work)).collect::<Result<Vec<_>>>()?;
+    let encode = |work: &Work| Ok((work.layer, encode(ctx.store, ctx.cancel, work)?));
+    let mut done = small.par_iter().map(encode).collect::<Result<Vec<_>>>()?;
     for work in &large {
-        done.push(encode(ctx, work)?);
+        done.push(encode(work)?);
     }
     blobs.extend(done);
     Ok(blobs)
+}
+
+/// The blob of one layer of the store; compressed now, by all processors, if it is not yet.
+pub(crate) fn ready(store: &Store, cancel: &Cancel, layer: &DiffId, packing: Packing) -> Result<Blob> {
+    let layer = store.layers().get(layer)?.ok_or_else(|| missing(layer))?;
+    find(store, &layer, packing)?.or_else(|work| encode(store, cancel, &work))
 }
 
 /// A layer to be compressed.
@@ -91,22 +110,22 @@ struct Work {
 }
 
 /// The blob of a layer, or what is to be done for it.
-fn find(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
-    if let Some(blob) = original(ctx, layer, packing)? {
+fn find(store: &Store, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
+    if let Some(blob) = original(store, layer, packing)? {
         return Ok(Ok(blob));
     }
     let Some(codec) = packing.codec else {
-        let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size_of(ctx, layer)?);
-        return Ok(Ok(Blob { descriptor, source: Source::Stored(ctx.store.content()) }));
+        let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size_of(store, layer)?);
+        return Ok(Ok(Blob { descriptor, source: Source::Stored(store.content()) }));
     };
-    match ctx.store.encoded().find(&layer.diff_id, codec)? {
-        Some(descriptor) => Ok(Ok(encoded(ctx, layer.diff_id, codec, descriptor))),
-        None => Ok(Err(Work { layer: layer.diff_id, size: size_of(ctx, layer)?, codec })),
+    match store.encoded().find(&layer.diff_id, codec)? {
+        Some(descriptor) => Ok(Ok(encoded(store, layer.diff_id, codec, descriptor))),
+        None => Ok(Err(Work { layer: layer.diff_id, size: size_of(store, layer)?, codec })),
     }
 }
 
-fn size_of(ctx: &Ctx<'_>, layer: &LayerRef) -> Result<u64> {
-    ctx.store.content().size(&layer.diff_id.0)?.ok_or_else(|| missing(&layer.diff_id))
+fn size_of(store: &Store, layer: &LayerRef) -> Result<u64> {
+    store.content().size(&layer.diff_id.0)?.ok_or_else(|| missing(&layer.diff_id))
 }
 
 /// The error for a layer that should be here.
@@ -115,15 +134,15 @@ pub(super) fn missing(layer: &DiffId) -> Error {
 }
 
 /// The blob that the layer came in, if it is here and serves.
-fn original(ctx: &Ctx<'_>, layer: &LayerRef, packing: Packing) -> Result<Option<Blob>> {
+fn original(store: &Store, layer: &LayerRef, packing: Packing) -> Result<Option<Blob>> {
     for encoding in layer.encodings.iter().filter(|encoding| encoding.location == Location::Blob) {
         let Descriptor { digest, size, .. } = encoding.descriptor;
         let Some(format) = format_of(&encoding.descriptor.media_type).filter(|format| packing.takes(*format)) else {
             continue;
         };
-        if ctx.store.content().size(&digest)? == Some(size) {
+        if store.content().size(&digest)? == Some(size) {
             let descriptor = Descriptor::new(format.media_type(), digest, size);
-            return Ok(Some(Blob { descriptor, source: Source::Stored(ctx.store.content()) }));
+            return Ok(Some(Blob { descriptor, source: Source::Stored(store.content()) }));
         }
     }
     Ok(None)
@@ -137,11 +156,11 @@ fn format_of(media_type: &MediaType) -> Option<Format> {
     }
 }
 
-fn encode(ctx: &Ctx<'_>, work: &Work) -> Result<(DiffId, Blob)> {
-    let descriptor = ctx.store.encoded().make(&work.layer, work.codec, ctx.cancel)?;
-    Ok((work.layer, encoded(ctx, work.layer, work.codec, descriptor)))
+fn encode(store: &Store, cancel: &Cancel, work: &Work) -> Result<Blob> {
+    let descriptor = store.encoded().make(&work.layer, work.codec, cancel)?;
+    Ok(encoded(store, work.layer, work.codec, descriptor))
 }
 
-fn encoded(ctx: &Ctx<'_>, layer: DiffId, codec: Codec, descriptor: Descriptor) -> Blob {
-    Blob { descriptor, source: Source::Encoded(ctx.store.encoded(), layer, codec) }
+fn encoded(store: &Store, layer: DiffId, codec: Codec, descriptor: Descriptor) -> Blob {
+    Blob { descriptor, source: Source::Encoded(store.encoded(), layer, codec) }
 }

@@ -11,20 +11,10 @@ use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::{Annotated, Notes, Output};
+use crate::send::named;
 use crate::stack::Stack;
-use rbuild_oci::{
-    Annotations, Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json,
-};
+use rbuild_oci::{Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json};
 use std::collections::BTreeMap;
-
-/// The text of the file `oci-layout`.
-pub(super) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-
-/// The annotation with the whole name of an image.
-pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
-
-/// The annotation with the tag of an image.
-pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 const CREATED: &str = "org.opencontainers.image.created";
 
@@ -45,12 +35,16 @@ impl Layout {
     /// The layout of a product; layers are compressed where they are not yet.
     pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
         let storeys: Vec<_> = product.images.iter().flat_map(|(_, stack)| stack.storeys()).collect();
-        let layers = blobs(ctx, &storeys, Packing::of(output)?)?;
+        Self::with(&blobs(ctx, &storeys, Packing::of(output)?)?, product, output)
+    }
+
+    /// The layout of a product whose layers are these blobs.
+    pub(super) fn with(layers: &BTreeMap<DiffId, Blob>, product: &Product<'_>, output: &Output) -> Result<Self> {
         let form = Form { types: Types::of(output), notes: product.notes.and(&output.notes) };
         let mut content = Content::default();
         let mut platforms = Vec::new();
         for (image, stack) in product.images {
-            platforms.push(content.add_image(image, stack, &layers, &form)?);
+            platforms.push(content.add_image(image, stack, layers, &form)?);
         }
         let mut target = match <[Descriptor; 1]>::try_from(platforms) {
             Ok([only]) if !product.is_index => only,
@@ -136,14 +130,7 @@ fn name(target: &Descriptor, tags: &[Reference]) -> Vec<Descriptor> {
     if tags.is_empty() {
         return vec![target.clone()];
     }
-    let named = |tag: &Reference| {
-        let mut annotations: Annotations = target.annotations.clone();
-        annotations.insert(IMAGE_NAME.to_owned(), tag.to_string());
-        let short = tag.tag().map(str::to_owned).or_else(|| tag.digest().map(Digest::to_string));
-        annotations.extend(short.map(|short| (REF_NAME.to_owned(), short)));
-        Descriptor { annotations, ..target.clone() }
-    };
-    tags.iter().map(named).collect()
+    tags.iter().map(|tag| named(target, tag)).collect()
 }
 
 /// Whose media types documents have.

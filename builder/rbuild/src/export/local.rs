@@ -4,11 +4,11 @@
 
 use super::place::Tree;
 use super::rootfs::Rootfs;
-use super::target::is_stdout;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::{Others, Output};
+use crate::send::is_stdout;
 use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 use std::path::Path;

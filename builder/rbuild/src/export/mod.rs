@@ -5,21 +5,21 @@ mod archive;
 mod blob;
 mod cacheonly;
 mod docker;
-mod layers;
+pub(crate) mod layers;
 mod layout;
 mod local;
 mod oci;
 mod place;
+mod registry;
 mod rootfs;
 mod tar;
-mod target;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::send::Target;
 pub(crate) use rootfs::Rootfs;
 pub(crate) use tar::write;
-pub(crate) use target::Target;
 
 use crate::assemble::Image;
 use crate::ctx::Ctx;
@@ -27,6 +27,7 @@ use crate::error::Result;
 use crate::request::{Notes, Output, OutputKind};
 use crate::stack::{Shelf, Stack};
 use rbuild_oci::{Descriptor, Reference};
+use rbuild_registry::Client;
 
 /// What a build made.
 #[derive(Clone, Copy, Debug)]
@@ -48,13 +49,14 @@ pub trait Exporter: Send + Sync {
     fn export(&self, ctx: &Ctx<'_>, shelf: &Shelf<'_>, product: &Product<'_>) -> Result<Option<Descriptor>>;
 }
 
-/// The exporter for an output.
-pub fn exporter(output: &Output) -> Box<dyn Exporter> {
+/// The exporter for an output; `client` is the way to registries.
+pub fn exporter(output: &Output, client: &Client) -> Box<dyn Exporter> {
     match output.kind {
         OutputKind::Oci => Box::new(oci::Oci(output.clone())),
         OutputKind::Docker => Box::new(docker::Docker(output.clone())),
         OutputKind::Local => Box::new(local::Local(output.clone())),
         OutputKind::Tar => Box::new(tar::Tar(output.clone())),
         OutputKind::CacheOnly => Box::new(cacheonly::CacheOnly),
+        OutputKind::Image => Box::new(registry::Registry { output: output.clone(), client: client.clone() }),
     }
 }

@@ -1,11 +1,11 @@
 //! `type=tar`: the files of the image in one archive, with no layers.
 
 use super::rootfs::Rootfs;
-use super::target::Target;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::Output;
+use crate::send::Target;
 use crate::stack::Shelf;
 use rbuild_oci::Descriptor;
 use rbuild_store::layer::{Body, LayerWriter};

@@ -45,7 +45,7 @@ pub fn find_id(store: &Store, text: &str) -> Result<Option<Digest>> {
 
 fn by_name(store: &Store, reference: &Reference, platform: Option<&Platform>) -> Result<Option<StoredImage>> {
     if let Some(tag) = store.refs().get(reference)? {
-        return read(store, &tag.descriptor, platform).map(Some);
+        return of_target(store, &tag.descriptor, platform).map(Some);
     }
     match reference.digest() {
         Some(digest) if store.content().has(digest)? => by_digest(store, digest, platform),
@@ -56,8 +56,10 @@ fn by_name(store: &Store, reference: &Reference, platform: Option<&Platform>) ->
 fn by_digest(store: &Store, digest: &Digest, platform: Option<&Platform>) -> Result<Option<StoredImage>> {
     let Some((kind, size)) = kind(store, digest)? else { return Ok(None) };
     match kind {
-        Kind::Index => read(store, &Descriptor::new(MediaType::OCI_INDEX, *digest, size), platform).map(Some),
-        Kind::Manifest => read(store, &Descriptor::new(MediaType::OCI_MANIFEST, *digest, size), platform).map(Some),
+        Kind::Index => of_target(store, &Descriptor::new(MediaType::OCI_INDEX, *digest, size), platform).map(Some),
+        Kind::Manifest => {
+            of_target(store, &Descriptor::new(MediaType::OCI_MANIFEST, *digest, size), platform).map(Some)
+        }
         Kind::Config => {
             let listed = list(store)?.into_iter().find(|listed| listed.image.id == ImageId(*digest));
             match listed {
@@ -68,8 +70,8 @@ fn by_digest(store: &Store, digest: &Digest, platform: Option<&Platform>) -> Res
     }
 }
 
-/// The image for a platform behind a manifest or an index.
-fn read(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Result<StoredImage> {
+/// The image for a platform behind a manifest or an index: the wanted one, as with [`find`].
+pub fn of_target(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Result<StoredImage> {
     if !target.media_type.is_index() {
         return StoredImage::read(store, target, target);
     }

@@ -7,13 +7,15 @@ mod reach;
 mod rows;
 mod sizes;
 mod stack;
+mod target;
 
-pub use find::{find, find_id};
+pub use find::{find, find_id, of_target};
 pub use list::{Listed, list, names};
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};
 pub use sizes::{Share, Sharing, Sizes};
 pub use stack::{Level, Stacked, compact, stacks};
+pub use target::target;
 
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Digest, ImageConfig, ImageId, Manifest, MediaType, to_canonical_json};

@@ -49,12 +49,12 @@ pub(super) fn document(blobs: &dyn Blobs, blob: &Descriptor) -> Result<Option<Ve
 }
 
 /// The whole of a small document that has to be there.
-pub(super) fn required_document(blobs: &dyn Blobs, blob: &Descriptor) -> Result<Vec<u8>> {
+pub(crate) fn required_document(blobs: &dyn Blobs, blob: &Descriptor) -> Result<Vec<u8>> {
     document(blobs, blob)?.ok_or_else(|| missing(blobs, blob))
 }
 
 /// The error for content that should be there.
-pub(super) fn missing(blobs: &dyn Blobs, blob: &Descriptor) -> Error {
+pub(crate) fn missing(blobs: &dyn Blobs, blob: &Descriptor) -> Error {
     Error::NotFound { path: format!("{} ({})", blob.digest, blob.media_type), place: blobs.place(), hint: None }
 }
 

@@ -2,13 +2,15 @@
 //! image.
 
 use super::blobs::Blobs;
+use super::members::{Member, members};
 use crate::error::{Error, Result};
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
+use rustix::fs::OFlags;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A set of named files. As [`Blobs`] it is an OCI image layout: content lies at `blobs/sha256/<hex>`.
@@ -24,13 +26,6 @@ enum Place {
     Archive { file: File, members: BTreeMap<String, Member> },
 }
 
-/// A regular file of an archive: where its data is.
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    offset: u64,
-    size: u64,
-}
-
 impl Files {
     /// The files of a directory, or of an uncompressed tarball.
     pub fn open(path: &Path) -> Result<Self> {
@@ -44,7 +39,7 @@ impl Files {
 
     /// The files of an uncompressed tarball, which people know as `name`.
     pub fn archive(name: String, file: File) -> Result<Self> {
-        let members = members(&file).map_err(Error::io("read the archive", &name))?;
+        let members = members(&file, &name)?;
         Ok(Self { name, place: Place::Archive { file, members } })
     }
 
@@ -95,7 +90,9 @@ impl Blobs for Files {
 fn open_below(directory: &Path, name: &str) -> Result<Option<(u64, Box<dyn Read + Send + 'static>)>> {
     let path = directory.join(name);
     let io = |source| Error::io("open", path.display())(source);
-    match File::open(&path) {
+    // A pipe in its place is not waited for.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
         Ok(file) => {
             let metadata = file.metadata().map_err(io)?;
             Ok(metadata.is_file().then(|| (metadata.len(), Box::new(file) as Box<dyn Read + Send>)))
@@ -103,50 +100,6 @@ fn open_below(directory: &Path, name: &str) -> Result<Option<(u64, Box<dyn Read 
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(io(error)),
     }
-}
-
-/// All regular files of a tarball by clean name; links stand for what they point to, later members replace earlier.
-fn members(file: &File) -> io::Result<BTreeMap<String, Member>> {
-    let mut members = BTreeMap::new();
-    let mut links = Vec::new();
-    let mut archive = tar::Archive::new(file);
-    for entry in archive.entries_with_seek()? {
-        let entry = entry?;
-        let name = clean("", &String::from_utf8_lossy(&entry.path_bytes()));
-        match entry.header().entry_type() {
-            tar::EntryType::Regular | tar::EntryType::Continuous => {
-                members.insert(name, Member { offset: entry.raw_file_position(), size: entry.size() });
-            }
-            kind @ (tar::EntryType::Symlink | tar::EntryType::Link) => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                let base = if kind.is_symlink() { name.rsplit_once('/').map_or("", |(parent, _)| parent) } else { "" };
-                links.push((name.clone(), clean(base, &String::from_utf8_lossy(&target))));
-            }
-            _ => {}
-        }
-    }
-    // A link may point to a link; docker's point to files, so few rounds settle all there are.
-    for _ in 0..8 {
-        for (name, target) in &links {
-            if let Some(member) = members.get(target).copied() {
-                members.insert(name.clone(), member);
-            }
-        }
-    }
-    Ok(members)
-}
-
-/// The path of `name` seen from `base`, without `.`, `..` and doubled slashes; it never leaves the archive.
-fn clean(base: &str, name: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in base.split('/').chain(name.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 /// A part of a file, read without moving the file's own position, so that several threads may.

@@ -6,6 +6,7 @@ use super::pull::descend;
 use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, has_layers, layout};
 use crate::error::{Error, Result};
+use crate::image;
 use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
@@ -13,6 +14,7 @@ use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
 use rbuild_oci::{Cancel, Digest, Platform, Reference};
 use rbuild_registry::Client;
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -84,6 +86,11 @@ impl<'a> Images<'a> {
     /// The store's own image of that name, unless all are asked for anew, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
         let kept = if self.refresh { None } else { self.store.refs().get(reference)? };
+        if kept.is_none()
+            && let Some(found) = self.pinned(reference, platform)?
+        {
+            return Ok(found);
+        }
         let (blobs, top): (Arc<dyn Blobs>, _) = if let Some(tag) = kept {
             (Arc::new(Local::new(self.store)), tag.descriptor)
         } else {
@@ -91,6 +98,21 @@ impl<'a> Images<'a> {
             (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
         };
         Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
+    }
+
+    /// The image of the store that has the digest of a reference, whatever its name here: no registry has another.
+    fn pinned(&self, reference: &Reference, platform: &Platform) -> Result<Option<Found>> {
+        let Some(digest) = reference.digest() else { return Ok(None) };
+        if !self.store.content().has(digest)? {
+            return Ok(None);
+        }
+        match image::find(self.store, &reference.to_string(), Some(platform)) {
+            Ok(image) => {
+                Found::read(&(Arc::new(Local::new(self.store)) as Arc<dyn Blobs>), &image.descriptor).map(Some)
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Found>> {

@@ -20,23 +20,18 @@ pub const IMAGE_NAME: &str = "io.containerd.image.name";
 /// How deep indexes may be nested.
 pub(super) const DEPTH: usize = 8;
 
+/// How many images and indexes may be listed, each counted as often as it is: a few small indexes that list each other
+/// many times over would be walked for ever.
+const MOST_STEPS: usize = 10_000;
+
 /// Finds an image in the layout at `path` and reads its documents. `image` is a tag, a name or a digest; without one
 /// the layout's only image is meant, or the one that is called `latest`. Of several platforms it is the wanted one;
 /// the error for a missing one lists those there are.
 pub fn resolve(path: &Path, image: Option<&str>, platform: &Platform) -> Result<Found> {
     let layout = Layout::open(Files::open(path)?)?
         .ok_or_else(|| Error::Usage(format!("{} is no OCI image layout: it has no index.json", path.display())))?;
-    let named = match image {
-        Some(image) => layout.named(image)?,
-        None => layout.only()?,
-    };
-    let offers = layout.offers(&named)?;
-    let chosen = choose(&offers, platform).ok_or_else(|| Error::NotFound {
-        path: format!("an image for {platform}"),
-        place: format!("{}, which has {}", layout.place(), list(&offers)),
-        hint: None,
-    })?;
-    Found::read(&layout.blobs, chosen)
+    let chosen = layout.chosen(&layout.entries_of(image)?, platform)?;
+    Found::read(&layout.blobs, &chosen)
 }
 
 /// An OCI image layout whose index was read.
@@ -53,9 +48,34 @@ impl Layout {
         Ok(Some(Self { index: Index::from_json(&bytes)?, blobs: Arc::new(files) }))
     }
 
-    /// A layout that lists these entries, with its content there.
-    pub(super) fn over(blobs: &Arc<dyn Blobs>, entries: Vec<Descriptor>) -> Self {
-        Self { index: Index::oci(entries), blobs: blobs.clone() }
+    /// The images that an index lists, as a layout.
+    pub(super) fn of(blobs: Arc<dyn Blobs>, index: Index) -> Self {
+        Self { blobs, index }
+    }
+
+    /// The manifest for a platform among entries, or behind them, of which the content is in `blobs`.
+    pub(super) fn choose(blobs: &Arc<dyn Blobs>, entries: &[Descriptor], platform: &Platform) -> Result<Descriptor> {
+        Self::of(blobs.clone(), Index::oci(Vec::new())).chosen(entries, platform)
+    }
+
+    /// The manifests of all images behind a manifest or an index, of which the content is in `blobs`.
+    pub(super) fn manifests(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Vec<Descriptor>> {
+        let offers = Self::of(blobs.clone(), Index::oci(Vec::new())).offers(std::slice::from_ref(target))?;
+        Ok(offers.into_iter().map(|(_, manifest)| manifest).collect())
+    }
+
+    /// The entries of that tag, name or digest, or of the only image there is; several where each is for another platform.
+    pub fn entries_of(&self, image: Option<&str>) -> Result<Vec<Descriptor>> {
+        image.map_or_else(|| self.only(), |image| self.named(image))
+    }
+
+    fn chosen(&self, entries: &[Descriptor], platform: &Platform) -> Result<Descriptor> {
+        let offers = self.offers(entries)?;
+        choose(&offers, platform).cloned().ok_or_else(|| Error::NotFound {
+            path: format!("an image for {platform}"),
+            place: format!("{}, which has {}", self.place(), list(&offers)),
+            hint: None,
+        })
     }
 
     /// Where its content is.
@@ -71,11 +91,11 @@ impl Layout {
     /// The images for one platform each behind some entries, with the platform where it is known. Parts of an index
     /// that are not here are left out.
     pub fn offers(&self, entries: &[Descriptor]) -> Result<Vec<(Option<Platform>, Descriptor)>> {
-        let mut offers = Vec::new();
+        let mut walk = Walk::default();
         for entry in entries {
-            self.collect(entry, DEPTH, &mut offers)?;
+            self.collect(entry, DEPTH, &mut walk)?;
         }
-        Ok(offers)
+        Ok(walk.offers)
     }
 
     /// The entries of that tag, name or digest; several where each is for another platform.
@@ -115,14 +135,13 @@ impl Layout {
         Ok(offers.into_iter().map(|(_, manifest)| manifest).find(|manifest| manifest.digest == *digest))
     }
 
-    fn collect(
-        &self,
-        entry: &Descriptor,
-        depth: usize,
-        offers: &mut Vec<(Option<Platform>, Descriptor)>,
-    ) -> Result<()> {
+    fn collect(&self, entry: &Descriptor, depth: usize, walk: &mut Walk) -> Result<()> {
         if entry.is_attestation() {
             return Ok(());
+        }
+        walk.steps += 1;
+        if walk.steps > MOST_STEPS {
+            return Err(damaged(&*self.blobs, entry, format!("more than {MOST_STEPS} images are listed before it")));
         }
         if entry.media_type.is_index() {
             let Some(bytes) = document(&*self.blobs, entry)? else { return Ok(()) };
@@ -130,14 +149,14 @@ impl Layout {
                 return Err(damaged(&*self.blobs, entry, "indexes are nested too deeply"));
             }
             let index = Index::from_json(&bytes)?;
-            return index.manifests.iter().try_for_each(|entry| self.collect(entry, depth - 1, offers));
+            return index.manifests.iter().try_for_each(|entry| self.collect(entry, depth - 1, walk));
         }
         if entry.media_type.is_manifest() && self.is_image(entry)? {
             let platform = match &entry.platform {
                 Some(platform) => Some(platform.clone()),
                 None => Found::read(&self.blobs, entry)?.platform(),
             };
-            offers.push((platform, entry.clone()));
+            walk.offers.push((platform, entry.clone()));
         }
         Ok(())
     }
@@ -149,7 +168,11 @@ impl Layout {
     }
 
     fn place(&self) -> String {
-        format!("the OCI layout {}", self.blobs.place())
+        if self.index.manifests.is_empty() {
+            self.blobs.place()
+        } else {
+            format!("the OCI layout {}", self.blobs.place())
+        }
     }
 
     fn no_image(&self, image: &str) -> Error {
@@ -163,6 +186,13 @@ impl Layout {
         let names: BTreeSet<String> = self.entries().map(name).collect();
         if names.is_empty() { "no image".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
     }
+}
+
+/// What was come by on the way through indexes.
+#[derive(Default)]
+struct Walk {
+    steps: usize,
+    offers: Vec<(Option<Platform>, Descriptor)>,
 }
 
 /// What an entry is called: its whole name where it has one, else its tag.

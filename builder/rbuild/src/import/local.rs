@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 /// The blobs of the store.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(crate) struct Local {
     store: Store,
 }
 
 impl Local {
     /// Those of that store.
-    pub(super) fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         Self { store: store.clone() }
     }
 }

@@ -77,7 +77,7 @@ fn one(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor, platform
 }
 
 fn all(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor) -> Result<Kept> {
-    let layout = Layout::over(blobs, vec![top.clone()]);
+    let layout = Layout::of(blobs.clone(), Index::oci(vec![top.clone()]));
     let none = || Error::NotFound { host: blobs.place(), subject: reference.familiar(), similar: Vec::new() };
     Ok(source::kept(&layout, top, None)?.ok_or_else(none)?)
 }

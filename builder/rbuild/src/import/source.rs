@@ -1,8 +1,9 @@
-//! What `load` is given: a layout or an archive, in a directory, a file or a stream; and the images in it as they are to
-//! be kept. Knows no command line.
+//! What `load` is given: a layout, an archive or what `dir:` wrote, in a directory, a file or a stream; and the images in
+//! it as they are to be kept. Knows no command line.
 
-use super::archive;
-use super::blobs::{Blobs, document, required_document};
+use super::archive::{self, Saved};
+use super::blobs::{Blobs, document, missing, required_document};
+use super::dir;
 use super::files::Files;
 use super::found::Found;
 use super::keep::Kept;
@@ -14,9 +15,10 @@ use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Pl
 use rbuild_store::Store;
 use rbuild_store::layer::{Compression, decompress};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// An image as it is to be kept, with its names.
 #[derive(Clone, Debug)]
@@ -33,13 +35,22 @@ pub fn open(path: &Path, store: &Store, cancel: &Cancel) -> Result<Files> {
     if path.is_dir() {
         return Files::open(path);
     }
-    let name = path.display().to_string();
-    let mut file = File::open(path).map_err(Error::io("open", &name))?;
-    let is_file = file.metadata().map_err(Error::io("open", &name))?.is_file();
-    if is_file && compression(&mut file).map_err(Error::io("read", &name))? == Compression::None {
-        return Files::archive(name, file);
+    if is_plain(path)? {
+        return Files::open(path);
     }
-    open_stream(file, name, store, cancel)
+    let name = path.display().to_string();
+    open_stream(File::open(path).map_err(Error::io("open", &name))?, name, store, cancel)
+}
+
+/// Whether there is a file at `path` that is not compressed.
+pub(super) fn is_plain(path: &Path) -> Result<bool> {
+    let open = || Error::io("open", path.display());
+    // A pipe can be opened but once.
+    if !fs::metadata(path).map_err(open())?.is_file() {
+        return Ok(false);
+    }
+    let mut file = File::open(path).map_err(open())?;
+    Ok(compression(&mut file).map_err(Error::io("read", path.display()))? == Compression::None)
 }
 
 /// The files of a tarball of any compression in a stream that people know as `name`.
@@ -49,22 +60,44 @@ pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel
     Files::archive(name, file)
 }
 
-/// The images in a layout or docker archive; of those for several platforms only the wanted one, if one is wanted.
-pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+/// What the files of an image, or of several, are.
+#[derive(Debug)]
+pub enum Opened {
+    /// A layout, or a directory of `dir:` as one.
+    Layout(Layout),
+    /// A docker archive.
+    Saved(Vec<Saved>),
+}
+
+/// Finds out what these files are; anything else than images is an error.
+pub fn read(files: Files) -> Result<Opened> {
     let place = files.place();
+    let nothing = || nothing(&place);
     if files.has("index.json")? {
-        let layout = Layout::open(files)?.ok_or_else(|| nothing(&place))?;
-        let offered = of_layout(&layout, platform)?;
-        return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
+        return Layout::open(files)?.map(Opened::Layout).ok_or_else(nothing);
     }
-    let saved = archive::images(files)?.ok_or_else(|| nothing(&place))?;
-    let offered = |saved: archive::Saved| -> Result<Offered> {
+    if dir::is_dir(&files)? {
+        return dir::open(files).map(Opened::Layout);
+    }
+    archive::images(files)?.map(Opened::Saved).ok_or_else(nothing)
+}
+
+/// The images in a layout, docker archive or directory of `dir:`; of those for several platforms only the wanted one, if
+/// one is wanted.
+pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
+    let saved = match read(files)? {
+        Opened::Layout(layout) => {
+            let offered = of_layout(&layout, platform)?;
+            return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
+        }
+        Opened::Saved(saved) => saved,
+    };
+    let offered = |saved: Saved| -> Result<Offered> {
         let names = saved.names.iter().map(|name| Ok(name.parse()?)).collect::<Result<_>>()?;
         Ok(Offered { kept: Kept::one(saved.found), names })
     };
-    let wanted = |saved: &archive::Saved| {
-        platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)))
-    };
+    let wanted =
+        |saved: &Saved| platform.is_none_or(|wanted| saved.found.platform().is_none_or(|own| own.serves(wanted)));
     saved.into_iter().filter(wanted).map(offered).collect()
 }
 
@@ -85,7 +118,6 @@ fn nothing(place: &str) -> Error {
 fn compression(file: &mut File) -> io::Result<Compression> {
     let mut first = Vec::new();
     Read::by_ref(file).take(Compression::PREFIX as u64).read_to_end(&mut first)?;
-    file.rewind()?;
     Ok(Compression::of(&first))
 }
 
@@ -116,6 +148,12 @@ fn of_layout(layout: &Layout, platform: Option<&Platform>) -> Result<Vec<Offered
 /// The whole name of an entry; none where it has only a tag of nothing.
 fn full_name(entry: &Descriptor) -> Option<Reference> {
     name(entry).filter(|name| name.contains([':', '/']))?.parse().ok()
+}
+
+/// The manifest or index behind `target` as it is to be kept, all of it.
+pub fn whole(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Kept> {
+    let layout = Layout::of(blobs.clone(), Index::oci(vec![target.clone()]));
+    kept(&layout, target, None)?.ok_or_else(|| missing(&**blobs, target))
 }
 
 /// An entry as it is to be kept: an index as it is if all of it is here and wanted, else what is left of it.

@@ -25,6 +25,7 @@ pub use text::{LIMIT, limited};
 
 use crate::args::{BuildArgs, Env, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
+use crate::prune::Limit;
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
@@ -69,6 +70,8 @@ pub struct BuildRequest {
     pub on_error: OnError,
     /// Steps that may run at once.
     pub jobs: usize,
+    /// How large the build cache may be afterwards, if that was said.
+    pub keep_storage: Option<Limit>,
     /// Where the image id is written.
     pub iidfile: Option<PathBuf>,
     /// Where it is told what came out.
@@ -99,6 +102,8 @@ impl BuildRequest {
         let found = dockerfile::Found::find(args, &mut notes)?;
         let named = named::parse(&args.build_contexts)?;
         let graph = Request { ignore: found.source.ignored.matcher.clone(), ..graph_request(args, env, &named)? };
+        let outputs = args.outputs.iter().map(|text| output::parse(text)).collect::<Result<Vec<_>>>()?;
+        let outputs = if args.push { Output::pushed(outputs) } else { outputs };
         let request = Self {
             is_index: platform::is_index(&graph),
             annotations: annotations(&args.annotations)?,
@@ -108,8 +113,8 @@ impl BuildRequest {
             elsewhere: found.elsewhere,
             input: None,
             named,
-            tags: tags(&args.tags)?,
-            outputs: args.outputs.iter().map(|text| output::parse(text)).collect::<Result<_>>()?,
+            tags: tags(&args.tags, &outputs)?,
+            outputs,
             secrets: secret::secrets(&args.secrets, env)?,
             ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
@@ -118,6 +123,7 @@ impl BuildRequest {
             no_cache: args.no_cache,
             on_error: args.on_error,
             jobs: args.jobs,
+            keep_storage: args.keep_storage.as_deref().map(Limit::parse).transpose()?,
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,
         };
@@ -191,8 +197,8 @@ fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String
     Ok(values)
 }
 
-/// Each name once, in the order given.
-fn tags(texts: &[String]) -> Result<Vec<Reference>> {
+/// Each name once, in the order given; then those that only outputs give.
+fn tags(texts: &[String], outputs: &[Output]) -> Result<Vec<Reference>> {
     let mut tags = Vec::new();
     for text in texts {
         let tag: Reference =
@@ -204,6 +210,11 @@ fn tags(texts: &[String]) -> Result<Vec<Reference>> {
         }
         if !tags.contains(&tag) {
             tags.push(tag);
+        }
+    }
+    for tag in outputs.iter().flat_map(Output::tags) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
         }
     }
     Ok(tags)

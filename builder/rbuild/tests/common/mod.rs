@@ -5,6 +5,7 @@
 
 pub(crate) mod base;
 pub(crate) mod fsck;
+pub(crate) mod registry;
 pub(crate) mod user;
 
 use std::fs;

@@ -1,16 +1,27 @@
 //! The distribution API over what the registry holds, its token server, and the faults on the way out.
 
-use super::registry::{Fault, Held, Login, Seen, Shared};
+use super::registry::{Fault, Held, Login, Manners, Seen, Shared};
 use super::wire::{Call, Reply, pairs};
+use super::{referrers, uploads};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rbuild_oci::{Descriptor, Digest};
 use std::sync::Arc;
 
-/// The answer to a call; none for silence.
-pub(super) fn answer(shared: &Shared, call: &Call) -> Option<Reply> {
+/// What becomes of a call once its head is known.
+pub(super) enum Entry {
+    /// It gets this answer, whatever its body is.
+    Refused(Reply),
+    /// It gets none.
+    Silent,
+    /// It gets [`answer`].
+    Admitted(Option<Fault>),
+}
+
+/// Notes a call, and decides whether it is let in and what goes wrong with it.
+pub(super) fn admit(shared: &Shared, call: &Call) -> Entry {
     if call.path == "/token" {
-        return Some(token(&shared.login, call));
+        return Entry::Admitted(None);
     }
     let mut held = shared.held();
     held.seen.push(Seen {
@@ -18,31 +29,45 @@ pub(super) fn answer(shared: &Shared, call: &Call) -> Option<Reply> {
         path: call.path.clone(),
         range: call.header("range").to_owned(),
         authorization: call.header("authorization").to_owned(),
+        content_range: call.header("content-range").to_owned(),
     });
     let fault = next_fault(&mut held, call);
     if let Some(Fault::Status(status, headers)) = fault {
         let message = r#"{"errors":[{"code":"TEST","message":"told to fail"}]}"#;
-        return Some(
-            headers.into_iter().fold(Reply::json(status, message), |reply, (name, value)| reply.with(name, value)),
-        );
+        let reply = Reply::json(status, message);
+        return Entry::Refused(headers.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)));
     }
     if !let_in(shared, call) {
-        return Some(challenge(shared, call));
+        return Entry::Refused(challenge(shared, call));
+    }
+    if shared.manners.most.is_some_and(|most| call.length() > most) {
+        return Entry::Refused(Reply::status(413));
     }
     match fault {
-        Some(Fault::Silence) => None,
-        Some(Fault::Redirect(to)) => Some(Reply::status(307).with("Location", format!("{to}{}", call.path))),
-        fault => Some(spoil(route(&mut held, call, matches!(fault, Some(Fault::Plain))), fault.as_ref())),
+        Some(Fault::Silence) => Entry::Silent,
+        Some(Fault::Redirect(to)) => {
+            Entry::Refused(Reply::status(307).with("Location", format!("{to}{}", call.target)))
+        }
+        fault => Entry::Admitted(fault),
     }
 }
 
+/// The answer to a call that was let in.
+pub(super) fn answer(shared: &Shared, call: &Call, fault: Option<&Fault>) -> Reply {
+    if call.path == "/token" {
+        return token(&shared.login, call);
+    }
+    spoil(route(shared, call, matches!(fault, Some(Fault::Plain))), fault)
+}
+
 fn next_fault(held: &mut Held, call: &Call) -> Option<Fault> {
-    let head = call.method == "HEAD";
-    let rule = held.rules.iter_mut().find(|rule| {
-        rule.times > 0
-            && call.path.contains(&rule.path)
-            && (!head || matches!(rule.fault, Fault::Status(..) | Fault::Plain))
-    })?;
+    let meets = |fault: &Fault| match fault {
+        Fault::Status(..) | Fault::Plain => true,
+        Fault::Break(_) | Fault::Slow(_) => call.length() > 0,
+        _ => call.method != "HEAD",
+    };
+    let rule =
+        held.rules.iter_mut().find(|rule| rule.times > 0 && call.path.contains(&rule.path) && meets(&rule.fault))?;
     rule.times -= 1;
     Some(rule.fault.clone())
 }
@@ -50,6 +75,10 @@ fn next_fault(held: &mut Held, call: &Call) -> Option<Fault> {
 fn spoil(mut reply: Reply, fault: Option<&Fault>) -> Reply {
     match fault {
         Some(Fault::Truncate(at)) => reply.cut_at = Some(*at),
+        Some(Fault::OtherDigest) => {
+            reply.headers.retain(|(name, _)| *name != "Docker-Content-Digest");
+            return reply.with("Docker-Content-Digest", Digest::of(b"other").to_string());
+        }
         Some(Fault::Trickle(pause)) => reply.pause = Some(*pause),
         Some(Fault::Corrupt) => reply.body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
         _ => {}
@@ -92,18 +121,26 @@ fn challenge(shared: &Shared, call: &Call) -> Reply {
     Reply::json(401, message).with("WWW-Authenticate", header)
 }
 
+/// The token that is given in place of a password to who asks for one.
+const LASTING: &str = "lasting";
+
 /// The token server: tokens say what they are for.
 fn token(login: &Login, call: &Call) -> Reply {
     let form = pairs(&String::from_utf8_lossy(&call.body));
     let scope = call.query.get("scope").or_else(|| form.get("scope")).cloned().unwrap_or_default();
     let known = match login {
-        Login::Token(user, password) => call.header("authorization") == basic(user, password),
+        Login::Token(user, password) => {
+            call.header("authorization") == basic(user, password)
+                || form.get("refresh_token").is_some_and(|token| token == LASTING)
+        }
         Login::Identity(token) => call.method == "POST" && form.get("refresh_token") == Some(token),
         _ => false,
     };
     let anonymous = call.header("authorization").is_empty() && call.method == "GET" && !scope.contains("push");
     if known || anonymous && matches!(login, Login::Token(..)) {
-        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60}}"#));
+        let asked = known && call.query.get("offline_token").is_some_and(|text| text == "true");
+        let lasting = if asked { format!(r#","refresh_token":"{LASTING}""#) } else { String::new() };
+        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60{lasting}}}"#));
     }
     Reply::json(401, r#"{"details":"incorrect username or password"}"#)
 }
@@ -111,25 +148,27 @@ fn token(login: &Login, call: &Call) -> Reply {
 /// Repository and resource of a path.
 fn repository(path: &str) -> Option<(&str, &str)> {
     let path = path.strip_prefix("/v2/")?;
-    let at = ["/manifests/", "/blobs/", "/tags/"].iter().find_map(|part| path.find(part))?;
+    let at = ["/manifests/", "/blobs/", "/tags/", "/referrers/"].iter().find_map(|part| path.find(part))?;
     Some((&path[..at], &path[at + 1..]))
 }
 
-fn route(held: &mut Held, call: &Call, plain: bool) -> Reply {
+fn route(shared: &Shared, call: &Call, plain: bool) -> Reply {
     let Some((repository, resource)) = repository(&call.path) else { return Reply::status(200) };
     let (repository, (kind, name)) = (repository.to_owned(), resource.split_once('/').unwrap_or((resource, "")));
+    let held = &mut *shared.held();
     match (call.method.as_str(), kind) {
+        (_, "blobs") if name.starts_with("uploads/") => uploads::answer(held, &shared.manners, repository, call),
         ("GET" | "HEAD", "manifests") => manifest(held, &(repository, name.to_owned()), plain),
         ("GET" | "HEAD", "blobs") => blob(held, repository, name, call, plain),
         ("GET", "tags") => tags(held, &repository, call),
-        ("PUT", "manifests") => put_manifest(held, repository, name, call),
-        ("POST", "blobs") => begin_upload(held, repository, call),
-        ("PUT", "blobs") => put_blob(held, repository, call),
+        ("GET", "referrers") if shared.manners.lists_referrers => referrers::answer(held, &repository, name, call),
+        ("GET", "referrers") => missing("NOT_FOUND"),
+        ("PUT", "manifests") => put_manifest(held, repository, name, (call, &shared.manners)),
         _ => Reply::status(405),
     }
 }
 
-fn missing(code: &str) -> Reply {
+pub(super) fn missing(code: &str) -> Reply {
     Reply::json(404, format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#))
 }
 
@@ -173,31 +212,15 @@ fn tags(held: &Held, repository: &str, call: &Call) -> Reply {
     }
 }
 
-fn put_manifest(held: &mut Held, repository: String, name: &str, call: &Call) -> Reply {
+fn put_manifest(held: &mut Held, repository: String, name: &str, (call, manners): (&Call, &Manners)) -> Reply {
     let descriptor = Descriptor::of(call.header("content-type"), &call.body);
     let digest = descriptor.digest.to_string();
     let entry = (descriptor, Arc::new(call.body.clone()));
     held.manifests.insert((repository.clone(), name.to_owned()), entry.clone());
     held.manifests.insert((repository, digest.clone()), entry);
-    Reply::status(201).with("Docker-Content-Digest", digest)
-}
-
-fn begin_upload(held: &mut Held, repository: String, call: &Call) -> Reply {
-    let mount = call.query.get("mount").and_then(|text| text.parse::<Digest>().ok()).zip(call.query.get("from"));
-    if let Some((digest, from)) = mount
-        && let Some(bytes) = held.blobs.get(&(from.clone(), digest)).cloned()
-    {
-        held.blobs.insert((repository, digest), bytes);
-        return Reply::status(201);
+    let reply = Reply::status(201).with("Docker-Content-Digest", digest);
+    match referrers::subject(&call.body).filter(|_| manners.lists_referrers) {
+        Some(subject) => reply.with("OCI-Subject", subject.to_string()),
+        None => reply,
     }
-    Reply::status(202).with("Location", format!("/v2/{repository}/blobs/uploads/1?state=x"))
-}
-
-fn put_blob(held: &mut Held, repository: String, call: &Call) -> Reply {
-    let digest = Digest::of(&call.body);
-    if call.query.get("digest") != Some(&digest.to_string()) {
-        return Reply::json(400, r#"{"errors":[{"code":"DIGEST_INVALID","message":"digest invalid"}]}"#);
-    }
-    held.blobs.insert((repository, digest), Arc::new(call.body.clone()));
-    Reply::status(201).with("Docker-Content-Digest", digest.to_string())
 }

@@ -2,7 +2,9 @@
 //! distribution API, asks for logins, and fails on demand. Knows nothing of the client, and keeps all in memory.
 
 mod api;
+mod referrers;
 mod registry;
+mod uploads;
 mod wire;
 
-pub use registry::{Fault, Login, Registry, Seen};
+pub use registry::{Fault, Login, Manners, Registry, Seen};

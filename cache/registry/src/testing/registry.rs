@@ -1,11 +1,12 @@
 //! The registry's life: its socket and threads, what it holds, what it was told to do wrong, what it saw.
 
-use super::api::answer;
-use super::wire::{read_call, write_reply};
+use super::api::{Entry, admit, answer};
+use super::uploads::keep_part;
+use super::wire::{Call, read_body, read_head, write_reply};
 use rbuild_oci::testing::TestImage;
 use rbuild_oci::{Descriptor, Digest, Reference};
 use std::collections::BTreeMap;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,27 @@ pub enum Fault {
     Trickle(Duration),
     /// Ranges and digests are not honoured: the whole body, no `Docker-Content-Digest`.
     Plain,
+    /// The connection breaks once so many bytes of the request's body came in. An upload keeps them.
+    Break(usize),
+    /// The request's body is read with a pause before every 64 KiB.
+    Slow(Duration),
+    /// The answer says that something else came in.
+    OtherDigest,
+}
+
+/// What a registry may do differently from others.
+#[derive(Clone, Debug, Default)]
+pub struct Manners {
+    /// It wants pieces of that many bytes at least.
+    pub least: Option<u64>,
+    /// It takes no request of more bytes.
+    pub most: Option<usize>,
+    /// It takes a blob in one request only.
+    pub whole_only: bool,
+    /// It takes uploads at that other address, as `http://127.0.0.1:5000`.
+    pub uploads_at: Option<String>,
+    /// It lists what refers to a manifest, two on a page.
+    pub lists_referrers: bool,
 }
 
 /// Who is let in.
@@ -62,6 +84,8 @@ pub struct Seen {
     pub range: String,
     /// The `Authorization` header; may be empty.
     pub authorization: String,
+    /// The `Content-Range` header; may be empty.
+    pub content_range: String,
 }
 
 pub(super) type Manifest = (Descriptor, Arc<Vec<u8>>);
@@ -77,6 +101,8 @@ pub(super) struct Held {
     pub(super) blobs: BTreeMap<(String, Digest), Arc<Vec<u8>>>,
     /// By repository and tag or digest.
     pub(super) manifests: BTreeMap<(String, String), Manifest>,
+    /// What came in of uploads, by their path.
+    pub(super) uploads: BTreeMap<String, Vec<u8>>,
     pub(super) rules: Vec<Rule>,
     pub(super) seen: Vec<Seen>,
     /// The most tags on a page.
@@ -85,14 +111,15 @@ pub(super) struct Held {
 
 impl Default for Held {
     fn default() -> Self {
-        let (blobs, manifests) = (BTreeMap::new(), BTreeMap::new());
-        Self { blobs, manifests, rules: Vec::new(), seen: Vec::new(), page: 2 }
+        let (blobs, manifests, uploads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { blobs, manifests, uploads, rules: Vec::new(), seen: Vec::new(), page: 2 }
     }
 }
 
 pub(super) struct Shared {
     pub(super) host: String,
     pub(super) login: Login,
+    pub(super) manners: Manners,
     held: Mutex<Held>,
     closing: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
@@ -116,11 +143,17 @@ impl Registry {
 
     /// An empty registry.
     pub fn with_login(login: Login) -> io::Result<Self> {
+        Self::with_manners(login, Manners::default())
+    }
+
+    /// An empty registry that does some things in its own way.
+    pub fn with_manners(login: Login, manners: Manners) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             host: address.to_string(),
             login,
+            manners,
             held: Mutex::default(),
             closing: AtomicBool::new(false),
             connections: Mutex::default(),
@@ -174,7 +207,8 @@ impl Registry {
     }
 
     /// Makes the next `times` requests go wrong whose path has `path` in it, as `/blobs/`. Rules are tried in the order
-    /// they were made; HEAD requests only meet [`Fault::Status`] and [`Fault::Plain`].
+    /// they were made; HEAD requests only meet [`Fault::Status`] and [`Fault::Plain`], only what has a body meets
+    /// [`Fault::Break`] and [`Fault::Slow`].
     pub fn fail(&self, path: &str, fault: Fault, times: usize) {
         self.shared.held().rules.push(Rule { path: path.to_owned(), fault, times });
     }
@@ -217,11 +251,42 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
 /// Answers one connection's requests. What breaks a connection ends it, and nothing else.
 fn serve(mut stream: TcpStream, shared: &Shared) {
     let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };
-    while let Ok(Some(call)) = read_call(&mut reader) {
-        let Some(reply) = answer(shared, &call) else { continue };
-        if !write_reply(&mut stream, &reply, call.method == "HEAD").unwrap_or(false) {
+    while let Ok(Some(call)) = read_head(&mut reader) {
+        if !serve_call(&mut stream, &mut reader, shared, call).unwrap_or(false) {
             break;
         }
     }
     drop(stream.shutdown(Shutdown::Both));
+}
+
+/// Answers one request; whether the connection may be used again.
+fn serve_call(
+    stream: &mut TcpStream,
+    reader: &mut BufReader<TcpStream>,
+    shared: &Shared,
+    mut call: Call,
+) -> io::Result<bool> {
+    let entry = admit(shared, &call);
+    if call.is_held_back() {
+        if let Entry::Refused(reply) = &entry {
+            write_reply(stream, reply, false)?;
+            return Ok(false);
+        }
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let pause = if let Entry::Admitted(Some(Fault::Slow(pause))) = &entry { *pause } else { Duration::ZERO };
+    if let Entry::Admitted(Some(Fault::Break(at))) = &entry {
+        let length = call.length().min(*at);
+        read_body(reader, &mut call, length, pause)?;
+        keep_part(shared, &call);
+        return Ok(false);
+    }
+    let length = call.length();
+    read_body(reader, &mut call, length, pause)?;
+    let reply = match entry {
+        Entry::Refused(reply) => reply,
+        Entry::Silent => return Ok(true),
+        Entry::Admitted(fault) => answer(shared, &call, fault.as_ref()),
+    };
+    write_reply(stream, &reply, call.method == "HEAD")
 }

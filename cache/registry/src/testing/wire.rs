@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
-/// A request that was read whole.
+/// A request, whose body is read after its head.
 pub(super) struct Call {
     pub(super) method: String,
+    /// Path and query as they came.
+    pub(super) target: String,
     pub(super) path: String,
     pub(super) query: BTreeMap<String, String>,
     /// By lower-case name.
@@ -18,6 +21,16 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The bytes that the body has.
+    pub(super) fn length(&self) -> usize {
+        self.header("content-length").parse().unwrap_or(0)
+    }
+
+    /// Whether the body only comes once it was asked for.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.header("expect").eq_ignore_ascii_case("100-continue")
     }
 }
 
@@ -48,8 +61,8 @@ impl Reply {
     }
 }
 
-/// The next request of a connection; none where it ends, or is not HTTP.
-pub(super) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
+/// The head of the next request of a connection; none where it ends, or is not HTTP.
+pub(super) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
     let first = read_line(reader)?;
     let words: Vec<&str> = first.split(' ').collect();
     let [method, target, "HTTP/1.1"] = words[..] else { return Ok(None) };
@@ -59,11 +72,24 @@ pub(super) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<
         let Some((name, value)) = line.split_once(':') else { break };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Ok(Some(Call { method: method.to_owned(), path: path.to_owned(), query: pairs(query), headers, body }))
+    let (method, target, path) = (method.to_owned(), target.to_owned(), path.to_owned());
+    Ok(Some(Call { method, query: pairs(query), target, path, headers, body: Vec::new() }))
+}
+
+/// Reads the first `length` bytes of a call's body, with a pause before each part of it.
+pub(super) fn read_body(
+    reader: &mut BufReader<TcpStream>,
+    call: &mut Call,
+    length: usize,
+    pause: Duration,
+) -> io::Result<()> {
+    call.body = vec![0; length];
+    for part in call.body.chunks_mut(64 << 10) {
+        thread::sleep(pause);
+        reader.read_exact(part)?;
+    }
+    Ok(())
 }
 
 /// A line without its end. Bytes that are no text end the connection.

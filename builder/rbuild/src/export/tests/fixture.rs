@@ -12,6 +12,7 @@ use crate::stack::{Shelf, Stack};
 use rbuild_graph::{Origin, Row, Target, VertexId};
 use rbuild_oci::{Cancel, Descriptor, Digest, History, ImageConfig, Platform, Reference, Timestamp};
 use rbuild_records::MemoryBackend;
+use rbuild_registry::{Client, Config};
 use rbuild_runner::IdMap;
 use rbuild_runner::testing::Scripted;
 use rbuild_store::Store;
@@ -36,6 +37,7 @@ pub(super) struct World {
     events: Events,
     drivers: Drivers,
     cache: MemoryBackend,
+    network: Config,
     executor: Scripted,
     clock: FixedClock,
     wrote: AtomicBool,
@@ -71,6 +73,7 @@ impl World {
             cancel: Cancel::new(),
             drivers: Drivers::new(&store, IdMap::Root, None),
             cache: MemoryBackend::default(),
+            network: Config::default(),
             executor: Scripted::new(),
             clock: FixedClock(Timestamp::from_seconds(TIME)),
             wrote: AtomicBool::new(false),
@@ -84,6 +87,7 @@ impl World {
             store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
+            network: &self.network,
             executor: &self.executor,
             events: &self.events,
             cancel: &self.cancel,
@@ -134,7 +138,9 @@ impl World {
         let tags: Vec<Reference> = tags.iter().map(|tag| tag.parse().unwrap()).collect();
         let is_index = images.len() > 1;
         let product = Product { images, is_index, tags: &tags, notes: &Notes::default() };
-        exporter(output).export(&self.ctx(), &Shelf::new(&self.store), &product).map(drop)
+        exporter(output, &Client::new(Config::default(), &self.cancel))
+            .export(&self.ctx(), &Shelf::new(&self.store), &product)
+            .map(drop)
     }
 
     /// An output as `--output` has it by default.

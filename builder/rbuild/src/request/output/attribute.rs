@@ -1,6 +1,6 @@
 //! The attributes of an output by BuildKit's names. Knows no file.
 
-use super::{Compression, Others, Output, OutputKind, Times};
+use super::{Others, Output, OutputKind, Times};
 use rbuild_oci::Reference;
 
 /// Why an attribute is refused.
@@ -22,6 +22,10 @@ const IMAGE: [&str; 12] = [
     "prefer-nondist-layers",
 ];
 
+/// What an image of a registry understands besides what others do.
+const REGISTRY: [&str; 7] =
+    ["push", "push-by-digest", "registry.insecure", "name-canonical", "dangling-name-prefix", "unpack", "store"];
+
 /// What files on their way out understand.
 const FILES: [&str; 4] = ["dest", "platform-split", "mode", "attestation-prefix"];
 
@@ -38,7 +42,7 @@ pub(super) fn set(output: &mut Output, key: &str, value: &str) -> Result<(), Ref
         "name" => output.names = names(value)?,
         "tar" => output.tar = boolean(&name, value)?,
         "oci-mediatypes" => output.oci_media_types = boolean(&name, value)?,
-        "compression" => output.compression = compression(value)?,
+        "compression" => output.compression = value.parse()?,
         "compression-level" => {
             let number = value.parse().map_err(|_| format!("compression-level {value:?} is not a number"))?;
             output.level = Some(number);
@@ -47,9 +51,15 @@ pub(super) fn set(output: &mut Output, key: &str, value: &str) -> Result<(), Ref
         "rewrite-timestamp" => output.times = if boolean(&name, value)? { Times::Epoch } else { Times::Made },
         "platform-split" => output.split = Some(boolean(&name, value)?),
         "mode" => output.others = others(value)?,
-        // They are about attestations and foreign layers, of which there are none.
-        "oci-artifact" | "attestation-inline" | "prefer-nondist-layers" => drop(boolean(&name, value)?),
-        "attestation-prefix" => {}
+        // They are about attestations and foreign layers, of which there are none, and about which images are kept: every
+        // one is in the store, and in registries also under its digest; one without a name has its id.
+        "oci-artifact" | "attestation-inline" | "prefer-nondist-layers" | "name-canonical" | "unpack" | "store" => {
+            boolean(&name, value)?;
+        }
+        "attestation-prefix" | "dangling-name-prefix" => {}
+        "push" => output.push = boolean(&name, value)?,
+        "push-by-digest" => output.by_digest = boolean(&name, value)?,
+        "registry.insecure" => output.insecure = boolean(&name, value)?,
         _ => output.notes.add_attribute(&key["annotation".len()..], value)?,
     }
     Ok(())
@@ -61,6 +71,10 @@ fn known(kind: OutputKind) -> Vec<&'static str> {
         OutputKind::Local => FILES.to_vec(),
         OutputKind::Tar => FILES.into_iter().filter(|name| *name != "mode").collect(),
         OutputKind::CacheOnly => Vec::new(),
+        OutputKind::Image => {
+            let of_files = ["dest", "tar"];
+            REGISTRY.into_iter().chain(IMAGE.into_iter().filter(|name| !of_files.contains(name))).collect()
+        }
     }
 }
 
@@ -69,7 +83,7 @@ fn unknown(kind: OutputKind, name: &str, known: &[&str]) -> Refusal {
     if name == "source-date-epoch" {
         return "the time belongs to the whole build: use --build-arg SOURCE_DATE_EPOCH=SECONDS".to_owned();
     }
-    if IMAGE.contains(&name) || FILES.contains(&name) {
+    if IMAGE.contains(&name) || FILES.contains(&name) || REGISTRY.contains(&name) {
         return format!("the attribute {name:?} is none of type={kind}");
     }
     let near = dockerfile_parser::did_you_mean(name, known.iter().copied());
@@ -80,15 +94,6 @@ fn unknown(kind: OutputKind, name: &str, known: &[&str]) -> Refusal {
 fn names(value: &str) -> Result<Vec<Reference>, Refusal> {
     let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
     names.map(|name| name.parse().map_err(|error: rbuild_oci::Error| error.to_string())).collect()
-}
-
-fn compression(text: &str) -> Result<Compression, Refusal> {
-    match text {
-        "uncompressed" | "none" => Ok(Compression::Uncompressed),
-        "gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        _ => Err(format!("compression {text:?} is not known: use gzip, zstd or uncompressed")),
-    }
 }
 
 fn others(text: &str) -> Result<Others, Refusal> {

@@ -14,6 +14,10 @@ pub(in crate::request) fn check(request: &BuildRequest, env: &Env<'_>) -> Result
     for output in &request.outputs {
         output.notes.check(platforms, request.is_index)?;
         documents(request, output, platforms)?;
+        if output.push && output.names.is_empty() && request.tags.is_empty() {
+            let way = "give it one that begins with the registry, with -t or name=";
+            return Err(Error::Usage(format!("an image without a name cannot be pushed: {way}")));
+        }
         if output.others == Others::Go {
             spares(&output.dest, &precious(request, env))?;
         }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::Reference;
 use rbuild_store::layer::{Codec, Format};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Something to write besides the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,12 @@ pub struct Output {
     pub split: Option<bool>,
     /// What becomes of other files in a directory.
     pub others: Others,
+    /// Whether the image goes to the registries of its names.
+    pub push: bool,
+    /// Whether it gets no name there, but can be had by its digest only.
+    pub by_digest: bool,
+    /// Whether those registries may lack TLS, or a certificate that can be verified.
+    pub insecure: bool,
 }
 
 /// The form of an output.
@@ -55,6 +62,8 @@ pub enum OutputKind {
     Tar,
     /// Nothing: only the cache is filled.
     CacheOnly,
+    /// An image of the store, and of registries where it is pushed.
+    Image,
 }
 
 /// How layers are compressed in an output.
@@ -66,6 +75,19 @@ pub enum Compression {
     Gzip,
     /// With zstd.
     Zstd,
+}
+
+impl FromStr for Compression {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "uncompressed" | "none" => Ok(Self::Uncompressed),
+            "gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            _ => Err(format!("compression {text:?} is not known: use gzip, zstd or uncompressed")),
+        }
+    }
 }
 
 /// What the times of files are worth to the user. Layers never have later ones than SOURCE_DATE_EPOCH.
@@ -104,7 +126,27 @@ impl Output {
             notes: Notes::default(),
             split: None,
             others: Others::default(),
+            push: false,
+            by_digest: false,
+            insecure: false,
         }
+    }
+
+    /// What `--push` stands for: the outputs that are images are pushed; where there are none, there is one.
+    pub(super) fn pushed(mut outputs: Vec<Self>) -> Vec<Self> {
+        for output in &mut outputs {
+            output.push = output.kind == OutputKind::Image;
+        }
+        if !outputs.iter().any(|output| output.push) {
+            outputs.push(Self { push: true, ..Self::new(OutputKind::Image, "") });
+        }
+        outputs
+    }
+
+    /// The names that the image has in the store by this output.
+    pub(super) fn tags(&self) -> &[Reference] {
+        let kept = self.kind == OutputKind::Image && !self.by_digest;
+        if kept { &self.names } else { &[] }
     }
 
     /// How layers are compressed; none for not at all.
@@ -119,12 +161,13 @@ impl Output {
 }
 
 impl OutputKind {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 6] = [
         ("oci", Self::Oci),
         ("docker", Self::Docker),
         ("local", Self::Local),
         ("tar", Self::Tar),
         ("cacheonly", Self::CacheOnly),
+        ("image", Self::Image),
     ];
 }
 
@@ -140,7 +183,8 @@ pub(super) fn parse(text: &str) -> Result<Output> {
     let name = |key: &str| key.to_ascii_lowercase();
     let written = fields.iter().find(|(key, _)| name(key) == "type").map(|(_, kind)| kind);
     let kind = kind_of(written.ok_or_else(|| wrong("it has no type".to_owned()))?).map_err(wrong)?;
-    let mut output = Output::new(kind, "");
+    let push = written.is_some_and(|kind| kind == REGISTRY);
+    let mut output = Output { push, ..Output::new(kind, "") };
     for (key, value) in fields.iter().filter(|(key, _)| name(key) != "type") {
         attribute::set(&mut output, key, value).map_err(wrong)?;
     }
@@ -148,12 +192,18 @@ pub(super) fn parse(text: &str) -> Result<Output> {
     Ok(output)
 }
 
+/// An image that is pushed, by a type of its own.
+const REGISTRY: &str = "registry";
+
 fn kind_of(text: &str) -> std::result::Result<OutputKind, String> {
+    if text == REGISTRY {
+        return Ok(OutputKind::Image);
+    }
     let found = OutputKind::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
     found.ok_or_else(|| {
-        let near = dockerfile_parser::did_you_mean(text, OutputKind::ALL.map(|(name, _)| name));
-        let near = dockerfile_parser::question(near);
-        format!("type {text:?} is not known{near}: use oci, docker, local, tar or cacheonly")
+        let names = OutputKind::ALL.iter().map(|(name, _)| *name).chain([REGISTRY]);
+        let near = dockerfile_parser::question(dockerfile_parser::did_you_mean(text, names));
+        format!("type {text:?} is not known{near}: use registry, image, oci, docker, local, tar or cacheonly")
     })
 }
 
@@ -169,7 +219,7 @@ fn settle(output: &mut Output) -> std::result::Result<(), String> {
     if output.dest.as_os_str().is_empty() {
         match output.kind {
             OutputKind::Oci | OutputKind::Tar if output.tar => output.dest = "-".into(),
-            OutputKind::CacheOnly => {}
+            OutputKind::CacheOnly | OutputKind::Image => {}
             _ => return Err("it has no dest".to_owned()),
         }
     }
@@ -208,10 +258,43 @@ mod tests {
     }
 
     #[test]
+    fn images_are_pushed_by_name_or_digest_or_not() {
+        for (text, push, by_digest) in [
+            ("type=registry", true, false),
+            ("type=image", false, false),
+            ("type=image,push=true", true, false),
+            ("type=image,name=a,push=true,push-by-digest=true,name-canonical=true", true, true),
+            ("type=image,push-by-digest=true,push=true", true, true),
+            ("type=registry,push-by-digest=true,unpack=true,store=false,dangling-name-prefix=x", true, true),
+        ] {
+            let output = parse(text).unwrap();
+            assert_eq!((output.kind, output.push, output.by_digest), (OutputKind::Image, push, by_digest), "{text}");
+        }
+        let output = parse("type=registry,\"name=a,h:5/b:1\",registry.insecure=true,compression=zstd").unwrap();
+        assert!(output.insecure && output.tags().len() == 2);
+        assert!(parse("type=registry,name=a,push-by-digest=true").unwrap().tags().is_empty());
+    }
+
+    #[test]
+    fn the_short_form_pushes_what_there_is() {
+        let pushed = |texts: &[&str]| -> Vec<(OutputKind, bool)> {
+            let outputs = texts.iter().map(|text| parse(text).unwrap()).collect();
+            Output::pushed(outputs).iter().map(|output| (output.kind, output.push)).collect()
+        };
+        assert_eq!(pushed(&[]), [(OutputKind::Image, true)]);
+        let beside = [(OutputKind::Local, false), (OutputKind::Image, true)];
+        assert_eq!(pushed(&["out"]), beside);
+        assert_eq!(pushed(&["out", "type=image"]), beside);
+    }
+
+    #[test]
     fn nonsense_is_refused_by_name() {
         for (text, names) in [
             ("type=nope,dest=x", "\"nope\""),
             ("type=dokcer,dest=x", "did you mean docker?"),
+            ("type=regstry", "did you mean registry?"),
+            ("type=image,dest=x", "\"dest\" is none of type=image"),
+            ("type=oci,dest=x,push=true", "\"push\" is none of type=oci"),
             ("type=docker", "no dest"),
             ("type=oci,tar=false", "no dest"),
             ("dest=x", "no type"),

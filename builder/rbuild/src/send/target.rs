@@ -82,7 +82,7 @@ impl Target {
 }
 
 /// Whether a destination is standard output.
-pub(super) fn is_stdout(dest: &Path) -> bool {
+pub(crate) fn is_stdout(dest: &Path) -> bool {
     dest.as_os_str() == STDOUT
 }
 
@@ -118,29 +118,29 @@ fn write_waiting(mut out: &File, bytes: &[u8], cancel: &Cancel) -> io::Result<us
 
 /// A file or directory on its way, next to its place under a name nobody looks at; dropping it removes it.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(crate) struct Unfinished {
     path: PathBuf,
     place: PathBuf,
 }
 
 impl Unfinished {
     /// A new file, open for writing.
-    pub(super) fn file(place: PathBuf) -> Result<(File, Self)> {
+    pub(crate) fn file(place: PathBuf) -> Result<(File, Self)> {
         Self::new(place, |path| OpenOptions::new().write(true).create_new(true).open(path))
     }
 
     /// A new directory.
-    pub(super) fn directory(place: PathBuf) -> Result<Self> {
+    pub(crate) fn directory(place: PathBuf) -> Result<Self> {
         Ok(Self::new(place, |path| std::fs::create_dir(path))?.1)
     }
 
     /// Where it is until it is finished.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Moves it to its place.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         std::fs::rename(&self.path, &self.place).map_err(Error::io("rename to", self.place.display()))
     }
 

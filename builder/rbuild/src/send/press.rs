@@ -1,0 +1,58 @@
+//! The store's layers compressed on their way out, as outputs of builds have them; what was compressed once is kept.
+//! Knows no place.
+
+use super::{Packed, Repack};
+use crate::error::Result;
+use crate::export::layers::{Blob, Packing, ready};
+use rbuild_oci::{Cancel, Descriptor, DiffId, Manifest};
+use rbuild_store::Store;
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+
+/// Layers from this many bytes on are compressed one after the other, each by all processors, while others are sent.
+const LARGE: u64 = 1 << 20;
+
+/// Compresses layers. Images all of whose layers lie uncompressed in the store, as built ones do, are packed anew; others
+/// are as they were written somewhere, and stay so unless that is asked for.
+#[derive(Debug)]
+pub struct Press<'a> {
+    store: &'a Store,
+    cancel: &'a Cancel,
+    packing: Packing,
+    force: bool,
+    busy: Mutex<()>,
+}
+
+impl<'a> Press<'a> {
+    /// That of a store: layers become what `packing` says, with `force` also those of images that are compressed already.
+    pub(crate) fn new(store: &'a Store, cancel: &'a Cancel, packing: Packing, force: bool) -> Self {
+        Self { store, cancel, packing, force, busy: Mutex::default() }
+    }
+
+    /// The layer's blob, found or made.
+    pub(crate) fn blob(&self, blob: &Descriptor, layer: &DiffId) -> Result<Blob> {
+        let _turn = (blob.size >= LARGE).then(|| self.busy.lock().unwrap_or_else(PoisonError::into_inner));
+        ready(self.store, self.cancel, layer, self.packing)
+    }
+}
+
+impl Repack for Press<'_> {
+    fn applies(&self, manifest: &Manifest, layers: &[DiffId]) -> bool {
+        let mut pairs = manifest.layers.iter().zip(layers);
+        self.packing.compresses() && pairs.all(|(blob, layer)| blob.digest == layer.0) || self.force
+    }
+
+    fn layer(&self, blob: &Descriptor, layer: &DiffId) -> Result<Packed<'_>> {
+        let blob = self.blob(blob, layer)?;
+        let descriptor = blob.descriptor.clone();
+        let open = move || Ok(Box::new(blob.open()?) as Box<dyn Read + Send>);
+        Ok(Packed { blob: descriptor, open: Box::new(open) })
+    }
+
+    fn failed(&self, blob: &Descriptor, layer: &DiffId) {
+        if let Ok(blob) = self.blob(blob, layer) {
+            // The failure that brought us here is the one to tell.
+            drop(blob.verify(self.cancel));
+        }
+    }
+}
