@@ -52,7 +52,7 @@ fn an_index_gives_the_image_of_the_platform() {
     let name = world.name("me/multi");
     let platform = |name: &str, platform: &str| {
         let platform = Some(platform.to_owned());
-        world.pull_as(PullArgs { name: world.name(name), platform, ..PullArgs::default() })
+        world.pull_as(&PullArgs { name: world.name(name), platform, ..PullArgs::default() })
     };
     let said = world.pull("me/multi").unwrap();
     assert!(said.contains(&format!("Digest: {}\n", descriptor.digest)), "{said}");
@@ -175,7 +175,7 @@ fn a_whole_index_comes_with_everything_in_it() {
     let world = World::new();
     let (index, images) = multi(&world);
     let args = PullArgs { name: world.name("team/multi"), all_platforms: true, ..PullArgs::default() };
-    world.pull_as(args).unwrap();
+    world.pull_as(&args).unwrap();
     let tag = world.store.refs().get(&world.name("team/multi").parse().unwrap()).unwrap().unwrap();
     assert_eq!((tag.descriptor.digest, tag.descriptor.platform), (index.digest, None));
     for blob in images.iter().flat_map(|image| image.blobs.keys()) {
@@ -222,14 +222,14 @@ fn all_tags_of_a_repository_are_pulled_page_by_page() {
     );
     world.registry.put_image("team/app", "chart", &chart);
     let args = |name: &str| PullArgs { name: world.name(name), all_tags: true, ..PullArgs::default() };
-    let said = world.pull_as(args("team/app")).unwrap();
+    let said = world.pull_as(&args("team/app")).unwrap();
     assert!(said.contains("chart: Skipped: image sha256:"), "{said}");
     let tags: Vec<String> = world.store.refs().list().unwrap().into_iter().map(|tag| tag.reference).collect();
     let expected = ["1", "1.1", "2", "3", "latest"].map(|tag| world.name(&format!("team/app:{tag}")));
     assert_eq!(tags, expected);
-    let error = world.pull_as(args("team/app:1")).unwrap_err().to_string();
+    let error = world.pull_as(&args("team/app:1")).unwrap_err().to_string();
     assert!(error.contains("--all-tags"), "{error}");
-    let error = world.pull_as(args("team/none")).unwrap_err().to_string();
+    let error = world.pull_as(&args("team/none")).unwrap_err().to_string();
     assert!(error.contains("team/none"), "{error}");
 }
 

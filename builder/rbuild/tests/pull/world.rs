@@ -43,11 +43,11 @@ impl World {
 
     /// Pulls from the registry; what was said.
     pub(crate) fn pull(&self, name: &str) -> Result<String> {
-        self.pull_as(PullArgs { name: self.name(name), ..PullArgs::default() })
+        self.pull_as(&PullArgs { name: self.name(name), ..PullArgs::default() })
     }
 
-    pub(crate) fn pull_as(&self, args: PullArgs) -> Result<String> {
-        self.pull_with(&args, eager(), &Cancel::new(), &|_| ())
+    pub(crate) fn pull_as(&self, args: &PullArgs) -> Result<String> {
+        self.pull_with(args, eager(), &Cancel::new(), &|_| ())
     }
 
     pub(crate) fn pull_with(
@@ -129,12 +129,11 @@ pub(crate) fn compressed(image: &TestImage, format: Format) -> TestImage {
     repacked(image, &pack, MediaType::OCI_MANIFEST)
 }
 
+/// From a tarball to a blob and its type.
+type Pack<'a> = dyn Fn(&[u8]) -> (MediaType, Vec<u8>) + 'a;
+
 /// The same image with its layers packed otherwise, and a manifest of that type.
-pub(crate) fn repacked(
-    image: &TestImage,
-    pack: &dyn Fn(&[u8]) -> (MediaType, Vec<u8>),
-    manifest_type: &str,
-) -> TestImage {
+pub(crate) fn repacked(image: &TestImage, pack: &Pack<'_>, manifest_type: &str) -> TestImage {
     let mut manifest = Manifest::from_json(&image.blobs[&image.descriptor.digest]).unwrap();
     let mut blobs = BTreeMap::from([(manifest.config.digest, image.blobs[&manifest.config.digest].clone())]);
     for layer in &mut manifest.layers {
