@@ -186,7 +186,8 @@ fn a_broken_upload_comes_to_a_good_end() {
 }
 
 const BIG: u64 = 300 << 20;
-const PEAK_KIB: u64 = 8 << 10;
+/// The pages of the program itself count too.
+const PEAK_KIB: u64 = 10 << 10;
 
 /// Zeros, as many as there are to be.
 fn zeros() -> Box<dyn Read + Send> {

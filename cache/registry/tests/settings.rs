@@ -8,7 +8,7 @@ mod server;
 
 use rbuild_oci::testing::{TestImage, random_image};
 use rbuild_oci::{Cancel, Descriptor, MediaType, Reference};
-use rbuild_registry::testing::Registry;
+use rbuild_registry::testing::{Fault, Registry};
 use rbuild_registry::{Client, Config, Error, Schedule, Settings};
 use server::{Debian, HTPASSWD, MUTUAL_TLS, SELF_SIGNED, TLS};
 use std::fs;
@@ -102,6 +102,23 @@ fn a_client_shows_its_certificate_and_the_wrong_one_does_not_help() {
     assert!(error.contains("ca.pem") && error.contains("no private key"), "{error}");
     let error = round(&by(&registry.file("client.key"), &registry.file("client.key")), host).unwrap_err().to_string();
     assert!(error.contains("client.key") && error.contains("no certificate"), "{error}");
+}
+
+#[test]
+fn no_other_host_is_shown_a_hosts_certificate() {
+    let (Some(far), place) = (Debian::start(MUTUAL_TLS), place()) else { return };
+    let near = Registry::start().unwrap();
+    near.fail("/manifests/", Fault::Redirect(format!("https://{}", far.host)), usize::MAX);
+    let (cert, key) = (far.file("client.pem"), far.file("client.key"));
+    let as_set_for = |host: &str| {
+        let text = format!(r#"{{"registries": {{"{host}": {{"cert": {cert:?}, "key": {key:?}}}}}}}"#);
+        let wanted = random_image(4, 1).descriptor;
+        told(place.path(), &text).manifest(&reference(near.host()), &wanted).unwrap_err()
+    };
+    let error = as_set_for(&far.host);
+    assert!(matches!(error, Error::NotFound { .. }), "it is let in where the certificate is its own: {error}");
+    let error = as_set_for(near.host());
+    assert!(matches!(error, Error::Tls { .. } | Error::Interrupted { .. }), "{error}");
 }
 
 #[test]
