@@ -4,7 +4,7 @@
 use crate::agents::{Agents, Trust};
 use crate::auth::{Entrance, Tokens, authorize, refused};
 use crate::challenge::challenges;
-use crate::config::Config;
+use crate::config::{Config, Uploads};
 use crate::credentials::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
@@ -91,6 +91,11 @@ impl Client {
         &self.0.config
     }
 
+    /// How blobs are sent, by the settings.
+    pub fn uploads(&self) -> Result<Uploads> {
+        self.config().settings.uploads(self.config().uploads)
+    }
+
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.0.cancel
     }
@@ -141,7 +146,9 @@ impl Client {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
-                if let Some(scheme) = self.schemes().get(&at.authority).copied() {
+                // The lock is let go of before the request: others are sent meanwhile.
+                let known = self.schemes().get(&at.authority).copied();
+                if let Some(scheme) = known {
                     return self.send_over(scheme, Trust::Anyone, at, ask, authorization);
                 }
                 let (scheme, answer) =

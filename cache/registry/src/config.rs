@@ -35,7 +35,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often failed requests are tried again.
     pub retry: Schedule,
-    /// How blobs are sent.
+    /// How blobs are sent, where the settings say nothing of it.
     pub uploads: Uploads,
 }
 

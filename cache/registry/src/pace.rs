@@ -28,9 +28,8 @@ impl Pace {
         if took < self.idle {
             return Ok(());
         }
-        let bytes = self.bytes;
-        if u128::from(bytes) * 1000 < u128::from(LEAST) * took.as_millis() {
-            let text = format!("it sent {bytes} bytes in {:.0} s", took.as_secs_f64());
+        if u128::from(self.bytes) * 1000 < u128::from(LEAST) * took.as_millis() {
+            let text = format!("it sent {} bytes in {:.0} s", self.bytes, took.as_secs_f64());
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
         *self = Self::new(self.idle);

@@ -4,6 +4,7 @@
 use super::globals::Globals;
 use crate::args::BuildArgs;
 use crate::build::plan;
+use crate::ctx::SystemClock;
 use crate::error::Result;
 use crate::events::Events;
 use crate::import::Images;
@@ -24,6 +25,7 @@ pub(super) struct Look {
     pub(super) request: BuildRequest,
     store: Store,
     client: Client,
+    cache: LocalBackend,
     cancel: Cancel,
 }
 
@@ -37,13 +39,13 @@ impl Look {
         let network = globals.network();
         complete(Reach::outside(&store, &cache, &network, (&events, &cancel), &wrote), &mut request)?;
         let client = globals.registries(&cancel);
-        Ok(Self { request, store, client, cancel })
+        Ok(Self { request, store, client, cache, cancel })
     }
 
     /// The graph; of images it reads configurations only.
     pub(super) fn plan(&self, linter: &mut Linter) -> Result<BuildGraph> {
         let images = Images::new(&self.store, &self.request.named, &self.client, &self.cancel);
-        let images = images.refreshing(self.request.pull);
+        let images = images.refreshing(self.request.pull).remembering(&self.cache, &SystemClock);
         plan(&self.request, &images, &self.cancel, linter)
     }
 }

@@ -90,7 +90,7 @@ pub fn push(
         from: &Local::new(store),
         to: &to,
         repack: &Press::new(store, cancel, packing, args.force_compression),
-        at_once: args.jobs.unwrap_or(client.config().uploads.at_once),
+        at_once: args.jobs.map_or_else(|| Ok(client.uploads()?.at_once), Ok::<_, Error>)?,
         cancel,
         told: &told,
     };

@@ -28,11 +28,11 @@ impl Found {
     pub fn read(blobs: &Arc<dyn Blobs>, descriptor: &Descriptor) -> Result<Self> {
         let manifest_bytes = required_document(&**blobs, descriptor)?;
         let manifest =
-            Manifest::from_json(&manifest_bytes).map_err(|error| of_document(&**blobs, descriptor, error))?;
+            Manifest::from_json(&manifest_bytes).map_err(|error| of_document(&**blobs, descriptor, &error))?;
         check_kinds(&**blobs, descriptor, &manifest)?;
         let config_bytes = required_document(&**blobs, &manifest.config)?;
         let config =
-            ImageConfig::from_json(&config_bytes).map_err(|error| of_document(&**blobs, &manifest.config, error))?;
+            ImageConfig::from_json(&config_bytes).map_err(|error| of_document(&**blobs, &manifest.config, &error))?;
         let (layers, diff_ids) = (manifest.layers.len(), config.rootfs.diff_ids.len());
         if layers != diff_ids {
             let reason = format!("it has {layers} layers and its configuration {diff_ids}");
@@ -49,7 +49,7 @@ impl Found {
 }
 
 /// The error for a document that is not what its media type says.
-pub(super) fn of_document(blobs: &dyn Blobs, document: &Descriptor, error: rbuild_oci::Error) -> Error {
+pub(super) fn of_document(blobs: &dyn Blobs, document: &Descriptor, error: &rbuild_oci::Error) -> Error {
     damaged(blobs, document, error.to_string())
 }
 

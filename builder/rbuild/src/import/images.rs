@@ -2,9 +2,11 @@
 //! layers here when a step needs them. Knows no instruction.
 
 use super::local::{Local, Nearest};
+use super::memory::Memory;
 use super::pull::descend;
 use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, has_layers, layout};
+use crate::ctx::Clock;
 use crate::error::{Error, Result};
 use crate::image;
 use crate::request::Named;
@@ -12,6 +14,7 @@ use crate::solve::Arrival;
 use crate::stack::Stack;
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
 use rbuild_oci::{Cancel, Digest, Platform, Reference};
+use rbuild_records::CacheBackend;
 use rbuild_registry::Client;
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
@@ -25,6 +28,7 @@ pub struct Images<'a> {
     client: &'a Client,
     cancel: &'a Cancel,
     refresh: bool,
+    memory: Option<Memory<'a>>,
     found: Mutex<BTreeMap<Digest, Found>>,
 }
 
@@ -43,13 +47,19 @@ impl<'a> Images<'a> {
     /// Images from the store, from these named contexts, and from registries.
     pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {
         let named = named.values().map(|named| (named.to_string(), named)).collect();
-        Self { store, named, client, cancel, refresh: false, found: Mutex::default() }
+        Self { store, named, client, cancel, refresh: false, memory: None, found: Mutex::default() }
     }
 
     /// Asks registries also for images that the store has, where `refresh` is set.
     #[must_use]
     pub fn refreshing(self, refresh: bool) -> Self {
         Self { refresh, ..self }
+    }
+
+    /// Keeps what names of registries mean among the records, and takes it from there where nobody may be asked.
+    #[must_use]
+    pub fn remembering(self, cache: &'a dyn CacheBackend, clock: &'a dyn Clock) -> Self {
+        Self { memory: Some(Memory { store: self.store, cache, clock }), ..self }
     }
 
     /// The answer to a question of the graph.
@@ -72,14 +82,32 @@ impl<'a> Images<'a> {
 
     fn find(&self, ask: &Ask) -> Result<Found> {
         match &ask.image {
-            ImageSource::Registry(reference) => self.by_name(reference, &ask.platform),
+            ImageSource::Registry(reference) => self.by_name_or_memory(reference, &ask.platform),
             ImageSource::Context(text) => match self.named.get(text) {
                 Some(Named::Layout { path, image }) => layout::resolve(path, image.as_deref(), &ask.platform),
-                Some(Named::Registry(reference)) => self.by_name(reference, &ask.platform),
+                Some(Named::Registry(reference)) => self.by_name_or_memory(reference, &ask.platform),
                 Some(Named::Directory(_) | Named::Remote(_) | Named::Scratch) | None => {
                     Err(Error::Usage(format!("the context {text} is no image: use a directory or an oci-layout://")))
                 }
             },
+        }
+    }
+
+    fn by_name_or_memory(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
+        let found = self.by_name(reference, platform);
+        let Some(memory) = self.memory else { return found };
+        match found {
+            Ok(found) => {
+                if self.store.refs().get(reference)?.is_none() {
+                    // What cannot be kept is asked for again.
+                    drop(memory.remember(reference, platform, &found));
+                }
+                Ok(found)
+            }
+            Err(error @ Error::Registry(rbuild_registry::Error::Offline { .. })) => {
+                memory.recall(reference, platform)?.ok_or(error)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -91,12 +119,11 @@ impl<'a> Images<'a> {
         {
             return Ok(found);
         }
-        let (blobs, top): (Arc<dyn Blobs>, _) = match kept {
-            Some(tag) => (Arc::new(Local::new(self.store)), tag.descriptor),
-            None => {
-                let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
-                (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
-            }
+        let (blobs, top): (Arc<dyn Blobs>, _) = if let Some(tag) = kept {
+            (Arc::new(Local::new(self.store)), tag.descriptor)
+        } else {
+            let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
+            (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
         };
         Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
     }

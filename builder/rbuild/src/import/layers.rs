@@ -122,10 +122,10 @@ impl Wanted<'_> {
     }
 
     fn bring(&self, scene: &Scene<'_>, stop: &AtomicBool) -> Result<()> {
-        if !self.from_store(scene)? {
-            match self.from_outside(scene, stop) {
+        if !self.read_store(scene)? {
+            match self.read_outside(scene, stop) {
                 // Once more from its beginning: a mirror that sent it is not asked again.
-                Err(Error::Registry(rbuild_registry::Error::WrongDigest { .. })) => self.from_outside(scene, stop)?,
+                Err(Error::Registry(rbuild_registry::Error::WrongDigest { .. })) => self.read_outside(scene, stop)?,
                 result => result?,
             }
         }
@@ -134,7 +134,7 @@ impl Wanted<'_> {
     }
 
     /// Makes the layer from its blob where the store has that. One that turns out damaged is put away.
-    fn from_store(&self, scene: &Scene<'_>) -> Result<bool> {
+    fn read_store(&self, scene: &Scene<'_>) -> Result<bool> {
         let content = scene.store.content();
         let Some(blob) = content.open(&self.blob.digest)? else { return Ok(false) };
         match scene.store.layers().ingest(blob, self.layer, scene.cancel) {
@@ -157,7 +157,7 @@ impl Wanted<'_> {
     }
 
     /// One pass: one thread fetches and verifies the blob and keeps it, others decompress, hash and index what it brings.
-    fn from_outside(&self, scene: &Scene<'_>, stop: &AtomicBool) -> Result<()> {
+    fn read_outside(&self, scene: &Scene<'_>, stop: &AtomicBool) -> Result<()> {
         let (store, cancel) = (scene.store, scene.cancel);
         let kept = self.lacks_blob(store)?.then(|| store.tmp_file()).transpose()?;
         let (inlet, outlet) = pipe();
@@ -170,9 +170,10 @@ impl Wanted<'_> {
                 }
                 fetched
             });
-            let landed = match self.has_layer {
-                true => store.layers().check(outlet, self.layer, cancel),
-                false => store.layers().ingest(outlet, self.layer, cancel).map(drop),
+            let landed = if self.has_layer {
+                store.layers().check(outlet, self.layer, cancel)
+            } else {
+                store.layers().ingest(outlet, self.layer, cancel).map(drop)
             };
             (fetching.join().unwrap_or(Err(Error::Canceled(Canceled))), landed)
         });

@@ -22,6 +22,7 @@ mod layers;
 mod legacy;
 mod local;
 mod members;
+mod memory;
 mod pipe;
 mod platform;
 mod pull;

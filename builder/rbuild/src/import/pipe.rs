@@ -116,14 +116,14 @@ mod tests {
 
     #[test]
     fn a_transfer_that_breaks_off_is_no_end() {
-        assert_eq!(through(&[1; 10 * PIECE], false).unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(through(&vec![1; 10 * PIECE], false).unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 
     #[test]
     fn who_writes_comes_to_an_end_when_nobody_reads() {
         let (mut inlet, outlet) = pipe();
         drop(outlet);
-        inlet.write_all(&[1; 20 * PIECE]).unwrap();
+        inlet.write_all(&vec![1; 20 * PIECE]).unwrap();
         inlet.close();
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn descend(
             return Ok(at);
         }
         let bytes = required_document(blobs, &at)?;
-        let index = Index::from_json(&bytes).map_err(|error| of_document(blobs, &at, error))?;
+        let index = Index::from_json(&bytes).map_err(|error| of_document(blobs, &at, &error))?;
         at = select(reference, &index, platform)?.clone();
     }
     Err(damaged(blobs, top, "indexes are nested too deeply"))

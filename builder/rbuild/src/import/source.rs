@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
 use rbuild_store::Store;
 use rbuild_store::layer::{Compression, decompress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -160,16 +160,21 @@ pub fn whole(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Kept> {
 pub(super) fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platform>) -> Result<Option<Kept>> {
     let blobs = layout.blobs();
     let offers = layout.offers(std::slice::from_ref(entry))?;
-    let wanted = offers.iter().filter(|(own, _)| match (own, platform) {
+    let serves = |(own, _): &&(Option<Platform>, Descriptor)| match (own, platform) {
         (Some(own), Some(wanted)) => own.serves(wanted),
         _ => true,
-    });
+    };
+    let wanted: Vec<_> = offers.iter().filter(serves).collect();
+    let all = wanted.len() == offers.len();
+    // What is listed twice is read once.
+    let mut seen = BTreeSet::new();
+    let wanted = wanted.into_iter().filter(|(_, manifest)| seen.insert(manifest.digest));
     let images = wanted.map(|(_, manifest)| Found::read(blobs, manifest)).collect::<Result<Vec<_>>>()?;
     let mut kept = match (images.len(), entry.media_type.is_index()) {
         (0, _) => return Ok(None),
         (_, false) => return Ok(images.into_iter().next().map(Kept::one)),
         (count, true) => {
-            let mut parts = Parts { whole: count == offers.len(), ..Parts::default() };
+            let mut parts = Parts { whole: all, ..Parts::default() };
             parts.add(&**blobs, entry)?;
             if parts.whole {
                 Kept { target: entry.clone(), indexes: parts.indexes, more: parts.more, images }

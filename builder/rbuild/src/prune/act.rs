@@ -1,14 +1,15 @@
 //! Takes away what a wish comes to: containers, volumes and tags first, then the files that nobody needs any more. What
 //! came to be needed meanwhile stays. Decides nothing.
 
+use super::mark::familiar;
 use super::plan::{Plan, plan};
 use super::{Class, Owner, Target, Thing, Wish};
 use crate::container::Containers;
 use crate::error::{Error, Result};
 use crate::failed;
 use crate::image::Listed;
-use rbuild_oci::{Cancel, Digest, Reference};
-use rbuild_store::{Group, GroupKind, Store, Sweep, VolumeDriver};
+use rbuild_oci::{Cancel, Digest};
+use rbuild_store::{Group, GroupKind, Store, Sweep, Tag, VolumeDriver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -102,10 +103,10 @@ impl Work<'_> {
     /// that stays stays whole. False if the disk is too full to list the tags that are left.
     fn owners(&mut self) -> Result<bool> {
         let images: Vec<(usize, Box<Listed>)> = self.plan.go.iter().filter_map(image).collect();
-        let names = |listed: &Listed| listed.tags.iter().map(|tag| tag.reference.clone()).collect::<Vec<_>>();
-        let tags: BTreeSet<String> = images.iter().flat_map(|(_, listed)| names(listed)).collect();
-        let references: Vec<Reference> = tags.iter().map(|tag| tag.parse()).collect::<std::result::Result<_, _>>()?;
-        let listed = references.is_empty() || self.store.refs().remove_all(&references)?;
+        let mut tags: Vec<Tag> = images.iter().flat_map(|(_, listed)| listed.tags.clone()).collect();
+        tags.sort_by(|a, b| a.reference.cmp(&b.reference));
+        tags.dedup_by(|a, b| a.reference == b.reference);
+        let listed = tags.is_empty() || self.store.refs().remove_all(&tags)?;
         let (mut documents, mut by_id) = (Vec::new(), BTreeMap::new());
         for thing in &self.plan.go {
             match &thing.target {
@@ -128,7 +129,7 @@ impl Work<'_> {
         }
         let swept = self.sweep.discard(documents)?;
         self.gone.extend(swept.gone.iter().filter_map(|group| by_id.get(&group.digest()?)));
-        self.done.images.extend(tags.iter().map(|tag| format!("untagged: {}", super::mark::familiar(tag))));
+        self.done.images.extend(tags.iter().map(|tag| format!("untagged: {}", familiar(&tag.reference))));
         self.tell(&swept.gone);
         Ok(listed)
     }

@@ -3,12 +3,11 @@
 
 use super::contents::{Contents, DockerImage};
 use super::pour::pour;
-use super::tarball::Tarball;
+use super::tarball::{Fill, Tarball};
 use super::{Open, Placed, Sink};
 use crate::error::Result;
 use rbuild_oci::{Cancel, Canceled, Descriptor, Digest, Index, Reference};
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -52,12 +51,9 @@ impl Archive {
     }
 }
 
-/// Writes the content of a file whose name is given for errors.
-type Fill<'a> = Box<dyn FnOnce(&mut dyn Write, &str) -> Result<()> + 'a>;
-
 impl State {
     /// Writes a file among the blobs unless it is there.
-    fn put(&mut self, blob: &Descriptor, fill: Fill<'_>) -> Result<Placed> {
+    fn put(&mut self, blob: &Descriptor, fill: Box<Fill<'_>>) -> Result<Placed> {
         if self.written.contains(&blob.digest) {
             return Ok(Placed::Existed);
         }

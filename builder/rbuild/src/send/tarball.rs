@@ -1,13 +1,12 @@
 //! A tarball whose bytes follow from what is put into it alone: owner 0, time 0. Knows tar and no image.
 
+use super::contents::LAYOUT;
 use super::target::Target;
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Index, to_canonical_json};
 use std::io::Write;
 use std::path::Path;
 use tar::{EntryType, Header};
-
-use super::contents::LAYOUT;
 
 /// What errors call the archive; the target adds where it is.
 const NAME: &str = "the archive";
@@ -16,7 +15,7 @@ const NAME: &str = "the archive";
 const BLOCK: u64 = 512;
 
 /// Writes the data of a file.
-type Fill<'a> = dyn FnOnce(&mut dyn Write, &str) -> Result<()> + 'a;
+pub(super) type Fill<'a> = dyn FnOnce(&mut dyn Write, &str) -> Result<()> + 'a;
 
 /// A tarball on its way. Files appear in it in the order in which they are put.
 #[derive(Debug)]

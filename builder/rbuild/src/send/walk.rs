@@ -15,6 +15,11 @@ pub type Told<'a> = dyn Fn(&Freight, &Descriptor, &Placed) + Sync + 'a;
 /// Indexes within each other; those of images have one.
 const DEPTH: usize = 8;
 
+/// What the documents of an image may have in bytes, each counted as often as it is listed, and what each counts at least:
+/// a few small indexes that list each other many times over would be walked for ever.
+const MOST: u64 = 64 << 20;
+const LEAST: u64 = 64 << 10;
+
 /// How an image is sent.
 #[derive(Clone, Copy)]
 pub struct Walk<'a> {
@@ -49,6 +54,11 @@ impl Walk<'_> {
     /// Reads the documents from `target` down, and notes the blobs that they name.
     fn read(&self, target: &Descriptor, blobs: &mut Load, depth: usize) -> Result<Node> {
         self.cancel.check()?;
+        blobs.documents += target.size.max(LEAST);
+        if blobs.documents > MOST {
+            let reason = format!("{} in {}: too many documents are listed", target.digest, self.from.place());
+            return Err(Error::Usage(reason));
+        }
         let bytes = required_document(self.from, target)?;
         let (descriptor, parts) = (target.clone(), Vec::new());
         if !target.media_type.is_index() {
@@ -123,6 +133,8 @@ struct Node {
 struct Load {
     freight: Vec<Freight>,
     places: BTreeMap<(Digest, bool), usize>,
+    /// What was read of documents so far, in bytes.
+    documents: u64,
 }
 
 impl Load {

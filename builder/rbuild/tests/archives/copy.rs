@@ -106,6 +106,20 @@ fn what_a_registry_garbles_leaves_nothing() {
 }
 
 #[test]
+fn an_index_of_indexes_of_indexes() {
+    let mut wide = random_image(25, 1);
+    let registry = registry_with("me/wide", "base", &wide);
+    for level in 0..5 {
+        wide = index(&[&wide; 60]);
+        registry.put_image("me/wide", &format!("level{level}"), &wide);
+    }
+    let world = World::new();
+    let error = world.refused(&["copy", "--all", &format!("{}/me/wide:level4", registry.host()), "dir:out"]);
+    assert!(error.contains("too many documents are listed"), "{error}");
+    assert!(!world.path("out").exists());
+}
+
+#[test]
 fn places_that_are_not_there() {
     let world = World::new();
     let image = random_image(23, 1);
@@ -150,5 +164,54 @@ fn an_old_docker_archive_becomes_a_layout_that_others_read() {
         tool("skopeo", &["inspect", "--config", "--raw", &format!("oci:{}:1", text(&world.path("layout")))])
     {
         assert_eq!(config.as_bytes(), parts.config);
+    }
+}
+
+#[test]
+fn registries_get_what_they_do_not_have() {
+    let image = multi();
+    let registry = registry_with("me/app", "1", &image);
+    let other = Registry::start().unwrap();
+    let world = World::new();
+    fs::remove_dir_all(world.root()).unwrap();
+    let wanted = image.descriptor.digest.to_string();
+    let from = format!("docker://{}/me/app:1", registry.host());
+    let copied = |from: &str, to: &str| {
+        let said = world.done(&["copy", "--all", from, to]);
+        assert_eq!(digest_of(&said), wanted, "{to}");
+        said
+    };
+    let away = format!("docker://{}/a/b:2", other.host());
+    let said = copied(&from, &away);
+    assert!(said.contains("Copied") && !said.contains("Already there"), "{said}");
+    let said = copied(&from, &away);
+    assert!(!said.contains("Copied") && said.contains("Already there"), "{said}");
+    let beside = format!("docker://{}/me/copy:1", registry.host());
+    assert!(copied(&from, &beside).contains("Mounted from me/app"));
+    // By digest alone, and back out of both.
+    copied(&from, &format!("docker://{}/c/d@{wanted}", other.host()));
+    // Without --all it is another digest.
+    let error = world.refused(&["copy", &from, &format!("docker://{}/c/d@{wanted}", other.host())]);
+    assert!(error.contains("cannot become"), "{error}");
+    for from in [&away, &beside, &format!("docker://{}/c/d@{wanted}", other.host())] {
+        copied(from, &format!("oci:{}:x", text(&world.path("back"))));
+    }
+    copied(&format!("oci:{}:x", text(&world.path("back"))), &format!("{}/e/f:1", other.host()));
+    assert!(!world.root().exists(), "the store is not needed");
+}
+
+#[test]
+fn a_large_layer_goes_through_in_little_memory() {
+    let world = World::new();
+    let layer = crate::world::archive(&[("big", crate::world::Member::File(&vec![7; 96 << 20]))]);
+    let image = crate::world::image_of(layer);
+    let registry = registry_with("me/big", "1", &image);
+    for to in ["oci:layout:1", "oci-archive:big.tar"] {
+        let from = format!("{}/me/big:1", registry.host());
+        let script = "ulimit -v 400000; exec \"$0\" copy -q \"$1\" \"$2\"";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_rbuild"), &from, to]).current_dir(world.path(""));
+        let output = command.env("RBUILD_ROOT", world.root()).output().unwrap();
+        assert!(output.status.success(), "{to}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }

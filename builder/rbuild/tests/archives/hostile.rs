@@ -104,7 +104,6 @@ fn huge_documents() {
 
 #[test]
 fn other_content_than_the_digest_says() {
-    let world = World::new();
     let image = compressed(&random_image(4, 2), Format::Gzip);
     for digest in image.blobs.keys() {
         // What a store has already is not read again.

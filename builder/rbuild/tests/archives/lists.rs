@@ -98,3 +98,35 @@ fn a_list_is_shown_annotated_and_removed() {
     let error = world.refused(&["manifest", "rm", "app:all"]);
     assert!(error.contains("app:all not found"), "{error}");
 }
+
+#[test]
+fn a_list_is_sent_with_its_images() {
+    let registry = Registry::start().unwrap();
+    let multi = two_platforms(6);
+    put(&registry, "me/many", "1", &multi);
+    let world = stocked();
+    let many = format!("{}/me/many:1", registry.host());
+    world.done(&["manifest", "create", "app:all", &many]);
+    // What came from elsewhere keeps its digests, images that lie uncompressed here are compressed unless told otherwise.
+    let to = format!("docker://{}/me/all:1", registry.host());
+    let said = world.done(&["manifest", "push", "--compression", "none", "app:all", &to]);
+    assert_eq!(said.trim(), world.digest("app:all").to_string());
+    let list = format!("{}/me/all:2", registry.host());
+    world.done(&["manifest", "create", &list, "app:amd64", "app:arm64"]);
+    let pushed = world.done(&["manifest", "push", "--purge", &list]);
+    let digest = pushed.lines().next().unwrap();
+    assert!(world.store().refs().get(&list.parse().unwrap()).unwrap().is_none());
+    let other = World::new();
+    for platform in ["linux/amd64", "linux/arm64"] {
+        other.done(&["pull", "-q", "--platform", platform, &list]);
+        other.check();
+    }
+    let shown: Value = serde_json::from_str(&other.done(&[
+        "manifest",
+        "inspect",
+        "-v",
+        &format!("{}/me/all@{digest}", registry.host()),
+    ]))
+    .unwrap();
+    assert!(shown[0]["OCIManifest"]["layers"][0]["mediaType"].as_str().unwrap().ends_with("tar+gzip"), "{shown}");
+}

@@ -2,7 +2,9 @@
 
 use crate::common::{fsck, public_dir, skip};
 use rbuild_oci::testing::{TestImage, random_image};
-use rbuild_oci::{Cancel, Descriptor, Digest, ImageConfig, Index, Manifest, MediaType, Platform, to_canonical_json};
+use rbuild_oci::{
+    Cancel, Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, MediaType, Platform, RootFs, to_canonical_json,
+};
 use rbuild_registry::testing::Registry;
 use rbuild_store::Store;
 use rbuild_store::layer::{Codec, Format, compress};
@@ -179,6 +181,17 @@ pub(crate) fn for_platform(image: &TestImage, platform: &str) -> TestImage {
     blobs.remove(&image.descriptor.digest);
     blobs.extend([(manifest.config.digest, config), (descriptor.digest, bytes)]);
     TestImage { descriptor, blobs }
+}
+
+/// An image of one layer, which it has as it is.
+pub(crate) fn image_of(layer: Vec<u8>) -> TestImage {
+    let rootfs = RootFs { diff_ids: vec![DiffId(Digest::of(&layer))], ..RootFs::default() };
+    let config = to_canonical_json(&ImageConfig { rootfs, ..ImageConfig::scratch(&Platform::native()) }).unwrap();
+    let layers = vec![Descriptor::of(MediaType::OCI_LAYER, &layer)];
+    let manifest = Manifest::oci(Descriptor::of(MediaType::OCI_CONFIG, &config), layers);
+    let bytes = to_canonical_json(&manifest).unwrap();
+    let descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &bytes);
+    TestImage { descriptor, blobs: [layer, config, bytes].map(|bytes| (Digest::of(&bytes), bytes)).into() }
 }
 
 /// An index of images, with all that is behind it.

@@ -95,6 +95,7 @@ fn total(said: &str) -> f64 {
 }
 
 /// What is free on the disk once everything is there, and what was removed is gone.
+#[allow(clippy::cast_precision_loss)] // it has a gigabyte
 fn free(place: &Path) -> f64 {
     let (began, mut before) = (Instant::now(), 0);
     loop {

@@ -134,9 +134,9 @@ fn a_killed_prune_leaves_a_store_where_everything_works() {
             std::thread::sleep(Duration::from_micros(random.below(2 * whole.as_micros() as u64)));
             child.kill().unwrap();
             if child.wait().unwrap().success() {
-                late += 1
+                late += 1;
             } else {
-                killed += 1
+                killed += 1;
             }
             // Inside its namespace it may go on for a moment.
             assert_eq!(tool.traces(), Vec::<String>::new(), "after a kill");

@@ -299,8 +299,9 @@ fn prune(world: &World) {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(text, format!("{ask}Deleted Containers:\n{id}\n\nTotal reclaimed space: 6B\n"));
+    let freed = text.strip_prefix(&format!("{ask}Deleted Containers:\n{id}\n\nTotal reclaimed space: "));
+    assert!(freed.is_some_and(|freed| freed.ends_with("kB\n")), "what the disk gives back: {text}");
     assert_eq!(world.containers().len(), 2);
     assert_eq!(world.volume_names().len(), 1, "volumes stay");
-    assert!(world.complains(&["container", "prune", "-f", "--filter", "x=1"]).contains("known are until, label"));
+    assert!(world.complains(&["container", "prune", "-f", "--filter", "x=1"]).contains("known are until=TIME, label="));
 }

@@ -28,6 +28,25 @@ fn what_is_not_here_is_an_error_that_says_what_would_bring_it() {
 }
 
 #[test]
+fn what_a_build_took_is_enough_for_the_next() {
+    let (world, registry) = (World::new(), registry());
+    let name = format!("{}/library/app:1", registry.host());
+    world.write("context/Dockerfile", &format!("FROM {name}\nLABEL a=b\n"));
+    world.rbuild(&["build", "-t", "mine", "context"]).good();
+    let id = world.rbuild(&["images", "-q", "--no-trunc"]).good();
+    drop(registry);
+    world.rbuild(&["--offline", "build", "-t", "mine", "context"]).good();
+    assert_eq!(world.rbuild(&["images", "-q", "--no-trunc"]).good(), id);
+    world.write("context/Dockerfile", &format!("FROM {name}\nLABEL a=c\nWORKDIR /new\n"));
+    world.rbuild(&["--offline", "build", "context"]).good();
+    assert!(world.rbuild(&["--offline", "graph", "context"]).good().contains("app:1"));
+    let error = world.rbuild(&["--offline", "build", "--platform", "linux/s390x", "context"]).bad(1);
+    assert!(error.contains("offline"), "{error}");
+    let error = world.rbuild(&["build", "context"]).bad(1);
+    assert!(error.contains("cannot reach"), "{error}");
+}
+
+#[test]
 fn what_is_here_goes_on_by_name_and_by_digest() {
     let (world, registry) = (World::new(), registry());
     let (host, image) = (registry.host().to_owned(), random_image(7, 2));

@@ -7,12 +7,14 @@
 //!     "cache.example:5000": {"plain-http": true},
 //!     "lab.example": {"ca": ["lab-ca.pem"], "cert": "me.cert", "key": "me.key", "insecure": false}
 //!   },
-//!   "cache": {"keep-storage": "20GB"}
+//!   "cache": {"keep-storage": "20GB"},
+//!   "uploads": {"at-once": 5, "piece": "64MB", "pieces-above": "256MB"}
 //! }
 //! ```
 
 use super::host::{Host, Identity, normal};
 use super::table::Table;
+use crate::config::Uploads;
 use crate::error::{Error, Result};
 use crate::mirrors::Mirror;
 use crate::url::Url;
@@ -27,11 +29,41 @@ pub(super) struct File {
     pub(super) hosts: BTreeMap<String, Host>,
     /// In bytes.
     pub(super) keep_storage: Option<u64>,
+    pub(super) uploads: Partial,
 }
 
-const ALL: [&str; 2] = ["registries", "cache"];
+/// What is said of [`Uploads`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Partial {
+    at_once: Option<usize>,
+    piece: Option<u64>,
+    whole: Option<u64>,
+}
+
+impl Partial {
+    /// This, and what the other says beyond it.
+    fn or(self, other: Self) -> Self {
+        Self {
+            at_once: self.at_once.or(other.at_once),
+            piece: self.piece.or(other.piece),
+            whole: self.whole.or(other.whole),
+        }
+    }
+
+    /// The whole, with `usual` for what is not said.
+    pub(super) fn with(self, usual: Uploads) -> Uploads {
+        Uploads {
+            at_once: self.at_once.unwrap_or(usual.at_once),
+            piece: self.piece.unwrap_or(usual.piece),
+            whole: self.whole.unwrap_or(usual.whole),
+        }
+    }
+}
+
+const ALL: [&str; 3] = ["registries", "cache", "uploads"];
 const OF_HOST: [&str; 7] = ["mirrors", "fallback", "insecure", "plain-http", "ca", "cert", "key"];
 const OF_CACHE: [&str; 1] = ["keep-storage"];
+const OF_UPLOADS: [&str; 3] = ["at-once", "piece", "pieces-above"];
 
 impl File {
     /// Reads it; one that is missing says nothing, unless it is `required`.
@@ -48,7 +80,8 @@ impl File {
         for (name, host) in other.hosts {
             self.hosts.entry(name).or_insert(host);
         }
-        Self { keep_storage: self.keep_storage.or(other.keep_storage), ..self }
+        let uploads = self.uploads.or(other.uploads);
+        Self { keep_storage: self.keep_storage.or(other.keep_storage), uploads, ..self }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
@@ -65,11 +98,28 @@ impl File {
         }
         if let Some(cache) = whole.table("cache")? {
             cache.only(&OF_CACHE)?;
-            let size = cache.size("keep-storage")?;
-            let wrong = || cache.wrong(Some("keep-storage"), "it is a size as in \"20GB\"");
-            read.keep_storage = size.map(|size| bytes(&size).ok_or_else(wrong)).transpose()?;
+            read.keep_storage = read_size(&cache, "keep-storage")?;
+        }
+        if let Some(uploads) = whole.table("uploads")? {
+            uploads.only(&OF_UPLOADS)?;
+            read.uploads = read_uploads(&uploads)?;
         }
         Ok(read)
+    }
+}
+
+fn read_size<'a>(table: &Table<'a>, key: &'a str) -> Result<Option<u64>> {
+    let wrong = || table.wrong(Some(key), "it is a size as in \"20GB\"");
+    table.size(key)?.map(|size| bytes(&size).ok_or_else(wrong)).transpose()
+}
+
+fn read_uploads(table: &Table<'_>) -> Result<Partial> {
+    let at_once = read_size(table, "at-once")?.map(|count| count as usize);
+    let (piece, whole) = (read_size(table, "piece")?, read_size(table, "pieces-above")?);
+    match (at_once, piece) {
+        (Some(0), _) => Err(table.wrong(Some("at-once"), "it is a number, 1 or more")),
+        (_, Some(0)) => Err(table.wrong(Some("piece"), "a piece has 1 byte or more")),
+        _ => Ok(Partial { at_once, piece, whole }),
     }
 }
 

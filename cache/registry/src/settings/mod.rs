@@ -8,6 +8,7 @@ mod table;
 
 pub use host::{Host, Identity};
 
+use crate::config::Uploads;
 use crate::error::Result;
 use file::File;
 use rbuild_oci::Reference;
@@ -117,6 +118,11 @@ impl Settings {
         Ok(self.read()?.keep_storage)
     }
 
+    /// `uploads`: how blobs are sent; what is not set is as `usual`.
+    pub fn uploads(&self, usual: Uploads) -> Result<Uploads> {
+        Ok(self.read()?.uploads.with(usual))
+    }
+
     fn read(&self) -> Result<&File> {
         if let Some(read) = self.read.get() {
             return Ok(read);
@@ -150,6 +156,27 @@ mod tests {
         let named = |name: &str| (name == "RBUILD_CONFIG").then(|| "/no/such.json".into());
         let error = Settings::from_env(&named).host("a").unwrap_err().to_string();
         assert!(error.contains("/no/such.json") && error.contains("No such file"), "{error}");
+    }
+
+    #[test]
+    fn how_blobs_are_sent_is_set_part_by_part() {
+        let place = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = place.path().join("config.json");
+            fs::write(&path, text).unwrap();
+            Settings::of_files(vec![path], true).uploads(Uploads::default())
+        };
+        let found = read(r#"{"uploads": {"at-once": 2, "piece": "8MB"}}"#).unwrap();
+        assert_eq!(found, Uploads { at_once: 2, piece: 8 << 20, ..Uploads::default() });
+        assert_eq!(read("{}").unwrap(), Uploads::default());
+        for (text, expected) in [
+            (r#"{"uploads": {"at-once": 0}}"#, "1 or more"),
+            (r#"{"uploads": {"at-onec": 1}}"#, "did you mean at-once?"),
+            (r#"{"uploads": {"piece": "some"}}"#, "it is a size"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("uploads"), "{error}");
+        }
     }
 
     #[test]
