@@ -4,6 +4,7 @@ use crate::driver::Drivers;
 use crate::events::Events;
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend};
+use rbuild_registry::Config;
 use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub struct Ctx<'a> {
     pub cache: &'a dyn CacheBackend,
     /// What runs processes.
     pub executor: &'a dyn Executor,
+    /// How servers are reached, if they may be asked at all.
+    pub network: &'a Config,
     /// Who is told.
     pub events: &'a Events,
     /// The request to stop.

@@ -249,6 +249,11 @@ impl Error {
         }
     }
 
+    /// Whether the system says that there is no such file.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether this is the end of work that was asked to stop, at any depth.
     pub fn is_canceled(&self) -> bool {
         match self {

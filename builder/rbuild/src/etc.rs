@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use rbuild_runner::{Access, InjectedFile};
+use rbuild_store::if_there;
 use std::net::Ipv4Addr;
 
 /// The file `path` with that content, readable by all.
@@ -59,9 +60,5 @@ pub(crate) fn files(names: Names<'_>, resolver: impl Into<Vec<u8>>) -> Vec<Injec
 
 /// The machine's resolver configuration; empty where there is none.
 pub(crate) fn resolver() -> Result<Vec<u8>> {
-    match std::fs::read(RESOLVER) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read", RESOLVER)(error)),
-    }
+    Ok(if_there(std::fs::read(RESOLVER)).map_err(Error::io("read", RESOLVER))?.unwrap_or_default())
 }

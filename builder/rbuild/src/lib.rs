@@ -19,6 +19,7 @@ pub mod git;
 pub mod image;
 pub mod import;
 mod metadata;
+pub mod prune;
 pub mod reach;
 pub mod render;
 pub mod report;

@@ -1,10 +1,11 @@
 //! What it takes to bring something here from elsewhere, for a step or before any step. Knows neither git nor http.
 
 use crate::ctx::{Clock, Ctx, SystemClock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::{Event, Events, StepId, Stream};
 use rbuild_oci::Cancel;
 use rbuild_records::CacheBackend;
+use rbuild_registry::Config;
 use rbuild_store::Store;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,8 @@ pub struct Reach<'a> {
     pub store: &'a Store,
     /// What is remembered of it.
     pub cache: &'a dyn CacheBackend,
+    /// How servers are reached, if they may be asked at all.
+    pub network: &'a Config,
     /// Who is told.
     pub events: &'a Events,
     /// The request to stop.
@@ -46,25 +49,31 @@ impl<'a> Reach<'a> {
     /// That of a build before its steps, without secrets.
     pub fn of(ctx: &Ctx<'a>) -> Self {
         let Ctx { clock, .. } = *ctx;
-        Self { clock, ..Self::outside(ctx.store, ctx.cache, ctx.events, ctx.cancel, ctx.wrote) }
+        Self { clock, ..Self::outside(ctx.store, ctx.cache, ctx.network, (ctx.events, ctx.cancel), ctx.wrote) }
     }
 
     /// That of a command that builds nothing, without secrets, by the machine's clock.
     pub fn outside(
         store: &'a Store,
         cache: &'a dyn CacheBackend,
-        events: &'a Events,
-        cancel: &'a Cancel,
+        network: &'a Config,
+        (events, cancel): (&'a Events, &'a Cancel),
         wrote: &'a AtomicBool,
     ) -> Self {
         let (secret, agent, ready) = (&|_: &str| Ok(None), &|_: &str| None, &|| Ok(()));
         let (clock, step, name) = (&SystemClock, StepId(0), "");
-        Self { store, cache, events, cancel, clock, wrote, secret, agent, ready, step, name }
+        Self { store, cache, network, events, cancel, clock, wrote, secret, agent, ready, step, name }
     }
 
     /// Tells that the step has something to do.
     pub fn begin(&self) {
         self.events.send(&Event::Started { step: self.step, name: self.name });
+    }
+
+    /// The failure of what is not here, where nobody may be asked.
+    pub fn offline(&self, what: &str) -> Error {
+        let way = "without --offline and RBUILD_OFFLINE it is brought once, and stays";
+        Error::Step(format!("offline: {what} is not in the store; {way}"))
     }
 
     /// Notes that something is kept now.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::caps::Caps;
 use crate::cgroup::Control;
+use crate::executor::Birth;
 use crate::network::Private;
 use crate::seccomp::SockFilter;
 use crate::userns::IdMap;
@@ -73,6 +74,13 @@ pub enum Rootfs {
 /// is equal to its clones alone.
 #[derive(Clone, Debug)]
 pub struct Mounted(pub Arc<OwnedFd>);
+
+impl Container {
+    /// What its first process is born with.
+    pub fn birth(&self) -> Birth {
+        Birth { network: self.network != Network::Host, control: self.control.clone() }
+    }
+}
 
 impl PartialEq for Mounted {
     fn eq(&self, other: &Self) -> bool {

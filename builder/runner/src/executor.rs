@@ -9,22 +9,48 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
+use crate::cgroup::Control;
 use crate::container::Container;
 use crate::error::Result;
+use crate::sandbox::Seed;
 use crate::stub::Stub;
 use crate::sys;
 
 /// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
 pub trait Executor: Send + Sync {
+    /// Starts a container's first process, which waits for what it is to become: that takes a moment, in which the caller
+    /// can make ready what it stands on. It dies with the thread that calls this.
+    fn begin(&self, birth: &Birth) -> Result<Begun>;
+
+    /// Lets what was begun become the container and runs it, as [`Executor::run`] does. Of another birth than the
+    /// container's it is [`crate::Error::Invalid`].
+    fn go_on(&self, begun: Begun, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome>;
+
     /// Runs the container to its end and streams what it prints. A process that ends badly is an [`Outcome`], not an
     /// error; errors are what kept it from starting ([`crate::Error::exit_code`] has the shell's number for them),
     /// what `output` refused, or [`crate::Error::Canceled`] within a second of `cancel` being raised. Nothing of the
     /// container runs or stays mounted when this returns.
-    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome>;
+    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
+        cancel.check()?;
+        self.go_on(self.begin(&container.birth())?, container, output, cancel)
+    }
 
     /// Refuses a platform whose programs it cannot run, with [`crate::Error::Platform`].
     fn runs(&self, platform: &Platform) -> Result<()>;
 }
+
+/// What a container's first process is born with, and keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Birth {
+    /// Whether its network is not this process's.
+    pub network: bool,
+    /// Its control group; none is that of this process.
+    pub control: Option<Control>,
+}
+
+/// A container's first process before it is one; dropping it leaves nothing behind.
+#[derive(Debug, Default)]
+pub struct Begun(pub(crate) Option<Seed>);
 
 /// Where a container's output goes, live.
 pub trait Output {

@@ -37,12 +37,17 @@ impl Guard {
         let spawned = sys::guard(duty, ear.as_fd())?;
         Ok(Self { pidfd: spawned.pidfd, word: word.into() })
     }
+
+    /// Tells it that all is well, and that it may end; it is waited for when this is dropped.
+    pub fn dismiss(&mut self) {
+        // A guard that was killed hears nothing, and is collected all the same; one that was dismissed wants no more.
+        drop(self.word.write_all(b"."));
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // A guard that was killed hears nothing, and is collected all the same.
-        drop(self.word.write_all(b"."));
+        self.dismiss();
         while let Err(Errno::INTR) = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {}
     }
 }

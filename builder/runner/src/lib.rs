@@ -39,7 +39,7 @@ pub use container::{
     Rootfs, Sizes, Source, Stdio, Terminal, Tmpfs, User,
 };
 pub use error::{Error, Result};
-pub use executor::{Executor, Exit, Outcome, Output, Process, Stream};
+pub use executor::{Begun, Birth, Executor, Exit, Outcome, Output, Process, Stream};
 pub use filter::{compile_filter, docker_filter};
 pub use guard::Guard;
 pub use init::maybe_init;

@@ -10,7 +10,7 @@ use rbuild_oci::{Cancel, Platform};
 
 use crate::container::{Container, Rootfs};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Exit, Outcome, Output, Process, Stream};
+use crate::executor::{Begun, Birth, Executor, Exit, Outcome, Output, Process, Stream};
 
 /// What a script does in place of the program: acts on the directory that takes the container's writes.
 pub type Script = dyn Fn(&Container, &Path, &mut dyn Output) -> io::Result<Exit> + Send + Sync;
@@ -61,7 +61,11 @@ impl std::fmt::Debug for Scripted {
 }
 
 impl Executor for Scripted {
-    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
+    fn begin(&self, _: &Birth) -> Result<Begun> {
+        Ok(Begun::default())
+    }
+
+    fn go_on(&self, _: Begun, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
         cancel.check()?;
         let command = container.argv.join(&b' ');
         let shown = String::from_utf8_lossy(&command).into_owned();

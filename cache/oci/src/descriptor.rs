@@ -38,6 +38,11 @@ impl MediaType {
     /// A Docker layer compressed with zstd.
     pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 
+    /// An uncompressed OCI layer that registries are not to hand out. Also with `+gzip` and `+zstd`.
+    pub const OCI_LAYER_FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+    /// A Docker layer that lies elsewhere. Also with `.gzip`.
+    pub const DOCKER_LAYER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+
     /// The media type of that text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -56,6 +61,23 @@ impl MediaType {
     /// Whether this names an index (a manifest list), OCI's or Docker's.
     pub fn is_index(&self) -> bool {
         matches!(self.0.as_str(), Self::OCI_INDEX | Self::DOCKER_INDEX)
+    }
+
+    /// Whether this names the configuration of an image, OCI's or Docker's.
+    pub fn is_config(&self) -> bool {
+        matches!(self.0.as_str(), Self::OCI_CONFIG | Self::DOCKER_CONFIG)
+    }
+
+    /// Whether this names a layer that lies where its manifest lies: OCI's or Docker's, plain, gzip or zstd.
+    pub fn is_layer(&self) -> bool {
+        let oci = [Self::OCI_LAYER, Self::OCI_LAYER_GZIP, Self::OCI_LAYER_ZSTD];
+        let docker = [Self::DOCKER_LAYER, Self::DOCKER_LAYER_GZIP, Self::DOCKER_LAYER_ZSTD];
+        oci.contains(&self.as_str()) || docker.contains(&self.as_str())
+    }
+
+    /// Whether this names a foreign layer: one that lies elsewhere, at addresses of its descriptor.
+    pub fn is_foreign_layer(&self) -> bool {
+        self.0.starts_with(Self::OCI_LAYER_FOREIGN) || self.0.starts_with(Self::DOCKER_LAYER_FOREIGN)
     }
 }
 

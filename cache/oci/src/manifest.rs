@@ -1,7 +1,9 @@
 //! Image manifests and indexes, and the one way JSON is written here. Knows both OCI's and Docker's media types.
 
 use crate::descriptor::{Descriptor, MediaType};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,9 +48,12 @@ impl Manifest {
         }
     }
 
-    /// Reads a manifest, OCI's or Docker's; an index is refused by name.
+    /// Reads a manifest, OCI's or Docker's; an index is refused by name, and so is what could be read as either.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let manifest: Self = parse("image manifest", bytes)?;
+        if parse::<Fields>("image manifest", bytes)?.manifests.is_some() {
+            return Err(both(bytes));
+        }
         match &manifest.media_type {
             Some(found) if !found.is_manifest() => {
                 Err(Error::MediaType { what: "image manifest", media_type: found.to_string() })
@@ -86,9 +91,13 @@ impl Index {
         }
     }
 
-    /// Reads an index, OCI's or Docker's.
+    /// Reads an index, OCI's or Docker's; a manifest is refused, and so is what could be read as either.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let index: Self = parse("image index", bytes)?;
+        let fields = parse::<Fields>("image index", bytes)?;
+        if fields.layers.is_some() || fields.config.is_some() {
+            return Err(both(bytes));
+        }
         match &index.media_type {
             Some(found) if !found.is_index() => {
                 Err(Error::MediaType { what: "image index", media_type: found.to_string() })
@@ -96,6 +105,20 @@ impl Index {
             _ => Ok(index),
         }
     }
+}
+
+/// The fields by which a manifest and an index are told apart.
+#[derive(Deserialize)]
+struct Fields {
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
+}
+
+/// A document that one tool reads as a manifest and another as an index is a trap, whatever its media type.
+fn both(bytes: &[u8]) -> Error {
+    let text = Digest::of(bytes).to_string();
+    Error::Invalid { what: "manifest", text, rule: "it has either manifests, or a configuration and layers" }
 }
 
 /// The bytes of a document: compact JSON, fields in the order of their type, maps sorted. Equal values give equal bytes.

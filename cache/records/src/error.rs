@@ -30,6 +30,17 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The system refused to list the records.
+    #[error("cannot list the cache records in {place}: {source}")]
+    List {
+        /// Where they are.
+        place: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] rbuild_store::Error),
     /// A record that cannot be written down.
     #[error("cannot encode the cache record {key}: {source}")]
     Encode {

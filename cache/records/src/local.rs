@@ -5,7 +5,7 @@ use crate::backend::CacheBackend;
 use crate::error::{Error, Result};
 use crate::key::CacheKey;
 use crate::record::{Output, Record};
-use rbuild_store::if_there;
+use rbuild_store::{Bucket, Store, if_there};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,13 +17,36 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct LocalBackend {
     directory: PathBuf,
+    /// The store that the directory is of, whose gc may be at work.
+    store: Option<Store>,
     written: Mutex<Vec<PathBuf>>,
 }
 
 impl LocalBackend {
     /// Records below `directory`, which need not exist before the first write.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), written: Mutex::default() }
+        Self { directory: directory.into(), store: None, written: Mutex::default() }
+    }
+
+    /// The records of a store. One that is written while gc is at work is not taken for the old one that it replaces.
+    pub fn of(store: &Store) -> Self {
+        Self { store: Some(store.onlooker()), ..Self::new(store.dir(Bucket::Records)) }
+    }
+
+    /// All records, each with the file it lies in; damaged ones are left out.
+    pub fn list(&self) -> Result<Vec<(PathBuf, Record)>> {
+        let list = || -> io::Result<Vec<(PathBuf, Record)>> {
+            let mut found = Vec::new();
+            for shelf in children(&self.directory)? {
+                for path in children(&shelf)? {
+                    let bytes = if_there(fs::read(&path))?;
+                    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+                    found.extend(record.map(|record| (path, record)));
+                }
+            }
+            Ok(found)
+        };
+        list().map_err(|source| Error::List { place: self.directory.display().to_string(), source })
     }
 
     /// The files written since the last call, for the one flush before a tag becomes visible.
@@ -111,6 +134,7 @@ impl CacheBackend for LocalBackend {
         let path = self.path(&key);
         let bytes = serde_json::to_vec(record).map_err(|source| Error::Encode { key, source })?;
         let backend = self.directory.display().to_string();
+        let _passage = self.store.as_ref().map(Store::pass).transpose()?;
         Self::write(&path, &bytes).map_err(|source| Error::Io { operation: "write", key, backend, source })?;
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(path);
         Ok(())

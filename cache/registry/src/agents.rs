@@ -1,14 +1,17 @@
 //! The HTTP engines, one for each kind of connection, made when the first connection of its kind is: certificates are
-//! loaded then and not before. Knows proxies and certificates, no registry.
+//! loaded then and not before. A host with certificates of its own has an engine of its own, so that no other host is
+//! shown them. Knows proxies and certificates, no registry.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::proxy::proxy_host;
+use crate::settings::{Certificates, Identity};
 use crate::url::{Scheme, Url};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use std::time::Duration;
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
 /// Whether the certificate of the other side counts.
@@ -24,31 +27,56 @@ struct Kind {
     /// None for connections without TLS.
     trust: Option<Trust>,
     proxy: Option<String>,
+    /// The host, where it has certificates of its own.
+    host: Option<String>,
 }
 
 /// The engines that exist so far.
 pub(crate) struct Agents {
     config: Config,
     made: Mutex<BTreeMap<Kind, Agent>>,
+    /// The certificates that hosts have of their own, as far as anybody asked.
+    own: Mutex<BTreeMap<String, Certificates>>,
 }
 
 impl Agents {
     pub(crate) fn new(config: Config) -> Self {
-        Self { config, made: Mutex::new(BTreeMap::new()) }
+        Self { config, made: Mutex::default(), own: Mutex::default() }
     }
 
-    /// The engine for connections to `url`.
-    pub(crate) fn get(&self, url: &Url, trust: Trust) -> Result<Agent> {
+    /// The engine for connections to `url`, if any may be made for `subject`.
+    pub(crate) fn get(&self, url: &Url, trust: Trust, subject: &str) -> Result<Agent> {
+        if self.config.offline {
+            return Err(Error::Offline { host: url.authority.clone(), subject: subject.to_owned() });
+        }
         let proxy = self.config.proxies.choose(url).map(str::to_owned);
         let over_tls = url.scheme == Scheme::Https || proxy.as_deref().is_some_and(|proxy| proxy.starts_with("https:"));
-        let kind = Kind { trust: over_tls.then_some(trust), proxy };
+        let own = if over_tls { self.own(&url.authority)? } else { Certificates::default() };
+        let host = (own != Certificates::default()).then(|| url.authority.clone());
+        let kind = Kind { trust: over_tls.then_some(trust), proxy, host };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = made.get(&kind) {
             return Ok(agent.clone());
         }
-        let agent = self.make(&kind)?;
+        let agent = self.make(&kind, &own)?;
         made.insert(kind, agent.clone());
         Ok(agent)
+    }
+
+    /// The certificates of a host, looked for once.
+    fn own(&self, authority: &str) -> Result<Certificates> {
+        let mut all = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(authority) {
+            return Ok(known.clone());
+        }
+        let found = self.config.settings.certificates(authority)?;
+        all.insert(authority.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// How long silence is borne.
+    pub(crate) fn idle(&self) -> Duration {
+        self.config.timeouts.idle
     }
 
     /// The host to name when a connection fails: the target, with the proxy before it.
@@ -66,12 +94,19 @@ impl Agents {
         }
     }
 
-    fn make(&self, kind: &Kind) -> Result<Agent> {
+    fn make(&self, kind: &Kind, own: &Certificates) -> Result<Agent> {
         let timeouts = self.config.timeouts;
         let tls = match kind.trust {
             None => TlsConfig::default(),
-            Some(Trust::Anyone) => TlsConfig::builder().disable_verification(true).build(),
-            Some(Trust::Verified) => TlsConfig::builder().root_certs(roots(&self.config.ca_files)?).build(),
+            Some(trust) => {
+                let tls = TlsConfig::builder().client_cert(own.identity.as_ref().map(identity).transpose()?);
+                match trust {
+                    Trust::Anyone => tls.disable_verification(true).build(),
+                    Trust::Verified => {
+                        tls.root_certs(roots(&[&self.config.ca_files[..], &own.authorities].concat())?).build()
+                    }
+                }
+            }
         };
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -81,6 +116,7 @@ impl Agents {
             .tls_config(tls)
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
+            .timeout_recv_response(Some(timeouts.idle))
             .timeout_per_read(Some(timeouts.idle))
             .timeout_per_write(Some(timeouts.idle))
             .build();
@@ -111,14 +147,32 @@ fn roots(files: &[PathBuf]) -> Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&all))
 }
 
-fn authorities(file: &PathBuf) -> Result<Vec<Certificate<'static>>> {
-    let wrong = |reason| Error::Setting { setting: format!("certificate file {}", file.display()), reason };
-    let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    let mut found = Vec::new();
+fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let (certificates, _) = read_pem(file)?;
+    if certificates.is_empty() { Err(unusable(file, "there is no certificate in it")) } else { Ok(certificates) }
+}
+
+fn identity(files: &Identity) -> Result<ClientCert> {
+    let chain = authorities(&files.cert)?;
+    let (_, keys) = read_pem(&files.key)?;
+    let key = keys.into_iter().next();
+    let key = key.ok_or_else(|| unusable(&files.key, "there is no private key in it that needs no passphrase"))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
+}
+
+fn read_pem(file: &Path) -> Result<(Vec<Certificate<'static>>, Vec<PrivateKey<'static>>)> {
+    let text = std::fs::read(file).map_err(|error| unusable(file, &error.to_string()))?;
+    let (mut certificates, mut keys) = (Vec::new(), Vec::new());
     for item in parse_pem(&text) {
-        if let PemItem::Certificate(certificate) = item.map_err(|error| wrong(error.to_string()))? {
-            found.push(certificate);
+        match item.map_err(|error| unusable(file, &error.to_string()))? {
+            PemItem::Certificate(certificate) => certificates.push(certificate),
+            PemItem::PrivateKey(key) => keys.push(key),
+            _ => {}
         }
     }
-    if found.is_empty() { Err(wrong("there is no certificate in it".to_owned())) } else { Ok(found) }
+    Ok((certificates, keys))
+}
+
+fn unusable(file: &Path, reason: &str) -> Error {
+    Error::Setting { setting: format!("certificate file {}", file.display()), reason: reason.to_owned() }
 }

@@ -63,8 +63,9 @@ fn log_in(client: &Client, entrance: &Entrance<'_>, challenges: &[Challenge], lo
     match (challenges.first(), login.map(|login| &login.kind)) {
         (Some(Challenge::Bearer { .. }), Some(LoginKind::Token(token))) => Ok(bearer(token.expose())),
         (Some(Challenge::Bearer { realm, service, scope }), _) => {
-            let token = Token { realm, service: service.as_deref(), scopes: scopes(entrance.scope, scope.as_deref()) };
-            token.fetch(client, entrance, login)
+            let scopes = scopes(entrance.scope, scope.as_deref());
+            let token = Token { realm, service: service.as_deref(), scopes, lasting: false };
+            Ok(token.fetch(client, entrance, login)?.header())
         }
         (Some(Challenge::Basic), Some(LoginKind::Password { user, password })) => Ok(basic(user, password)),
         (Some(Challenge::Basic), _) => Err(refused(entrance, login, "it wants a user name and password")),
@@ -88,7 +89,7 @@ fn bearer(token: &str) -> Secret {
 
 /// Ours, then the challenge's where it asks for more.
 fn scopes<'a>(wanted: &'a str, asked: Option<&'a str>) -> Vec<&'a str> {
-    let mut all: Vec<&str> = wanted.split(' ').collect();
+    let mut all: Vec<&str> = wanted.split(' ').filter(|scope| !scope.is_empty()).collect();
     for scope in asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()) {
         if !all.contains(&scope) {
             all.push(scope);
@@ -98,25 +99,42 @@ fn scopes<'a>(wanted: &'a str, asked: Option<&'a str>) -> Vec<&'a str> {
 }
 
 /// A token to ask for.
-struct Token<'a> {
-    realm: &'a str,
-    service: Option<&'a str>,
-    scopes: Vec<&'a str>,
+pub(crate) struct Token<'a> {
+    pub(crate) realm: &'a str,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) scopes: Vec<&'a str>,
+    /// Whether a token that buys others, in place of the password, is asked for too.
+    pub(crate) lasting: bool,
 }
 
 #[derive(Deserialize)]
-struct Granted {
+struct Answer {
     token: Option<String>,
     access_token: Option<String>,
+    refresh_token: Option<String>,
+}
+
+/// A token that was given.
+pub(crate) struct Granted {
+    access: Secret,
+    /// One that buys others.
+    pub(crate) refresh: Option<Secret>,
+}
+
+impl Granted {
+    /// The header that shows it.
+    pub(crate) fn header(&self) -> Secret {
+        bearer(self.access.expose())
+    }
 }
 
 const ANSWER_LIMIT: u64 = 1 << 20;
 const CLIENT_ID: &str = "rbuild";
 
 impl Token<'_> {
-    fn fetch(&self, client: &Client, entrance: &Entrance<'_>, login: Option<&Login>) -> Result<Secret> {
+    pub(crate) fn fetch(&self, client: &Client, entrance: &Entrance<'_>, login: Option<&Login>) -> Result<Granted> {
         let realm = self.address(entrance)?;
-        let insecure = transport_of(&realm.authority, client.config()) == Transport::Insecure;
+        let insecure = transport_of(&realm.authority, client.config())? == Transport::Insecure;
         let trust = if insecure { Trust::Anyone } else { Trust::Verified };
         let mut answer = client.config().retry.run(client.cancel(), || {
             let request = self.request(realm.clone(), entrance, login);
@@ -127,7 +145,7 @@ impl Token<'_> {
                 _ => Err(refusal::error(answer, &realm.authority, entrance.subject)),
             }
         })?;
-        Self::read(&mut answer, entrance).map(|token| bearer(&token))
+        Self::read(&mut answer, entrance)
     }
 
     /// Credentials travel to the realm, so it must be as safe as the registry itself.
@@ -162,15 +180,21 @@ impl Token<'_> {
         };
         let service = self.service.map(|service| ("service", service));
         let scopes = self.scopes.iter().map(|scope| ("scope", *scope));
-        let url = realm.with_query(service.into_iter().chain(scopes).chain([("client_id", CLIENT_ID)]));
+        let lasting = self.lasting.then_some(("offline_token", "true"));
+        let url = realm.with_query(service.into_iter().chain(scopes).chain([("client_id", CLIENT_ID)]).chain(lasting));
         Request { method: Method::GET, url, headers: Vec::new(), authorization, payload: Payload::Nothing, subject }
     }
 
-    fn read(answer: &mut Response, entrance: &Entrance<'_>) -> Result<String> {
+    fn read(answer: &mut Response, entrance: &Entrance<'_>) -> Result<Granted> {
         let bytes = answer.read(ANSWER_LIMIT).ok().flatten().unwrap_or_default();
-        let granted: Option<Granted> = serde_json::from_slice(&bytes).ok();
-        let token = granted.and_then(|granted| granted.token.or(granted.access_token));
-        token.filter(|token| !token.is_empty()).ok_or_else(|| unusable(entrance, "its token server gives no token"))
+        let given = serde_json::from_slice::<Answer>(&bytes).ok().and_then(|answer| {
+            let filled = |token: Option<String>| token.filter(|token| !token.is_empty()).map(Secret::new);
+            Some(Granted {
+                access: filled(answer.token).or_else(|| filled(answer.access_token))?,
+                refresh: filled(answer.refresh_token),
+            })
+        });
+        given.ok_or_else(|| unusable(entrance, "its token server gives no token"))
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::agents::{Agents, Trust};
 use crate::auth::{Entrance, Tokens, authorize, refused};
 use crate::challenge::challenges;
-use crate::config::Config;
+use crate::config::{Config, Uploads};
 use crate::credentials::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
@@ -12,10 +12,10 @@ use crate::mirrors::{Endpoint, Transport};
 use crate::refusal;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url};
-use rbuild_oci::{Cancel, OnCancel, Reference};
-use std::collections::BTreeMap;
+use rbuild_oci::{Cancel, Digest, OnCancel, Reference};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ureq::http::Method;
 
 /// A client of registries for one build. Clones share connections and tokens; many threads may use one. Making it costs
@@ -31,6 +31,8 @@ struct Shared {
     tokens: Tokens,
     /// Insecure hosts by what they turned out to speak.
     schemes: Mutex<BTreeMap<String, Scheme>>,
+    /// Mirrors, and the blobs that they sent wrong.
+    distrusted: Mutex<BTreeSet<(String, Digest)>>,
     _shutdown: OnCancel,
 }
 
@@ -47,11 +49,14 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Where a request goes at an endpoint.
+#[derive(Clone)]
 pub(crate) enum Target<'a> {
     /// A path below the repository: `manifests/latest`.
     Resource(&'a str),
     /// An address that the endpoint itself gave.
     Address(Url),
+    /// The root of the API, `/v2/`, which says whether there is one and who is let in.
+    Root,
 }
 
 /// What a token must allow.
@@ -76,6 +81,7 @@ impl Client {
             agents,
             tokens: Tokens::default(),
             schemes: Mutex::default(),
+            distrusted: Mutex::default(),
             _shutdown: cancel.on_cancel(move || doomed.shutdown()),
         }))
     }
@@ -85,12 +91,22 @@ impl Client {
         &self.0.config
     }
 
+    /// How blobs are sent, by the settings.
+    pub fn uploads(&self) -> Result<Uploads> {
+        self.config().settings.uploads(self.config().uploads)
+    }
+
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.0.cancel
     }
 
     pub(crate) fn agents(&self) -> &Agents {
         &self.0.agents
+    }
+
+    /// The mirrors that sent a blob wrong: it is not asked of them again.
+    pub(crate) fn distrusted(&self) -> MutexGuard<'_, BTreeSet<(String, Digest)>> {
+        self.0.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -125,8 +141,8 @@ impl Client {
     }
 
     /// Sends over the scheme of the endpoint. An insecure host is tried over TLS first; what answers decides for good.
-    fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
-        match at.transport(self.config()) {
+    pub(crate) fn send(&self, at: &Endpoint, ask: &mut Ask<'_>, authorization: Option<Secret>) -> Result<Response> {
+        match at.transport(self.config())? {
             Transport::Plain => self.send_over(Scheme::Http, Trust::Verified, at, ask, authorization),
             Transport::Verified => self.send_over(Scheme::Https, Trust::Verified, at, ask, authorization),
             Transport::Insecure => {
@@ -148,7 +164,7 @@ impl Client {
         }
     }
 
-    fn schemes(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Scheme>> {
+    fn schemes(&self) -> MutexGuard<'_, BTreeMap<String, Scheme>> {
         self.0.schemes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,6 +178,7 @@ impl Client {
     ) -> Result<Response> {
         let (url, authorization) = match &ask.target {
             Target::Resource(resource) => (at.url(scheme, ask.reference, resource), authorization),
+            Target::Root => (at.root(scheme), authorization),
             Target::Address(url) => {
                 let own = at.url(scheme, ask.reference, "");
                 (url.clone(), authorization.filter(|_| url.same_origin(&own)))

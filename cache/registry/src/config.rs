@@ -1,9 +1,10 @@
-//! What a client is told: mirrors, insecure hosts, where credentials lie, proxies, certificates, patience. Pure data;
-//! reads no file and no environment by itself.
+//! What a client is told: where settings and credentials lie, mirrors, insecure hosts, proxies, certificates, patience.
+//! Data; reads no environment by itself, and no file before somebody asks what its settings say.
 
 use crate::mirrors::Mirror;
 use crate::proxy::Proxies;
 use crate::retry::Schedule;
+use crate::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,14 @@ use std::time::Duration;
 /// The settings of a client. The default reaches every registry directly and anonymously.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// By registry host as in references (`docker.io`): the mirrors to try, in order, before the registry itself.
+    /// What files say of hosts.
+    pub settings: Settings,
+    /// Whether nothing may be asked: every request then fails with [`Error::Offline`](crate::Error::Offline).
+    pub offline: bool,
+    /// By registry host as in references (`docker.io`): the mirrors to try, in order, before those of the settings.
     pub mirrors: BTreeMap<String, Vec<Mirror>>,
     /// Hosts, with their port where one is used, whose certificate is not verified and that may be spoken to over plain
-    /// HTTP where they offer no TLS. Loopback hosts always are.
+    /// HTTP where they offer no TLS, besides those of the settings. Loopback hosts are, unless the settings say otherwise.
     pub insecure: BTreeSet<String>,
     /// Files of credentials (`config.json` of Docker, `auth.json` of containers-auth.json(5)), best first; missing ones
     /// are skipped. Read at the first request that needs a login.
@@ -30,7 +35,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often failed requests are tried again.
     pub retry: Schedule,
-    /// How blobs are sent.
+    /// How blobs are sent, where the settings say nothing of it.
     pub uploads: Uploads,
 }
 
@@ -69,7 +74,7 @@ impl Default for Timeouts {
 impl Config {
     /// The settings that environment variables carry; `variable` looks one up. Credentials: `REGISTRY_AUTH_FILE`, then
     /// `config.json` in `DOCKER_CONFIG` or `~/.docker`, then `containers/auth.json` in `XDG_RUNTIME_DIR` and in
-    /// `XDG_CONFIG_HOME` or `~/.config`. Proxies: see [`Proxies::from_env`]. `SSL_CERT_FILE` and `SSL_CERT_DIR`, which
+    /// `XDG_CONFIG_HOME` or `~/.config`. Settings: see [`Settings::from_env`]. Proxies: see [`Proxies::from_env`]. `SSL_CERT_FILE` and `SSL_CERT_DIR`, which
     /// replace the machine's own authorities, are honoured where those are loaded.
     pub fn from_env(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -82,6 +87,7 @@ impl Config {
             path("XDG_CONFIG_HOME").or_else(|| home(".config")).as_deref().map(auth_json),
         ];
         Self {
+            settings: Settings::from_env(variable),
             credential_files: files.into_iter().flatten().collect(),
             helper_path: variable("PATH"),
             proxies: Proxies::from_env(variable),

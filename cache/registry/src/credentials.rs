@@ -2,7 +2,7 @@
 //! Knows no HTTP. Content of files and answers of helpers never enter an error.
 
 use crate::error::{Error, Result};
-use crate::helper;
+use crate::helper::Helper;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -62,6 +62,16 @@ struct Entry {
     registrytoken: String,
 }
 
+impl Login {
+    /// The user name, of a login that has one.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.kind {
+            LoginKind::Password { user, .. } => Some(user),
+            LoginKind::Identity(_) | LoginKind::Token(_) => None,
+        }
+    }
+}
+
 impl Keyring {
     pub(crate) fn new(files: Vec<PathBuf>, helper_path: Option<OsString>) -> Self {
         Self { files, helper_path, read: OnceLock::new() }
@@ -73,7 +83,8 @@ impl Keyring {
         for file in self.files()? {
             let helper = names(registry).find_map(|name| file.cred_helpers.get(&name));
             for helper in helper.into_iter().chain(Some(&file.creds_store).filter(|store| !store.is_empty())) {
-                let found = helper::get(helper, &server(registry), self.helper_path.as_ref(), cancel)?;
+                let helper = Helper { name: helper, path: self.helper_path.as_ref() };
+                let found = helper.get(&server(registry), cancel)?;
                 if found.is_some() {
                     return Ok(found);
                 }
@@ -165,19 +176,19 @@ pub(crate) fn basic(user: &str, password: &Secret) -> Secret {
 }
 
 /// The names under which a registry may be kept; Docker Hub has several.
-fn names(registry: &str) -> impl Iterator<Item = String> {
+pub(crate) fn names(registry: &str) -> impl Iterator<Item = String> {
     let hub: &[&str] = &["docker.io", "index.docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"];
     let others = if registry == "docker.io" { hub } else { &[] };
     std::iter::once(registry.to_owned()).chain(others.iter().map(|name| (*name).to_owned()))
 }
 
-/// The name under which helpers keep a registry.
-fn server(registry: &str) -> String {
+/// The name under which helpers keep a registry, and docker its login to it.
+pub(crate) fn server(registry: &str) -> String {
     if registry == "docker.io" { "https://index.docker.io/v1/".to_owned() } else { registry.to_owned() }
 }
 
 /// A key of `auths` without scheme and API version.
-fn normal(key: &str) -> &str {
+pub(crate) fn normal(key: &str) -> &str {
     let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let key = key.trim_end_matches('/');
     key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key)

@@ -12,6 +12,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Nothing may be asked.
+    #[error("offline: {host} is not asked for {subject}")]
+    Offline {
+        /// The host.
+        host: String,
+        /// What it would be asked for.
+        subject: String,
+    },
     /// No connection to the host: no network, no such name, nothing listening there.
     #[error("cannot reach {host} for {subject}: {source}")]
     Unreachable {
@@ -205,11 +213,16 @@ impl Error {
                 "without network, bring the image from disk (rbuild load; for a build also --build-context \
                  NAME=oci-layout://DIR), or set up a mirror",
             ),
-            Self::Tls { .. } => {
-                Some("add the registry's certificate authority with SSL_CERT_FILE, or list the registry as insecure")
-            }
+            Self::Offline { .. } => Some(
+                "leave --offline and RBUILD_OFFLINE out, or bring it here before (rbuild pull, rbuild load; for a build \
+                 also --build-context NAME=oci-layout://DIR)",
+            ),
+            Self::Tls { .. } => Some(
+                "name the authority of its certificate as \"ca\" of the registry in config.json, or call it \"insecure\"; \
+                 rbuild registry doctor HOST says what is there",
+            ),
             Self::Unauthorized { .. } | Self::Denied { .. } => {
-                Some("check the name, and log in with an account that may use it (docker login, podman login)")
+                Some("check the name, and log in with an account that may use it: rbuild login HOST")
             }
             Self::NotFound { .. } => Some("check the name and the tag"),
             Self::TooManyRequests { .. } => Some("log in, wait, or set up a mirror"),

@@ -1,5 +1,5 @@
-//! Credential helpers: `docker-credential-NAME get` reads a server on standard input and answers in JSON. Knows the
-//! helpers' protocol only.
+//! Credential helpers: `docker-credential-NAME get` reads a server on standard input and answers in JSON, `store` reads the
+//! same JSON, `erase` a server. Knows the helpers' protocol only.
 
 use crate::credentials::{Login, LoginKind, password};
 use crate::error::{Error, Result};
@@ -19,61 +19,92 @@ struct Answer {
     secret: String,
 }
 
+/// A helper by its name.
+#[derive(Clone, Copy)]
+pub(crate) struct Helper<'a> {
+    pub(crate) name: &'a str,
+    /// Where it is looked for; the process's own `PATH` where none.
+    pub(crate) path: Option<&'a OsString>,
+}
+
+/// The user name under which helpers keep identity tokens.
+const TOKEN: &str = "<token>";
+
 /// Longer answers are cut, and so refused.
 const ANSWER_LIMIT: u64 = 1 << 20;
 
-/// What helper `name` keeps for `server`; none if it has nothing. `path` is where it is looked for.
-pub(crate) fn get(name: &str, server: &str, path: Option<&OsString>, cancel: &Cancel) -> Result<Option<Login>> {
-    let origin = format!("docker-credential-{name}");
-    let wrong = |reason: String| Error::Credentials { origin: origin.clone(), reason };
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err(wrong("it is no name of a helper".to_owned()));
+impl Helper<'_> {
+    /// What it keeps for `server`; none if it has nothing.
+    pub(crate) fn get(&self, server: &str, cancel: &Cancel) -> Result<Option<Login>> {
+        let (status, output) = self.run("get", server, cancel)?;
+        if !status.success() {
+            let nothing = String::from_utf8_lossy(&output).contains("credentials not found");
+            let failed = || self.wrong(format!("it ends with {status} for {server}"));
+            return if nothing { Ok(None) } else { Err(failed()) };
+        }
+        let answer: Answer =
+            serde_json::from_slice(&output).map_err(|_| self.wrong(format!("no valid answer for {server}")))?;
+        let kind = match answer.username.as_str() {
+            "" if answer.secret.is_empty() => return Ok(None),
+            TOKEN => LoginKind::Identity(Secret::new(answer.secret)),
+            user => password(user, &answer.secret),
+        };
+        Ok(Some(Login { kind, origin: self.program() }))
     }
-    let (status, output) = run(&origin, server, path, cancel)?.map_err(|error| wrong(error.to_string()))?;
-    if !status.success() {
-        let text = String::from_utf8_lossy(&output);
-        let nothing = text.contains("credentials not found");
-        return if nothing { Ok(None) } else { Err(wrong(format!("it ends with {status} for {server}"))) };
+
+    /// Has it keep a login for `server`, in place of any that it has.
+    pub(crate) fn store(&self, server: &str, login: &LoginKind, cancel: &Cancel) -> Result<()> {
+        let (user, secret) = match login {
+            LoginKind::Password { user, password } => (user.as_str(), password),
+            LoginKind::Identity(token) | LoginKind::Token(token) => (TOKEN, token),
+        };
+        let message = serde_json::json!({"ServerURL": server, "Username": user, "Secret": secret.expose()});
+        let (status, _) = self.run("store", &message.to_string(), cancel)?;
+        if status.success() { Ok(()) } else { Err(self.wrong(format!("it keeps nothing for {server}: {status}"))) }
     }
-    let answer: Answer = serde_json::from_slice(&output).map_err(|_| wrong(format!("no valid answer for {server}")))?;
-    let kind = match answer.username.as_str() {
-        "" if answer.secret.is_empty() => return Ok(None),
-        "<token>" => LoginKind::Identity(Secret::new(answer.secret)),
-        user => password(user, &answer.secret),
-    };
-    Ok(Some(Login { kind, origin }))
+
+    /// Has it forget `server`.
+    pub(crate) fn erase(&self, server: &str, cancel: &Cancel) -> Result<()> {
+        let (status, _) = self.run("erase", server, cancel)?;
+        if status.success() { Ok(()) } else { Err(self.wrong(format!("it does not forget {server}: {status}"))) }
+    }
+
+    fn program(&self) -> String {
+        format!("docker-credential-{}", self.name)
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Credentials { origin: self.program(), reason }
+    }
+
+    /// Runs it to its end; a raised flag kills it.
+    fn run(&self, action: &str, input: &str, cancel: &Cancel) -> Result<(ExitStatus, Vec<u8>)> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if self.name.is_empty() || !self.name.bytes().all(known) {
+            return Err(self.wrong("it is no name of a helper".to_owned()));
+        }
+        let mut command = Command::new(self.program());
+        command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        if let Some(path) = self.path {
+            command.env("PATH", path);
+        }
+        let child = command.spawn().map_err(|error| self.wrong(error.to_string()))?;
+        let child = Arc::new(Mutex::new(child));
+        let doomed = child.clone();
+        // The lock is taken by others only while a helper that has closed its output is on its way out.
+        let _kill = cancel.on_cancel(move || drop(doomed.try_lock().map(|mut child| child.kill())));
+        let input = input.to_owned();
+        wait::or_cancel(cancel, move || converse(&child, &input))?.map_err(|error| self.wrong(error.to_string()))
+    }
 }
 
-/// Runs a helper to its end; a raised flag kills it.
-fn run(
-    program: &str,
-    server: &str,
-    path: Option<&OsString>,
-    cancel: &Cancel,
-) -> Result<io::Result<(ExitStatus, Vec<u8>)>> {
-    let mut command = Command::new(program);
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    if let Some(path) = path {
-        command.env("PATH", path);
-    }
-    let child = match command.spawn() {
-        Ok(child) => Arc::new(Mutex::new(child)),
-        Err(error) => return Ok(Err(error)),
-    };
-    let doomed = child.clone();
-    // The lock is taken by others only while a helper that has closed its output is on its way out.
-    let _kill = cancel.on_cancel(move || drop(doomed.try_lock().map(|mut child| child.kill())));
-    let server = server.to_owned();
-    Ok(wait::or_cancel(cancel, move || converse(&child, &server))?)
-}
-
-fn converse(child: &Mutex<Child>, server: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
+fn converse(child: &Mutex<Child>, message: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
     let (input, output) = {
         let mut child = lock(child);
         (child.stdin.take(), child.stdout.take())
     };
     if let Some(mut input) = input {
-        match input.write_all(server.as_bytes()) {
+        match input.write_all(message.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => {}
         }
@@ -105,7 +136,8 @@ mod tests {
         std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         let path = format!("{}:/usr/bin:/bin", directory.path().display()).into();
-        get("fake", "https://index.docker.io/v1/", Some(&path), cancel).map(|found| found.map(|login| login.kind))
+        let helper = Helper { name: "fake", path: Some(&path) };
+        helper.get("https://index.docker.io/v1/", cancel).map(|found| found.map(|login| login.kind))
     }
 
     #[test]
@@ -125,7 +157,7 @@ mod tests {
             assert!(error.contains("docker-credential-fake") && !error.contains("hunter2"), "{error}");
         }
         for name in ["../evil", "", "a b", "no-such-helper-here"] {
-            let error = get(name, "r", None, &Cancel::new()).unwrap_err().to_string();
+            let error = Helper { name, path: None }.get("r", &Cancel::new()).unwrap_err().to_string();
             assert!(error.contains(&format!("docker-credential-{name}")), "{error}");
         }
     }

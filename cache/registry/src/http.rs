@@ -3,11 +3,13 @@
 
 use crate::agents::{Agents, Trust};
 use crate::error::{Error, Result};
+use crate::pace::Pace;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url};
 use crate::wait;
 use rbuild_oci::Cancel;
 use std::io::{self, Read};
+use std::time::Duration;
 use ureq::http::{HeaderMap, Method, Request as Wire, Response as Answer};
 use ureq::{Body, SendBody, Timeout};
 
@@ -37,6 +39,8 @@ pub(crate) struct Response {
     pub(crate) body: Body,
     /// Where the answer came from, after redirects.
     pub(crate) url: Url,
+    /// How long silence is borne while the body comes.
+    pub(crate) idle: Duration,
 }
 
 impl Response {
@@ -47,8 +51,19 @@ impl Response {
 
     /// The body up to `limit` bytes; none if it is longer.
     pub(crate) fn read(&mut self, limit: u64) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        self.body.as_reader().take(limit + 1).read_to_end(&mut bytes)?;
+        let (mut body, mut pace) = (self.body.as_reader().take(limit + 1), Pace::new(self.idle));
+        let (mut bytes, mut chunk) = (Vec::new(), vec![0; 16 << 10]);
+        loop {
+            match body.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => {
+                    pace.came(count)?;
+                    bytes.extend_from_slice(&chunk[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
     }
 }
@@ -65,7 +80,13 @@ pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut reque
         let redirected = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
         let Some(location) = location.filter(|_| redirected && matches!(request.payload, Payload::Nothing)) else {
             let (parts, body) = answer.into_parts();
-            return Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, url });
+            return Ok(Response {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body,
+                url,
+                idle: agents.idle(),
+            });
         };
         url = follow(&url, location).map_err(|reason| unusable(&url, request.subject, reason))?;
     }
@@ -88,7 +109,7 @@ fn unusable(url: &Url, subject: &str, reason: String) -> Error {
 /// One hop. Only a streamed payload keeps the calling thread; anything else ends at once on cancel.
 fn send(agents: &Agents, trust: Trust, cancel: &Cancel, request: &mut Request<'_>, url: &Url) -> Result<Answer<Body>> {
     cancel.check()?;
-    let agent = agents.get(url, trust)?;
+    let agent = agents.get(url, trust, request.subject)?;
     let failed = |error| {
         cancel
             .check()

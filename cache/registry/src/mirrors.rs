@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::retry::Schedule;
 use crate::url::{Scheme, Url, is_loopback};
 use rbuild_oci::Reference;
+use std::fmt;
 use std::str::FromStr;
 
 /// A registry that serves another registry's content: `[http[s]://]host[:port][/prefix]`. With `http://` it is spoken
@@ -36,6 +37,24 @@ impl FromStr for Mirror {
 fn invalid(text: &str, reason: &str) -> Error {
     let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
     Error::Setting { setting: format!("mirror {shown:?}"), reason: reason.to_owned() }
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Endpoint { authority, prefix, transport, .. }) = self;
+        let scheme = match transport {
+            Some(Transport::Plain) => "http://",
+            Some(_) => "https://",
+            None => "",
+        };
+        f.write_str([scheme, authority, "/", prefix].concat().trim_end_matches('/'))
+    }
+}
+
+impl Mirror {
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
 }
 
 /// How an endpoint is spoken to.
@@ -74,8 +93,13 @@ impl Endpoint {
     }
 
     /// How it is spoken to by `config`.
-    pub(crate) fn transport(&self, config: &Config) -> Transport {
-        self.transport.unwrap_or_else(|| transport_of(&self.authority, config))
+    pub(crate) fn transport(&self, config: &Config) -> Result<Transport> {
+        self.transport.map_or_else(|| transport_of(&self.authority, config), Ok)
+    }
+
+    /// `/v2/` over that scheme.
+    pub(crate) fn root(&self, scheme: Scheme) -> Url {
+        Url::new(scheme, &self.authority, "/v2/".to_owned())
     }
 
     /// `/v2/REPOSITORY/RESOURCE` over that scheme.
@@ -84,13 +108,17 @@ impl Endpoint {
     }
 }
 
-/// The rule for a host: loopback hosts and listed ones are insecure.
-pub(crate) fn transport_of(authority: &str, config: &Config) -> Transport {
-    if is_loopback(authority) || config.insecure.contains(authority) {
-        Transport::Insecure
-    } else {
-        Transport::Verified
-    }
+/// The rule for a host: what its settings say, else that listed hosts are insecure, and loopback hosts for which no
+/// authorities are set.
+pub(crate) fn transport_of(authority: &str, config: &Config) -> Result<Transport> {
+    let host = config.settings.host(authority)?;
+    let open = config.insecure.contains(authority) || is_loopback(authority) && host.authorities.is_empty();
+    Ok(match host.insecure {
+        _ if host.plain_http => Transport::Plain,
+        Some(true) => Transport::Insecure,
+        None if open => Transport::Insecure,
+        _ => Transport::Verified,
+    })
 }
 
 /// The endpoint to write to, and to read from where mirrors fail.
@@ -98,27 +126,36 @@ pub(crate) fn origin(reference: &Reference) -> Endpoint {
     Endpoint::origin(reference.registry())
 }
 
-/// The first success of `fetch` over the mirrors of the reference's registry, each tried once, and the registry itself,
-/// tried by the schedule. What is wrong on this side ends it at once.
+/// The first success of `fetch` over the mirrors of the reference's registry, each tried once, and the registry itself
+/// unless its settings forbid that; the last is tried by the schedule. What is wrong on this side ends it at once.
 pub(crate) fn over_mirrors<T>(
     config: &Config,
     reference: &Reference,
     mut fetch: impl FnMut(&Endpoint, &Schedule) -> Result<T>,
 ) -> Result<T> {
+    let host = config.settings.registry(reference)?;
+    let given = config.mirrors.get(reference.registry()).into_iter().flatten().chain(&host.mirrors);
+    let mut ahead: Vec<Endpoint> = given.map(|Mirror(mirror)| mirror.clone()).collect();
+    let last = if host.fallback { origin(reference) } else { ahead.pop().unwrap_or_else(|| origin(reference)) };
     let mut failed = Vec::new();
-    for Mirror(mirror) in config.mirrors.get(reference.registry()).into_iter().flatten() {
+    for mirror in &ahead {
         match fetch(mirror, &Schedule::ONCE) {
-            Err(error @ (Error::Canceled(_) | Error::Local { .. })) => return Err(error),
+            Err(error) if is_ours(&error) => return Err(error),
             Err(error) => failed.push(error.to_string()),
             Ok(value) => return Ok(value),
         }
     }
-    match fetch(&origin(reference), &config.retry) {
-        Err(error) if !failed.is_empty() && !matches!(error, Error::Canceled(_) | Error::Local { .. }) => {
+    match fetch(&last, &config.retry) {
+        Err(error) if !failed.is_empty() && !is_ours(&error) => {
             Err(Error::Mirrors { mirrors: failed.join("; "), source: Box::new(error) })
         }
         result => result,
     }
+}
+
+/// Whether no other host would give another answer.
+const fn is_ours(error: &Error) -> bool {
+    matches!(error, Error::Canceled(_) | Error::Local { .. } | Error::Offline { .. } | Error::Setting { .. })
 }
 
 #[cfg(test)]
@@ -148,7 +185,7 @@ mod tests {
         ] {
             let Mirror(endpoint) = text.parse().unwrap();
             assert_eq!(url(&endpoint, "ubuntu"), wire, "{text}");
-            assert_eq!(endpoint.transport(&config), transport, "{text}");
+            assert_eq!(endpoint.transport(&config).unwrap(), transport, "{text}");
         }
     }
 

@@ -39,7 +39,7 @@ impl Client {
     ) -> Result<Pushed> {
         let subject = format!("{}@{}", reference.familiar_name(), blob.digest);
         let push = Push { client: self, at: origin(reference), reference, blob, from, subject };
-        Upload::new(&push, open).run()
+        Upload::new(&push, open)?.run()
     }
 
     /// Puts a manifest or index under the tag of `reference`, or under its digest where it has no tag. Where it has a

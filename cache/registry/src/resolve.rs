@@ -5,14 +5,13 @@ use crate::error::{Error, Result};
 use crate::http::{Payload, Response};
 use crate::mirrors::{Endpoint, origin, over_mirrors};
 use crate::similar;
+use crate::tags::TAGS;
 use rbuild_oci::{Descriptor, Digest, Index, MediaType, Platform, Reference};
 use serde::Deserialize;
 use ureq::http::Method;
 
 /// The largest manifest or index that is accepted, in bytes: the limit of the distribution specification.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
-
-const TAGS_LIMIT: u64 = 1 << 20;
 
 impl Client {
     /// What `reference` names now: the descriptor of a manifest or an index, without a platform. Mirrors are asked
@@ -103,22 +102,7 @@ impl Client {
 
     /// The first page of the repository's tags.
     fn some_tags(&self, reference: &Reference) -> Option<Vec<String>> {
-        #[derive(Deserialize)]
-        struct List {
-            tags: Vec<String>,
-        }
-        let subject = format!("the tags of {}", reference.familiar_name());
-        let ask = Ask {
-            method: Method::GET,
-            reference,
-            target: Target::Resource("tags/list?n=1000"),
-            headers: Vec::new(),
-            payload: Payload::Nothing,
-            access: Access::Pull,
-            subject: &subject,
-        };
-        let bytes = self.call(&origin(reference), ask, &[200]).ok()?.read(TAGS_LIMIT).ok()??;
-        serde_json::from_slice::<List>(&bytes).ok().map(|list| list.tags)
+        self.tags_page(&origin(reference), reference, &Target::Resource(TAGS)).ok().map(|(tags, _)| tags)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::client::{Access, Ask, Client, Target};
 use crate::error::{Error, Result};
 use crate::http::{Payload, Response};
-use crate::mirrors::{Endpoint, over_mirrors};
+use crate::mirrors::{Endpoint, origin, over_mirrors};
+use crate::pace::Pace;
 use crate::retry::Schedule;
 use crate::wait;
 use rbuild_oci::{Descriptor, Hasher, Reference};
@@ -19,10 +20,12 @@ const PROGRESS: u64 = 1 << 20;
 impl Client {
     /// Writes the content of `blob` to `sink` as it comes. It returns only if size and digest were right; after an error
     /// `sink` holds a part of it, or something else altogether, and must be thrown away. Memory does not grow with the
-    /// size. Mirrors are tried first, and each host goes on where the one before it ended.
+    /// size. Mirrors are tried first, and each host goes on where the one before it ended. After [`Error::WrongDigest`] a
+    /// second call may succeed: mirrors that had a part in the wrong content are not asked for it again.
     pub fn blob(&self, reference: &Reference, blob: &Descriptor, sink: &mut dyn Write) -> Result<()> {
         let subject = format!("{}@{}", reference.familiar_name(), blob.digest);
-        let mut transfer = Transfer { client: self, reference, blob, sink, subject, hasher: Hasher::new(), done: 0 };
+        let mut transfer =
+            Transfer { client: self, reference, blob, sink, subject, hasher: Hasher::new(), done: 0, from: Vec::new() };
         let host = over_mirrors(self.config(), reference, |at, schedule| transfer.run(at, schedule))?;
         transfer.verify(host)
     }
@@ -36,11 +39,20 @@ struct Transfer<'a> {
     subject: String,
     hasher: Hasher,
     done: u64,
+    /// The mirrors that were asked.
+    from: Vec<String>,
 }
 
 impl Transfer<'_> {
     /// Takes all that is missing from one host; gives its name.
     fn run(&mut self, at: &Endpoint, schedule: &Schedule) -> Result<String> {
+        if *at != origin(self.reference) {
+            if self.client.distrusted().contains(&(at.authority.clone(), self.blob.digest)) {
+                let reason = "it sent other content before".to_owned();
+                return Err(Error::Protocol { host: at.name.clone(), subject: self.subject.clone(), reason });
+            }
+            self.from.push(at.authority.clone());
+        }
         let mut failures = 0;
         loop {
             let before = self.done;
@@ -59,6 +71,7 @@ impl Transfer<'_> {
         self.check_announced(&answer, at)?;
         let mut body = answer.body.as_reader();
         let mut chunk = vec![0; CHUNK];
+        let mut pace = Pace::new(self.client.config().timeouts.idle);
         loop {
             self.client.cancel().check()?;
             let count = match body.read(&mut chunk) {
@@ -67,6 +80,7 @@ impl Transfer<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.interrupted(at, error)),
             };
+            pace.came(count).map_err(|error| self.interrupted(at, error))?;
             let known = skip.min(count as u64) as usize;
             skip -= known as u64;
             self.take(&chunk[known..count], at)?;
@@ -130,7 +144,11 @@ impl Transfer<'_> {
 
     fn verify(self, host: String) -> Result<()> {
         let (wanted, found) = (self.blob.digest, self.hasher.finish());
-        if wanted == found { Ok(()) } else { Err(Error::WrongDigest { host, subject: self.subject, wanted, found }) }
+        if wanted == found {
+            return Ok(());
+        }
+        self.client.distrusted().extend(self.from.into_iter().map(|host| (host, wanted)));
+        Err(Error::WrongDigest { host, subject: self.subject, wanted, found })
     }
 
     fn short(&self, at: &Endpoint) -> Error {

@@ -2,6 +2,7 @@
 //! broke (distribution specification, "Pushing blobs"). Knows no image and no login.
 
 use crate::client::Target;
+use crate::config::Uploads;
 use crate::error::{Error, Result};
 use crate::http::{Payload, REDIRECTS, Response};
 use crate::manner::Manner;
@@ -23,6 +24,7 @@ pub(crate) struct Upload<'p, 'o> {
     open: &'p Open<'o>,
     source: Option<Source<'p>>,
     session: Option<Session>,
+    sizes: Uploads,
     manner: Manner,
     /// Failures in a row, without progress between them.
     failures: u32,
@@ -41,9 +43,10 @@ struct Session {
 }
 
 impl<'p, 'o> Upload<'p, 'o> {
-    pub(crate) fn new(push: &'p Push<'p>, open: &'p Open<'o>) -> Self {
-        let manner = Manner::of(push.blob.size, push.client.config().uploads);
-        Self { push, open, source: None, session: None, manner, failures: 0, furthest: 0, expired: false }
+    pub(crate) fn new(push: &'p Push<'p>, open: &'p Open<'o>) -> Result<Self> {
+        let sizes = push.client.uploads()?;
+        let manner = Manner::of(push.blob.size, sizes);
+        Ok(Self { push, open, source: None, session: None, sizes, manner, failures: 0, furthest: 0, expired: false })
     }
 
     /// Sends it, as often as it takes.
@@ -76,7 +79,7 @@ impl<'p, 'o> Upload<'p, 'o> {
         let address = self.push.address(begun)?;
         let address = address.ok_or_else(|| self.push.unusable("it begins an upload without a usable address"))?;
         let least = begun.header("oci-chunk-min-length").and_then(|text| text.trim().parse::<u64>().ok());
-        self.manner = self.manner.at_least(least.unwrap_or(0), self.push.blob.size, self.push.client.config().uploads);
+        self.manner = self.manner.at_least(least.unwrap_or(0), self.push.blob.size, self.sizes);
         Ok(Session { address, done: 0, unsure: false })
     }
 
@@ -185,13 +188,13 @@ impl<'p, 'o> Upload<'p, 'o> {
     fn recover(&mut self, error: Error) -> Result<()> {
         self.source = None;
         let (config, size) = (self.push.client.config(), self.push.blob.size);
-        if let (Some(manner), true) = (self.manner.after(&error, size, config.uploads), self.session.is_some()) {
+        if let (Some(manner), true) = (self.manner.after(&error, size, self.sizes), self.session.is_some()) {
             (self.manner, self.session) = (manner, None);
             return Ok(());
         }
         self.failures += 1;
         if matches!(error, Error::Interrupted { .. }) {
-            self.manner = self.manner.softened(self.failures, size, config.uploads);
+            self.manner = self.manner.softened(self.failures, size, self.sizes);
         }
         if std::mem::take(&mut self.expired) && self.failures < config.retry.attempts.min(3) {
             return Ok(());

@@ -3,98 +3,21 @@
 
 #![allow(clippy::unwrap_used)] // the helpers of tests are tests
 
+mod server;
+
 use rbuild_oci::testing::{TestImage, random_image, validate};
 use rbuild_oci::{Cancel, Descriptor, Digest, Hasher, Manifest, MediaType};
 use rbuild_registry::{Client, Config, Error, Mirror, Pushed, Uploads};
+use server::{Debian, HTPASSWD, SELF_SIGNED};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// A running registry with its own storage.
-struct Debian {
-    process: Child,
-    directory: TempDir,
-    host: String,
-}
-
-impl Drop for Debian {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Debian {
-    /// None, said aloud, where a program is missing. `extra` are further lines of its `http` section.
-    fn start(extra: &str) -> Option<Self> {
-        let missing = |program: &&str| Command::new(program).arg("--version").output().is_err();
-        if let Some(program) = ["docker-registry", "skopeo", "openssl"].iter().find(|program| missing(program)) {
-            eprintln!("SKIP: {program} is not installed");
-            return None;
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let storage = directory.path().display();
-        let extra = extra.replace("DIR", &storage.to_string());
-        let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}/data}}}}\n\
-             http:\n  addr: {host}\n  secret: test\n{extra}\n"
-        );
-        let file = directory.path().join("config.yml");
-        std::fs::write(&file, config).unwrap();
-        certificate(directory.path());
-        let mut command = Command::new("docker-registry");
-        let process = command.arg("serve").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let started = Self { process, directory, host };
-        started.wait_until_it_listens();
-        Some(started)
-    }
-
-    fn wait_until_it_listens(&self) {
-        let begin = Instant::now();
-        while TcpStream::connect(&self.host).is_err() {
-            assert!(begin.elapsed() < Duration::from_secs(20), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn reference(&self, name: &str) -> rbuild_oci::Reference {
-        format!("{}/{name}", self.host).parse().unwrap()
-    }
-
-    fn skopeo(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new("skopeo").args(arguments).current_dir(self.directory.path()).output().unwrap();
-        assert!(output.status.success(), "skopeo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output.stdout
-    }
-}
-
-/// A certificate for 127.0.0.1 that signs itself, as `cert.pem` and `key.pem`.
-fn certificate(directory: &Path) {
-    let arguments = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test \
-                     -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
-    let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(directory).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// An OCI layout `layout` with `image` as `tag`.
-fn write_layout(directory: &Path, tag: &str, image: &TestImage) {
-    let blobs = directory.join("layout/blobs/sha256");
-    std::fs::create_dir_all(&blobs).unwrap();
-    for (digest, bytes) in &image.blobs {
-        std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
-    }
-    std::fs::write(directory.join("layout/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    let mut named = image.descriptor.clone();
-    named.annotations.insert("org.opencontainers.image.ref.name".into(), tag.into());
-    let index = rbuild_oci::to_canonical_json(&rbuild_oci::Index::oci(vec![named])).unwrap();
-    std::fs::write(directory.join("layout/index.json"), index).unwrap();
+fn reference(registry: &Debian, name: &str) -> rbuild_oci::Reference {
+    format!("{}/{name}", registry.host).parse().unwrap()
 }
 
 fn client() -> Client {
@@ -127,14 +50,14 @@ fn push(client: &Client, reference: &rbuild_oci::Reference, image: &TestImage) {
 fn what_skopeo_pushes_is_pulled() {
     let Some(registry) = Debian::start("") else { return };
     let image = random_image(1, 3);
-    write_layout(registry.directory.path(), "v1", &image);
+    registry.layout("layout", "v1", &image);
     let target = format!("docker://{}/team/app:v1", registry.host);
     registry.skopeo(&["copy", "--dest-tls-verify=false", "oci:layout:v1", &target]);
-    let (descriptor, blobs) = pull(&client(), &registry.reference("team/app:v1"));
+    let (descriptor, blobs) = pull(&client(), &reference(&registry, "team/app:v1"));
     assert_eq!(validate(&descriptor, &|digest| blobs.get(digest).cloned()), Vec::<String>::new());
     let config = |manifest: &[u8]| Manifest::from_json(manifest).unwrap().config.digest;
     assert_eq!(config(&blobs[&descriptor.digest]), config(&image.blobs[&image.descriptor.digest]));
-    let error = client().resolve(&registry.reference("team/app:v2")).unwrap_err();
+    let error = client().resolve(&reference(&registry, "team/app:v2")).unwrap_err();
     assert!(error.to_string().ends_with("did you mean v1?"), "{error}");
 }
 
@@ -143,7 +66,7 @@ fn what_is_pushed_skopeo_pulls() {
     let Some(registry) = Debian::start("") else { return };
     let image = random_image(2, 3);
     let client = client();
-    push(&client, &registry.reference("team/app:v1"), &image);
+    push(&client, &reference(&registry, "team/app:v1"), &image);
     let source = format!("docker://{}/team/app:v1", registry.host);
     assert_eq!(
         registry.skopeo(&["inspect", "--raw", "--tls-verify=false", &source]),
@@ -157,21 +80,18 @@ fn what_is_pushed_skopeo_pulls() {
     let (digest, bytes) = image.blobs.iter().find(|(digest, _)| **digest != image.descriptor.digest).unwrap();
     let blob = Descriptor::new(MediaType::OCI_LAYER, *digest, bytes.len() as u64);
     let never = || Err(io::Error::other("nothing should be sent"));
-    let push = |name: &str, from| client.push_blob(&registry.reference(name), &blob, from, &never).unwrap();
+    let push = |name: &str, from| client.push_blob(&reference(&registry, name), &blob, from, &never).unwrap();
     assert_eq!(push("team/app", None), Pushed::Existed);
     assert_eq!(push("team/other", Some("team/app")), Pushed::Mounted);
 }
 
 #[test]
 fn logins_are_taken_from_the_file() {
-    let Some(registry) = Debian::start("auth: {htpasswd: {realm: test, path: DIR/htpasswd}}") else { return };
-    // The password is "hunter2".
-    let line = "u:$2y$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\n";
-    std::fs::write(registry.directory.path().join("htpasswd"), line).unwrap();
+    let Some(registry) = Debian::start(HTPASSWD) else { return };
     let file = registry.directory.path().join("auth.json");
     // "u:hunter2" in Base64.
     std::fs::write(&file, format!(r#"{{"auths":{{"{}":{{"auth":"dTpodW50ZXIy"}}}}}}"#, registry.host)).unwrap();
-    let reference = registry.reference("team/app:v1");
+    let reference = reference(&registry, "team/app:v1");
     let config = Config { credential_files: vec![file], ..Config::default() };
     let knowing = Client::new(config, &Cancel::new());
     push(&knowing, &reference, &random_image(3, 1));
@@ -182,8 +102,8 @@ fn logins_are_taken_from_the_file() {
 
 #[test]
 fn certificates_are_verified_but_on_loopback() {
-    let Some(registry) = Debian::start("  tls: {certificate: DIR/cert.pem, key: DIR/key.pem}") else { return };
-    let reference = registry.reference("team/app:v1");
+    let Some(registry) = Debian::start(SELF_SIGNED) else { return };
+    let reference = reference(&registry, "team/app:v1");
     let image = random_image(4, 1);
     push(&client(), &reference, &image);
 
@@ -253,11 +173,11 @@ fn a_broken_upload_comes_to_a_good_end() {
         let (host, total) = breaking(&registry.host, 2, 9 << 20);
         let uploads = Uploads { whole, piece: 4 << 20, ..Uploads::default() };
         let client = Client::new(Config { uploads, ..Config::default() }, &Cancel::new());
-        let reference = format!("{host}/team/{name}").parse().unwrap();
+        let aim = format!("{host}/team/{name}").parse().unwrap();
         let open = || Ok(Box::new(io::Cursor::new(&bytes)) as Box<dyn Read + Send>);
-        assert_eq!(client.push_blob(&reference, &blob, None, &open).unwrap(), Pushed::Uploaded);
+        assert_eq!(client.push_blob(&aim, &blob, None, &open).unwrap(), Pushed::Uploaded);
         let mut sink = Vec::new();
-        client.blob(&registry.reference(&format!("team/{name}")), &blob, &mut sink).unwrap();
+        client.blob(&reference(&registry, &format!("team/{name}")), &blob, &mut sink).unwrap();
         assert!(sink == bytes);
         let total = total.load(Ordering::SeqCst);
         eprintln!("{name}: {total} bytes went out for {} that broke twice", bytes.len());
@@ -275,7 +195,7 @@ fn zeros() -> Box<dyn Read + Send> {
 
 #[test]
 fn memory_does_not_grow_with_blobs() {
-    let Some(registry) = Debian::start("  tls: {certificate: DIR/cert.pem, key: DIR/key.pem}") else { return };
+    let Some(registry) = Debian::start(SELF_SIGNED) else { return };
     for way in ["up", "down"] {
         let mut again = Command::new(std::env::current_exe().unwrap());
         again.args(["--ignored", "--exact", "a_big_blob_in_a_process_of_its_own", "--nocapture"]);

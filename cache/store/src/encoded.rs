@@ -12,6 +12,7 @@ use rbuild_oci::{Cancel, Descriptor, DiffId};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 /// The compressed layers of a store.
 #[derive(Clone, Debug)]
@@ -39,8 +40,12 @@ impl Encoded {
     }
 
     /// The layer as compressed by `codec`: found, or made from the tarball that is here and kept. The tarball is
-    /// verified while it is compressed.
+    /// verified while it is compressed. One at a time is made, on all processors; threads that want another one wait.
     pub fn make(&self, layer: &DiffId, codec: Codec, cancel: &Cancel) -> Result<Descriptor> {
+        if let Some(found) = self.find(layer, codec)? {
+            return Ok(found);
+        }
+        let _turn = self.store.compressing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = self.find(layer, codec)? {
             return Ok(found);
         }

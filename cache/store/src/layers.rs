@@ -4,15 +4,14 @@
 use crate::content::{Blob, ContentStore, Verified};
 use crate::error::{Error, Result, if_there};
 use crate::layer::{
-    Entry, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View, decompress,
-    extract, index_tar, show_path, unpack,
+    Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View,
+    extract, index_tar, ingest, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
 use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
 use rbuild_oci::{Cancel, DiffId, Digest};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -135,18 +134,18 @@ impl Layers {
         self.store.content().adopt(tarball, &layer.0)
     }
 
-    /// Brings a layer here from its blob, compressed or not. The caller sees to it that the blob is the one that its
-    /// descriptor names; that it holds this layer is checked here.
+    /// Brings a layer here from its blob, compressed or not, in one pass. The caller sees to it that the blob is the one
+    /// that its descriptor names; that it holds this layer is checked here.
     pub fn ingest(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<LayerRef> {
-        let (_, plain) = decompress(blob)?;
         let file = self.store.tmp_file()?;
-        let mut copied = Copied { source: plain, copy: file.file() };
-        let (index, found, size) = index_tar(&mut copied, Limits::default(), cancel)?;
-        if found != *layer {
-            return Err(damaged(layer, &found));
-        }
-        self.adopt(file, layer, &index)?;
-        Ok(LayerRef::stored(*layer, size))
+        let taken = same(ingest(blob, &mut file.file(), Limits::default(), cancel)?, layer)?;
+        self.adopt(file, layer, &taken.index)?;
+        Ok(LayerRef::stored(*layer, taken.size))
+    }
+
+    /// Fails unless a blob, compressed or not, holds that layer. Keeps nothing.
+    pub fn check(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<()> {
+        same(ingest(blob, &mut io::sink(), Limits::default(), cancel)?, layer).map(drop)
     }
 
     /// Unpacks a stack of layers, lowest first, as plain files into a directory.
@@ -193,20 +192,6 @@ impl LayerSource for Layers {
     }
 }
 
-/// Writes down what is read.
-struct Copied<'a, R> {
-    source: R,
-    copy: &'a File,
-}
-
-impl<R: Read> Read for Copied<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.copy.write_all(&buffer[..count])?;
-        Ok(count)
-    }
-}
-
 impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.file().write(bytes)
@@ -220,6 +205,11 @@ impl Write for Unfinished {
 /// Removes a file that another process may have removed already.
 fn remove(path: &Path) -> Result<()> {
     if_there(std::fs::remove_file(path)).map_err(Error::io("remove", path.display())).map(drop)
+}
+
+/// What was taken in, if it is that layer.
+fn same(taken: Ingested, layer: &DiffId) -> Result<Ingested> {
+    if taken.diff_id == *layer { Ok(taken) } else { Err(damaged(layer, &taken.diff_id)) }
 }
 
 fn damaged(layer: &DiffId, found: &DiffId) -> Error {

@@ -13,16 +13,17 @@
 //! ```
 //!
 //! An entry of blobs, index, encoded or snapshots begins with the 64 hexadecimal characters of the digest it lives
-//! for. What stays how long (removal is [`crate::Sweep`]'s, and happens when an image is removed):
+//! for. What stays how long (removal is [`crate::Sweep`]'s, and happens when somebody prunes, when an image is removed, and
+//! after a build that had work to do, once the build cache is larger than it may be: then what was used longest ago goes):
 //!
 //! | | |
 //! |---|---|
 //! | refs, containers, volumes | user data: until the user removes it |
-//! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is a cache (base images and layers of other stages, downloads) and goes 30 days after a build that had work to do last used it |
-//! | records | as long as what they name is here; 30 days at least |
-//! | git, files, builds | 30 days after they were last used, or written |
+//! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is build cache (base images and layers of other stages, downloads), which goes 30 days after a build that had work to do last used it, or sooner |
+//! | records | build cache: as long as what they lead to is here |
+//! | git, files, builds | build cache: 30 days after they were last used, or written, or sooner |
 //! | states of failed steps in builds | the five youngest, for seven days at most; what they need stays as long |
-//! | mounts | until the user removes it: what it is worth only he knows |
+//! | mounts | build cache: until it is larger than it may be, or somebody prunes it |
 //! | leases, tmp | as long as their process lives |
 //!
 //! Knows no bucket's content.
@@ -35,7 +36,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// For how long the state of a failed step is kept, in seconds.
 pub const FAILED_AGE: i64 = 7 * 86_400;
@@ -121,6 +122,8 @@ impl Bucket {
 pub struct Store {
     root: Arc<Path>,
     pub(crate) lease: Arc<Lease>,
+    /// Held while a layer is compressed, which takes all processors and its share of memory.
+    pub(crate) compressing: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -129,7 +132,7 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let store = Self { root: root.into(), lease: Arc::default() };
+        let store = Self { root: root.into(), lease: Arc::default(), compressing: Arc::default() };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -147,7 +150,7 @@ impl Store {
     /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that.
     #[must_use]
     pub fn onlooker(&self) -> Self {
-        Self { root: self.root.clone(), lease: Arc::default() }
+        Self { root: self.root.clone(), lease: Arc::default(), compressing: self.compressing.clone() }
     }
 
     /// The directory of the whole store, absolute.

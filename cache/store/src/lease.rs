@@ -15,7 +15,7 @@ use crate::layout::{Bucket, LOCK, Store};
 use crate::lock::Lock;
 use crate::tmp::{self, TmpFile};
 use rbuild_oci::Timestamp;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
@@ -95,16 +95,29 @@ impl Store {
     /// Moves a file to its place. Another process may have put the same there meanwhile and rely on it, stamped later than
     /// this file was written: so what is there now is stamped again before gc can look at it.
     pub(crate) fn land(&self, file: TmpFile, place: &Path) -> Result<()> {
-        let gate = Lock::open(&self.gate())?;
-        gate.share()?;
+        let _passage = self.pass()?;
         file.persist(place)?;
         stamp(place).map(drop)
+    }
+
+    /// Keeps gc from renaming until what is returned is dropped, for those who replace what gc may look at. Waits while
+    /// gc renames.
+    pub fn pass(&self) -> Result<Passage> {
+        let gate = Lock::open(&self.gate())?;
+        gate.share()?;
+        Ok(Passage { _gate: gate })
     }
 
     /// The file whose shared lock keeps gc from renaming.
     pub(crate) fn gate(&self) -> PathBuf {
         self.dir(Bucket::Leases).join(LOCK)
     }
+}
+
+/// The gate, held against gc.
+#[derive(Debug)]
+pub struct Passage {
+    _gate: Lock,
 }
 
 impl Lease {
@@ -207,19 +220,18 @@ fn time_of(meta: &fs::Metadata) -> Timestamp {
     Timestamp { seconds: meta.mtime(), nanos: meta.mtime_nsec() as u32 }
 }
 
-/// A time later than that of all files of the store that were made or stamped before: that of a file of our own, stamped
-/// until it moves on. No clock tells it, as since Linux 6.13 the times of files are finer than, and ahead of, the one
-/// that goes in ticks. Should somebody set the clock back meanwhile it is an earlier one.
+/// A time later than that of all files of the store that were made or stamped before: that of the gate, stamped until it
+/// moves on, which takes no room on the disk. No clock tells it, as since Linux 6.13 the times of files are finer than,
+/// and ahead of, the one that goes in ticks. Should somebody set the clock back meanwhile it is an earlier one.
 pub(crate) fn later(store: &Store) -> Result<Timestamp> {
-    let file = TmpFile::new(&store.dir(Bucket::Tmp))?;
+    let gate = store.gate();
     let time = || -> Result<Timestamp> {
-        let meta = file.file().metadata().map_err(Error::io("stat", file.path().display()))?;
-        Ok(time_of(&meta))
+        stamp(&gate)?;
+        Ok(modified(&gate)?.unwrap_or_else(now))
     };
     let first = time()?;
     loop {
         std::thread::sleep(Duration::from_millis(1));
-        futimens(file.file(), &NOW).map_err(Error::io("stamp", file.path().display()))?;
         let time = time()?;
         if time != first {
             return Ok(time);

@@ -25,14 +25,15 @@ mod volume;
 pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
 pub use files::FileCache;
-pub use gc::{Freed, Sweep};
+pub use gc::{Freed, Group, GroupKind, Sweep, Swept};
 pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
+pub use lease::Passage;
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
 pub use tmp::{TmpDir, TmpFile};
-pub use usage::Usage;
+pub use usage::{Usage, room};
 pub use volume::{
     ANONYMOUS, Going, LOCAL, LocalVolumes, Mounted, NewVolume, Removed, Volume, VolumeDriver, VolumeRecords,
     check_volume_name,

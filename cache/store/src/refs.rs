@@ -96,12 +96,33 @@ impl Refs {
 
     /// Forgets a name; says whether there was one.
     pub fn remove(&self, reference: &Reference) -> Result<bool> {
-        let _lock = self.lock()?;
-        let path = self.path(reference);
-        match if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))? {
-            Some(()) => self.write_index(self.list()?).map(|()| true),
-            None => Ok(false),
+        let Some(tag) = self.get(reference)? else { return Ok(false) };
+        if !self.remove_all(&[tag])? {
+            self.refresh()?;
         }
+        Ok(true)
+    }
+
+    /// Forgets tags, but for those that point elsewhere by now. False if that left no room to write `index.json`: once
+    /// there is some, it is to be [refreshed](Self::refresh).
+    pub fn remove_all(&self, tags: &[Tag]) -> Result<bool> {
+        let _lock = self.lock()?;
+        for tag in tags {
+            let path = self.path(&tag.reference.parse()?);
+            if read(&path)?.is_some_and(|now| now.descriptor == tag.descriptor) {
+                if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
+            }
+        }
+        match self.write_index(self.list()?) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => Ok(false),
+            written => written.map(|()| true),
+        }
+    }
+
+    /// Writes `index.json` anew from the tags.
+    pub fn refresh(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        self.write_index(self.list()?)
     }
 
     /// `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a colon.
@@ -218,6 +239,11 @@ mod tests {
         assert!(refs.remove(&tags[0].0).unwrap());
         assert!(!refs.remove(&tags[0].0).unwrap());
         assert_eq!(names(&store), ["localhost:5000/a/b:1.0"]);
+        let known = refs.list().unwrap();
+        let moved = random_image(9, 1).descriptor;
+        refs.set(&[(tags[1].0.clone(), moved)], now).unwrap();
+        assert!(refs.remove_all(&known).unwrap() && refs.list().unwrap().len() == 1, "it points elsewhere by now");
+        assert!(refs.remove_all(&refs.list().unwrap()).unwrap() && refs.list().unwrap().is_empty());
     }
 
     #[test]

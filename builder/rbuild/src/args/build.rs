@@ -87,6 +87,10 @@ pub struct BuildArgs {
     /// Steps that may run at once
     #[arg(short, long, value_name = "N", default_value = "16", value_parser = jobs)]
     pub jobs: usize,
+    /// Size the build cache is kept within after a build that had work to do, as in 20GB; `none` for any [default: a
+    /// tenth of the file system, at least 2 GB, at most 20 GB]
+    #[arg(long, value_name = "SIZE", env = "RBUILD_KEEP_STORAGE")]
+    pub keep_storage: Option<String>,
     /// Also write the result: `type=oci|docker|local|tar,dest=PATH` or `type=registry,name=NAME`, both with
     /// `[,compression=gzip|zstd|uncompressed]…`
     #[arg(short, long = "output", value_name = "SPEC")]

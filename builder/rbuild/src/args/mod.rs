@@ -41,6 +41,19 @@ pub(crate) fn usage(text: impl Into<String>) -> Error {
     Error::Usage(text.into())
 }
 
+/// The options of a verb, as typed.
+#[cfg(test)]
+pub(crate) fn typed<T: clap::Args>(line: &str) -> T {
+    #[derive(clap::Parser)]
+    #[command(disable_help_flag = true)]
+    struct Typed<T: clap::Args> {
+        #[command(flatten)]
+        args: T,
+    }
+    let words = std::iter::once("run").chain(line.split_whitespace());
+    <Typed<T> as clap::Parser>::parse_from(words).args
+}
+
 /// What each text of a table becomes, as one line.
 #[cfg(test)]
 pub(crate) fn check<T: std::fmt::Debug>(parse: impl Fn(&str) -> crate::error::Result<T>, table: &[(&str, &str)]) {

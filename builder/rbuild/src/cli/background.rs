@@ -1,6 +1,7 @@
 //! Work that goes on when the command line has returned: this program again, in a session of its own, with the same
 //! arguments. It tells when it has begun; until then what goes wrong is said, and counts, as if it were this process's.
 
+use crate::container::null;
 use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -42,11 +43,10 @@ pub(super) fn leave() -> Result<()> {
 
 /// In the copy: tells that the work has begun, and lets go of the caller's streams.
 pub(super) fn begun() -> Result<()> {
-    let failed = || Error::io("let go of", "the caller's streams");
     let mut out = std::io::stdout().lock();
     // A caller that is gone has lost interest, not the work its reason.
     drop(out.write_all(b"begun\n").and_then(|()| out.flush()));
-    let null = std::fs::File::options().read(true).write(true).open("/dev/null").map_err(failed())?;
+    let null = null()?;
     let letting_go = rustix::stdio::dup2_stdout(&null).and_then(|()| rustix::stdio::dup2_stderr(&null));
-    letting_go.map_err(|errno| failed()(errno.into()))
+    letting_go.map_err(Error::io("let go of", "the caller's streams"))
 }

@@ -2,7 +2,7 @@
 //! `request`.
 
 use super::debug::{Givens, Stay, is_attended};
-use super::globals::{Globals, Standing, registries};
+use super::globals::{Globals, Standing};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::BuildArgs;
@@ -13,13 +13,16 @@ use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tt
 use crate::failed::{self, Failed};
 use crate::import::context;
 use crate::metadata;
+use crate::prune::{Limit, Trimmed, keep_within};
 use crate::reach::Reach;
+use crate::render::human;
 use crate::report;
 use crate::request::BuildRequest;
 use crate::warnings;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
+use rbuild_registry::Settings;
 use rbuild_runner::Sandbox;
 use rbuild_store::{Bucket, Store};
 use std::io::{self, IsTerminal};
@@ -105,19 +108,24 @@ fn attempt(
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Built> {
-    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::new(store.dir(Bucket::Records)));
-    let client = registries(cancel);
+    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
+    if globals.offline && request.pull {
+        return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
+    }
+    let (network, client) = (globals.network(), globals.registries(cancel));
     let executor = Sandbox::new()?;
+    let wrote = AtomicBool::new(false);
     let ctx = Ctx {
         store,
         snapshots: &drivers,
         cache: &cache,
+        network: &network,
         executor: &executor,
         events,
         cancel,
         clock: &SystemClock,
         written: &cache,
-        wrote: &AtomicBool::new(false),
+        wrote: &wrote,
         place: standing.place,
         ids: &standing.ids,
         fidelity: standing.fidelity,
@@ -133,7 +141,24 @@ fn attempt(
     for tag in &request.tags {
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
+    if wrote.into_inner() {
+        trim(store, (request.keep_storage, &network.settings), events, cancel);
+    }
     Ok(built)
+}
+
+/// Keeps the build cache within its limit. A build that is done does not fail for that.
+fn trim(store: &Store, (asked, settings): (Option<Limit>, &Settings), events: &Events, cancel: &Cancel) {
+    let limit = || -> Result<Limit> { Ok(asked.or(settings.keep_storage()?.map(Limit::Bytes)).unwrap_or_default()) };
+    let now = std::time::SystemTime::now().into();
+    match limit().and_then(|limit| keep_within(store, limit, now, cancel)) {
+        Ok(Trimmed { freed: 0, .. }) => {}
+        Ok(Trimmed { limit, freed }) => {
+            let [freed, limit] = [freed, limit].map(human::size);
+            events.note(&format!("removed {freed} of the build cache, which is kept within {limit}"));
+        }
+        Err(error) => events.warning(&format!("the build cache is not kept within its limit: {error}")),
+    }
 }
 
 /// A file that an earlier build wrote must not be taken for this one's, should this one fail. Devices and pipes stay.

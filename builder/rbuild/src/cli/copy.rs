@@ -1,6 +1,6 @@
 //! `rbuild copy`: an image from one place to another, without the store.
 
-use super::globals::{Globals, registries};
+use super::globals::Globals;
 use super::out::print;
 use super::save::SaveFormat;
 use super::signals::cancel_on_signal;
@@ -48,7 +48,7 @@ pub struct CopyArgs {
 pub fn run(args: &CopyArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let _watch = cancel_on_signal(&cancel)?;
-    let client = registries(&cancel);
+    let client = globals.registries(&cancel);
     let store = || {
         let store = globals.store()?;
         store.lease()?;

@@ -1,13 +1,13 @@
 //! `rbuild create`: a container that does not start yet, with its volumes. What the arguments mean is decided in
 //! `container::create`.
 
-use super::globals::Globals;
+use super::globals::{Globals, in_world};
 use super::ground::stand;
 use super::obtain;
 use super::out::print;
 use crate::args::ContainerArgs;
-use crate::container::{self, Containers, Request, World};
-use crate::error::{Error, Result};
+use crate::container::{self, Containers, Request};
+use crate::error::Result;
 use clap::{ArgAction, Args};
 use std::process::ExitCode;
 
@@ -26,14 +26,12 @@ pub struct CreateArgs {
 /// Makes the container and prints its id; nothing of the image is started or looked for.
 pub fn run(args: &CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let args = &args.container;
-    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
-    let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
-    let request = Request::resolve(args, world)?;
+    let request = in_world(|world| Request::resolve(args, world))?;
     let store = globals.store()?;
     stand(globals, store, |ground| {
         ground.store.lease()?;
-        let image = obtain::image(args, &ground.store, &ground.cancel)?;
-        let request = obtain::mounted(request, args, &ground.store, &ground.cancel)?;
+        let image = obtain::image(args, globals, &ground.store, &ground.cancel)?;
+        let request = obtain::mounted(request, args, globals, &ground.store, &ground.cancel)?;
         let held = container::create(ground.ctx(), &request, &image, ground.volumes())?;
         let id = held.id().clone();
         if let Err(error) = container::furnish(ground.ctx(), &held, ground.volumes()) {

@@ -2,18 +2,16 @@
 
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
-use super::out::complain;
+use super::out::{complain, ended};
 use crate::args::Env;
-use crate::container::{self, Forwarder, Proxy, attended, exit_code};
+use crate::container::{Attendant, Forwarder, Listener, Proxy, attended, exit_code};
 use crate::ctx::Place;
 use crate::error::Result;
 use crate::failed::{self, Failed};
-use crate::report;
 use crate::request::{SecretSource, agents, secrets};
 use crate::solve::op::run::{Entry, enter};
 use clap::Args;
 use rbuild_oci::Cancel;
-use rbuild_runner::{Output, Process, Stream};
 use rbuild_store::Store;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -57,13 +55,7 @@ pub fn run(args: &DebugArgs, globals: &Globals) -> Result<ExitCode> {
     }
     let argv: Vec<Vec<u8>> = command.iter().map(|word| word.clone().into_bytes()).collect();
     let stay = Stay { failed: &kept.failed, givens: Givens { secrets: &secrets, ssh: &ssh } };
-    match stay.enter(argv, globals, store, standing) {
-        Ok(code) => Ok(ExitCode::from(code)),
-        Err(error) => {
-            super::out::complain_of(&report::plain(&error));
-            Ok(ExitCode::from(exit_code(&error)))
-        }
-    }
+    Ok(ended(stay.enter(argv, globals, store, standing).map(ExitCode::from), exit_code))
 }
 
 /// A stay in the state in which a step failed.
@@ -86,12 +78,10 @@ impl Stay<'_> {
             ssh: &|id| ssh.get(id).cloned(),
         };
         let signals = Forwarder::start(&ground.cancel, at_terminal, Proxy::On)?;
-        let mut attendant = Attendant { signals: &signals };
-        let ended = enter(ground.ctx(), self.failed, entry, &mut attendant);
-        match (ended, signals.canceled_by()) {
-            (Err(_), Some(code)) => Ok(code),
-            (ended, _) => ended.map(|exit| signals.code(exit)),
-        }
+        let mut attendant =
+            Attendant { signals: &signals, heard: true, begun: &mut || {}, listener: Listener::default() };
+        let ended = enter(ground.ctx(), self.failed, entry, &mut attendant).map(|exit| signals.code(exit));
+        attendant.listener.settle(ended, &signals)
     }
 
     /// Says where one is, and what is not there.
@@ -118,19 +108,4 @@ impl Stay<'_> {
 /// Whether somebody sits at a terminal.
 pub(super) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-/// Hands on output and signals.
-struct Attendant<'a> {
-    signals: &'a Forwarder,
-}
-
-impl Output for Attendant<'_> {
-    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        container::write(stream, bytes)
-    }
-
-    fn started(&mut self, process: &Process) {
-        self.signals.attach(process);
-    }
 }

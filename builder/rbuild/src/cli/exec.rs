@@ -1,31 +1,23 @@
-//! `rbuild exec`: a further process in a container that runs. What the arguments mean is decided in `container::inside`.
+//! `rbuild exec`: a further process in a container that runs. What the arguments mean is decided in
+//! `container::inside`.
 
 use super::background;
-use super::globals::{Globals, Standing};
-use super::out::complain_of;
+use super::globals::{Globals, Standing, in_world};
+use super::out::ended;
 use crate::args::ExecArgs;
-use crate::container::{self, Containers, ExecRequest, Running, World};
-use crate::error::{Error, Result};
-use crate::report;
+use crate::container::{self, Containers, ExecRequest, Running};
+use crate::error::Result;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
-/// Runs the command, in the user namespace of the container, and ends as it ends; what keeps it from running is said and
-/// counts as Docker counts it.
+/// Runs the command, in the user namespace of the container, and ends as it ends; what keeps it from running is said
+/// and counts as Docker counts it.
 pub fn run(args: &ExecArgs, globals: &Globals) -> Result<ExitCode> {
-    match attempt(args, globals) {
-        Ok(code) => Ok(code),
-        Err(error) => {
-            complain_of(&report::plain(&error));
-            Ok(ExitCode::from(container::exec_exit_code(&error)))
-        }
-    }
+    Ok(ended(attempt(args, globals), container::exec_exit_code))
 }
 
 fn attempt(args: &ExecArgs, globals: &Globals) -> Result<ExitCode> {
-    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
-    let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
-    let request = ExecRequest::resolve(args, world)?;
+    let request = in_world(|world| ExecRequest::resolve(args, world))?;
     let store = globals.store()?;
     let running = Running::find(&Containers::new(&store), args.container())?;
     if let Some(code) = Standing::enter(store.root(), running.process())? {

@@ -1,12 +1,13 @@
 //! What every verb shares: where the store is, which storage driver, and whether this process may do the work itself or
 //! has to start again inside a user namespace.
 
-use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers};
+use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDrivers, World};
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
 use crate::request::StandardInput;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use rbuild_oci::Cancel;
 use rbuild_registry::{Client, Config};
 use rbuild_runner::userns::{Fidelity, IdMapPlan, Inside, spawn_beside, spawn_inside};
@@ -30,6 +31,9 @@ pub struct Globals {
     /// Option of a storage driver: zfs.fsname=DATASET, for zfs to keep snapshots below [default: that of the store]
     #[arg(long, global = true, value_name = "KEY=VALUE", env = "RBUILD_STORAGE_OPT")]
     pub storage_opt: Option<String>,
+    /// Ask nobody: neither registries nor servers; what is not here is an error
+    #[arg(long, global = true, env = "RBUILD_OFFLINE", value_parser = FalseyValueParser::new())]
+    pub offline: bool,
 }
 
 /// What this process may do, and what files can belong to.
@@ -65,9 +69,21 @@ impl Globals {
         Ok(Store::open(&self.root()?)?)
     }
 
+    /// How registries and servers are reached: by the files, proxies and credentials that the environment names. Nothing
+    /// is read before somebody is asked.
+    pub fn network(&self) -> Config {
+        Config { offline: self.offline, ..Config::from_env(&|name| std::env::var_os(name)) }
+    }
+
+    /// The way to registries.
+    pub(super) fn registries(&self, cancel: &Cancel) -> Client {
+        Client::new(self.network(), cancel)
+    }
+
     /// What a supervisor has to be told to find the same.
     pub(super) fn launch<'a>(&'a self, store: &'a Store) -> Launch<'a> {
-        Launch { root: store.root(), driver: self.storage_driver.as_deref().filter(|name| !name.is_empty()) }
+        let given = |option: &'a Option<String>| option.as_deref().filter(|text| !text.is_empty());
+        Launch { root: store.root(), driver: given(&self.storage_driver), option: given(&self.storage_opt) }
     }
 
     /// The way to the storage driver; one by a name that no driver has is refused here.
@@ -86,9 +102,10 @@ impl Globals {
     }
 }
 
-/// The way to registries, with the proxies, certificates and credentials that the environment names.
-pub(super) fn registries(cancel: &Cancel) -> Client {
-    Client::new(Config::from_env(&|name| std::env::var_os(name)), cancel)
+/// What `resolve` makes of a container's command line where this process stands: its environment and directory.
+pub(super) fn in_world<T>(resolve: impl FnOnce(World<'_>) -> Result<T>) -> Result<T> {
+    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
+    resolve(World { env: &|name| std::env::var(name).ok(), cwd: &cwd })
 }
 
 /// All volume drivers for a store: the environment says where plugins are and how long they are waited for.
@@ -138,8 +155,8 @@ impl Standing {
     }
 
     /// Makes sure that this command line is carried out in the user namespace of a container's process, where this
-    /// program has every capability over the container's processes and files: where it is not, runs it again there, with
-    /// the same store, and gives how that ended. None: this process is in that namespace already; go on.
+    /// program has every capability over the container's processes and files: where it is not, runs it again there,
+    /// with the same store, and gives how that ended. None: this process is in that namespace already; go on.
     ///
     /// ```text
     /// let Some(process) = mark.process()? else { return Err(not running) };
@@ -149,7 +166,8 @@ impl Standing {
     /// ```
     ///
     /// `process` comes from [`ProcessMark::process`](crate::container::ProcessMark::process), so that no later process
-    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process is.
+    /// of the same number is entered. What runs again has a mount namespace of its own and asks anew who the process
+    /// is.
     pub fn enter(root: &Path, process: &Process) -> Result<Option<ExitCode>> {
         if process.shares_users()? {
             return Ok(None);

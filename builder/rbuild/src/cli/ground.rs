@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::events::Events;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
+use rbuild_registry::Config;
 use rbuild_runner::Sandbox;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::Store;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -38,6 +39,7 @@ pub(super) struct Ground {
     drivers: Drivers,
     volumes: VolumeDrivers,
     cache: LocalBackend,
+    network: Config,
     executor: Sandbox,
     events: Events,
     wrote: AtomicBool,
@@ -50,7 +52,8 @@ impl Ground {
         Ok(Self {
             drivers: globals.drivers(&store, &standing)?,
             volumes: volumes(&store, &cancel)?,
-            cache: LocalBackend::new(store.dir(Bucket::Records)),
+            cache: LocalBackend::of(&store),
+            network: globals.network(),
             executor: Sandbox::new()?,
             events: Events::new(Vec::new()),
             wrote: AtomicBool::new(false),
@@ -70,6 +73,7 @@ impl Ground {
             store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
+            network: &self.network,
             executor: &self.executor,
             events: &self.events,
             cancel: &self.cancel,

@@ -1,6 +1,8 @@
 //! `--filter` of `rbuild images`. Knows listed images, prints nothing.
 
 use super::images::ImagesArgs;
+use super::label::Labels;
+use crate::args::moment;
 use crate::error::{Error, Result};
 use crate::image::{self, Listed};
 use dockerfile_parser::glob;
@@ -11,7 +13,7 @@ use rbuild_store::{Store, Tag};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filters {
     dangling: Option<bool>,
-    labels: Vec<(String, Option<String>)>,
+    labels: Labels,
     patterns: Vec<String>,
     /// Created before this time.
     before: Option<Timestamp>,
@@ -31,18 +33,12 @@ impl Filters {
             let (key, value) = text.split_once('=').ok_or_else(|| wrong("write KEY=VALUE"))?;
             match key {
                 "dangling" => filters.dangling = Some(truth(value).ok_or_else(|| wrong("neither true nor false"))?),
-                "label" => filters.labels.push(match value.split_once('=') {
-                    Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-                    None => (value.to_owned(), None),
-                }),
+                "label" => filters.labels.with(value),
                 "reference" => filters.patterns.push(value.to_owned()),
                 "before" => filters.before = Some(sooner(filters.before, created(value)?)),
                 "since" => filters.since = filters.since.max(Some(created(value)?)),
                 "until" => {
-                    let until = time(value, now).ok_or_else(|| {
-                        wrong("give a time (2024-05-31, 2024-05-31T12:00:00Z, seconds) or an age (90m, 24h)")
-                    })?;
-                    filters.before = Some(sooner(filters.before, until));
+                    filters.before = Some(sooner(filters.before, moment::parse("--filter until", value, now)?));
                 }
                 _ => return Err(wrong("known are dangling, label, before, since, reference and until")),
             }
@@ -58,13 +54,8 @@ impl Filters {
     pub(super) fn keep(&self, mut listed: Listed) -> Option<Listed> {
         let untagged = listed.tags.is_empty();
         let created = listed.image.config.created.unwrap_or_default();
-        let labels = &listed.image.config.config.labels;
-        let labelled = self
-            .labels
-            .iter()
-            .all(|(key, value)| labels.get(key).is_some_and(|own| value.as_ref().is_none_or(|value| value == own)));
         let fits = self.dangling.is_none_or(|dangling| dangling == untagged)
-            && labelled
+            && self.labels.keep(&listed.image.config.config.labels)
             && self.before.is_none_or(|before| created < before)
             && self.since.is_none_or(|since| created > since);
         if !self.patterns.is_empty() {
@@ -91,55 +82,5 @@ fn truth(text: &str) -> Option<bool> {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
-    }
-}
-
-/// A point in time: RFC 3339, a day, seconds since 1970, or an age before now.
-pub(super) fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Some(Timestamp::from_seconds(seconds));
-    }
-    let day = || format!("{text}T00:00:00Z").parse().ok();
-    text.parse().ok().or_else(day).or_else(|| Some(Timestamp::from_seconds(now.seconds - age(text)?)))
-}
-
-/// Seconds of an age as Go writes durations, in whole units: `1h30m`, `45s`.
-fn age(text: &str) -> Option<i64> {
-    let (mut seconds, mut rest) = (0_i64, text);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: i64 = rest[..digits].parse().ok()?;
-        let unit = match rest[digits..].chars().next()? {
-            'h' => 3600,
-            'm' => 60,
-            's' => 1,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = &rest[digits + 1..];
-    }
-    (!text.is_empty()).then_some(seconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_points_days_seconds_and_ages() {
-        let now = Timestamp::from_seconds(100_000);
-        for (text, seconds) in [
-            ("5", Some(5)),
-            ("1970-01-02", Some(86_400)),
-            ("1970-01-01T00:01:00Z", Some(60)),
-            ("1h", Some(96_400)),
-            ("1h30m10s", Some(94_590)),
-            ("", None),
-            ("h", None),
-            ("3x", None),
-            ("yesterday", None),
-        ] {
-            assert_eq!(time(text, now).map(|time| time.seconds), seconds, "{text}");
-        }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::globals::Globals;
 use super::image_filter::Filters;
+use super::images_usage::{Usage, legend};
 use super::out::{familiar, format_error, print};
+use crate::container::Containers;
 use crate::error::Result;
 use crate::image::{self, Level, Listed, Sharing, Sizes, Stacked, StoredImage};
 use crate::render::{Column, Listing, Tree, align, human};
@@ -12,6 +14,7 @@ use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// List images
@@ -29,7 +32,7 @@ pub struct ImagesArgs {
     /// Only some: dangling=BOOL, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN, until=TIME
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
-    /// `table`, `table TEMPLATE`, `json` or a Go template
+    /// `table`, `usage` (what they take of the disk; the default at a terminal), `table TEMPLATE`, `json` or a Go template
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Print everything in full
@@ -38,7 +41,7 @@ pub struct ImagesArgs {
     /// Print ids only
     #[arg(short, long)]
     pub quiet: bool,
-    /// Show the images as a tree: which stand on the same layers
+    /// Show the images as a tree: which stand on the same layers; with `--format usage`, their platforms
     #[arg(long)]
     pub tree: bool,
 }
@@ -46,9 +49,28 @@ pub struct ImagesArgs {
 /// Lists the images.
 pub fn run(args: &ImagesArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
-    print(&text(args, &store, std::time::SystemTime::now().into())?)?;
+    let now = std::time::SystemTime::now().into();
+    let asked = args.format.is_some() || args.quiet || args.digests || args.tree;
+    let text = match columns().filter(|_| !asked) {
+        Some(columns) => {
+            let args = ImagesArgs { format: Some(USAGE.to_owned()), ..args.clone() };
+            legend(columns) + &text(&args, &store, now)?
+        }
+        None => text(args, &store, now)?,
+    };
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// How wide standard output is, if it is a terminal.
+fn columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())??;
+    Some(if size.ws_col == 0 { 80 } else { usize::from(size.ws_col) })
+}
+
+/// The format that shows what images take of the disk.
+const USAGE: &str = "usage";
 
 /// What is printed at that time.
 pub fn text(args: &ImagesArgs, store: &Store, now: Timestamp) -> Result<String> {
@@ -56,12 +78,18 @@ pub fn text(args: &ImagesArgs, store: &Store, now: Timestamp) -> Result<String> 
     let all = image::list(store)?;
     let (sizes, sharing) = (Sizes::new(store), Sharing::of(all.iter().map(|listed| &listed.image)));
     let mut listed: Vec<Listed> = all.into_iter().filter_map(|listed| filters.keep(listed)).collect();
-    if args.tree {
+    let usage = args.format.as_deref() == Some(USAGE) && !args.quiet;
+    if args.tree && !usage {
         return tree(args, store, &listed, (&sizes, &sharing));
     }
     if args.all {
         let intermediate = intermediate(store, &listed)?;
         listed.extend(intermediate.into_iter().filter_map(|listed| filters.keep(listed)));
+    }
+    let containers = containers(store)?;
+    if usage {
+        let (containers, platforms) = (&containers, args.tree);
+        return Usage { store, containers, whole: args.no_trunc, platforms }.table(&listed);
     }
     one_row_a_tag(&mut listed);
     if args.quiet {
@@ -70,7 +98,9 @@ pub fn text(args: &ImagesArgs, store: &Store, now: Timestamp) -> Result<String> 
     }
     let mut rows = Vec::new();
     for listed in &listed {
-        rows.extend(fields(args, listed, now, (&sizes, &sharing))?);
+        let users = containers.get(&listed.image.id).copied().unwrap_or_default();
+        let fixed = Fixed { users, whole: args.no_trunc, now };
+        rows.extend(fields(&fixed, listed, (&sizes, &sharing))?);
     }
     let table: &[&str] = if args.digests {
         &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"]
@@ -96,18 +126,36 @@ const COLUMNS: [Column; 10] = [
 
 const NONE: &str = "<none>";
 
+/// How many containers there are of each image, running or not.
+fn containers(store: &Store) -> Result<BTreeMap<ImageId, usize>> {
+    let mut users = BTreeMap::new();
+    for entry in Containers::new(store).all()? {
+        *users.entry(entry.config.image.id).or_default() += 1;
+    }
+    Ok(users)
+}
+
+/// What all rows of an image have in common beside the image itself.
+struct Fixed {
+    /// How many containers it has.
+    users: usize,
+    /// Whether its id is shown in full.
+    whole: bool,
+    now: Timestamp,
+}
+
 /// The rows of an image: one a tag, or one without a name.
-fn fields(args: &ImagesArgs, listed: &Listed, now: Timestamp, sizes: (&Sizes<'_>, &Sharing)) -> Result<Vec<Value>> {
+fn fields(fixed: &Fixed, listed: &Listed, sizes: (&Sizes<'_>, &Sharing)) -> Result<Vec<Value>> {
     let image = &listed.image;
     let (size, share) = (sizes.0.image(image)?, sizes.1.share(image, sizes.0)?);
     let created = image.config.created;
     let row = |repository: &str, tag: &str, digest: &str| {
         json!({
-            "Containers": "N/A",
+            "Containers": fixed.users.to_string(),
             "CreatedAt": created.map_or_else(|| "N/A".to_owned(), human::date),
-            "CreatedSince": created.map_or_else(|| "N/A".to_owned(), |time| human::ago(time, now)),
+            "CreatedSince": created.map_or_else(|| "N/A".to_owned(), |time| human::ago(time, fixed.now)),
             "Digest": digest,
-            "ID": human::id(&image.id.0, args.no_trunc),
+            "ID": human::id(&image.id.0, fixed.whole),
             "Repository": repository,
             "SharedSize": human::size(share.shared),
             "Size": human::size(size),
@@ -181,7 +229,8 @@ fn tree(args: &ImagesArgs, store: &Store, listed: &[Listed], sizes: (&Sizes<'_>,
     Ok(align(&format!("IMAGE\tID\tSIZE\tSHARED\tUNIQUE\n{}", Tree::draw(&forest))))
 }
 
-/// The image that ends at a level, or the layers that several stand on; further images of the same layers are beside it.
+/// The image that ends at a level, or the layers that several stand on; further images of the same layers are beside
+/// it.
 fn drawn(level: &Level, sizes: &Sizes<'_>) -> Result<Tree> {
     let below = level.above.iter().map(|level| drawn(level, sizes)).collect::<Result<Vec<_>>>()?;
     let Some((first, others)) = level.images.split_first() else {

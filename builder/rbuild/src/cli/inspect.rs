@@ -10,7 +10,7 @@ use crate::image::{self, Sizes};
 use crate::render::Template;
 use clap::Args;
 use rbuild_oci::{Cancel, ChainId, ContainerConfig, DiffId, Platform, Reference};
-use rbuild_store::{Bucket, Store, Tag};
+use rbuild_store::{Bucket, Store, Tag, if_there};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -207,10 +207,7 @@ pub(super) fn driver(store: &Store, diff_ids: &[DiffId]) -> Result<Value> {
 fn directories(path: &std::path::Path) -> Result<Vec<PathBuf>> {
     let list =
         || -> std::io::Result<Vec<PathBuf>> { std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect() };
-    match list() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(Error::io("list", path.display())),
-    }
+    Ok(if_there(list()).map_err(Error::io("list", path.display()))?.unwrap_or_default())
 }
 
 fn pretty(value: &Value) -> Result<String> {

@@ -3,7 +3,7 @@
 use super::globals;
 use super::inspect::driver;
 use crate::container::show::{About, VolumePlace, inspect};
-use crate::container::{Config, Containers, Entry, size};
+use crate::container::{Config, Containers, Status, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::image;
@@ -20,12 +20,13 @@ pub(super) fn value(store: &Store, name: &str, sizes: Option<Ctx<'_>>) -> Result
     let entry = containers.find(name)?;
     let config = &entry.config;
     let dir = containers.dir(&config.id);
+    let status = entry.state.status();
     let about = About {
         image: of_image(store, config),
-        driver: layer(store, &entry, &dir)?,
+        driver: layer(store, (config, &status), &dir)?,
         volumes: volumes(store, config)?,
         auto_remove: containers.is_auto_removed(&config.id),
-        status: entry.state.status(),
+        status,
         size: sizes.map(|ctx| size(ctx, config)).transpose()?,
         dir,
     };
@@ -52,8 +53,8 @@ fn volumes(store: &Store, config: &Config) -> Result<BTreeMap<String, VolumePlac
 
 /// The storage driver of the container's layer, and its directories. The merged tree of an overlay can only be seen
 /// through a process that has it.
-fn layer(store: &Store, entry: &Entry, dir: &Path) -> Result<(String, Value)> {
-    let below = driver(store, &entry.config.image.layers)?;
+fn layer(store: &Store, (config, now): (&Config, &Status), dir: &Path) -> Result<(String, Value)> {
+    let below = driver(store, &config.image.layers)?;
     let (upper, work) = (dir.join("upper/fs"), dir.join("upper/work"));
     let name = match kept_by(&dir.join("upper"))? {
         Some(name) => name,
@@ -64,7 +65,7 @@ fn layer(store: &Store, entry: &Entry, dir: &Path) -> Result<(String, Value)> {
     }
     let layers = [&below["Data"]["UpperDir"], &below["Data"]["LowerDir"]];
     let lower: Vec<&str> = layers.into_iter().filter_map(Value::as_str).collect();
-    let merged = entry.state.status().pid().map(|pid| format!("/proc/{pid}/root")).unwrap_or_default();
+    let merged = now.pid().map(|pid| format!("/proc/{pid}/root")).unwrap_or_default();
     let data = json!({ "LowerDir": lower.join(":"), "MergedDir": merged, "UpperDir": upper, "WorkDir": work });
     Ok((name, data))
 }

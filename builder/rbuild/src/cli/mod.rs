@@ -1,9 +1,10 @@
-//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what the
-//! process exits with.
+//! The command line: one file a verb. Decides which verb runs where (inside the user namespace or outside), and what
+//! the process exits with.
 
 pub mod attach;
 mod background;
 pub mod build;
+mod builder;
 mod call;
 pub mod commit;
 mod container;
@@ -11,6 +12,7 @@ pub mod copy;
 pub mod cp;
 pub mod create;
 pub mod debug;
+mod df;
 pub mod diff;
 mod each;
 pub mod exec;
@@ -19,13 +21,18 @@ mod globals;
 mod graph;
 mod ground;
 pub mod history;
+mod image;
 mod image_filter;
 pub mod images;
+mod images_usage;
 pub mod import;
 pub mod info;
 pub mod inspect;
 mod inspect_container;
+mod label;
 pub mod load;
+mod login;
+mod logout;
 pub mod logs;
 mod look;
 pub mod manifest;
@@ -33,11 +40,14 @@ mod obtain;
 mod out;
 pub mod pause;
 pub mod port;
+mod prompt;
 mod prune;
 pub mod ps;
 mod ps_filter;
 pub mod pull;
 pub mod push;
+mod reclaimed;
+mod registry;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
@@ -47,9 +57,11 @@ mod signals;
 pub mod start;
 pub mod stop;
 pub mod supervise;
+mod system;
 pub mod tag;
 pub mod top;
 pub mod volume;
+mod would;
 
 pub use globals::Globals;
 
@@ -75,6 +87,9 @@ struct Cli {
 enum Verb {
     Attach(attach::AttachArgs),
     Build(call::CallArgs),
+    Builder(builder::BuilderVerbs),
+    #[command(hide = true)]
+    Buildx(builder::BuilderVerbs),
     Commit(commit::CommitArgs),
     Container(container::ContainerVerbs),
     Copy(copy::CopyArgs),
@@ -86,12 +101,15 @@ enum Verb {
     Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
+    Image(image::ImageVerbs),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
     Info(info::InfoArgs),
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
     Manifest(manifest::ManifestArgs),
     Pause(pause::PauseArgs),
@@ -99,6 +117,7 @@ enum Verb {
     Ps(ps::PsArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
+    Registry(registry::RegistryArgs),
     Rename(rename::RenameArgs),
     Restart(stop::RestartArgs),
     Rm(rm::RmArgs),
@@ -108,6 +127,7 @@ enum Verb {
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Supervise(supervise::SuperviseArgs),
+    System(system::SystemVerbs),
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Unpause(pause::UnpauseArgs),
@@ -125,6 +145,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.verb {
         Verb::Attach(args) => attach::run(&args, &cli.globals),
+        Verb::Builder(args) | Verb::Buildx(args) => builder::run(&args, &cli.globals),
         Verb::Build(args) => call::run(&args, &cli.globals),
         Verb::Commit(args) => commit::run(&args, &cli.globals),
         Verb::Container(args) => container::run(&args, &cli.globals),
@@ -137,12 +158,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
+        Verb::Image(args) => image::run(&args, &cli.globals),
         Verb::Images(args) => images::run(&args, &cli.globals),
         Verb::Import(args) => import::run(&args, &cli.globals),
         Verb::Info(args) => info::run(&args, &cli.globals),
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Login(args) => login::run(&args, &cli.globals),
+        Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
         Verb::Manifest(args) => manifest::run(&args, &cli.globals),
         Verb::Pause(args) => pause::run(&args, &cli.globals),
@@ -150,6 +174,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Ps(args) => ps::run(&args, &cli.globals),
         Verb::Pull(args) => pull::run(&args, &cli.globals),
         Verb::Push(args) => push::run(&args, &cli.globals),
+        Verb::Registry(args) => registry::run(&args, &cli.globals),
         Verb::Rename(args) => rename::run(&args, &cli.globals),
         Verb::Restart(args) => stop::restart(&args, &cli.globals),
         Verb::Rm(args) => rm::run(&args, &cli.globals),
@@ -159,6 +184,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Start(args) => start::run(&args, &cli.globals),
         Verb::Stop(args) => stop::run(&args, &cli.globals),
         Verb::Supervise(args) => supervise::run(&args, &cli.globals),
+        Verb::System(args) => system::run(&args, &cli.globals),
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
@@ -213,10 +239,17 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
 /// The options that may stand before the verb, each with a value.
 const OF_ALL_VERBS: [&str; 3] = ["--root", "--storage-driver", "--storage-opt"];
 
+/// Those without a value.
+const FLAGS: [&str; 1] = ["--offline"];
+
 /// Where the verb stands, or would stand: behind the options of all verbs.
 fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
+        if FLAGS.contains(&arg) {
+            first += 1;
+            continue;
+        }
         match OF_ALL_VERBS.iter().find_map(|option| arg.strip_prefix(option)) {
             Some("") => first += 2,
             Some(value) if value.starts_with('=') => first += 1,
@@ -242,6 +275,8 @@ mod tests {
             ("rbuild --root /r -t x .", "rbuild --root /r build -t x ."),
             ("rbuild .", "rbuild build ."),
             ("rbuild build .", "rbuild build ."),
+            ("rbuild --offline -t x .", "rbuild --offline build -t x ."),
+            ("rbuild --offline --root /r pull x", "rbuild --offline --root /r pull x"),
             ("rbuild --root=/r graph .", "rbuild --root=/r graph ."),
             ("rbuild --help", "rbuild --help"),
             ("rbuild", "rbuild"),

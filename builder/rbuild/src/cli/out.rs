@@ -1,8 +1,9 @@
 //! Text for standard output and standard error. Knows no verb.
 
 use crate::error::{Error, Result};
-use crate::report::{Look, Report};
+use crate::report::{self, Look, Report};
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
 
 /// Writes to standard output; fine if nobody reads it any more, as behind `| head`.
 pub(super) fn print(text: &str) -> Result<()> {
@@ -26,6 +27,14 @@ pub(super) fn complain(text: &str) {
 /// Shows a report on standard error, as wide and as colourful as the terminal it goes to.
 pub(super) fn complain_of(report: &Report) {
     complain(&report.on(look()));
+}
+
+/// How the process ends after an attempt; what kept it from being carried out is said, and counts as `number` says.
+pub(super) fn ended(attempt: Result<ExitCode>, number: impl Fn(&Error) -> u8) -> ExitCode {
+    attempt.unwrap_or_else(|error| {
+        complain_of(&report::plain(&error));
+        ExitCode::from(number(&error))
+    })
 }
 
 fn look() -> Look {

@@ -30,11 +30,16 @@ pub fn run(args: &PortArgs, globals: &Globals) -> Result<ExitCode> {
 }
 
 fn all(entry: &Entry) -> String {
-    entry.bindings().iter().map(|one| format!("{} -> {}:{}\n", one.port, one.ip, one.host)).collect()
+    entry
+        .bindings(&entry.state.status())
+        .iter()
+        .map(|one| format!("{} -> {}:{}\n", one.port, one.ip, one.host))
+        .collect()
 }
 
 fn one(entry: &Entry, port: Port) -> Result<String> {
-    let places = entry.bindings().iter().filter(|one| one.port == port);
+    let status = entry.state.status();
+    let places = entry.bindings(&status).iter().filter(|one| one.port == port);
     let text: String = places.map(|one| format!("{}:{}\n", one.ip, one.host)).collect();
     if text.is_empty() {
         let reason = format!("publishes no port {port}");

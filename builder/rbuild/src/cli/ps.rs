@@ -4,8 +4,8 @@ use super::globals::Globals;
 use super::ground::stand;
 use super::out::{format_error, print};
 use super::ps_filter::Filters;
-use crate::container::show::{self, COLUMNS, Columns, Size};
-use crate::container::{Containers, Entry, size};
+use crate::container::show::{self, COLUMNS, Columns};
+use crate::container::{Containers, Entry, Status, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::render::Listing;
@@ -21,7 +21,8 @@ pub struct PsArgs {
     /// Also list containers that do not run
     #[arg(short, long)]
     pub all: bool,
-    /// Only some: id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=, expose=
+    /// Only some: id=, name=, label=, status=, exited=, ancestor=, before=, since=, volume=, network=, publish=,
+    /// expose=
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
     /// `table`, `table TEMPLATE`, `json` or a Go template
@@ -68,16 +69,16 @@ pub fn run(args: &PsArgs, globals: &Globals) -> Result<ExitCode> {
 pub fn text(args: &PsArgs, store: &Store, sizes: Option<Ctx<'_>>, now: Timestamp) -> Result<String> {
     let chosen = chosen(args, store)?;
     if args.quiet {
-        let id = |entry: &Entry| {
+        let id = |(entry, _): &(Entry, Status)| {
             let id = &entry.config.id;
             if args.no_trunc { id.hex().to_owned() } else { id.short().to_owned() }
         };
-        return Ok(chosen.iter().map(|entry| id(entry) + "\n").collect());
+        return Ok(chosen.iter().map(|chosen| id(chosen) + "\n").collect());
     }
     let mut rows: Vec<Value> = Vec::new();
-    for entry in &chosen {
+    for (entry, status) in chosen {
         let size = sizes.map(|ctx| size(ctx, &entry.config)).transpose()?;
-        rows.push(row(args, entry, size, now));
+        rows.push(show::row(&entry, &Columns { now, whole: args.no_trunc, status, size }));
     }
     const TABLE: [&str; 8] = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"];
     let table = if args.size { &TABLE[..] } else { &TABLE[..7] };
@@ -85,18 +86,17 @@ pub fn text(args: &PsArgs, store: &Store, sizes: Option<Ctx<'_>>, now: Timestamp
     listing.render(args.format.as_deref()).map_err(|problem| format_error(&problem))
 }
 
-/// The containers that are asked for, youngest first.
-fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<Entry>> {
+/// The containers that are asked for, youngest first, each with what its state means now.
+fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<(Entry, Status)>> {
     let filters = Filters::parse(&args.filters, store)?;
     let last = if args.latest { Some(1) } else { args.last };
     let all = args.all || last.is_some() || filters.names_a_status();
     let mut entries = Containers::new(store).all()?;
     entries.sort_by(|a, b| b.config.created.cmp(&a.config.created).then_with(|| a.config.id.cmp(&b.config.id)));
-    entries.retain(|entry| (all || entry.state.is_running()) && filters.keep(entry));
-    entries.truncate(last.unwrap_or(usize::MAX));
-    Ok(entries)
-}
-
-fn row(args: &PsArgs, entry: &Entry, size: Option<Size>, now: Timestamp) -> Value {
-    show::row(entry, &Columns { now, whole: args.no_trunc, status: entry.state.status(), size })
+    let with_status = entries.into_iter().map(|entry| {
+        let now = entry.state.status();
+        (entry, now)
+    });
+    let asked = with_status.filter(|(entry, now)| (all || now.pid().is_some()) && filters.keep(entry, now));
+    Ok(asked.take(last.unwrap_or(usize::MAX)).collect())
 }

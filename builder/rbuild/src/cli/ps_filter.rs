@@ -1,7 +1,8 @@
 //! `--filter` of `rbuild ps`. Knows containers, prints nothing.
 
+use super::label::Labels;
 use crate::container::show::{exit_code, network_name, phase};
-use crate::container::{Config, Containers, Entry, MountKind};
+use crate::container::{Config, Containers, Entry, MountKind, Status};
 use crate::error::{Error, Result};
 use crate::image;
 use rbuild_oci::{DiffId, ImageId, Timestamp};
@@ -12,7 +13,7 @@ use rbuild_store::Store;
 pub(super) struct Filters {
     ids: Vec<String>,
     names: Vec<String>,
-    labels: Vec<Label>,
+    labels: Labels,
     statuses: Vec<String>,
     exited: Vec<u8>,
     ancestors: Vec<Ancestor>,
@@ -24,10 +25,6 @@ pub(super) struct Filters {
     /// Made after this time.
     since: Option<Timestamp>,
 }
-
-/// A label that has to be there, with that value if there is one.
-#[derive(Clone, Debug)]
-pub(super) struct Label(String, Option<String>);
 
 /// An image that a container may stand on.
 #[derive(Clone, Debug)]
@@ -52,7 +49,7 @@ impl Filters {
             match key {
                 "id" => filters.ids.push(owned),
                 "name" => filters.names.push(owned),
-                "label" => filters.labels.push(Label::parse(value)),
+                "label" => filters.labels.with(value),
                 "status" if STATUSES.contains(&value) => filters.statuses.push(owned),
                 "status" => return Err(wrong(&format!("a status is one of {}", STATUSES.join(", ")))),
                 "exited" => filters.exited.push(value.parse().map_err(|_| wrong("an exit code is a number to 255"))?),
@@ -78,40 +75,22 @@ impl Filters {
         !self.statuses.is_empty()
     }
 
-    /// Whether the container is such.
-    pub(super) fn keep(&self, entry: &Entry) -> bool {
+    /// Whether the container is such, as its state now is.
+    pub(super) fn keep(&self, entry: &Entry, now: &Status) -> bool {
         let config = &entry.config;
-        let status = entry.state.status();
-        let word = phase(&entry.state, &status).word();
+        let word = phase(&entry.state, now).word();
         let any = |list: &[String], fits: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|item| fits(item));
         any(&self.ids, &|id| config.id.hex().starts_with(id))
             && any(&self.names, &|pattern| is_called(&config.name, pattern))
-            && self.labels.iter().all(|label| label.is_on(config))
+            && self.labels.keep(&config.labels)
             && any(&self.statuses, &|wanted| wanted == word)
-            && (self.exited.is_empty()
-                || exit_code(&entry.state, &status).is_some_and(|code| self.exited.contains(&code)))
+            && (self.exited.is_empty() || exit_code(&entry.state, now).is_some_and(|code| self.exited.contains(&code)))
             && (self.ancestors.is_empty() || self.ancestors.iter().any(|ancestor| ancestor.is_of(config)))
             && any(&self.volumes, &|volume| mounts(config, volume))
             && any(&self.networks, &|network| network == network_name(config))
             && any(&self.ports, &|port| port.parse().is_ok_and(|port| config.ports.expose.contains(&port)))
             && self.before.is_none_or(|before| config.created < before)
             && self.since.is_none_or(|since| config.created > since)
-    }
-}
-
-impl Label {
-    /// `KEY` or `KEY=VALUE`.
-    pub(super) fn parse(text: &str) -> Self {
-        match text.split_once('=') {
-            Some((key, value)) => Self(key.to_owned(), Some(value.to_owned())),
-            None => Self(text.to_owned(), None),
-        }
-    }
-
-    /// Whether the container has it.
-    pub(super) fn is_on(&self, config: &Config) -> bool {
-        let Self(key, wanted) = self;
-        config.labels.get(key).is_some_and(|own| wanted.as_ref().is_none_or(|wanted| wanted == own))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `rbuild push`: images of the store to a registry, under their own names.
 
-use super::globals::{Globals, registries};
+use super::globals::Globals;
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ pub fn run(args: &PushArgs, globals: &Globals) -> Result<ExitCode> {
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
-    let client = registries(&cancel);
+    let client = globals.registries(&cancel);
     let say = |line: &str| if args.quiet { Ok(()) } else { print(line) };
     for name in push(args, &store, (&client, &cancel), &say)? {
         if args.quiet {
@@ -90,7 +90,7 @@ pub fn push(
         from: &Local::new(store),
         to: &to,
         repack: &Press::new(store, cancel, packing, args.force_compression),
-        at_once: args.jobs.unwrap_or(client.config().uploads.at_once),
+        at_once: args.jobs.map_or_else(|| Ok(client.uploads()?.at_once), Ok::<_, Error>)?,
         cancel,
         told: &told,
     };

@@ -8,12 +8,13 @@ use crate::ctx::Place;
 use crate::error::{Error, Result};
 use crate::failed;
 use crate::image::{self, Listed, Reach, StoredImage};
+use crate::prune::{Mark, Owner};
 use crate::report;
 use clap::Args;
 use rbuild_oci::{Cancel, DiffId, Digest, Reference};
 use rbuild_records::{LocalBackend, Output};
 use rbuild_store::content::ContentStore;
-use rbuild_store::{Bucket, Store, Tag};
+use rbuild_store::{Store, Tag};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -75,7 +76,7 @@ pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result
         store.refs().remove(&tag.reference.parse()?)?;
         text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
     }
-    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, &containers, cancel)?);
+    text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, cancel)?);
     Ok(text)
 }
 
@@ -124,7 +125,7 @@ fn line_of_another(store: &Store, all: &[Listed], image: &StoredImage) -> Result
 }
 
 /// Frees what only this needed, but for what others at work may use.
-fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Cancel) -> Result<String> {
+fn free(store: &Store, removal: &Removal<'_>, cancel: &Cancel) -> Result<String> {
     let Removal { tags, orphans } = removal;
     let mut sweep = store.sweep(cancel)?;
     let mut gone = Reach::default();
@@ -139,18 +140,23 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
         gone.add_written(&kept.failed.layers, kept.failed.written);
     }
     let ids: BTreeSet<Digest> = orphans.iter().map(|orphan| orphan.id.0).collect();
-    let needed = needed(store, &ids, containers)?;
+    let mark = Mark::of(store)?;
+    // But for those that have no name, unless they have one again.
+    let needed = mark.without(|owner| match owner {
+        Owner::Image(listed) => listed.tags.is_empty() && ids.contains(&listed.image.id.0),
+        Owner::Container(_) | Owner::Failed(_) => false,
+    });
     // An image that stays, stays whole.
-    let mut freed = sweep.remove(&ids, needed.digests())?;
+    let mut freed = sweep.remove(&ids, &needed)?;
     if let Some(kept) = freed.kept.first() {
         return Ok(format!("Kept: another rbuild at work may use it; remove {} later\n", kept.short()));
     }
-    let rest = sweep.remove(gone.digests(), needed.digests())?;
+    let rest = sweep.remove(gone.digests(), &needed)?;
     freed.blobs.extend(rest.blobs);
     // Where it cannot be told, the record stays.
     let content = store.onlooker().content();
     let is_gone = |digest: &Digest| matches!(content.has(digest), Ok(false));
-    LocalBackend::new(store.dir(Bucket::Records)).forget_old(&|output| match output {
+    LocalBackend::of(store).forget_old(&|output| match output {
         Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
         Output::Pinned { digest, .. } => is_gone(digest),
         Output::Unchanged => false,
@@ -168,26 +174,6 @@ fn free(store: &Store, removal: &Removal<'_>, containers: &[Entry], cancel: &Can
         text.push_str(kept);
     }
     Ok(text)
-}
-
-/// What all images and containers need, but for some images that have no name, unless they have one again.
-fn needed(store: &Store, except: &BTreeSet<Digest>, containers: &[Entry]) -> Result<Reach> {
-    let mut needed = Reach::default();
-    let stays = |listed: &&Listed| !listed.tags.is_empty() || !except.contains(&listed.image.id.0);
-    for listed in image::list(store)?.iter().filter(stays) {
-        for target in listed.tags.iter().map(|tag| &tag.descriptor) {
-            needed.add_target(store, target)?;
-        }
-        needed.add_image(store, &listed.image.id)?;
-    }
-    for image in containers.iter().flat_map(|entry| entry.config.images()) {
-        needed.add_image(store, &image.id)?;
-        needed.add_layers(&image.layers);
-    }
-    for kept in failed::all(store)? {
-        kept.failed.stacks().for_each(|layers| needed.add_layers(&layers));
-    }
-    Ok(needed)
 }
 
 fn refused(name: &str, reason: String) -> Error {

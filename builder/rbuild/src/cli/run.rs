@@ -1,36 +1,26 @@
 //! `rbuild run`: what surrounds a container: the image, the user namespace, the exit code. What the arguments mean is
 //! decided in `container::request`.
 
-use super::globals::{Globals, Standing};
+use super::globals::{Globals, Standing, in_world};
 use super::ground::Ground;
 use super::obtain;
-use super::out::{complain_of, print};
-use super::signals::cancel_on_signal;
+use super::out::{ended, print};
 use crate::args::RunArgs;
-use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown, World};
+use crate::container::{self, Attendance, Containers, Image, Proxy, Request, Shown};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::report;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
 
-/// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is said
-/// and counts as Docker counts it.
+/// Runs the container, in a user namespace where that is needed, and ends as it ends; what keeps it from running is
+/// said and counts as Docker counts it.
 pub fn run(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
-    match attempt(args, globals) {
-        Ok(code) => Ok(code),
-        Err(error) => {
-            complain_of(&report::plain(&error));
-            Ok(ExitCode::from(container::exit_code(&error)))
-        }
-    }
+    Ok(ended(attempt(args, globals), container::exit_code))
 }
 
 fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     let shown = shown(args)?;
-    let cwd = std::env::current_dir().map_err(Error::io("find", "the working directory"))?;
-    let world = World { env: &|name| std::env::var(name).ok(), cwd: &cwd };
-    let request = Request::resolve(&args.container, world)?;
+    let request = in_world(|world| Request::resolve(&args.container, world))?;
     let store = globals.store()?;
     let standing = Standing::find()?;
     if standing.place == Place::Outside {
@@ -41,11 +31,8 @@ fn attempt(args: &RunArgs, globals: &Globals) -> Result<ExitCode> {
     }
     store.lease()?;
     let cancel = Cancel::new();
-    let (image, request) = {
-        let _watch = cancel_on_signal(&cancel)?;
-        let image = obtain::image(&args.container, &store, &cancel)?;
-        (image, obtain::mounted(request, &args.container, &store, &cancel)?)
-    };
+    let image = obtain::image(&args.container, globals, &store, &cancel)?;
+    let request = obtain::mounted(request, &args.container, globals, &store, &cancel)?;
     let ground = Ground::new(globals, store, standing, cancel)?;
     if args.detach {
         return detached(&request.in_background(), &image, globals, &ground);

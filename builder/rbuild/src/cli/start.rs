@@ -1,14 +1,13 @@
-//! `rbuild start`: containers that there are run again, in the background or attended. Their writable layers are as they
-//! were left.
+//! `rbuild start`: containers that there are run again, in the background or attended. Their writable layers are as
+//! they were left.
 
 use super::each::each;
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
-use super::out::complain_of;
+use super::out::ended;
 use crate::container::{self, Attendance, Containers, Held, Proxy, Shown};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
-use crate::report;
 use clap::Args;
 use rbuild_oci::Cancel;
 use std::process::ExitCode;
@@ -81,9 +80,5 @@ fn attend(args: &StartArgs, ground: &Ground) -> ExitCode {
             hint: Some(format!("rbuild attach {name} shows what it prints")),
         }),
     };
-    let code = args.names.first().map_or(Ok(0), attempt).unwrap_or_else(|error| {
-        complain_of(&report::plain(&error));
-        container::exit_code(&error)
-    });
-    ExitCode::from(code)
+    ended(args.names.first().map_or(Ok(0), attempt).map(ExitCode::from), container::exit_code)
 }

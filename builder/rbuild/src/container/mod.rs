@@ -19,10 +19,10 @@
 //!     supervisor.log         what a supervisor had to say when nobody was there
 //! ```
 //!
-//! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to a
-//! [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `log` and `control` are what is written of a
-//! life and how to speak to it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside` is what others do
-//! in it meanwhile; `files` reads and writes its files. Each room uses only those before it.
+//! `spec` turns text of the command line into values of `model`; `create` joins them with the image's configuration to
+//! a [`Config`]; `shelf` keeps it on disk; `show` tells people and scripts of it; `log` and `control` are what is
+//! written of a life and how to speak to it; `mounts` makes ready what is mounted; `life` runs it to its end; `inside`
+//! is what others do in it meanwhile; `files` reads and writes its files. Each room uses only those before it.
 
 mod control;
 mod create;
@@ -41,15 +41,15 @@ pub use create::{Request, World};
 pub use files::{Change, Commit, Copying, Outside, commit, diff, export, size};
 pub use inside::{ExecRequest, Running, exec, exit_code as exec_exit_code, top};
 pub use life::{
-    Attach, Attendance, FAILED, Growth, Handed, KILL, LOST, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create,
-    end, exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
+    Attach, Attendance, FAILED, Growth, Handed, KILL, Launch, Left, Proxy, Shown, Stop, Timeout, attach, create, end,
+    exit_code, furnish, kill, not_running, run, run_again, stop, stop_and_hold, supervise, wait,
 };
-pub(crate) use life::{Forwarder, attended, write};
+pub(crate) use life::{Attendant, Forwarder, Listener, attended, null};
 pub use log::{Line, Reader};
 pub use model::{
     Bind, Binding, Config, ContainerId, Image, ImageMount, ImageSource, Limits, Mount, MountKind, Network, Port, Ports,
     Propagation, Protocol, Publish, Recursive, Resolver, Seccomp, Tmpfs, Volume,
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
-pub use shelf::{Containers, Entry, Held, ProcessMark, State, Status};
+pub use shelf::{Containers, Entry, Held, LOST, ProcessMark, State, Status};
 pub use spec::port::one as port;

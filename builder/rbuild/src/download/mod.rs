@@ -12,7 +12,7 @@ use body::Validators;
 use progress::Progress;
 use rbuild_oci::{Digest, Hasher};
 use rbuild_records::{Output, Recipe, Record};
-use rbuild_registry::{Address, Answer, Config, Get, Web};
+use rbuild_registry::{Address, Answer, Get, Web};
 use rbuild_store::TmpFile;
 use rbuild_store::content::ContentStore;
 use std::io::{self, Write};
@@ -65,9 +65,13 @@ impl<'a> Download<'a> {
         Ok(self.reach.store.content().size(&body.digest)? == Some(body.size))
     }
 
-    /// Asks for the content and remembers the answer; `known` is what is here already.
+    /// Asks for the content and remembers the answer; `known` is what is here already, which is good enough where nobody
+    /// may be asked.
     pub fn get(&self, known: Option<Body>) -> Result<Body> {
-        let web = Web::new(Config::from_env(&|name| std::env::var_os(name)), self.reach.cancel);
+        if self.reach.network.offline {
+            return known.ok_or_else(|| self.reach.offline(&self.address.to_string()));
+        }
+        let web = Web::new(self.reach.network.clone(), self.reach.cancel);
         let authorization = self.authorization()?;
         let headers = known.as_ref().map_or_else(Vec::new, |body| body.validators.headers());
         let get = Get { address: self.address, headers: &headers, authorization: authorization.as_deref() };

@@ -70,7 +70,7 @@ impl Registry {
             from: &Nothing,
             to: &to,
             repack: &press,
-            at_once: client.config().uploads.at_once,
+            at_once: client.uploads()?.at_once,
             cancel: ctx.cancel,
             told: &|_, _, _| {},
         };

@@ -4,7 +4,7 @@
 use super::{Failed, VERSION};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_store::{Bucket, FAILED_AGE, FAILED_MOST, Store};
+use rbuild_store::{Bucket, FAILED_AGE, FAILED_MOST, Store, if_there};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -84,16 +84,14 @@ pub fn give_up(store: &Store, now: Timestamp) -> Result<Vec<Kept>> {
         *at >= FAILED_MOST || now.seconds.saturating_sub(kept.failed.when.seconds) > FAILED_AGE
     };
     let over: Vec<Kept> = all(store)?.into_iter().enumerate().filter(is_over).map(|(_, kept)| kept).collect();
-    for kept in &over {
-        let path = path(store, &kept.build);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", path.display())(error));
-            }
-            _ => {}
-        }
-    }
+    over.iter().try_for_each(|kept| forget(store, &kept.build))?;
     Ok(over)
+}
+
+/// Gives up the state of a step of that build; fine if there is none.
+pub fn forget(store: &Store, build: &str) -> Result<()> {
+    let path = path(store, build);
+    if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display())).map(drop)
 }
 
 /// As short as the beginning of an id may be.

@@ -5,7 +5,7 @@ use super::checkout::{Wanted, checkout};
 use super::command::Git;
 use super::find::{Found, ask, pinned};
 use super::mirror::Mirror;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::reach::Reach;
 use rbuild_graph::GitOp;
 use rbuild_oci::Digest;
@@ -52,6 +52,9 @@ pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
     {
         return Ok(Checkout { place, arrival: Arrival::Known });
     }
+    if reach.network.offline {
+        return Err(offline(reach, access.remote(), op, pinned.as_ref()));
+    }
     reach.begin();
     let (events, step) = (reach.events, reach.step);
     let log = |line: &[u8]| crate::reach::complain(events, step, line);
@@ -72,6 +75,16 @@ pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
         checkout(&git, &mirror, reach.store, wanted, &place)?;
     }
     Ok(Checkout { place, arrival: Arrival::Fresh })
+}
+
+/// The failure where the remote may not be asked.
+fn offline(reach: &Reach<'_>, remote: &str, op: &GitOp, pinned: Option<&Found>) -> Error {
+    if let Some(found) = pinned {
+        return reach.offline(&format!("the commit {} of {remote}", found.commit));
+    }
+    let reference = if op.reference.is_empty() { "HEAD" } else { &op.reference };
+    let way = "name a commit by its whole id, as in #ID, and it is asked for only once";
+    Error::Step(format!("offline: {remote} is not asked what {reference} points at; {way}"))
 }
 
 /// Whether a checkout is here, which then stays: when it was used is the time of the directory around it.

@@ -4,11 +4,10 @@ use super::command::{Git, Outcome, Place};
 use super::find::Found;
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Digest};
-use rbuild_store::Store;
+use rbuild_store::{Store, if_there};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,12 +95,7 @@ impl<'a> Mirror<'a> {
     fn clear_locks(&self, own: &str) -> Result<()> {
         for name in ["shallow.lock", "packed-refs.lock", &format!("{own}.lock")] {
             let path = self.directory.join(name);
-            match fs::remove_file(&path) {
-                Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    return Err(Error::io("remove", path.display())(error));
-                }
-                _ => {}
-            }
+            if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
         }
         Ok(())
     }

@@ -5,12 +5,35 @@ use rbuild_oci::Descriptor;
 use rbuild_store::Store;
 use rbuild_store::content::Verified;
 use std::fmt::Debug;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
-/// Content by digest. What it gives is checked by whoever reads it.
+/// Bytes that are handled at once.
+const PIECE: usize = 256 << 10;
+
+/// Content by digest. What [`Blobs::open`] gives is checked by whoever reads it.
 pub trait Blobs: Debug + Send + Sync {
     /// Opens the content behind a descriptor; nothing where it is not here.
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>>;
+
+    /// Writes the content behind a descriptor to `sink` as it comes, in pieces of at most a MiB; false where it is not
+    /// here. True only if size and digest were right: after an error `sink` holds a part of it, or something else. The
+    /// memory does not grow with the size.
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        let Some(reader) = self.open(blob)? else { return Ok(false) };
+        let (mut reader, mut buffer) = (Verified::of(reader, blob), vec![0; PIECE]);
+        let name = || format!("{} in {}", blob.digest, self.place());
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(true),
+                Ok(count) => sink.write_all(&buffer[..count]).map_err(Error::io("keep", name()))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(wrong(&self.place(), blob, error.to_string()));
+                }
+                Err(error) => return Err(Error::io("read", name())(error)),
+            }
+        }
+    }
 
     /// Where the content lies, as people know it: a path or a registry.
     fn place(&self) -> String;
@@ -18,14 +41,11 @@ pub trait Blobs: Debug + Send + Sync {
 
 /// The whole of a small document, of the right size and digest; nothing where it is not there.
 pub(super) fn document(blobs: &dyn Blobs, blob: &Descriptor) -> Result<Option<Vec<u8>>> {
-    let Some(reader) = blobs.open(blob)? else { return Ok(None) };
     if blob.size > Store::DOCUMENT_LIMIT {
         return Err(damaged(blobs, blob, format!("a document of {} bytes is more than is read", blob.size)));
     }
-    let mut reader = Verified::of(reader, blob);
-    let mut bytes = Vec::with_capacity(blob.size as usize);
-    reader.read_to_end(&mut bytes).map_err(Error::io("read", format!("{} in {}", blob.digest, blobs.place())))?;
-    Ok(Some(bytes))
+    let mut bytes = Vec::new();
+    Ok(blobs.pour(blob, &mut bytes)?.then_some(bytes))
 }
 
 /// The whole of a small document that has to be there.
@@ -40,9 +60,9 @@ pub(crate) fn missing(blobs: &dyn Blobs, blob: &Descriptor) -> Error {
 
 /// The error for content that is not what it is called.
 pub(super) fn damaged(blobs: &dyn Blobs, blob: &Descriptor, reason: impl Into<String>) -> Error {
-    Error::Store(rbuild_store::Error::Corrupt {
-        what: "blob",
-        subject: format!("{} in {}", blob.digest, blobs.place()),
-        reason: reason.into(),
-    })
+    wrong(&blobs.place(), blob, reason.into())
+}
+
+fn wrong(place: &str, blob: &Descriptor, reason: String) -> Error {
+    Error::Store(rbuild_store::Error::Corrupt { what: "blob", subject: format!("{} in {place}", blob.digest), reason })
 }

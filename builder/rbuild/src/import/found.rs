@@ -1,7 +1,7 @@
 //! An image that was found outside the store. Knows its documents, not its layers' bytes.
 
 use super::blobs::{Blobs, damaged, required_document};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, ImageConfig, Manifest, Platform};
 use std::sync::Arc;
 
@@ -23,12 +23,16 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reads the documents of the image behind the descriptor of a manifest.
+    /// Reads the documents of the image behind the descriptor of a manifest. What is no image, or has layers that cannot
+    /// be had or read, is refused before any of it is fetched.
     pub fn read(blobs: &Arc<dyn Blobs>, descriptor: &Descriptor) -> Result<Self> {
         let manifest_bytes = required_document(&**blobs, descriptor)?;
-        let manifest = Manifest::from_json(&manifest_bytes)?;
+        let manifest =
+            Manifest::from_json(&manifest_bytes).map_err(|error| of_document(&**blobs, descriptor, &error))?;
+        check_kinds(&**blobs, descriptor, &manifest)?;
         let config_bytes = required_document(&**blobs, &manifest.config)?;
-        let config = ImageConfig::from_json(&config_bytes)?;
+        let config =
+            ImageConfig::from_json(&config_bytes).map_err(|error| of_document(&**blobs, &manifest.config, &error))?;
         let (layers, diff_ids) = (manifest.layers.len(), config.rootfs.diff_ids.len());
         if layers != diff_ids {
             let reason = format!("it has {layers} layers and its configuration {diff_ids}");
@@ -42,4 +46,33 @@ impl Found {
     pub fn platform(&self) -> Option<Platform> {
         (!self.config.architecture.is_empty()).then(|| self.config.platform())
     }
+}
+
+/// The error for a document that is not what its media type says.
+pub(super) fn of_document(blobs: &dyn Blobs, document: &Descriptor, error: &rbuild_oci::Error) -> Error {
+    damaged(blobs, document, error.to_string())
+}
+
+/// Fails where the media types of a manifest say that this is no image, or none whose layers can be had.
+fn check_kinds(blobs: &dyn Blobs, descriptor: &Descriptor, manifest: &Manifest) -> Result<()> {
+    let refused = |reason: String| {
+        let subject = format!("{} in {}", descriptor.digest, blobs.place());
+        Err(Error::Store(rbuild_store::Error::Refused { what: "image", subject, reason }))
+    };
+    if !manifest.config.media_type.is_config() {
+        return refused(format!(
+            "it is no container image: its configuration is of type {}",
+            manifest.config.media_type
+        ));
+    }
+    for layer in &manifest.layers {
+        let (digest, kind) = (&layer.digest, &layer.media_type);
+        if kind.is_foreign_layer() {
+            return refused(format!("its layer {digest} is foreign ({kind}): registries do not hand such layers out"));
+        }
+        if !kind.is_layer() {
+            return refused(format!("its layer {digest} is of the unknown type {kind}"));
+        }
+    }
+    Ok(())
 }

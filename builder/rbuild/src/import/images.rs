@@ -1,17 +1,23 @@
 //! Base images: finds what a question of the graph means (a layout, a tag of the store, a registry), and brings the
 //! layers here when a step needs them. Knows no instruction.
 
-use super::local::Local;
+use super::local::{Local, Nearest};
+use super::memory::Memory;
+use super::pull::descend;
 use super::remote::Remote;
 use super::{Blobs, Found, fetch_layers, has_layers, layout};
+use crate::ctx::Clock;
 use crate::error::{Error, Result};
+use crate::image;
 use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
-use rbuild_oci::{Cancel, Descriptor, Digest, Index, Platform, Reference};
-use rbuild_registry::{Client, select};
+use rbuild_oci::{Cancel, Digest, Platform, Reference};
+use rbuild_records::CacheBackend;
+use rbuild_registry::Client;
 use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +28,7 @@ pub struct Images<'a> {
     client: &'a Client,
     cancel: &'a Cancel,
     refresh: bool,
+    memory: Option<Memory<'a>>,
     found: Mutex<BTreeMap<Digest, Found>>,
 }
 
@@ -40,13 +47,19 @@ impl<'a> Images<'a> {
     /// Images from the store, from these named contexts, and from registries.
     pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {
         let named = named.values().map(|named| (named.to_string(), named)).collect();
-        Self { store, named, client, cancel, refresh: false, found: Mutex::default() }
+        Self { store, named, client, cancel, refresh: false, memory: None, found: Mutex::default() }
     }
 
     /// Asks registries also for images that the store has, where `refresh` is set.
     #[must_use]
     pub fn refreshing(self, refresh: bool) -> Self {
         Self { refresh, ..self }
+    }
+
+    /// Keeps what names of registries mean among the records, and takes it from there where nobody may be asked.
+    #[must_use]
+    pub fn remembering(self, cache: &'a dyn CacheBackend, clock: &'a dyn Clock) -> Self {
+        Self { memory: Some(Memory { store: self.store, cache, clock }), ..self }
     }
 
     /// The answer to a question of the graph.
@@ -69,10 +82,10 @@ impl<'a> Images<'a> {
 
     fn find(&self, ask: &Ask) -> Result<Found> {
         match &ask.image {
-            ImageSource::Registry(reference) => self.by_name(reference, &ask.platform),
+            ImageSource::Registry(reference) => self.by_name_or_memory(reference, &ask.platform),
             ImageSource::Context(text) => match self.named.get(text) {
                 Some(Named::Layout { path, image }) => layout::resolve(path, image.as_deref(), &ask.platform),
-                Some(Named::Registry(reference)) => self.by_name(reference, &ask.platform),
+                Some(Named::Registry(reference)) => self.by_name_or_memory(reference, &ask.platform),
                 Some(Named::Directory(_) | Named::Remote(_) | Named::Scratch) | None => {
                     Err(Error::Usage(format!("the context {text} is no image: use a directory or an oci-layout://")))
                 }
@@ -80,20 +93,54 @@ impl<'a> Images<'a> {
         }
     }
 
+    fn by_name_or_memory(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
+        let found = self.by_name(reference, platform);
+        let Some(memory) = self.memory else { return found };
+        match found {
+            Ok(found) => {
+                if self.store.refs().get(reference)?.is_none() {
+                    // What cannot be kept is asked for again.
+                    drop(memory.remember(reference, platform, &found));
+                }
+                Ok(found)
+            }
+            Err(error @ Error::Registry(rbuild_registry::Error::Offline { .. })) => {
+                memory.recall(reference, platform)?.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The store's own image of that name, unless all are asked for anew, else the registry's.
     fn by_name(&self, reference: &Reference, platform: &Platform) -> Result<Found> {
         let kept = if self.refresh { None } else { self.store.refs().get(reference)? };
-        if let Some(tag) = kept {
-            let blobs: Arc<dyn Blobs> = Arc::new(Local::new(self.store));
-            if let Some(descriptor) = pick(&blobs, &tag.descriptor, reference, platform)? {
-                return Found::read(&blobs, &descriptor);
-            }
+        if kept.is_none()
+            && let Some(found) = self.pinned(reference, platform)?
+        {
+            return Ok(found);
         }
-        let remote = Remote::new(self.client, reference, self.store);
-        let descriptor = self.client.resolve(reference)?;
-        let blobs: Arc<dyn Blobs> = Arc::new(remote);
-        let descriptor = pick(&blobs, &descriptor, reference, platform)?;
-        Found::read(&blobs, &descriptor.ok_or_else(|| no_platform(reference, platform))?)
+        let (blobs, top): (Arc<dyn Blobs>, _) = if let Some(tag) = kept {
+            (Arc::new(Local::new(self.store)), tag.descriptor)
+        } else {
+            let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, reference, self.store));
+            (Arc::new(Nearest::new(self.store, &remote)), self.client.resolve(reference)?)
+        };
+        Found::read(&blobs, &descend(&*blobs, reference, &top, platform)?)
+    }
+
+    /// The image of the store that has the digest of a reference, whatever its name here: no registry has another.
+    fn pinned(&self, reference: &Reference, platform: &Platform) -> Result<Option<Found>> {
+        let Some(digest) = reference.digest() else { return Ok(None) };
+        if !self.store.content().has(digest)? {
+            return Ok(None);
+        }
+        match image::find(self.store, &reference.to_string(), Some(platform)) {
+            Ok(image) => {
+                Found::read(&(Arc::new(Local::new(self.store)) as Arc<dyn Blobs>), &image.descriptor).map(Some)
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Found>> {
@@ -105,25 +152,4 @@ impl std::fmt::Debug for Images<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Images({:?})", self.named.keys())
     }
-}
-
-/// The manifest for a platform behind a descriptor; none where an index has none.
-fn pick(
-    blobs: &Arc<dyn Blobs>,
-    descriptor: &Descriptor,
-    reference: &Reference,
-    platform: &Platform,
-) -> Result<Option<Descriptor>> {
-    if !descriptor.media_type.is_index() {
-        return Ok(Some(descriptor.clone()));
-    }
-    let index = Index::from_json(&super::blobs::required_document(&**blobs, descriptor)?)?;
-    match select(reference, &index, platform) {
-        Ok(found) => Ok(Some(found.clone())),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn no_platform(reference: &Reference, platform: &Platform) -> Error {
-    Error::Step(format!("{} has no image for {platform}", reference.familiar()))
 }

@@ -1,18 +1,16 @@
 //! Keeps a found image in the store, under names: documents and blobs as they were written, layers with their indexes.
 //! Knows nothing of where the image comes from.
 
-use super::blobs::{damaged, missing};
+use super::blobs::missing;
 use super::found::Found;
-use super::layers::{Progress, fetch_layers};
-use super::local::Nearest;
-use crate::error::{Error, Result};
+use super::layers::{Progress, keep_layers};
+use crate::error::Result;
 use crate::image;
-use rbuild_oci::{Cancel, Canceled, Descriptor, Digest, ImageId, Reference, Timestamp};
-use rbuild_store::content::{ContentStore, Verified};
+use rbuild_oci::{Cancel, Descriptor, Digest, ImageId, Reference, Timestamp};
+use rbuild_store::content::{BlobWriter, ContentStore};
 use rbuild_store::{Store, durable};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// An image, or several for different platforms, as it is to be kept.
 #[derive(Clone, Debug)]
@@ -44,13 +42,12 @@ pub fn keep(
     now: Timestamp,
     (cancel, progress): (&Cancel, &Progress<'_>),
 ) -> Result<()> {
+    keep_layers(&kept.images, store, cancel, progress)?;
     let mut needed = Vec::new();
     for found in &kept.images {
-        needed.extend(blobs_as_they_are(found, store, cancel)?);
-        let near = Found { blobs: Arc::new(Nearest::new(store, &found.blobs)), ..found.clone() };
-        let layers = fetch_layers(&near, store, cancel, progress)?;
-        needed.extend(layers.iter().map(|layer| store.layer_index_path(&layer.diff_id)));
-        needed.extend(layers.iter().map(|layer| store.blob_path(&layer.diff_id.0)));
+        let ids = &found.config.rootfs.diff_ids;
+        needed.extend(found.manifest.layers.iter().map(|blob| store.blob_path(&blob.digest)));
+        needed.extend(ids.iter().flat_map(|id| [store.layer_index_path(id), store.blob_path(&id.0)]));
         needed.extend(documents(found, store)?);
     }
     for bytes in &kept.indexes {
@@ -81,49 +78,28 @@ fn documents(found: &Found, store: &Store) -> Result<Vec<PathBuf>> {
     Ok(digests.iter().map(|digest| store.blob_path(digest)).collect())
 }
 
-/// Transfers at once.
-const TRANSFERS: usize = 4;
-
-/// Keeps the layers' blobs as the manifest names them, several at once; an uncompressed one is there once its layer is.
-fn blobs_as_they_are(found: &Found, store: &Store, cancel: &Cancel) -> Result<Vec<PathBuf>> {
-    let layers = found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids);
-    let mut wanted = Vec::new();
-    for (blob, diff_id) in layers {
-        if blob.digest != diff_id.0 && !store.content().has(&blob.digest)? {
-            wanted.push(blob);
-        }
+fn copy(found: &Found, blob: &Descriptor, store: &Store, cancel: &Cancel) -> Result<()> {
+    let mut sink = Checked { writer: store.content().writer()?, cancel };
+    if !found.blobs.pour(blob, &mut sink)? {
+        return Err(missing(&*found.blobs, blob));
     }
-    let queue = Mutex::new(wanted);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let work = || -> Result<()> {
-        while let Some(blob) = next() {
-            copy(found, blob, store, cancel)?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..TRANSFERS).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Canceled(Canceled))))
-    })?;
-    Ok(found.manifest.layers.iter().map(|blob| store.blob_path(&blob.digest)).collect())
+    sink.writer.commit(Some(&blob.digest))?;
+    Ok(())
 }
 
-fn copy(found: &Found, blob: &Descriptor, store: &Store, cancel: &Cancel) -> Result<()> {
-    let reader = found.blobs.open(blob)?.ok_or_else(|| missing(&*found.blobs, blob))?;
-    let (mut reader, mut writer) = (Verified::of(reader, blob), store.content().writer()?);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        cancel.check()?;
-        match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => writer.write_all(&buffer[..count]).map_err(Error::io("write", blob.digest))?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(damaged(&*found.blobs, blob, error.to_string()));
-            }
-            Err(error) => return Err(Error::io("read", format!("{} in {}", blob.digest, found.blobs.place()))(error)),
-        }
+/// A blob that is written until a stop is asked for.
+struct Checked<'a> {
+    writer: Box<dyn BlobWriter>,
+    cancel: &'a Cancel,
+}
+
+impl Write for Checked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(io::Error::other)?;
+        self.writer.write(bytes)
     }
-    writer.commit(Some(&blob.digest))?;
-    Ok(())
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }

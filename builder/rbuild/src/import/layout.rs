@@ -6,7 +6,7 @@ use super::files::Files;
 use super::found::Found;
 use super::platform::{choose, list};
 use crate::error::{Error, Result};
-use rbuild_oci::{Descriptor, Digest, Index, Manifest, MediaType, Platform, Reference};
+use rbuild_oci::{Descriptor, Digest, Index, Manifest, Platform, Reference};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// How deep indexes may be nested.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 
 /// How many images and indexes may be listed, each counted as often as it is: a few small indexes that list each other
 /// many times over would be walked for ever.
@@ -164,8 +164,7 @@ impl Layout {
     /// Whether a manifest is here and that of an image.
     fn is_image(&self, entry: &Descriptor) -> Result<bool> {
         let Some(bytes) = document(&*self.blobs, entry)? else { return Ok(false) };
-        let config = Manifest::from_json(&bytes)?.config.media_type;
-        Ok([MediaType::OCI_CONFIG, MediaType::DOCKER_CONFIG].contains(&config.as_str()))
+        Ok(Manifest::from_json(&bytes)?.config.media_type.is_config())
     }
 
     fn place(&self) -> String {
@@ -214,6 +213,7 @@ fn is_called(entry: &Descriptor, image: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rbuild_oci::MediaType;
     use rbuild_oci::testing::{TestImage, random_image};
     use rbuild_oci::to_canonical_json;
     use std::fs;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// The blobs of the store.
@@ -51,6 +51,10 @@ impl Blobs for Nearest {
             Some(reader) => Ok(Some(reader)),
             None => self.far.open(blob),
         }
+    }
+
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        if self.local.pour(blob, sink)? { Ok(true) } else { self.far.pour(blob, sink) }
     }
 
     fn place(&self) -> String {

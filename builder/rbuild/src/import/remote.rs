@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
 use rbuild_store::Store;
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
-/// The blobs of a repository of a registry. A layer is downloaded whole, and again where the connection broke, before
-/// its first byte is read.
+/// The blobs of a repository of a registry. What is opened is downloaded whole, and again where the connection broke,
+/// before its first byte is read; what is poured goes by as it comes.
 #[derive(Debug)]
 pub(super) struct Remote {
     client: Client,
@@ -33,6 +33,16 @@ impl Blobs for Remote {
         let mut copy = file.file().try_clone().map_err(Error::io("open", file.path().display()))?;
         copy.seek(SeekFrom::Start(0)).map_err(Error::io("read", file.path().display()))?;
         Ok(Some(Box::new(copy)))
+    }
+
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        if blob.media_type.is_manifest() || blob.media_type.is_index() {
+            let bytes = self.client.manifest(&self.reference, blob)?;
+            sink.write_all(&bytes).map_err(Error::io("keep", blob.digest))?;
+        } else {
+            self.client.blob(&self.reference, blob, sink)?;
+        }
+        Ok(true)
     }
 
     fn place(&self) -> String {

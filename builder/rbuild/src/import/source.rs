@@ -157,7 +157,7 @@ pub fn whole(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Kept> {
 }
 
 /// An entry as it is to be kept: an index as it is if all of it is here and wanted, else what is left of it.
-fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platform>) -> Result<Option<Kept>> {
+pub(super) fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platform>) -> Result<Option<Kept>> {
     let blobs = layout.blobs();
     let offers = layout.offers(std::slice::from_ref(entry))?;
     let serves = |(own, _): &&(Option<Platform>, Descriptor)| match (own, platform) {
@@ -197,7 +197,7 @@ fn of_some(images: Vec<Found>) -> Result<Kept> {
     Ok(Kept { target, indexes: vec![bytes], more: Vec::new(), images })
 }
 
-/// What an index consists of besides images.
+/// What an index consists of besides images: indexes, statements about images, and what is no image at all.
 #[derive(Default)]
 struct Parts {
     indexes: Vec<Vec<u8>>,
@@ -216,8 +216,11 @@ impl Parts {
             };
             if entry.media_type.is_index() {
                 self.add(blobs, &entry)?;
-            } else if entry.is_attestation() {
+            } else if entry.media_type.is_manifest() {
                 let statement = Manifest::from_json(&document)?;
+                if !entry.is_attestation() && statement.config.media_type.is_config() {
+                    continue;
+                }
                 self.more.extend([entry, statement.config].into_iter().chain(statement.layers));
             }
         }

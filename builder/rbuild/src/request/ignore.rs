@@ -4,6 +4,7 @@ use super::text::{is_stdin, limited, url};
 use crate::error::{Error, Result};
 use crate::tree::Ignored;
 use dockerfile_parser::ignore::{Matcher, Patterns};
+use rbuild_store::if_there;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -31,11 +32,8 @@ pub(super) fn ignored_by(path: &Path) -> Result<Ignored> {
 
 /// By a file that need not be there.
 fn by(path: &Path) -> Result<Option<Ignored>> {
-    match read(path) {
-        Ok(bytes) => parse(path, bytes).map(Some),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(Error::io("read", path.display())(error)),
-    }
+    let bytes = if_there(read(path)).map_err(Error::io("read", path.display()))?;
+    bytes.map(|bytes| parse(path, bytes)).transpose()
 }
 
 fn parse(path: &Path, bytes: Vec<u8>) -> Result<Ignored> {

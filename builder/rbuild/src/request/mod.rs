@@ -25,6 +25,7 @@ pub use text::{LIMIT, limited};
 
 use crate::args::{BuildArgs, Env, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
+use crate::prune::Limit;
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
@@ -69,6 +70,8 @@ pub struct BuildRequest {
     pub on_error: OnError,
     /// Steps that may run at once.
     pub jobs: usize,
+    /// How large the build cache may be afterwards, if that was said.
+    pub keep_storage: Option<Limit>,
     /// Where the image id is written.
     pub iidfile: Option<PathBuf>,
     /// Where it is told what came out.
@@ -120,6 +123,7 @@ impl BuildRequest {
             no_cache: args.no_cache,
             on_error: args.on_error,
             jobs: args.jobs,
+            keep_storage: args.keep_storage.as_deref().map(Limit::parse).transpose()?,
             iidfile: args.iidfile.clone().map(|path| writable("--iidfile", path)).transpose()?,
             notes,
         };

@@ -140,9 +140,10 @@ pub struct Work<'a> {
 impl Work<'_> {
     /// What it takes to bring something here for this step, whose line is `name`.
     pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
-        let Ctx { store, cache, events, cancel, clock, wrote, .. } = self.ctx;
+        let Ctx { store, cache, network, events, cancel, clock, wrote, .. } = self.ctx;
         let Inputs { secret, ssh, begin, .. } = *self.inputs;
-        Reach { store, cache, events, cancel, clock, wrote, secret, agent: ssh, ready: begin, step: self.step, name }
+        let step = self.step;
+        Reach { store, cache, network, events, cancel, clock, wrote, secret, agent: ssh, ready: begin, step, name }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     ("background-again", again),
     ("background-that-cannot-start", cannot_start),
     ("background-options", options),
+    ("background-storage", storage),
     ("stop", stop),
     ("kill", kill),
     ("wait", wait),
@@ -127,6 +128,15 @@ fn options(world: &World) {
     world.does(&["kill", "apart"]);
     let out = world.run(&["--rm", "-a", "stderr", "box", "sh", "-c", "echo out; echo err >&2"]);
     assert!(out.stdout.is_empty() && out.stderr.ends_with("err\n"), "{out:?}");
+}
+
+fn storage(world: &World) {
+    let options = ["--storage-driver", "copy", "--storage-opt", "zfs.fsname=tank/rbuild"];
+    world.does(&[&options[..], &["run", "-d", "--name", "one", "box", "sleep", "300"]].concat());
+    let line = fs::read_to_string(format!("/proc/{}/cmdline", world.supervisor("one").as_raw_nonzero())).unwrap();
+    let line = line.replace('\0', " ");
+    assert!(line.contains(&options.join(" ")), "the supervisor works with the same storage: {line}");
+    world.does(&["kill", "one"]);
 }
 
 fn stop(world: &World) {

@@ -186,10 +186,8 @@ fn prune(world: &World) {
     assert!(ran.code == 0 && ran.stdout == asked && count() == 3, "{ran:?}");
     let said = world.done(&["volume", "prune", "-f"]);
     let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(
-        (lines[0], lines[1].len(), &lines[2..]),
-        ("Deleted Volumes:", 64, &["", "Total reclaimed space: 3kB"][..])
-    );
+    assert_eq!((lines[0], lines[1].len(), lines[2], lines.len()), ("Deleted Volumes:", 64, "", 4));
+    assert!(lines[3].starts_with("Total reclaimed space: ") && lines[3].ends_with("kB"), "{said}");
     assert_eq!(world.done(&["volume", "ls", "-q", "--filter", "dangling=true"]), "named\n");
     assert!(world.done(&["volume", "prune", "-a", "-f"]).starts_with("Deleted Volumes:\nnamed\n"));
     assert_eq!(count(), 1);

@@ -166,6 +166,21 @@ fn podman_pulls_and_runs_away_with_what_was_pushed() {
 }
 
 #[test]
+fn umoci_unpacks_what_was_pushed() {
+    let Some(world) = World::new(&["skopeo", "umoci"]) else { return };
+    if !rustix::process::geteuid().is_root() {
+        return skip("umoci unpack needs root here");
+    }
+    let (name, layout, bundle) = (world.registry.name("team/umoci:1"), world.path("layout"), world.path("bundle"));
+    world.build(&["--push", "-t", &name]);
+    let target = format!("oci:{layout}:x");
+    run("skopeo", &["copy", "-q", "--src-tls-verify=false", &format!("docker://{name}"), &target]);
+    run("umoci", &["unpack", "--image", &format!("{layout}:x"), &bundle]);
+    let text = |name: &str| fs::read_to_string(Path::new(&bundle).join("rootfs").join(name)).unwrap();
+    assert_eq!((text("one").as_str(), text("dir/two").as_str()), ("1", "some text\n"));
+}
+
+#[test]
 fn what_skopeo_pushes_is_pulled_and_pushed_on() {
     let Some(world) = World::new(&["skopeo"]) else { return };
     let name = world.registry.name("team/source:1");

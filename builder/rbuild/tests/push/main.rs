@@ -178,7 +178,7 @@ fn what_was_built_arrives_compressed_and_is_compressed_once() {
         assert_eq!(again.lines().last(), Some(lines[4]));
 
         let back = World::new();
-        let args = pull::PullArgs { name: world.name("team/app:1"), platform: None, quiet: true };
+        let args = pull::PullArgs { name: world.name("team/app:1"), quiet: true, ..pull::PullArgs::default() };
         let cancel = Cancel::new();
         let client = Client::new(Config::default(), &cancel);
         pull::fetch(&args, &back.store, (&client, &cancel), NOW, &|_| Ok(())).unwrap();

@@ -60,6 +60,22 @@ impl Origin {
     }
 }
 
+#[test]
+fn offline_a_commit_that_is_here_is_taken_and_no_remote_is_asked() {
+    let world = World::new();
+    let origin = Origin::new(world.place.path().join("origin"));
+    let id = origin.id("main");
+    world.git(&origin.op("main")).unwrap();
+    fs::remove_dir_all(&origin.path).unwrap();
+    let world = world.offline();
+    assert_eq!(world.git(&origin.op(&id)).unwrap().read("f"), "v2\n");
+    let error = world.git(&origin.op("main")).err().unwrap().to_string();
+    assert!(error.contains("offline") && error.contains("main") && error.contains("whole id"), "{error}");
+    let other = "a".repeat(40);
+    let error = world.git(&origin.op(&other)).err().unwrap().to_string();
+    assert!(error.contains(&other) && error.contains("not in the store"), "{error}");
+}
+
 fn git(directory: &Path, arguments: &[&str], time: i64) -> String {
     let mut command = Command::new("git");
     command.current_dir(directory).args(arguments).env("HOME", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");

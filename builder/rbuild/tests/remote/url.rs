@@ -40,6 +40,18 @@ fn what_did_not_change_is_not_transferred_again() {
 }
 
 #[test]
+fn offline_nothing_is_asked_and_what_is_here_is_good_enough() {
+    let server = Server::start(|_, before| Reply::new(200, format!("body {before}")));
+    let world = World::new();
+    let first = world.fetch(&server.url("/f"), None).unwrap();
+    let world = world.offline();
+    assert_eq!(world.fetch(&server.url("/f"), None).unwrap().listing(), first.listing());
+    let error = world.fetch(&server.url("/g"), None).err().unwrap().to_string();
+    assert!(error.contains("/g is not in the store") && error.contains("--offline"), "{error}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
 fn a_date_is_a_validator_only_once_it_is_old_enough() {
     for (now, asked) in [("Wed, 21 Oct 2015 07:28:01 GMT", ""), ("Wed, 21 Oct 2015 07:28:09 GMT", DATE)] {
         let server = Server::start(move |_, _| Reply::new(200, "hello").with("Last-Modified", DATE).with("Date", now));

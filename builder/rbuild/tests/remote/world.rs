@@ -12,6 +12,7 @@ use rbuild::tree::Tree;
 use rbuild_graph::{FetchOp, GitOp, Op, Vertex};
 use rbuild_oci::{Cancel, Platform};
 use rbuild_records::MemoryBackend;
+use rbuild_registry::Config;
 use rbuild_runner::IdMap;
 use rbuild_runner::testing::Scripted;
 use rbuild_store::Store;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) place: TempDir,
     pub(crate) store: Store,
     pub(crate) cache: MemoryBackend,
+    pub(crate) network: Config,
     pub(crate) cancel: Cancel,
     pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) told: Arc<Mutex<String>>,
@@ -65,7 +67,14 @@ impl World {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("the store")).unwrap();
         let (cache, cancel, secrets) = (MemoryBackend::default(), Cancel::new(), BTreeMap::new());
-        Self { place, store, cache, cancel, secrets, told: Arc::default() }
+        let network = Config::default();
+        Self { place, store, cache, network, cancel, secrets, told: Arc::default() }
+    }
+
+    /// The same without anybody to ask.
+    #[must_use]
+    pub(crate) fn offline(self) -> Self {
+        Self { network: Config { offline: true, ..Config::default() }, ..self }
     }
 
     #[must_use]
@@ -92,6 +101,7 @@ impl World {
             store: &self.store,
             snapshots: &drivers,
             cache: &self.cache,
+            network: &self.network,
             executor: &executor,
             events: &events,
             cancel: &self.cancel,

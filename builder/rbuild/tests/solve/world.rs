@@ -149,6 +149,7 @@ impl World {
             store: &self.store,
             snapshots: &drivers,
             cache,
+            network: client.config(),
             executor,
             events: &events,
             cancel: &self.cancel,

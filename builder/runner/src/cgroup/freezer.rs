@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::group::{PARENT, read_hierarchies, why_no_freezer};
-use super::place::Version;
+use super::group::{hierarchies_of, read_hierarchies, why_no_freezer};
+use super::place::{Hierarchy, Version};
 use crate::error::{Error, Result};
 
 /// How long the processes of a group may take to stop: those in the middle of a write to a slow disk do so late.
@@ -26,7 +26,7 @@ enum Freezer {
 
 /// Whether the container whose first process is `pid` is frozen; one that is gone is not.
 pub fn is_frozen(pid: u32) -> bool {
-    let freezers = freezers(pid).unwrap_or_default();
+    let freezers = freezers(read_hierarchies(&pid.to_string()).unwrap_or_default());
     freezers.iter().any(|freezer| freezer.is_frozen().unwrap_or(false))
 }
 
@@ -50,14 +50,14 @@ pub fn thaw(pid: u32, name: &str) -> Result<()> {
 /// The freezer that is this container's alone.
 fn own(pid: u32, name: &str) -> Result<Freezer> {
     let failed = |error: io::Error| Error::io("look at the control groups of", format!("process {pid}"), error);
-    let is_own = |freezer: &Freezer| freezer.dir().ends_with(Path::new(PARENT).join(name));
-    freezers(pid).map_err(failed)?.into_iter().find(is_own).ok_or_else(|| Error::NoFreezer(why_no_freezer()))
+    let freezers = freezers(hierarchies_of(pid, name).map_err(failed)?);
+    freezers.into_iter().next().ok_or_else(|| Error::NoFreezer(why_no_freezer()))
 }
 
-/// The freezers of a process: that of version 2 first.
-fn freezers(pid: u32) -> io::Result<Vec<Freezer>> {
+/// The freezers of a process's groups: that of version 2 first.
+fn freezers(hierarchies: Vec<Hierarchy>) -> Vec<Freezer> {
     let mut found = Vec::new();
-    for hierarchy in read_hierarchies(&pid.to_string())? {
+    for hierarchy in hierarchies {
         let dir = hierarchy.own_dir();
         match hierarchy.version {
             Version::Two => found.insert(0, Freezer::Two(dir)),
@@ -65,7 +65,7 @@ fn freezers(pid: u32) -> io::Result<Vec<Freezer>> {
             Version::One(_) => {}
         }
     }
-    Ok(found)
+    found
 }
 
 impl Freezer {

@@ -15,7 +15,10 @@ use super::place::{Hierarchy, Version, hierarchies};
 use crate::error::{Error, Result};
 
 /// The group that all containers' groups are in.
-pub(super) const PARENT: &str = "rbuild";
+const PARENT: &str = "rbuild";
+
+/// The controller that stops all processes of a group.
+const FREEZER: [&str; 1] = ["freezer"];
 
 /// How long the kernel may take to forget the last process of a group.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,13 +39,16 @@ impl Group {
     /// see [`shortcomings`].
     pub(crate) fn make(control: &Control) -> Result<Self> {
         let failed = |error: io::Error| Error::io("make", format!("the control group of {}", control.name), error);
-        let places = places("self").map_err(failed)?;
+        let needs = control.limits.needs();
+        let useful = |hierarchy: &Hierarchy| match hierarchy.version {
+            Version::Two => true,
+            Version::One(_) => FREEZER.into_iter().chain(names(&needs)).any(|one| hierarchy.controls(one)),
+        };
+        let places = places("self", useful).map_err(failed)?;
         sweep(&places);
         let mut group = Self { moved: Vec::new(), born: None, memory: None };
-        let needs = control.limits.needs();
         for place in &places {
-            let controllers: Vec<&str> =
-                needs.iter().map(|(controller, _)| *controller).filter(|one| place.has(one, &places)).collect();
+            let controllers: Vec<&str> = names(&needs).filter(|one| place.has(one, &places)).collect();
             let freezes = place.freezes(&places);
             if controllers.is_empty() && !freezes {
                 continue;
@@ -119,7 +125,7 @@ impl Drop for Group {
 /// Removes the group of a container that does not run: what a killed rbuild left.
 pub fn remove(name: &str) -> Result<()> {
     let failed = |error: io::Error| Error::io("remove", format!("the control group of {name}"), error);
-    for place in places("self").map_err(failed)? {
+    for place in places("self", any_controller).map_err(failed)? {
         let parent = place.dir.join(PARENT);
         remove_dir(&parent.join(name)).map_err(failed)?;
         let _ = rustix::fs::rmdir(&parent);
@@ -153,7 +159,7 @@ pub fn shortcomings(limits: &Limits) -> Option<String> {
     if needs.is_empty() {
         return None;
     }
-    let places = places("self").unwrap_or_default();
+    let places = places("self", any_controller).unwrap_or_default();
     let lacking = needs.iter().filter(|(controller, _)| !places.iter().any(|place| place.has(controller, &places)));
     let flags: Vec<&str> = lacking.flat_map(|(_, flags)| flags.iter().copied()).collect();
     if flags.is_empty() {
@@ -300,16 +306,25 @@ fn set(dir: &Path, setting: &Setting) -> Result<()> {
 }
 
 /// Where groups can be made, as the process `of` (a number, or `self`) sees it.
-fn places(of: &str) -> io::Result<Vec<Place>> {
-    let named = |hierarchy: &Hierarchy| match &hierarchy.version {
-        Version::Two => true,
-        Version::One(names) => !names.iter().any(|name| name.starts_with("name=")),
-    };
+fn places(of: &str, useful: impl Fn(&Hierarchy) -> bool) -> io::Result<Vec<Place>> {
     let place = |hierarchy: Hierarchy| {
         let dir = hierarchy.path().into_iter().find(|dir| is_writable(dir))?;
         Some(Place { hierarchy, dir })
     };
-    Ok(read_hierarchies(of)?.into_iter().filter(named).filter_map(place).collect())
+    Ok(read_hierarchies(of)?.into_iter().filter(useful).filter_map(place).collect())
+}
+
+/// Whether it is more than a name for processes, as systemd has one.
+fn any_controller(hierarchy: &Hierarchy) -> bool {
+    match &hierarchy.version {
+        Version::Two => true,
+        Version::One(names) => !names.iter().any(|name| name.starts_with("name=")),
+    }
+}
+
+/// The controllers that limits need.
+fn names<'a>(needs: &'a [(&'static str, Vec<&'static str>)]) -> impl Iterator<Item = &'static str> + 'a {
+    needs.iter().map(|(controller, _)| *controller)
 }
 
 /// To make a group and to move a process into it, both have to be writable.
@@ -324,6 +339,13 @@ fn is_read_only(dir: &Path) -> bool {
 /// The hierarchies, and where the process is in them.
 pub(super) fn read_hierarchies(of: &str) -> io::Result<Vec<Hierarchy>> {
     Ok(hierarchies(&fs::read(format!("/proc/{of}/cgroup"))?, &fs::read("/proc/self/mountinfo")?))
+}
+
+/// Those in which a process is in the group of the container `name`.
+pub(super) fn hierarchies_of(pid: u32, name: &str) -> io::Result<Vec<Hierarchy>> {
+    let mut hierarchies = read_hierarchies(&pid.to_string())?;
+    hierarchies.retain(|one| one.own_dir().ends_with(Path::new(PARENT).join(name)));
+    Ok(hierarchies)
 }
 
 /// Removes a group, if it is there, as soon as it is empty. One that was frozen is thawed, or what was killed in it

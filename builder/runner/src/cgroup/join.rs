@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::group::{PARENT, read_hierarchies};
+use super::group::{hierarchies_of, read_hierarchies};
 use super::place::{Hierarchy, Version};
 use crate::error::{Error, Result};
 
@@ -15,9 +15,8 @@ use crate::error::{Error, Result};
 pub fn procs(pid: u32, name: &str) -> Result<Vec<PathBuf>> {
     let failed = |error: io::Error| Error::io("look at the control groups of", format!("process {pid}"), error);
     let own = read_hierarchies("self").map_err(failed)?;
-    let theirs = read_hierarchies(&pid.to_string()).map_err(failed)?;
-    let of_container = theirs.into_iter().filter(|one| one.own_dir().ends_with(Path::new(PARENT).join(name)));
-    Ok(of_container.filter(|one| may_enter(one, &own)).map(|one| one.own_dir().join(PROCS)).collect())
+    let theirs = hierarchies_of(pid, name).map_err(failed)?;
+    Ok(theirs.into_iter().filter(|one| may_enter(one, &own)).map(|one| one.own_dir().join(PROCS)).collect())
 }
 
 const PROCS: &str = "cgroup.procs";

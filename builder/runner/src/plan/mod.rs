@@ -16,6 +16,7 @@ pub use op::{BindSource, MountFlags, Otherwise, SetupOp};
 use crate::container::{
     Access, Confinement, Container, InjectedFile, Limit, MountSpec, Network, Propagation, Rootfs, Source, Stdio, User,
 };
+use crate::executor::Birth;
 use crate::userns::IdMap;
 
 /// What the parent must create and what its child must do.
@@ -59,8 +60,12 @@ pub fn plan(container: &Container) -> Plan {
         ops.push(SetupOp::Reaper {});
     }
     ops.push(exec(&container.argv, &container.env));
-    let namespaces = Namespaces { network: container.network != Network::Host, cgroup: container.control.is_none() };
-    Plan { namespaces, ops }
+    Plan { namespaces: namespaces(&container.birth()), ops }
+}
+
+/// The namespaces of who is born like that.
+pub(crate) fn namespaces(birth: &Birth) -> Namespaces {
+    Namespaces { network: birth.network, cgroup: birth.control.is_none() }
 }
 
 /// How many passed files come before those of the mounts: the standard streams, unless a terminal takes their place.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rbuild_oci::Cancel;
 
 use super::pump::{Needs, Pipe, Pump, lost, setup_failed};
-use super::{Child, Sandbox, check_program, streams, tolerate_gone};
+use super::{Child, Sandbox, check_program, streams, this_program, tolerate_gone};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::executor::{Exit, Output};
@@ -45,7 +45,7 @@ impl Sandbox {
         let mut pipes = Vec::new();
         let files = self.passed(joining, &mut pipes).map_err(failed)?;
         let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let first = Child::start_joining(self.exe.as_fd(), &theirs).map_err(failed)?;
+        let first = Child::start_joining(this_program()?.as_fd(), &theirs).map_err(failed)?;
         let kill_first = cancel.on_cancel(first.killer());
         drop(theirs);
         let borrowed: Vec<_> = files.iter().map(AsFd::as_fd).collect();
@@ -55,7 +55,7 @@ impl Sandbox {
         let _kill = cancel.on_cancel(child.killer());
         drop(kill_first);
         tolerate_gone(ours.go_on()).map_err(failed)?;
-        let needs = Needs { terminal: joining.stdio.terminal(), network: None, exe: self.exe.as_fd() };
+        let needs = Needs { terminal: joining.stdio.terminal(), network: None, exe: None };
         Ok(Pump::new(ours, pipes, needs).run(&mut child, output)?.into_outcome(false)?.exit)
     }
 

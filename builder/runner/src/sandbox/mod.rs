@@ -18,8 +18,8 @@ use crate::channel::Channel;
 use crate::container::{Container, MountSpec, Network, Rootfs, Source, Stdio};
 use crate::emulation;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Outcome, Output, Stream};
-use crate::plan::{Plan, in_mount_order, plan};
+use crate::executor::{Begun, Birth, Executor, Outcome, Output, Stream};
+use crate::plan::{Namespaces, in_mount_order, namespaces, plan};
 use crate::sys;
 use crate::tree::clone_tree;
 use crate::wire::encode;
@@ -29,7 +29,6 @@ use pump::{Needs, Pipe, Pump};
 /// Runs containers in namespaces. Make one per program and share it.
 #[derive(Debug)]
 pub struct Sandbox {
-    exe: OwnedFd,
     null: OwnedFd,
 }
 
@@ -39,30 +38,52 @@ const MAX_LOWERS: usize = 500;
 impl Sandbox {
     /// Opens what every container needs. The program's `main` must begin with [`crate::maybe_init`].
     pub fn new() -> Result<Self> {
-        let open = |path: &str, flags| {
-            openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Error::io("open", path, errno))
-        };
-        let exe = sys::read_only_self().or_else(|_| open("/proc/self/exe", OFlags::PATH))?;
-        Ok(Self { exe, null: open("/dev/null", OFlags::RDONLY)? })
+        Ok(Self { null: open("/dev/null", OFlags::RDONLY)? })
     }
 }
 
+/// This program, so that no container can write through it.
+fn this_program() -> Result<OwnedFd> {
+    sys::read_only_self().or_else(|_| open("/proc/self/exe", OFlags::PATH))
+}
+
+fn open(path: &str, flags: OFlags) -> Result<OwnedFd> {
+    openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Error::io("open", path, errno))
+}
+
+/// A child that waits for its plan.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    birth: Birth,
+    exe: OwnedFd,
+    channel: Channel,
+    child: Child,
+    // Outlives the child: the kernel keeps groups with processes.
+    group: Option<Group>,
+}
+
 impl Executor for Sandbox {
-    fn run(&self, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
+    fn begin(&self, birth: &Birth) -> Result<Begun> {
+        let failed = |error: io::Error| Error::io("start", "a container", error);
+        let (exe, (channel, theirs)) = (this_program()?, Channel::pair().map_err(failed)?);
+        let group = birth.control.as_ref().map(Group::make).transpose()?;
+        let child = start(exe.as_fd(), namespaces(birth), group.as_ref(), &theirs).map_err(failed)?;
+        Ok(Begun(Some(Seed { birth: birth.clone(), exe, channel, child, group })))
+    }
+
+    fn go_on(&self, begun: Begun, container: &Container, output: &mut dyn Output, cancel: &Cancel) -> Result<Outcome> {
         check(container)?;
         cancel.check()?;
         let failed = |error: io::Error| Error::io("start", "a container", error);
-        let plan = plan(container);
+        let seed = begun.0.filter(|seed| seed.birth == container.birth());
+        let Seed { exe, channel, mut child, group, .. } =
+            seed.ok_or_else(|| Error::Invalid("what was begun is no such container".to_owned()))?;
+        let _kill = cancel.on_cancel(child.killer());
         let mut pipes = Vec::new();
         let files = passed(container, &self.null, &mut pipes).map_err(failed)?;
-        let (bytes, borrowed) = (encode(&plan.ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
-        let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let group = container.control.as_ref().map(Group::make).transpose()?;
-        let mut child = self.start(&plan, group.as_ref(), &theirs).map_err(failed)?;
-        let _kill = cancel.on_cancel(child.killer());
-        drop(theirs);
+        let (bytes, borrowed) = (encode(&plan(container).ops), files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
         // A child that is gone already is found out, with its reason, by the pump.
-        let sent = ours.send_plan(&bytes, &borrowed);
+        let sent = channel.send_plan(&bytes, &borrowed);
         drop(files);
         tolerate_gone(sent).map_err(failed)?;
         let needs = Needs {
@@ -71,9 +92,9 @@ impl Executor for Sandbox {
                 Network::Private(private) => Some(private),
                 _ => None,
             },
-            exe: self.exe.as_fd(),
+            exe: Some(exe),
         };
-        let ended = Pump::new(ours, pipes, needs).run(&mut child, output)?;
+        let ended = Pump::new(channel, pipes, needs).run(&mut child, output)?;
         cancel.check()?;
         let out_of_memory = group.as_ref().is_some_and(Group::ran_out_of_memory);
         ended.into_outcome(out_of_memory)
@@ -84,19 +105,17 @@ impl Executor for Sandbox {
     }
 }
 
-impl Sandbox {
-    /// A kernel, or an owner of the group, may refuse that a process is born elsewhere than its parent: it is then in no
-    /// group that can be frozen.
-    fn start(&self, plan: &Plan, group: Option<&Group>, channel: &Channel) -> io::Result<Child> {
-        let born = group.and_then(Group::born);
-        let start = |born| Child::start(self.exe.as_fd(), plan.namespaces, born, channel);
-        let child = match start(born) {
-            Err(_) if born.is_some() => start(None)?,
-            started => started?,
-        };
-        group.map_or(Ok(()), |group| group.enter(child.process().pid()))?;
-        Ok(child)
-    }
+/// A kernel, or an owner of the group, may refuse that a process is born elsewhere than its parent: it is then in no
+/// group that can be frozen.
+fn start(exe: BorrowedFd<'_>, namespaces: Namespaces, group: Option<&Group>, channel: &Channel) -> io::Result<Child> {
+    let born = group.and_then(Group::born);
+    let start = |born| Child::start(exe, namespaces, born, channel);
+    let child = match start(born) {
+        Err(_) if born.is_some() => start(None)?,
+        started => started?,
+    };
+    group.map_or(Ok(()), |group| group.enter(child.process().pid()))?;
+    Ok(child)
 }
 
 /// What the kernel or the format would refuse later and less clearly.

@@ -44,12 +44,12 @@ pub(super) struct Pump<'a> {
 }
 
 /// What a container needs of its parent while it is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Needs<'a> {
     pub(super) terminal: Option<&'a Terminal>,
     pub(super) network: Option<&'a Private>,
-    /// This program, to start copies of it.
-    pub(super) exe: BorrowedFd<'a>,
+    /// This program, to start copies of it until the container's own runs.
+    pub(super) exe: Option<OwnedFd>,
 }
 
 /// What the child reported.
@@ -162,6 +162,8 @@ impl<'a> Pump<'a> {
             match channel.next_report()? {
                 None => {
                     self.channel = None;
+                    // The kernel takes its time to forget a mount; now nobody waits for it.
+                    self.needs.exe = None;
                     if self.told.ready && self.told.error.is_none() {
                         output.running();
                     }
@@ -192,10 +194,10 @@ impl<'a> Pump<'a> {
                 self.go_on()?;
             }
             Report::Network {} => {
-                let (Some(private), Some(netns)) = (self.needs.network, file) else {
+                let (Some(private), Some(exe), Some(netns)) = (self.needs.network, &self.needs.exe, file) else {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
-                match attach(self.needs.exe, private, netns.as_fd(), child.pidfd()) {
+                match attach(exe.as_fd(), private, netns.as_fd(), child.pidfd()) {
                     Ok(keeper) => {
                         self.keeper = Some(keeper);
                         self.go_on()?;

@@ -79,6 +79,7 @@ fn spoil(mut reply: Reply, fault: Option<&Fault>) -> Reply {
             reply.headers.retain(|(name, _)| *name != "Docker-Content-Digest");
             return reply.with("Docker-Content-Digest", Digest::of(b"other").to_string());
         }
+        Some(Fault::Trickle(pause)) => reply.pause = Some(*pause),
         Some(Fault::Corrupt) => reply.body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
         _ => {}
     }
@@ -120,18 +121,26 @@ fn challenge(shared: &Shared, call: &Call) -> Reply {
     Reply::json(401, message).with("WWW-Authenticate", header)
 }
 
+/// The token that is given in place of a password to who asks for one.
+const LASTING: &str = "lasting";
+
 /// The token server: tokens say what they are for.
 fn token(login: &Login, call: &Call) -> Reply {
     let form = pairs(&String::from_utf8_lossy(&call.body));
     let scope = call.query.get("scope").or_else(|| form.get("scope")).cloned().unwrap_or_default();
     let known = match login {
-        Login::Token(user, password) => call.header("authorization") == basic(user, password),
+        Login::Token(user, password) => {
+            call.header("authorization") == basic(user, password)
+                || form.get("refresh_token").is_some_and(|token| token == LASTING)
+        }
         Login::Identity(token) => call.method == "POST" && form.get("refresh_token") == Some(token),
         _ => false,
     };
     let anonymous = call.header("authorization").is_empty() && call.method == "GET" && !scope.contains("push");
     if known || anonymous && matches!(login, Login::Token(..)) {
-        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60}}"#));
+        let asked = known && call.query.get("offline_token").is_some_and(|text| text == "true");
+        let lasting = if asked { format!(r#","refresh_token":"{LASTING}""#) } else { String::new() };
+        return Reply::json(200, format!(r#"{{"access_token":"for {scope}","expires_in":60{lasting}}}"#));
     }
     Reply::json(401, r#"{"details":"incorrect username or password"}"#)
 }
@@ -151,7 +160,7 @@ fn route(shared: &Shared, call: &Call, plain: bool) -> Reply {
         (_, "blobs") if name.starts_with("uploads/") => uploads::answer(held, &shared.manners, repository, call),
         ("GET" | "HEAD", "manifests") => manifest(held, &(repository, name.to_owned()), plain),
         ("GET" | "HEAD", "blobs") => blob(held, repository, name, call, plain),
-        ("GET", "tags") => tags(held, &repository),
+        ("GET", "tags") => tags(held, &repository, call),
         ("GET", "referrers") if shared.manners.lists_referrers => referrers::answer(held, &repository, name, call),
         ("GET", "referrers") => missing("NOT_FOUND"),
         ("PUT", "manifests") => put_manifest(held, repository, name, (call, &shared.manners)),
@@ -187,10 +196,20 @@ fn blob(held: &Held, repository: String, name: &str, call: &Call, plain: bool) -
     }
 }
 
-fn tags(held: &Held, repository: &str) -> Reply {
-    let keys = held.manifests.keys().filter(|(name, tag)| name == repository && !tag.contains(':'));
-    let tags: Vec<String> = keys.map(|(_, tag)| format!("{tag:?}")).collect();
-    Reply::json(200, format!(r#"{{"name":"{repository}","tags":[{}]}}"#, tags.join(",")))
+/// A page of the tags behind `last`, `n` at most, with a link to the next.
+fn tags(held: &Held, repository: &str, call: &Call) -> Reply {
+    let query = |name: &str| call.query.get(name).map(String::as_str);
+    let (last, most) = (query("last").unwrap_or_default(), query("n").and_then(|n| n.parse().ok()).unwrap_or(1000));
+    let keys =
+        held.manifests.keys().filter(|(name, tag)| name == repository && !tag.contains(':') && tag.as_str() > last);
+    let tags: Vec<&str> = keys.map(|(_, tag)| tag.as_str()).collect();
+    let page = &tags[..tags.len().min(most).min(held.page)];
+    let quoted: Vec<String> = page.iter().map(|tag| format!("{tag:?}")).collect();
+    let reply = Reply::json(200, format!(r#"{{"name":"{repository}","tags":[{}]}}"#, quoted.join(",")));
+    match page.last().filter(|_| page.len() < tags.len()) {
+        Some(last) => reply.with("Link", format!("</v2/{repository}/tags/list?last={last}&n={most}>; rel=\"next\"")),
+        None => reply,
+    }
 }
 
 fn put_manifest(held: &mut Held, repository: String, name: &str, (call, manners): (&Call, &Manners)) -> Reply {

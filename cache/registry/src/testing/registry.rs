@@ -33,6 +33,8 @@ pub enum Fault {
     Redirect(String),
     /// No answer; the connection stays open.
     Silence,
+    /// The body comes byte by byte, so long apart.
+    Trickle(Duration),
     /// Ranges and digests are not honoured: the whole body, no `Docker-Content-Digest`.
     Plain,
     /// The connection breaks once so many bytes of the request's body came in. An upload keeps them.
@@ -95,7 +97,6 @@ pub(super) struct Rule {
     pub(super) times: usize,
 }
 
-#[derive(Default)]
 pub(super) struct Held {
     pub(super) blobs: BTreeMap<(String, Digest), Arc<Vec<u8>>>,
     /// By repository and tag or digest.
@@ -104,6 +105,15 @@ pub(super) struct Held {
     pub(super) uploads: BTreeMap<String, Vec<u8>>,
     pub(super) rules: Vec<Rule>,
     pub(super) seen: Vec<Seen>,
+    /// The most tags on a page.
+    pub(super) page: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        let (blobs, manifests, uploads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { blobs, manifests, uploads, rules: Vec::new(), seen: Vec::new(), page: 2 }
+    }
 }
 
 pub(super) struct Shared {

@@ -42,6 +42,8 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
     /// Sends so many bytes of the body, then closes the connection.
     pub(super) cut_at: Option<usize>,
+    /// Sends the body byte by byte, so long apart.
+    pub(super) pause: Option<Duration>,
 }
 
 impl Reply {
@@ -129,6 +131,14 @@ pub(super) fn write_reply(stream: &mut TcpStream, reply: &Reply, head_only: bool
         return Ok(true);
     }
     let cut = reply.cut_at.unwrap_or(reply.body.len()).min(reply.body.len());
-    stream.write_all(&reply.body[..cut])?;
+    match reply.pause {
+        None => stream.write_all(&reply.body[..cut])?,
+        Some(pause) => {
+            for byte in &reply.body[..cut] {
+                stream.write_all(&[*byte])?;
+                std::thread::sleep(pause);
+            }
+        }
+    }
     Ok(reply.cut_at.is_none())
 }

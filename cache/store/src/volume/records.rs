@@ -2,14 +2,13 @@
 //! volume appears and disappears by one rename. Knows no driver's way to keep files.
 
 use super::{LOCAL, Volume, check_volume_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
 use crate::lock::Lock;
 use crate::root_dir::RootDir;
 use crate::tmp::TmpDir;
 use rbuild_oci::to_canonical_json;
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 /// The descriptions of the volumes of a store.
@@ -59,11 +58,8 @@ impl VolumeRecords {
     pub fn get(&self, name: &str) -> Result<Option<Volume>> {
         let place = self.place(check_volume_name(name)?);
         let path = place.join(DESCRIPTION);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", path.display())(error)),
-        };
+        let read = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
+        let Some(bytes) = read else { return Ok(None) };
         let damaged = |source: serde_json::Error| Error::Corrupt {
             what: "volume",
             subject: name.to_owned(),

@@ -1,72 +1,75 @@
-//! Layers as registries have them: every compression, and every way in which a blob can be wrong.
+//! Layers as registries have them: every compression, any number of members and frames, and what is no layer.
 
 use crate::fixture::{dir, file, pack, run};
-use rbuild_oci::{Cancel, Descriptor, DiffId, Digest, MediaType};
+use rbuild_oci::{Cancel, DiffId, Digest};
+use rbuild_store::Store;
 use rbuild_store::layer::{Codec, Format, Ingested, Limits, compress, ingest};
 
-fn take(blob: &[u8], expected: &Descriptor, diff_id: Option<&DiffId>) -> Result<(Ingested, Vec<u8>), String> {
-    take_within(blob, expected, diff_id, Limits::default())
-}
-
-fn take_within(
-    blob: &[u8],
-    expected: &Descriptor,
-    diff_id: Option<&DiffId>,
-    limits: Limits,
-) -> Result<(Ingested, Vec<u8>), String> {
+fn take(blob: &[u8], limits: Limits) -> Result<(Ingested, Vec<u8>), String> {
     let mut out = Vec::new();
-    let taken = ingest(&mut &*blob, expected, diff_id, &mut out, limits, &Cancel::new());
+    let taken = ingest(blob, &mut out, limits, &Cancel::new());
     taken.map(|taken| (taken, out)).map_err(|error| error.to_string())
 }
 
-fn gzip(plain: &[u8]) -> (Vec<u8>, Descriptor) {
+fn compressed(plain: &[u8], format: Format) -> Vec<u8> {
     let mut blob = Vec::new();
-    let codec = Codec::new(Format::Gzip, None).unwrap();
-    let descriptor = compress(&mut &*plain, codec, &mut blob, &Cancel::new()).unwrap();
-    (blob, descriptor)
+    compress(&mut &*plain, Codec::new(format, None).unwrap(), &mut blob, &Cancel::new()).unwrap();
+    blob
 }
 
 #[test]
 fn every_compression_gives_the_same_layer() {
     let packed = pack(&[dir("d"), file("d/f", &"text ".repeat(900_000))]);
-    let (gzip, _) = gzip(&packed.out);
-    let mut zstd = Vec::new();
-    compress(&mut &*packed.out, Codec::new(Format::Zstd, None).unwrap(), &mut zstd, &Cancel::new()).unwrap();
+    let (head, tail) = packed.out.split_at(packed.out.len() / 3);
     let tool = |name: &str| run(name, &["-c"], &packed.out);
-    for blob in [packed.out.clone(), gzip, zstd, tool("gzip"), tool("bzip2"), tool("xz")] {
-        let expected = Descriptor::of(MediaType::OCI_LAYER, &blob);
-        let (taken, out) = take(&blob, &expected, Some(&packed.diff_id)).unwrap();
-        assert_eq!((taken.diff_id, taken.size, &taken.index), (packed.diff_id, packed.size, &packed.index));
-        assert!(out == packed.out);
+    let pieces = |name: &str| [run(name, &["-c"], head), run(name, &["-c"], &[]), run(name, &["-c"], tail)].concat();
+    let (gzip, zstd) = (compressed(&packed.out, Format::Gzip), compressed(&packed.out, Format::Zstd));
+    // A frame that is to be skipped (RFC 8878, 3.1.2), before, between and behind frames of data.
+    let skip: &[u8] = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
+    let skipped = [skip, &run("zstd", &["-c"], head), skip, &run("zstd", &["-c"], tail), skip].concat();
+    let long = run("zstd", &["-c", "--long=27"], &packed.out);
+    let tools = ["gzip", "bzip2", "xz", "zstd"];
+    let blobs =
+        [packed.out.clone(), gzip, zstd, skipped, long].into_iter().chain(tools.map(tool)).chain(tools.map(pieces));
+    for (number, blob) in blobs.enumerate() {
+        let (taken, out) = take(&blob, Limits::default()).unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert_eq!((taken.diff_id, taken.size, &taken.index), (packed.diff_id, packed.size, &packed.index), "{number}");
+        assert!(out == packed.out, "{number}");
     }
 }
 
 #[test]
-fn a_blob_that_is_not_what_it_should_be_is_refused() {
+fn a_blob_that_does_not_hold_the_layer_is_refused_and_nothing_is_left() {
+    let place = tempfile::tempdir().unwrap();
+    let store = Store::open(&place.path().join("store")).unwrap();
     let packed = pack(&[file("f", &"text ".repeat(1000))]);
-    let (blob, right) = gzip(&packed.out);
+    let blob = compressed(&packed.out, Format::Gzip);
     let other = DiffId(Digest::of(b"other"));
-    let longer = Descriptor { size: right.size + 1, ..right.clone() };
-    let shorter = Descriptor { size: right.size - 1, ..right.clone() };
-    let elsewhere = Descriptor { digest: Digest::of(b"other"), ..right.clone() };
-    for (what, blob, expected, diff_id, said) in [
-        ("other digest", blob.clone(), &elsewhere, None, "is damaged: its content is sha256:"),
-        ("too short", blob.clone(), &longer, None, "bytes, its descriptor says"),
-        ("too long", blob.clone(), &shorter, None, "it has more than the"),
-        ("cut", blob[..blob.len() / 2].to_vec(), &right, None, right.digest.hex().as_str()),
-        ("other diff id", blob.clone(), &right, Some(&other), "the image says sha256:"),
-        ("no gzip", [&blob[..20], &[0xff; 50]].concat(), &right, None, right.digest.hex().as_str()),
+    for (what, blob, diff_id, said) in [
+        ("other diff id", blob.clone(), &other, "its tarball has the digest sha256:"),
+        ("cut", blob[..blob.len() / 2].to_vec(), &packed.diff_id, "cannot read the archive"),
+        ("no gzip", [&blob[..20], &[0xff; 50]].concat(), &packed.diff_id, "cannot read the archive"),
+        ("no tarball", vec![7; 2000], &packed.diff_id, "archive"),
+        ("garbage behind", [&*blob, b"garbage"].concat(), &packed.diff_id, "cannot read the archive"),
     ] {
-        let error = take(&blob, expected, diff_id).expect_err(what);
-        assert!(error.contains(said), "{what}: {error}");
+        let taken = store.layers().ingest(&*blob, diff_id, &Cancel::new()).map(drop);
+        let checked = store.layers().check(&*blob, diff_id, &Cancel::new());
+        for result in [taken, checked] {
+            let error = result.expect_err(what).to_string();
+            assert!(error.contains(said), "{what}: {error}");
+        }
     }
+    store.layers().check(&*blob, &packed.diff_id, &Cancel::new()).unwrap();
+    assert_eq!(std::fs::read_dir(store.dir(rbuild_store::Bucket::Tmp)).unwrap().count(), 0);
+    assert!(!store.layers().has(&packed.diff_id).unwrap());
+    assert_eq!(store.layers().ingest(&*blob, &packed.diff_id, &Cancel::new()).unwrap().size, Some(packed.size));
 }
 
 #[test]
 fn a_bomb_is_refused_by_its_ratio() {
-    let (blob, descriptor) = gzip(&vec![0; 64 << 20]);
     let limits = Limits { slack: 1 << 20, ..Limits::default() };
-    let error = take_within(&blob, &descriptor, None, limits).unwrap_err();
-    assert!(error.contains("more than 250 times larger"), "{error}");
-    assert!(error.contains(&descriptor.digest.to_string()), "{error}");
+    for format in [Format::Gzip, Format::Zstd] {
+        let error = take(&compressed(&vec![0; 64 << 20], format), limits).unwrap_err();
+        assert!(error.contains("more than 250 times larger"), "{error}");
+    }
 }

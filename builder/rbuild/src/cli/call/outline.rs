@@ -1,5 +1,5 @@
-//! `rbuild build --call=outline`: what a target can be given, as build arguments, secrets and ssh agents, in the order of
-//! the file. Builds nothing.
+//! `rbuild build --call=outline`: what a target can be given, as build arguments, secrets and ssh agents, in the order
+//! of the file. Builds nothing.
 
 use super::{Form, Globals};
 use crate::args::BuildArgs;

@@ -14,7 +14,7 @@ pub use inspect::{InspectArgs, inspect};
 pub use push::{PushArgs, push};
 pub use rm::RmArgs;
 
-use super::globals::{Globals, registries};
+use super::globals::Globals;
 use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::error::Result;
@@ -53,7 +53,7 @@ pub fn run(args: &ManifestArgs, globals: &Globals) -> Result<ExitCode> {
     }
     let (store, cancel) = (globals.store()?, Cancel::new());
     let _watch = cancel_on_signal(&cancel)?;
-    let client = registries(&cancel);
+    let client = globals.registries(&cancel);
     let open = || Ok(store.clone());
     let ways = Ways { client: &client, store: &open, cancel: &cancel };
     let now: Timestamp = std::time::SystemTime::now().into();

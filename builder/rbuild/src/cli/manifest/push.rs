@@ -46,7 +46,7 @@ pub fn push(args: &PushArgs, store: &Store, (client, cancel): (&Client, &Cancel)
         from: &Local::new(store),
         to: &to,
         repack: &Press::new(store, cancel, packing, false),
-        at_once: client.config().uploads.at_once,
+        at_once: client.uploads()?.at_once,
         cancel,
         told: &|_, _, _| {},
     };

@@ -1,5 +1,6 @@
 //! `--filter` of volumes: which of them a verb is about. Of one key given again any may hold, of labels all have to.
 
+use crate::cli::label::Labels;
 use crate::error::{Error, Result};
 use rbuild_store::Volume;
 
@@ -10,8 +11,7 @@ pub(super) struct Filter {
     pub(super) all: Option<bool>,
     drivers: Vec<String>,
     names: Vec<String>,
-    with: Vec<String>,
-    without: Vec<String>,
+    labels: Labels,
 }
 
 impl Filter {
@@ -30,8 +30,8 @@ impl Filter {
                 "all" => filter.all = Some(truth(value).ok_or_else(wrong)?),
                 "driver" => filter.drivers.push(owned),
                 "name" => filter.names.push(owned),
-                "label" => filter.with.push(owned),
-                _ => filter.without.push(owned),
+                "label" => filter.labels.with(value),
+                _ => filter.labels.without(value),
             }
         }
         Ok(filter)
@@ -43,8 +43,7 @@ impl Filter {
             |wanted: &[String], holds: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|it| holds(it));
         any(&self.drivers, &|driver| volume.driver == driver)
             && any(&self.names, &|part| volume.name.contains(part))
-            && self.with.iter().all(|label| has_label(volume, label))
-            && !self.without.iter().any(|label| has_label(volume, label))
+            && self.labels.keep(&volume.labels)
     }
 }
 
@@ -53,12 +52,5 @@ fn truth(value: &str) -> Option<bool> {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
-    }
-}
-
-fn has_label(volume: &Volume, wanted: &str) -> bool {
-    match wanted.split_once('=') {
-        Some((key, value)) => volume.labels.get(key).is_some_and(|own| own == value),
-        None => volume.labels.contains_key(wanted),
     }
 }

@@ -1,13 +1,12 @@
-//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name only
-//! where all are asked for.
+//! `rbuild volume prune`: removes the volumes of the driver `local` that no container mounts; those that have a name
+//! only where all are asked for.
 
 use super::filter::Filter;
+use crate::cli::reclaimed::Reclaimed;
 use crate::container::{Containers, VolumeDrivers};
 use crate::error::{Error, Result};
-use crate::render::human;
 use clap::Args;
-use rbuild_store::{FileKind, LOCAL, RootDir, Store, Volume, VolumeDriver};
-use std::collections::BTreeSet;
+use rbuild_store::{LOCAL, Store, Usage, VolumeDriver};
 
 /// Which volumes to remove.
 #[derive(Args, Clone, Debug, Default)]
@@ -45,7 +44,7 @@ pub fn prune(args: &PruneArgs, store: &Store, drivers: &VolumeDrivers) -> Result
         if !chosen || !containers.with_volume(&volume.name)?.is_empty() {
             continue;
         }
-        let size = size(&volume)?;
+        let size = Usage::alone(volume.mountpoint.parent().unwrap_or(&volume.mountpoint))?;
         match containers.remove_volume(&volume.name, drivers) {
             // A container that was made meanwhile.
             Err(Error::VolumeInUse { .. }) | Ok(None) => {}
@@ -56,23 +55,5 @@ pub fn prune(args: &PruneArgs, store: &Store, drivers: &VolumeDrivers) -> Result
             }
         }
     }
-    let mut text = String::new();
-    if !gone.is_empty() {
-        text.push_str("Deleted Volumes:\n");
-        text.extend(gone.iter().map(|name| format!("{name}\n")));
-        text.push('\n');
-    }
-    Ok(text + &format!("Total reclaimed space: {}\n", human::precise_size(freed)))
-}
-
-/// The bytes of its files, each file once, however many names it has.
-fn size(volume: &Volume) -> Result<u64> {
-    let (mut bytes, mut seen) = (0, BTreeSet::new());
-    for found in RootDir::open(&volume.mountpoint)?.walk(b"")? {
-        let meta = found?.meta;
-        if meta.kind == FileKind::File && (meta.nlink == 1 || seen.insert(meta.id())) {
-            bytes += meta.size;
-        }
-    }
-    Ok(bytes)
+    Ok(Reclaimed::default().and("Deleted Volumes", &gone, freed).to_string())
 }

@@ -48,7 +48,7 @@ impl Control {
     pub fn connect(containers: &Containers, id: &ContainerId) -> Result<Option<Self>> {
         let dir = containers.dir(id);
         let (_dir, path) = match by_descriptor(&dir) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
         };
         match UnixStream::connect(&path) {

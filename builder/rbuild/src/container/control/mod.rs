@@ -1,6 +1,6 @@
 //! How one process speaks to the process that lives a container: a unix socket in the container's directory, reached by
-//! way of a descriptor, as the path of a socket is short. What travels is in `wire`; who answers is `Server`; who asks is
-//! `Control`. Knows neither images nor the disk.
+//! way of a descriptor, as the path of a socket is short. What travels is in `wire`; who answers is `Server`; who asks
+//! is `Control`. Knows neither images nor the disk.
 
 mod client;
 mod server;

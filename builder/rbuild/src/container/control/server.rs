@@ -5,6 +5,7 @@ use super::wire::{self, Ask, LONGEST, Size, Tell, Wants};
 use super::{NAME, by_descriptor};
 use crate::error::{Error, Result};
 use rbuild_runner::Stream;
+use rbuild_store::if_there;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use std::io;
@@ -13,7 +14,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What clients can ask for.
@@ -45,7 +45,6 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: UnixListener,
-    thread: Option<JoinHandle<()>>,
     clients: Arc<Mutex<Clients>>,
 }
 
@@ -54,6 +53,8 @@ pub(crate) struct Server {
 struct Clients {
     all: Vec<Client>,
     next: u64,
+    /// Whether nobody is admitted any more.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -75,19 +76,16 @@ impl Server {
         let (_dir, path) = by_descriptor(dir)?;
         let name = dir.join(NAME);
         let failed = || Error::io("serve", name.display());
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
-            _ => {}
-        }
+        if_there(std::fs::remove_file(&path)).map_err(failed())?;
         let listener = UnixListener::bind(&path).map_err(failed())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed())?;
         let clients = Arc::<Mutex<Clients>>::default();
         let (door, shared) = (listener.try_clone().map_err(failed())?, clients.clone());
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("control".to_owned())
             .spawn(move || receive(&door, &shared, &served))
             .map_err(failed())?;
-        Ok(Self { listener, thread: Some(thread), clients })
+        Ok(Self { listener, clients })
     }
 
     /// Shows output to those who want it.
@@ -112,12 +110,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Its thread ends by that, and admits nobody any more.
         let _ = shutdown(&self.listener, Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
-            drop(thread.join());
-        }
-        lock(&self.clients).all.clear();
+        let mut clients = lock(&self.clients);
+        clients.closed = true;
+        clients.all.clear();
     }
 }
 
@@ -170,7 +167,7 @@ fn receive(door: &UnixListener, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn 
 
 fn admit(stream: UnixStream, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn Served>) -> io::Result<()> {
     let mut all = lock(clients);
-    if all.all.len() >= MOST {
+    if all.closed || all.all.len() >= MOST {
         return Ok(());
     }
     let (number, own) = (all.next, stream.try_clone()?);

@@ -1,5 +1,5 @@
-//! PURE. What travels between a client and the process that lives a container: frames of one byte for the kind, four for
-//! the length, and so many bytes. What makes no sense ends the connection.
+//! PURE. What travels between a client and the process that lives a container: frames of one byte for the kind, four
+//! for the length, and so many bytes. What makes no sense ends the connection.
 
 use rbuild_runner::Stream;
 use std::io::{self, ErrorKind, Read};

@@ -97,8 +97,8 @@ fn cwd(request: &Request, of_image: &str) -> Result<String> {
     }
 }
 
-/// The request's mounts, what is mounted from other containers beside them, and an anonymous volume for each VOLUME of the
-/// image where none of these is.
+/// The request's mounts, what is mounted from other containers beside them, and an anonymous volume for each VOLUME of
+/// the image where none of these is.
 fn mounts(request: &Request, image: &Image, from: Vec<Mount>) -> Vec<Mount> {
     let mut mounts = request.mounts.clone();
     let of_image = image.config.config.volumes.keys().map(|path| clean(path)).filter(|path| path != "/");
@@ -136,31 +136,10 @@ mod tests {
     use std::path::Path;
 
     fn request() -> Request {
-        use clap::Parser;
-        #[derive(Parser)]
-        #[command(disable_help_flag = true)]
-        struct Cli {
-            #[command(flatten)]
-            run: crate::args::ContainerArgs,
-        }
-        let args = Cli::parse_from([
-            "run",
-            "-it",
-            "--rm",
-            "-v",
-            "data:/srv/data",
-            "-v",
-            "/anon",
-            "-e",
-            "A=2",
-            "-l",
-            "mine=1",
-            "app:1",
-            "serve",
-            "-v",
-        ]);
+        let args: crate::args::ContainerArgs =
+            crate::args::typed("-it --rm -v data:/srv/data -v /anon -e A=2 -l mine=1 app:1 serve -v");
         let world = crate::container::World { env: &|_| None, cwd: Path::new("/") };
-        Request::resolve(&args.run, world).unwrap()
+        Request::resolve(&args, world).unwrap()
     }
 
     #[test]

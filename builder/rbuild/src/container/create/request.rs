@@ -1,5 +1,5 @@
-//! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable taken. Knows
-//! no image.
+//! The command line that makes a container, resolved: every flag parsed, every file it names read, every variable
+//! taken. Knows no image.
 
 use super::wiring;
 use crate::args::ContainerArgs;
@@ -87,7 +87,7 @@ impl Request {
             network,
             ports: wiring::ports(args)?,
             resolver: network::resolver(&args.network)?,
-            limits: limits::parse(&args.limits, wiring::processors())?,
+            limits: limits::parse(&args.limits, &wiring::processors)?,
             domainname: args.domainname.as_deref().map(host::domainname).transpose()?.unwrap_or_default(),
             group_add: args.groups.clone(),
             sysctls: network::sysctls(&args.network.sysctls, network)?,

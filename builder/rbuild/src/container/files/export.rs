@@ -1,5 +1,5 @@
-//! All files of a container in one tarball: those of its image with what it changed, nothing of what is mounted. Nothing
-//! is mounted for it either: everything comes from the layers and the container's own.
+//! All files of a container in one tarball: those of its image with what it changed, nothing of what is mounted.
+//! Nothing is mounted for it either: everything comes from the layers and the container's own.
 
 use super::layer::Layer;
 use crate::container::model::Config;

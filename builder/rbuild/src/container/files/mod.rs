@@ -1,5 +1,5 @@
-//! The files of a container: what it changed, taken out, put in, made an image of. Starts nothing; whether the container
-//! runs makes no difference but where it is said.
+//! The files of a container: what it changed, taken out, put in, made an image of. Starts nothing; whether the
+//! container runs makes no difference but where it is said.
 
 mod commit;
 mod copy;

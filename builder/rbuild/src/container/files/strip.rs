@@ -1,5 +1,5 @@
-//! PURE. Leaves out of a layer what is there only because something is mounted over it: while a container runs, and after
-//! it was killed together with its rbuild, its layer has an empty file or directory at each mount point.
+//! PURE. Leaves out of a layer what is there only because something is mounted over it: while a container runs, and
+//! after it was killed together with its rbuild, its layer has an empty file or directory at each mount point.
 
 use crate::container::model::Config;
 use rbuild_store::layer::{Entry, Follow, Node, View, is_below};
@@ -7,8 +7,8 @@ use rbuild_store::layer::{Entry, Follow, Node, View, is_below};
 /// Where every container has mounts of its own.
 const OWN: [&str; 6] = ["/proc", "/dev", "/sys", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname"];
 
-/// The entries, in order, without mount points that the layers below do not have, without the directories that were made
-/// on the way to them, and without directories that such a thing alone made younger.
+/// The entries, in order, without mount points that the layers below do not have, without the directories that were
+/// made on the way to them, and without directories that such a thing alone made younger.
 pub(super) fn without_mount_points(entries: Vec<Entry>, base: &View, config: &Config) -> Vec<Entry> {
     let points: Vec<Vec<u8>> = targets(config).map(|target| real(base, target)).collect();
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());

@@ -4,14 +4,12 @@ use super::plan::{Parts, joining};
 use super::request::ExecRequest;
 use super::running::Running;
 use crate::container::life::signals::{Forwarder, Proxy};
-use crate::container::life::{stdio, user};
+use crate::container::life::{Attendant, Listener, null, stdio, user};
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use rbuild_runner::cgroup;
-use rbuild_runner::{IdMap, Output, Process, Sandbox, Stdio, Stream};
+use rbuild_runner::{IdMap, Sandbox, Stdio};
 use rbuild_store::RootDir;
-use rustix::fs::{Mode, OFlags};
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,16 +32,12 @@ pub fn exec(running: &Running, request: &ExecRequest, cancel: &Cancel, begun: &m
         ids: &IdMap::current()?,
     };
     let joining = joining(&config, parts)?;
-    let mut attended = Attended { signals: &signals, heard: !request.detach, running: begun, deaf: false };
-    match Sandbox::new()?.join(&joining, &mut attended, cancel) {
-        Ok(exit) => Ok(signals.code(exit)),
-        Err(_) if attended.deaf => Ok(BROKEN_PIPE),
-        Err(error) => match (signals.canceled_by(), error) {
-            (Some(code), _) => Ok(code),
-            (None, rbuild_runner::Error::Ended) => Err(running.ended()),
-            (None, error) => Err(error.into()),
-        },
-    }
+    let mut attendant = Attendant { signals: &signals, heard: !request.detach, begun, listener: Listener::default() };
+    let ended = Sandbox::new()?.join(&joining, &mut attendant, cancel).map(|exit| signals.code(exit));
+    attendant.listener.settle(ended, &signals).map_err(|error| match error {
+        rbuild_runner::Error::Ended => running.ended(),
+        error => error.into(),
+    })
 }
 
 /// The number that `docker exec` has for an error: 127 and 126 for a program that cannot be started, else 1.
@@ -55,41 +49,8 @@ pub fn exit_code(error: &Error) -> u8 {
     }
 }
 
-/// What a shell gives for a program that wrote to nobody: 128 + SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
-
-struct Attended<'a> {
-    signals: &'a Forwarder,
-    /// Whether anybody reads what it prints.
-    heard: bool,
-    running: &'a mut dyn FnMut(),
-    /// Whether nobody does any more.
-    deaf: bool,
-}
-
-impl Output for Attended<'_> {
-    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        if !self.heard {
-            return Ok(());
-        }
-        let written = stdio::write(stream, bytes);
-        self.deaf |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        written
-    }
-
-    fn started(&mut self, process: &Process) {
-        self.signals.attach(process);
-    }
-
-    fn running(&mut self) {
-        (self.running)();
-    }
-}
-
 /// No input, and output that nobody reads.
 fn nowhere() -> Result<Stdio> {
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .map_err(Error::io("open", "/dev/null"))?;
-    let null = Arc::new(null);
+    let null = Arc::new(null()?);
     Ok(Stdio::Inherited([null.clone(), null.clone(), null]))
 }

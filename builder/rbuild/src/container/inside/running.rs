@@ -1,5 +1,5 @@
-//! A container that runs, held by its first process. Locks nothing: it may end at any moment, and then what is done in it
-//! fails.
+//! A container that runs, held by its first process. Locks nothing: it may end at any moment, and then what is done in
+//! it fails.
 
 use crate::container::life::not_running;
 use crate::container::model::Config;

@@ -3,7 +3,7 @@
 
 use crate::args::signal;
 use crate::container::control::{Attached, Control, Heard, Wants};
-use crate::container::shelf::{Containers, Entry, Held, State, Status};
+use crate::container::shelf::{Containers, Entry, Held, LOST, State, Status};
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -98,9 +98,6 @@ pub(super) fn end_of(containers: &Containers, entry: &Entry) -> Result<u8> {
         None => Err(Error::no_container(&entry.config.name, None)),
     }
 }
-
-/// The exit code of a container that was killed together with its supervisor.
-pub const LOST: u8 = 128 + 9;
 
 /// The refusal of what only a running container can do.
 pub fn not_running(entry: &Entry) -> Error {

@@ -1,11 +1,11 @@
 //! The ways into a container that nobody's terminal or input is bound to: pipes that whoever is attached types into and
 //! tells sizes through. Knows no client.
 
+use super::null::null;
 use crate::container::control::Size;
 use crate::container::model::Config;
 use crate::error::{Error, Result};
 use rbuild_runner::{Sizes, Stdio, Terminal};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::OwnedFd;
@@ -82,8 +82,4 @@ impl Inlets {
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     pipe_with(PipeFlags::CLOEXEC).map_err(Error::io("make", "a pipe"))
-}
-
-pub(super) fn null() -> Result<OwnedFd> {
-    rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(Error::io("open", "/dev/null"))
 }

@@ -3,6 +3,7 @@
 //! step of a life.
 
 use super::live::exit_code;
+use super::null::null;
 use crate::container::shelf::Held;
 use crate::error::{Error, Result};
 use crate::report;
@@ -21,6 +22,8 @@ pub struct Launch<'a> {
     pub root: &'a Path,
     /// The storage driver that was asked for by name.
     pub driver: Option<&'a str>,
+    /// The option of it that was asked for.
+    pub option: Option<&'a str>,
 }
 
 /// How a start went, as a supervisor says it.
@@ -32,8 +35,8 @@ enum Said {
 }
 
 impl Launch<'_> {
-    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work is
-    /// done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
+    /// Starts the container in the background; back when its program runs. Needs to be inside the namespace that work
+    /// is done in. What kept it from starting is [`Error::Start`] with the exit code for the shell.
     pub fn start(self, held: Held) -> Result<()> {
         let id = held.id().clone();
         let failed = || Error::io("start", "a supervisor");
@@ -41,8 +44,8 @@ impl Launch<'_> {
         rbuild_runner::inherit_streams_only().map_err(failed())?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("rbuild").arg("--root").arg(self.root);
-        if let Some(driver) = self.driver {
-            command.args(["--storage-driver", driver]);
+        for (option, value) in [("--storage-driver", self.driver), ("--storage-opt", self.option)] {
+            command.args(value.iter().flat_map(|value| [option, value]));
         }
         command.args(["supervise", id.hex()]).current_dir("/");
         let lock = Stdio::from(held.into_lock());
@@ -86,7 +89,7 @@ impl Handed {
         let failed = || Error::io("take over", "what a supervisor is handed");
         let own = |fd: &dyn AsFd| fd.as_fd().try_clone_to_owned();
         let (lock, word) = (own(&std::io::stdin()).map_err(failed())?, own(&std::io::stdout()).map_err(failed())?);
-        let null = super::inlets::null()?;
+        let null = null()?;
         rustix::stdio::dup2_stdin(&null).map_err(|errno| failed()(errno.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|errno| failed()(errno.into()))?;
         // One that leads a session already was started by somebody else, and is refused for its lock.
@@ -125,7 +128,7 @@ impl Word {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
         let file = rustix::fs::open(complaints, flags, rustix::fs::Mode::from_raw_mode(0o640));
         // On a full disk it is said to nobody.
-        if let Some(place) = file.ok().or_else(|| super::inlets::null().ok()) {
+        if let Some(place) = file.ok().or_else(|| null().ok()) {
             let _ = rustix::stdio::dup2_stderr(&place);
         }
     }

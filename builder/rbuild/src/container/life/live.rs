@@ -1,6 +1,7 @@
-//! A container that exists lives once, to its exit code: the order of the steps, who sees what it prints, and what becomes
-//! of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
+//! A container that exists lives once, to its exit code: the order of the steps, who sees what it prints, and what
+//! becomes of it at the end. The same in the foreground and under a supervisor. Decides nothing of its own.
 
+use super::attendant::Listener;
 use super::inlets::Inlets;
 use super::network;
 use super::plan::{self, Parts};
@@ -63,20 +64,16 @@ pub(crate) fn live(
         ports: Vec::new(),
         out_of_memory: false,
         failure: None,
-        deaf: false,
+        listener: Listener::default(),
     };
     // Those of a life that was cut short.
     let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
     if let Err(error) = held.unmount(volumes) {
         life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
     }
-    let (started, deaf, server, kept) = (life.started, life.deaf, life.server, life.kept.load(Ordering::Relaxed));
+    let (started, server, kept) = (life.started, life.server, life.kept.load(Ordering::Relaxed));
     let out_of_memory = life.out_of_memory;
-    let ended = match (ended, signals.canceled_by()) {
-        (Err(_), _) if deaf => Ok(BROKEN_PIPE),
-        (Err(_), Some(code)) => Ok(code),
-        (ended, _) => ended,
-    };
+    let ended = life.listener.settle(ended, signals);
     let code = ended.as_ref().map_or_else(exit_code, |code| *code);
     let settled = if held.is_auto_removed() && !kept {
         Containers::new(ctx.store).remove(held, volumes)
@@ -107,9 +104,6 @@ pub fn exit_code(error: &Error) -> u8 {
     }
 }
 
-/// What a shell gives for a program that wrote to nobody: 128 + SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
-
 /// A container from its first mount to its last.
 struct Life<'a> {
     ctx: Ctx<'a>,
@@ -129,8 +123,8 @@ struct Life<'a> {
     out_of_memory: bool,
     /// What went wrong while it ran.
     failure: Option<Error>,
-    /// Whether nobody reads its output any more.
-    deaf: bool,
+    /// Who reads its output.
+    listener: Listener,
 }
 
 impl Life<'_> {
@@ -138,6 +132,7 @@ impl Life<'_> {
     fn live(&mut self, volumes: &dyn VolumeDriver) -> Result<u8> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let config = self.held.config();
+        let begun = executor.begin(&plan::birth(config))?;
         let (stdio, inlets) = self.console.open(config)?;
         let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
         let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
@@ -148,8 +143,8 @@ impl Life<'_> {
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
         let (container, _kept) = self.container(&draft, volumes, stdio)?;
-        let ended = executor.run(&container, self, cancel);
-        self.guard = None;
+        let ended = executor.go_on(begun, &container, self, cancel);
+        self.guard.as_mut().map(Guard::dismiss);
         let unwritten = self.log.finish(self.ctx.clock.now());
         self.lament(unwritten);
         let outcome = ended?;
@@ -221,9 +216,7 @@ impl Output for Life<'_> {
         if let Some(server) = &self.server {
             server.show(stream, bytes);
         }
-        let written = self.console.write(stream, bytes);
-        self.deaf |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        written
+        self.listener.heard(self.console.write(stream, bytes))
     }
 
     fn started(&mut self, process: &Process) {

@@ -12,9 +12,9 @@ use rbuild_store::snapshot::Place;
 use std::io::Write;
 use std::path::Path;
 
-/// Makes a container of the image as the request asks for it, locked by this process, and its volumes. Needs to be inside
-/// the namespace that work is done in. From its first moment the container itself keeps its layers and its volumes from
-/// being removed; where one cannot be made, or there is nothing to bind, it is gone again.
+/// Makes a container of the image as the request asks for it, locked by this process, and its volumes. Needs to be
+/// inside the namespace that work is done in. From its first moment the container itself keeps its layers and its
+/// volumes from being removed; where one cannot be made, or there is nothing to bind, it is gone again.
 pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<Held> {
     if let Some(path) = &request.cidfile {
         refuse_cidfile(path)?;

@@ -2,6 +2,7 @@
 //! in one of its own. Keeps nothing itself.
 
 mod attach;
+mod attendant;
 mod end;
 mod growth;
 mod inlets;
@@ -9,6 +10,7 @@ mod launch;
 mod live;
 mod make;
 mod network;
+mod null;
 pub(crate) mod plan;
 mod run;
 pub(crate) mod signals;
@@ -18,14 +20,16 @@ mod supervise;
 pub(crate) mod user;
 
 pub use attach::{Attach, Left, attach};
-pub use end::{KILL, LOST, Stop, Timeout, end, kill, not_running, stop, stop_and_hold, wait};
+pub(crate) use attendant::{Attendant, Listener};
+pub use end::{KILL, Stop, Timeout, end, kill, not_running, stop, stop_and_hold, wait};
 pub use growth::Growth;
 pub use launch::{Handed, Launch};
 pub use live::{FAILED, exit_code};
 pub use make::{create, furnish};
+pub(crate) use null::null;
 pub use run::{Attendance, run, run_again};
 pub(crate) use signals::Forwarder;
 pub use signals::Proxy;
 pub use stdio::Shown;
-pub(crate) use stdio::{attended, write};
+pub(crate) use stdio::attended;
 pub use supervise::supervise;

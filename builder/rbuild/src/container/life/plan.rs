@@ -1,14 +1,14 @@
 //! A container's configuration as what the runner takes. Starts nothing.
 
 use crate::args::ulimit;
-use crate::container::model::{Config, Seccomp};
+use crate::container::model::{self, Config, Seccomp};
 use crate::container::spec::caps;
 use crate::error::{Error, Result};
 use rbuild_runner::cgroup::Control;
 use rbuild_runner::seccomp::{Profile, SockFilter};
 use rbuild_runner::users::Account;
 use rbuild_runner::{
-    Access, Caps, Confinement, Container, IdMap, Limit, MountSpec, Network, Rootfs, Stdio, compile_filter,
+    Access, Birth, Caps, Confinement, Container, IdMap, Limit, MountSpec, Network, Rootfs, Stdio, compile_filter,
 };
 
 /// What the configuration does not say.
@@ -20,6 +20,15 @@ pub(crate) struct Parts<'a> {
     pub(crate) stdio: Stdio,
     pub(crate) network: Network,
     pub(crate) ids: &'a IdMap,
+}
+
+/// What its first process is born with.
+pub(crate) fn birth(config: &Config) -> Birth {
+    Birth { network: config.network != model::Network::Host, control: Some(control(config)) }
+}
+
+fn control(config: &Config) -> Control {
+    Control { name: config.id.hex().to_owned(), limits: config.limits.of_group() }
 }
 
 /// The container.
@@ -42,7 +51,7 @@ pub(crate) fn container(config: &Config, parts: Parts<'_>) -> Result<Container> 
         limits: limits(config)?,
         sysctls: config.sysctls.iter().map(|(name, value)| (name.clone().into(), value.clone().into())).collect(),
         oom_score_adj: config.limits.oom_score_adj,
-        control: Some(Control { name: config.id.hex().to_owned(), limits: config.limits.of_group() }),
+        control: Some(control(config)),
         init: config.init,
         ids: parts.ids.clone(),
     })

@@ -1,5 +1,5 @@
-//! A container lives in this very process, which shows what it prints: `rbuild run`, `rbuild start -a`. Knows no step of
-//! its life.
+//! A container lives in this very process, which shows what it prints: `rbuild run`, `rbuild start -a`. Knows no step
+//! of its life.
 
 use super::live::live;
 use super::make::create;

@@ -15,7 +15,6 @@ use signal_hook::consts::{
 use signal_hook::iterator::{Handle, Signals};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Hands signals on until it is dropped.
@@ -23,7 +22,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Forwarder {
     target: Arc<Mutex<Target>>,
     handle: Handle,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// The way to send the container's process a signal, from any thread.
@@ -67,11 +65,11 @@ impl Forwarder {
         let window = (!terminal).then_some(SIGWINCH);
         let mut signals = Signals::new(FORWARDED.into_iter().chain(window)).map_err(failed())?;
         let (handle, shared) = (signals.handle(), target.clone());
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || signals.forever().for_each(|signal| lock(&shared).take(signal)))
             .map_err(failed())?;
-        Ok(Self { target, handle, thread: Some(thread) })
+        Ok(Self { target, handle })
     }
 
     /// From now on they go to `process`.
@@ -101,11 +99,8 @@ impl Forwarder {
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
+        // Its thread ends by that; nobody needs to wait for it.
         self.handle.close();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
-            drop(thread.join());
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! A container in the foreground: this process's own streams are the container's. Knows no signal but those that tell
 //! of a new window size.
 
-use super::inlets::{Inlets, null};
+use super::inlets::Inlets;
 use super::live::Console;
+use super::null::null;
 use super::stops::mind_stops;
 use crate::container::model::Config;
 use crate::error::{Error, Result};

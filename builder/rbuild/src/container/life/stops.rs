@@ -8,8 +8,8 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
 
-/// From now on, standard input being a terminal: each stop gives it the mode that it has now, and going on the mode that
-/// it had then. To be called before raw mode is entered.
+/// From now on, standard input being a terminal: each stop gives it the mode that it has now, and going on the mode
+/// that it had then. To be called before raw mode is entered.
 pub(super) fn mind_stops() -> Result<()> {
     let failed = || Error::io("watch", "the terminal");
     let before = tcgetattr(io::stdin()).map_err(|errno| failed()(errno.into()))?;

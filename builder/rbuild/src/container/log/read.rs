@@ -6,6 +6,7 @@ use crate::container::shelf::Containers;
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_runner::Stream;
+use rbuild_store::if_there;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -41,11 +42,8 @@ impl Reader {
     }
 
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
-        match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", path.display())(error)),
-            Ok(file) => Ok(Some(Self { path: path.to_owned(), file, buffer: Vec::new(), taken: 0 })),
-        }
+        let file = if_there(File::open(path)).map_err(Error::io("open", path.display()))?;
+        Ok(file.map(|file| Self { path: path.to_owned(), file, buffer: Vec::new(), taken: 0 }))
     }
 
     /// Goes to the last `count` lines that there are now.

@@ -1,4 +1,5 @@
-//! PURE. Ports of a running container as docker shows them: the PORTS of `ps`, the lines of `port`, `NetworkSettings.Ports`.
+//! PURE. Ports of a running container as docker shows them: the PORTS of `ps`, the lines of `port`,
+//! `NetworkSettings.Ports`.
 
 use super::port::{Binding, Port};
 use serde_json::{Map, Value, json};

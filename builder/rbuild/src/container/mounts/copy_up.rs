@@ -12,13 +12,13 @@ use std::path::Path;
 /// The copy is made here, inside the volume.
 const STAGE: &[u8] = b".rbuild-copy-up";
 
-/// A copy that is whole is called so, until all of it has moved up: what was cut short before is made anew, what was cut
-/// short after is carried on with.
+/// A copy that is whole is called so, until all of it has moved up: what was cut short before is made anew, what was
+/// cut short after is carried on with.
 const WHOLE: &[u8] = b".rbuild-copied-up";
 
-/// Fills an empty volume with the directory `target` of a rootfs, owners, modes, times and attributes kept; the volume's
-/// top becomes like the directory itself. Nothing happens to a volume with files in it or to one that cannot be written,
-/// or where the rootfs has no such directory. One process at a time.
+/// Fills an empty volume with the directory `target` of a rootfs, owners, modes, times and attributes kept; the
+/// volume's top becomes like the directory itself. Nothing happens to a volume with files in it or to one that cannot
+/// be written, or where the rootfs has no such directory. One process at a time.
 pub(crate) fn copy_up(rootfs: &RootDir, target: &str, volume: &Path, cancel: &Cancel) -> Result<()> {
     let source = match rootfs.subroot(target.as_bytes()) {
         Err(error) if error.is_not_found() => return Ok(()),

@@ -56,8 +56,8 @@ impl VolumeDrivers {
         Ok(Survey { volumes: volumes.into_values().collect(), failures })
     }
 
-    /// Forgets a volume whose plugin does not let go of it: `volume rm -f`. None where there is none of that name; one of
-    /// `local` stays.
+    /// Forgets a volume whose plugin does not let go of it: `volume rm -f`. None where there is none of that name; one
+    /// of `local` stays.
     pub fn forget(&self, name: &str) -> Result<Option<Removed>> {
         match self.records.get(name)? {
             Some(record) if record.driver != LOCAL => self.records.remove(name),

@@ -6,22 +6,33 @@ use crate::container::shelf::Held;
 use crate::error::{Error, Result};
 use crate::etc::{self, Names, files};
 use rbuild_runner::network::{ADDRESS, RESOLVER};
-use rbuild_runner::{Access, MountSpec, Propagation, Source};
-use std::fs;
+use rbuild_runner::{Access, InjectedFile, MountSpec, Propagation, Source};
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 
 /// Writes the files of a new container.
 pub(crate) fn write(held: &Held) -> Result<()> {
     let config = held.config();
     for file in files(names(config), resolver(config)?) {
         let path = held.etc().join(name(&file.path));
-        fs::write(&path, &file.content).map_err(Error::io("write", path.display()))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))
-            .map_err(Error::io("change the mode of", path.display()))?;
+        fill(&path, &file).map_err(Error::io("write", path.display()))?;
     }
     Ok(())
 }
+
+fn fill(path: &Path, wanted: &InjectedFile) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(wanted.mode).open(path)?;
+    // The umask may have taken something away.
+    if file.metadata()?.permissions().mode() & PERMISSIONS != wanted.mode {
+        file.set_permissions(Permissions::from_mode(wanted.mode))?;
+    }
+    file.write_all(&wanted.content)
+}
+
+const PERMISSIONS: u32 = 0o7777;
 
 fn names(config: &Config) -> Names<'_> {
     Names {

@@ -1,6 +1,6 @@
-//! The rootfs of a container that is about to run, for reading. To mount an overlay and let go of it takes longer than all
-//! else that a container needs, so the whole of it is opened for who asks for it alone; a file at a plain path is found
-//! among the layers without that.
+//! The rootfs of a container that is about to run, for reading. To mount an overlay and let go of it takes longer than
+//! all else that a container needs, so the whole of it is opened for who asks for it alone; a file at a plain path is
+//! found among the layers without that.
 
 use super::view;
 use crate::error::{Error, Result};

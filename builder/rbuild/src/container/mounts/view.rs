@@ -45,8 +45,8 @@ pub(crate) fn writable(draft: &Draft) -> Result<RootDir> {
     }
 }
 
-/// An overlay of directories, topmost first, attached nowhere: of two or more of them for reading only, or with an upper
-/// and a work directory on top.
+/// An overlay of directories, topmost first, attached nowhere: of two or more of them for reading only, or with an
+/// upper and a work directory on top.
 fn mount(layers: &[&Path], top: Option<(&Path, &Path)>, userxattr: bool) -> rustix::io::Result<OwnedFd> {
     let open = |path: &Path| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let lowers = layers.iter().map(|layer| open(layer)).collect::<rustix::io::Result<Vec<_>>>()?;

@@ -16,8 +16,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Makes what a configuration names and that is not there: volumes, and directories of the host where that was asked for.
-/// What cannot be mounted is refused now.
+/// Makes what a configuration names and that is not there: volumes, and directories of the host where that was asked
+/// for. What cannot be mounted is refused now.
 pub(crate) fn make(config: &Config, driver: &dyn VolumeDriver, now: Timestamp) -> Result<()> {
     for mount in &config.mounts {
         match &mount.kind {

@@ -2,14 +2,13 @@
 //! is never half of one. Knows nothing of what is in them.
 
 use super::held::{self, Held};
-use super::state::State;
+use super::state::{State, Status};
 use super::volumes::is_untold;
 use crate::container::create::Identity;
 use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_store::VolumeDriver;
-use rbuild_store::{Bucket, Store};
+use rbuild_store::{Bucket, Store, VolumeDriver, if_there};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -33,26 +32,26 @@ pub struct Entry {
 
 impl Entry {
     /// What `ps` shows as its PORTS: `0.0.0.0:8080->80/tcp, 443/tcp`; nothing while it does not run.
-    pub fn ports_text(&self) -> String {
-        ports_text::text(self.bindings(), self.exposed())
+    pub fn ports_text(&self, now: &Status) -> String {
+        ports_text::text(self.bindings(now), self.exposed(now))
     }
 
     /// What `inspect` shows as its `NetworkSettings.Ports`.
-    pub fn ports_json(&self) -> serde_json::Value {
-        ports_text::json(self.bindings(), self.exposed())
+    pub fn ports_json(&self, now: &Status) -> serde_json::Value {
+        ports_text::json(self.bindings(now), self.exposed(now))
     }
 
-    /// The ports that are published now.
-    pub fn bindings(&self) -> &[Binding] {
+    /// The ports that are published, as its state now is.
+    pub fn bindings(&self, now: &Status) -> &[Binding] {
         match &self.state {
-            State::Running { ports, .. } if self.state.status().pid().is_some() => ports,
+            State::Running { ports, .. } if now.pid().is_some() => ports,
             _ => &[],
         }
     }
 
     /// On the machine's own network a port needs no showing.
-    fn exposed(&self) -> &[Port] {
-        let shown = self.config.network.is_private() && self.state.status().pid().is_some();
+    fn exposed(&self, now: &Status) -> &[Port] {
+        let shown = self.config.network.is_private() && now.pid().is_some();
         if shown { &self.config.ports.expose } else { &[] }
     }
 }
@@ -90,9 +89,10 @@ impl Containers {
     /// One of them; none if it is gone.
     pub fn read(&self, id: &ContainerId) -> Result<Option<Entry>> {
         let dir = self.dir(id);
-        let read = || Ok(Entry { config: held::read_config(&dir, id)?, state: held::read_state(&dir, id)? });
+        let read =
+            || Ok::<_, Error>(Entry { config: held::read_config(&dir, id)?, state: held::read_state(&dir, id)? });
         match read() {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             entry => entry.map(Some),
         }
     }
@@ -107,10 +107,7 @@ impl Containers {
     pub fn names(&self) -> Result<Vec<String>> {
         let dir = self.bucket().join(NAMES);
         let failed = || Error::io("list", dir.display());
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed())?,
-        };
+        let Some(entries) = if_there(fs::read_dir(&dir)).map_err(failed())? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed())?.file_name().into_string().unwrap_or_default();
@@ -271,14 +268,9 @@ impl Containers {
     /// Who has a name. A link to a container that is gone, or never came to be, counts for nothing.
     pub(super) fn owner(&self, name: &str) -> Result<Option<ContainerId>> {
         let path = self.name_path(name);
-        match fs::read_link(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read link", path.display())(error)),
-            Ok(target) => {
-                let id = target.to_str().and_then(ContainerId::parse);
-                Ok(id.filter(|id| self.dir(id).exists()))
-            }
-        }
+        let target = if_there(fs::read_link(&path)).map_err(Error::io("read link", path.display()))?;
+        let id = target.and_then(|target| target.to_str().and_then(ContainerId::parse));
+        Ok(id.filter(|id| self.dir(id).exists()))
     }
 
     fn refuse_taken(&self, name: &str) -> Result<()> {
@@ -301,12 +293,7 @@ impl Containers {
 
     fn link_name(&self, name: &str, id: &ContainerId) -> Result<()> {
         let path = self.name_path(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", path.display())(error));
-            }
-            _ => {}
-        }
+        if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
         std::os::unix::fs::symlink(id.hex(), &path).map_err(Error::io("create link", path.display()))
     }
 

@@ -1,5 +1,5 @@
-//! Which container a word on the command line means: a whole id, a name, or the beginning of an id that no other shares.
-//! Knows nothing of what is in a container.
+//! Which container a word on the command line means: a whole id, a name, or the beginning of an id that no other
+//! shares. Knows nothing of what is in a container.
 
 use super::containers::{Containers, Entry};
 use crate::container::model::{ContainerId, name};

@@ -4,6 +4,7 @@
 use super::state::State;
 use crate::container::model::{Config, ContainerId};
 use crate::error::{Error, Result};
+use rbuild_store::if_there;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
 use std::io::ErrorKind;
@@ -91,11 +92,15 @@ impl Held {
             let path = draft.join(name);
             fs::create_dir(&path).map_err(Error::io("create directory", path.display()))?;
         }
-        write(draft, CONFIG, &to_json(&config)?)?;
+        let fill = |name: &str, bytes: &[u8]| {
+            let path = draft.join(name);
+            fs::write(&path, bytes).map_err(Error::io("write", path.display()))
+        };
+        fill(CONFIG, &to_json(&config)?)?;
+        fill(STATE, &to_json(&State::Created)?)?;
         if auto_remove {
-            write(draft, AUTO_REMOVE, b"")?;
+            fill(AUTO_REMOVE, b"")?;
         }
-        write(draft, STATE, &to_json(&State::Created)?)?;
         let lock = open_lock(draft, OFlags::CREATE)?;
         let locked = lock_now(&lock).map_err(Error::io("lock", draft.display()))?;
         debug_assert!(locked, "nobody knows the directory yet");
@@ -106,7 +111,7 @@ impl Held {
     /// running of it is ended first.
     pub(crate) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
         let lock = match open_lock(&dir, OFlags::empty()) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             lock => lock?,
         };
         if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
@@ -127,7 +132,7 @@ impl Held {
 /// Waits until nobody has the container in `dir` locked; at once if it is gone.
 pub(crate) fn wait_until_free(dir: &Path) -> Result<()> {
     match open_lock(dir, OFlags::empty()) {
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         lock => {
             let lock = lock?;
             rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockShared))
@@ -151,10 +156,8 @@ pub(crate) fn write_config(dir: &Path, config: &Config) -> Result<()> {
 /// The state of the container in `dir`.
 pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
     let path = dir.join(STATE);
-    let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Created),
-        bytes => bytes.map_err(Error::io("read", path.display()))?,
-    };
+    let bytes = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
+    let Some(bytes) = bytes else { return Ok(State::Created) };
     let damaged = |error: serde_json::Error| rbuild_store::Error::Corrupt {
         what: "container",
         subject: id.short().to_owned(),

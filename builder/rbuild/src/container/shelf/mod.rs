@@ -11,4 +11,4 @@ mod volumes;
 pub(crate) use containers::Wanted;
 pub use containers::{Containers, Entry};
 pub use held::Held;
-pub use state::{ProcessMark, State, Status};
+pub use state::{LOST, ProcessMark, State, Status};

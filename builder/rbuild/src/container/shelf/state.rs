@@ -42,6 +42,9 @@ pub enum State {
     },
 }
 
+/// The exit code of a container that is gone without a word: it was killed together with who lived it.
+pub const LOST: u8 = 128 + 9;
+
 /// A process that no later one can be taken for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessMark {
@@ -75,17 +78,15 @@ impl State {
         match self {
             Self::Created => Status::Created,
             Self::Exited { code, .. } => Status::Exited(*code),
-            Self::Running { process, .. } if process.is_alive() && is_frozen(process.pid) => {
-                Status::Paused(process.pid)
-            }
-            Self::Running { process, .. } if process.is_alive() => Status::Running(process.pid),
-            Self::Running { .. } => Status::Lost,
+            Self::Running { process, .. } if !process.is_alive() => Status::Lost,
+            Self::Running { process, .. } if is_frozen(process.pid) => Status::Paused(process.pid),
+            Self::Running { process, .. } => Status::Running(process.pid),
         }
     }
 
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
-        self.status().pid().is_some()
+        matches!(self, Self::Running { process, .. } if process.is_alive())
     }
 }
 

@@ -2,17 +2,16 @@
 //! nothing.
 //!
 //! A container is written down, under the bucket's lock, before its volumes are made. A volume that is to go is locked
-//! under the same lock, once no container names it, and whoever asks for it from then on waits until it is gone, and gets
-//! a new one: so a volume that a container names is never taken away, and nobody else waits for a slow driver.
+//! under the same lock, once no container names it, and whoever asks for it from then on waits until it is gone, and
+//! gets a new one: so a volume that a container names is never taken away, and nobody else waits for a slow driver.
 
 use super::containers::Containers;
 use super::held::{Held, read_state};
 use super::state::State;
 use crate::container::model::ContainerId;
 use crate::error::{Error, Result};
-use rbuild_store::{Going, Removed, VolumeDriver, VolumeRecords};
+use rbuild_store::{Going, Removed, VolumeDriver, VolumeRecords, if_there};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,10 +67,7 @@ impl Held {
             fs::write(&path, TRIED).map_err(Error::io("write", path.display()))?;
             return Err(failed.into());
         }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path.display())(error)),
-            _ => Ok(()),
-        }
+        if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display())).map(drop)
     }
 }
 

@@ -56,7 +56,7 @@ pub fn inspect(entry: &Entry, about: &About) -> Value {
         "SizeRootFs": null,
         "Mounts": mounts(own, &about.volumes),
         "Config": config::object(own, &about.image),
-        "NetworkSettings": network::settings(entry),
+        "NetworkSettings": network::settings(entry, &about.status),
     });
     if let Some(map) = all.as_object_mut() {
         let sizes =

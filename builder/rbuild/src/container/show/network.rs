@@ -1,7 +1,7 @@
 //! A container's network in docker's words.
 
 use crate::container::model::{Config, Network};
-use crate::container::shelf::Entry;
+use crate::container::shelf::{Entry, Status};
 use rbuild_runner::network::{ADDRESS, GATEWAY, PREFIX};
 use serde_json::{Map, Value, json};
 
@@ -16,10 +16,10 @@ pub fn network_name(config: &Config) -> &'static str {
     }
 }
 
-/// Docker's `NetworkSettings`.
-pub(super) fn settings(entry: &Entry) -> Value {
+/// Docker's `NetworkSettings`, as the container's state now is.
+pub(super) fn settings(entry: &Entry, now: &Status) -> Value {
     let config = &entry.config;
-    let joined = config.network.is_private() && entry.state.is_running();
+    let joined = config.network.is_private() && now.pid().is_some();
     let address = |address: std::net::Ipv4Addr| if joined { address.to_string() } else { String::new() };
     let prefix = if joined { PREFIX } else { 0 };
     let attached = json!({
@@ -37,5 +37,5 @@ pub(super) fn settings(entry: &Entry) -> Value {
         "GlobalIPv6PrefixLen": 0,
     });
     let networks = Map::from_iter([(network_name(config).to_owned(), attached)]);
-    json!({ "SandboxID": "", "SandboxKey": "", "Ports": entry.ports_json(), "Networks": networks })
+    json!({ "SandboxID": "", "SandboxKey": "", "Ports": entry.ports_json(now), "Networks": networks })
 }

@@ -63,7 +63,7 @@ pub fn row(entry: &Entry, columns: &Columns) -> Value {
         "Names": config.name,
         "Networks": network_name(config),
         "Platform": config.image.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
-        "Ports": entry.ports_text(),
+        "Ports": entry.ports_text(&columns.status),
         "RunningFor": human::ago(config.created, columns.now),
         "Size": columns.size.map_or_else(|| "0B".to_owned(), size),
         "State": phase(&entry.state, &columns.status).word(),

@@ -1,6 +1,6 @@
 //! Where a container is in its life, as docker says it: one word, a line for people, the object of `inspect`.
 
-use crate::container::shelf::{State, Status};
+use crate::container::shelf::{LOST, State, Status};
 use crate::render::human;
 use rbuild_oci::Timestamp;
 use serde_json::{Value, json};
@@ -35,9 +35,6 @@ impl Phase {
     }
 }
 
-/// What nobody saw the end of was killed together with who lived it.
-const UNSEEN: u8 = 137;
-
 /// The phase that a state is, as its status now tells it.
 pub fn phase(state: &State, now: &Status) -> Phase {
     match (now, state) {
@@ -55,7 +52,7 @@ pub fn status(state: &State, now: &Status, time: Timestamp) -> String {
         (Phase::Running, State::Running { started, .. }) => format!("Up {}", since(*started)),
         (Phase::Paused, State::Running { started, .. }) => format!("Up {} (Paused)", since(*started)),
         (Phase::Exited, State::Exited { code, finished, .. }) => format!("Exited ({code}) {} ago", since(*finished)),
-        (Phase::Exited, _) => format!("Exited ({UNSEEN})"),
+        (Phase::Exited, _) => format!("Exited ({LOST})"),
         _ => "Created".to_owned(),
     }
 }
@@ -64,7 +61,7 @@ pub fn status(state: &State, now: &Status, time: Timestamp) -> String {
 pub fn exit_code(state: &State, now: &Status) -> Option<u8> {
     match (now, state) {
         (_, State::Exited { code, .. }) => Some(*code),
-        (Status::Lost, _) => Some(UNSEEN),
+        (Status::Lost, _) => Some(LOST),
         _ => None,
     }
 }

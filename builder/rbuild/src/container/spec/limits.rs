@@ -9,8 +9,8 @@ use crate::error::Result;
 const LEAST_MEMORY: u64 = 6 << 20;
 const NANO: u64 = 1_000_000_000;
 
-/// All limits together; `processors` is how many the machine has.
-pub(crate) fn parse(args: &LimitArgs, processors: u64) -> Result<Limits> {
+/// All limits together; `processors` is how many the machine has, which is asked only where it counts.
+pub(crate) fn parse(args: &LimitArgs, processors: &dyn Fn() -> u64) -> Result<Limits> {
     let memory = args.memory.as_deref().map(|text| memory("--memory", text)).transpose()?.flatten();
     let reservation = args.memory_reservation.as_deref().map(|text| self::memory("--memory-reservation", text));
     let memory_reservation = reservation.transpose()?.flatten();
@@ -23,7 +23,7 @@ pub(crate) fn parse(args: &LimitArgs, processors: u64) -> Result<Limits> {
         memory,
         memory_swap: swap(args.memory_swap.as_deref(), memory)?,
         memory_reservation,
-        nano_cpus: args.cpus.as_deref().map(|text| cpus(text, processors)).transpose()?.flatten(),
+        nano_cpus: args.cpus.as_deref().map(|text| cpus(text, processors())).transpose()?.flatten(),
         cpu_shares: args.cpu_shares.map(shares).transpose()?.flatten(),
         cpuset_cpus: args.cpuset_cpus.as_deref().filter(|text| !text.is_empty()).map(cpuset).transpose()?,
         pids: args.pids_limit.map(pids).transpose()?.flatten(),
@@ -122,18 +122,10 @@ fn score(number: i32) -> Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    #[command(disable_help_flag = true)]
-    struct Cli {
-        #[command(flatten)]
-        limits: LimitArgs,
-    }
+    use crate::args::typed;
 
     fn show(line: &str) -> String {
-        let args = Cli::parse_from(std::iter::once("run").chain(line.split_whitespace()));
-        parse(&args.limits, 4)
+        parse(&typed(line), &|| 4)
             .map_or_else(|error| error.to_string(), |limits| serde_json::to_string(&limits).unwrap().replace('"', ""))
     }
 

@@ -1,5 +1,5 @@
-//! PURE. The small languages that only containers have on the command line, one file each: text in, values out, every refusal says what to write
-//! instead. Opens no file.
+//! PURE. The small languages that only containers have on the command line, one file each: text in, values out, every
+//! refusal says what to write instead. Opens no file.
 
 pub(super) mod bind;
 pub(super) mod caps;

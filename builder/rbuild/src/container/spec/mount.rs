@@ -1,4 +1,5 @@
-//! `--mount type=bind|volume|tmpfs|image,source=…,target=…,…`: every key of Docker's, each refused where it has no meaning.
+//! `--mount type=bind|volume|tmpfs|image,source=…,target=…,…`: every key of Docker's, each refused where it has no
+//! meaning.
 
 use super::bind::absolute;
 use super::path::target;

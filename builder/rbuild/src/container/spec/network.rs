@@ -67,7 +67,8 @@ pub(crate) fn resolver(args: &NetworkArgs) -> Result<Resolver> {
     })
 }
 
-/// Parameters that each container has of its own: of its processes' messages, and of a network that is not the machine's.
+/// Parameters that each container has of its own: of its processes' messages, and of a network that is not the
+/// machine's.
 pub(crate) fn sysctls(texts: &[String], network: Network) -> Result<BTreeMap<String, String>> {
     const OF_IPC: [&str; 8] = [
         "kernel.msgmax",
@@ -102,18 +103,7 @@ pub(crate) fn sysctls(texts: &[String], network: Network) -> Result<BTreeMap<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    #[command(disable_help_flag = true)]
-    struct Cli {
-        #[command(flatten)]
-        network: NetworkArgs,
-    }
-
-    fn args(line: &str) -> NetworkArgs {
-        Cli::parse_from(std::iter::once("run").chain(line.split_whitespace())).network
-    }
+    use crate::args::typed as args;
 
     #[test]
     fn every_network() {

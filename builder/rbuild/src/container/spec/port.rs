@@ -1,4 +1,5 @@
-//! `--publish [[IP:][HOSTPORT]:]PORT[/PROTOCOL]` and `--expose PORT[-PORT][/PROTOCOL]`, with ranges, as Docker reads them.
+//! `--publish [[IP:][HOSTPORT]:]PORT[/PROTOCOL]` and `--expose PORT[-PORT][/PROTOCOL]`, with ranges, as Docker reads
+//! them.
 
 use super::usage;
 use crate::container::model::{Port, Protocol, Publish};

@@ -2,16 +2,17 @@
 //! `truncate`. Knows values only.
 
 use super::printf::printf;
-use super::show::{is_true, kind, show};
+use super::show::{inner, is_true, kind, show};
+use super::{LARGEST, escape};
 use serde_json::{Number, Value};
 use std::cmp::Ordering;
 
 /// The value, or what is wrong with the arguments.
 type Outcome = Result<Value, String>;
 
-const NAMES: [&str; 23] = [
-    "and", "eq", "ge", "gt", "index", "join", "json", "le", "len", "lower", "lt", "ne", "not", "or", "pad", "print",
-    "printf", "println", "slice", "split", "title", "truncate", "upper",
+const NAMES: [&str; 26] = [
+    "and", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not", "or",
+    "pad", "print", "printf", "println", "slice", "split", "title", "truncate", "upper", "urlquery",
 ];
 
 /// Whether there is such a function.
@@ -30,13 +31,17 @@ pub(super) fn short_circuit(name: &str) -> Option<bool> {
 
 /// Whether the function's result is a form of its first argument, which a heading is shown without.
 pub(super) fn changes_text(name: &str) -> bool {
-    matches!(name, "json" | "join" | "split" | "lower" | "upper" | "title" | "pad" | "truncate")
+    matches!(name, "json" | "join" | "split" | "lower" | "upper" | "title" | "truncate")
 }
 
 /// Calls a function.
 pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome {
+    let large = arguments.iter().filter_map(Value::as_str).map(str::len).sum::<usize>() > LARGEST;
     match (name, arguments) {
-        ("json", [value]) => serde_json::to_string(value).map(Value::from).map_err(|error| error.to_string()),
+        _ if large => Err(format!("it works on no more than {LARGEST} bytes")),
+        ("json", [value]) => {
+            serde_json::to_string(value).map(|text| escape::json(&text).into()).map_err(|error| error.to_string())
+        }
         ("join", [items, separator]) => join(items, text(separator)?),
         ("split", [value, separator]) => Ok(split(text(value)?, text(separator)?)),
         ("lower", [value]) => Ok(text(value)?.to_lowercase().into()),
@@ -46,16 +51,19 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome {
         ("truncate", [value, length]) => Ok(text(value)?.chars().take(count(length)?).collect::<String>().into()),
         ("print", values) => Ok(print(values).into()),
         ("println", values) => {
-            let words: Vec<String> = values.iter().map(show).collect();
+            let words: Vec<String> = values.iter().map(inner).collect();
             Ok(format!("{}\n", words.join(" ")).into())
         }
-        ("printf", [format, values @ ..]) => Ok(printf(text(format)?, values).into()),
+        ("printf", [format, values @ ..]) => printf(text(format)?, values).map(Value::from),
+        ("html", values @ [_, ..]) => Ok(escape::html(&whole(values)).into()),
+        ("js", values @ [_, ..]) => Ok(escape::js(&whole(values)).into()),
+        ("urlquery", values @ [_, ..]) => Ok(escape::query(&whole(values)).into()),
         ("not", [value]) => Ok((!is_true(value)).into()),
         ("len", [value]) => len(value),
         ("index", [value, keys @ ..]) => keys.iter().try_fold(value.clone(), |value, key| index(&value, key)),
-        ("slice", [value, bounds @ ..]) if bounds.len() <= 2 => slice(value, bounds),
+        ("slice", [value, bounds @ ..]) if bounds.len() <= 3 => slice(value, bounds),
         ("eq", [first, others @ ..]) if !others.is_empty() => {
-            others.iter().try_fold(false, |found, other| Ok(found | equal(first, other)?)).map(Value::from)
+            others.iter().try_fold(false, |found, other| Ok(found || equal(first, other)?)).map(Value::from)
         }
         ("ne", [left, right]) => Ok((!equal(left, right)?).into()),
         ("lt", [left, right]) => Ok(compare(left, right)?.is_lt().into()),
@@ -126,9 +134,15 @@ fn print(values: &[Value]) -> String {
         if at > 0 && !value.is_string() && !values[at - 1].is_string() {
             out.push(' ');
         }
-        out.push_str(&show(value));
+        out.push_str(&inner(value));
     }
     out
+}
+
+/// Values as they would be printed outside of functions.
+fn whole(values: &[Value]) -> String {
+    let shown = |value: &Value| if value.is_null() { Value::from(show(value)) } else { value.clone() };
+    print(&values.iter().map(shown).collect::<Vec<_>>())
 }
 
 fn len(value: &Value) -> Outcome {
@@ -165,10 +179,11 @@ fn slice(value: &Value, bounds: &[Value]) -> Outcome {
     let length = count(&len(value)?)?;
     let bound = |at: usize, default| bounds.get(at).map_or(Ok(default), count);
     let (from, to) = (bound(0, 0)?, bound(1, length)?);
-    if from > to || to > length {
+    if from > to || to > bound(2, length)? || bound(2, length)? > length {
         return Err(format!("{from} to {to} is not within {length}"));
     }
     match value {
+        Value::String(_) if bounds.len() > 2 => Err("of a text it takes two bounds".to_owned()),
         Value::Array(items) => Ok(items[from..to].to_vec().into()),
         Value::String(text) => {
             let part = text.get(from..to).ok_or("it would cut a character in two")?;

@@ -1,6 +1,8 @@
 //! Runs nodes over a value. Knows what functions are called, not what they do.
 
+use super::limits::{LARGEST, Limits};
 use super::node::{BranchKind, Command, Node, Operand, Pipeline, Word};
+use super::parse::Defined;
 use super::show::{is_true, kind, show};
 use super::{Fault, Result, call};
 use serde_json::{Map, Value};
@@ -14,10 +16,23 @@ pub(super) enum Functions {
     Heading,
 }
 
+/// What is the same for all of a run.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    /// What functions do.
+    pub(super) functions: Functions,
+    /// The templates that can be shown.
+    pub(super) defined: &'a Defined,
+    /// What has been done so far.
+    pub(super) limits: &'a Limits,
+}
+
 /// A run of a template.
 pub(super) struct Scope<'a> {
     root: &'a Value,
-    functions: Functions,
+    /// Whether a field that the root lacks is an error.
+    strict: bool,
+    world: &'a World<'a>,
     variables: Vec<(String, Value)>,
     out: String,
 }
@@ -32,8 +47,8 @@ enum Flow {
 
 impl<'a> Scope<'a> {
     /// A run over `root`.
-    pub(super) const fn new(root: &'a Value, functions: Functions) -> Self {
-        Self { root, functions, variables: Vec::new(), out: String::new() }
+    pub(super) const fn new(root: &'a Value, world: &'a World<'a>) -> Self {
+        Self { root, strict: true, world, variables: Vec::new(), out: String::new() }
     }
 
     /// The text that the nodes make.
@@ -44,6 +59,9 @@ impl<'a> Scope<'a> {
 
     fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow> {
         for node in nodes {
+            if self.out.len() > LARGEST {
+                return Err(Fault::new(0, format!("it prints more than {LARGEST} bytes")));
+            }
             let flow = match node {
                 Node::Text(text) => {
                     self.out.push_str(text);
@@ -61,6 +79,7 @@ impl<'a> Scope<'a> {
                 Node::Branch { kind, pipeline, body, otherwise } => {
                     self.branch(*kind, pipeline, body, otherwise, dot)?
                 }
+                Node::Call { at, name, pipeline } => self.template(*at, name, pipeline.as_ref(), dot)?,
                 Node::Break => Flow::Break,
                 Node::Continue => Flow::Continue,
             };
@@ -69,6 +88,26 @@ impl<'a> Scope<'a> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Shows another template, which sees that value and nothing else.
+    fn template(&mut self, at: usize, name: &str, pipeline: Option<&Pipeline>, dot: &Value) -> Result<Flow> {
+        let Some(nodes) = self.world.defined.get(name) else {
+            return Err(Fault::new(at, format!("the template {name:?} is not defined")));
+        };
+        let value = pipeline.map_or(Ok(Value::Null), |pipeline| self.pipeline(pipeline, dot))?;
+        self.down(at)?;
+        let strict = self.strict && value == *self.root;
+        let out = std::mem::take(&mut self.out);
+        let mut scope = Scope { root: &value, strict, world: self.world, variables: Vec::new(), out };
+        let done = scope.nodes(nodes, &value);
+        self.out = scope.out;
+        self.world.limits.up();
+        done.map(|_| Flow::Next)
+    }
+
+    fn down(&self, at: usize) -> Result<()> {
+        self.world.limits.down().map_err(|message| Fault::new(at, message))
     }
 
     fn branch(
@@ -105,13 +144,16 @@ impl<'a> Scope<'a> {
         dot: &Value,
     ) -> Result<Flow> {
         let items = elements(value).ok_or_else(|| {
-            Fault::new(pipeline.at, format!("range needs a list or an object and got {}", kind(value)))
+            Fault::new(pipeline.at, format!("range needs a list, an object or a small number and got {}", kind(value)))
         })?;
         if items.is_empty() {
+            self.assign(pipeline, vec![value.clone(); pipeline.variables.len()]);
             return self.nodes(otherwise, dot);
         }
         let outside = self.variables.len();
         for (key, item) in items {
+            self.down(pipeline.at)?;
+            self.world.limits.up();
             let values = if pipeline.variables.len() == 2 { vec![key, item.clone()] } else { vec![item.clone()] };
             self.assign(pipeline, values);
             let flow = self.nodes(body, &item)?;
@@ -134,10 +176,12 @@ impl<'a> Scope<'a> {
     }
 
     fn pipeline(&self, pipeline: &Pipeline, dot: &Value) -> Result<Value> {
+        self.down(pipeline.at)?;
         let mut piped = None;
         for command in &pipeline.commands {
             piped = Some(self.command(command, dot, piped)?);
         }
+        self.world.limits.up();
         Ok(piped.unwrap_or(Value::Null))
     }
 
@@ -154,7 +198,7 @@ impl<'a> Scope<'a> {
         }
         let mut arguments = rest.iter().map(|word| self.word(word, dot)).collect::<Result<Vec<_>>>()?;
         arguments.extend(piped);
-        let value = match self.functions {
+        let value = match self.world.functions {
             Functions::Heading if call::changes_text(name) => arguments.first().cloned().unwrap_or(Value::Null),
             _ => call::call(name, &arguments).map_err(|message| Fault::new(first.at, format!("{name}: {message}")))?,
         };
@@ -196,7 +240,7 @@ impl<'a> Scope<'a> {
     }
 
     fn missing(&self, dot: &Value) -> Missing {
-        if std::ptr::eq(dot, self.root) { Missing::Fails } else { Missing::Prints }
+        if self.strict && std::ptr::eq(dot, self.root) { Missing::Fails } else { Missing::Prints }
     }
 }
 
@@ -252,6 +296,14 @@ fn elements(value: &Value) -> Option<Vec<(Value, Value)>> {
             pairs.sort_by_key(|(key, _)| *key);
             Some(pairs.into_iter().map(|(key, item)| (Value::from(key.as_str()), item.clone())).collect())
         }
+        // Go's newer way to count.
+        Value::Number(number) => {
+            let count = number.as_i64().filter(|count| *count <= MOST_ROUNDS)?;
+            Some((0..count).map(|at| (Value::from(at), Value::from(at))).collect())
+        }
         _ => None,
     }
 }
+
+/// As far as is counted.
+const MOST_ROUNDS: i64 = 100_000;

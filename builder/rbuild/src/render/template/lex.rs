@@ -225,7 +225,8 @@ fn number(text: &str) -> Option<Value> {
         let integer = if octal { i64::from_str_radix(digits, 8).ok()? } else { integer };
         return Some(Value::from(sign * integer));
     }
-    digits.starts_with(|first: char| first.is_ascii_digit() || first == '.').then_some(())?;
+    let is_fraction = digits.contains(['.', 'e', 'E']);
+    (is_fraction && digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')).then_some(())?;
     Some(Value::from(float_sign * digits.parse::<f64>().ok().filter(|float| float.is_finite())?))
 }
 
@@ -261,10 +262,11 @@ fn escape(chars: &mut std::str::CharIndices<'_>) -> Option<char> {
         'f' => '\x0c',
         'v' => '\x0b',
         '\\' | '"' | '\'' => kind,
-        'x' => digits(2, 16, 0)?,
+        // Beyond ASCII these are bytes, and a text here is made of characters.
+        'x' => digits(2, 16, 0).filter(char::is_ascii)?,
         'u' => digits(4, 16, 0)?,
         'U' => digits(8, 16, 0)?,
-        '0'..='7' => digits(2, 8, kind.to_digit(8)?)?,
+        '0'..='3' => digits(2, 8, kind.to_digit(8)?).filter(char::is_ascii)?,
         _ => return None,
     })
 }

@@ -1,17 +1,22 @@
 //! Go templates (the language of Go's `text/template`) over JSON values: what `--format` takes. Knows no command.
 //!
 //! `lex` cuts the text into tokens, `parse` makes nodes of them, `eval` walks the nodes over a value with the functions
-//! of `call`. Left out: `define`, `block`, `template`, `call`, `html`, `js`, `urlquery`.
+//! of `call`. Left out: the function `call`, and imaginary numbers. More is allowed than in Go: whole numbers are
+//! compared with fractions, and of nothing there are fields, a length, and parts: Go knows the type of what is missing.
 
 mod call;
+mod escape;
 mod eval;
+mod float;
 mod lex;
+mod limits;
 mod node;
 mod parse;
 mod printf;
 mod show;
 
-use eval::{Functions, Scope};
+use eval::{Functions, Scope, World};
+use limits::{LARGEST, Limits};
 use node::Node;
 use serde_json::Value;
 use std::fmt;
@@ -21,6 +26,7 @@ use std::fmt;
 pub struct Template {
     text: String,
     nodes: Vec<Node>,
+    defined: parse::Defined,
 }
 
 /// What is wrong with a template, and where.
@@ -68,8 +74,9 @@ impl Fault {
 impl Template {
     /// Parses a template.
     pub fn parse(text: &str) -> std::result::Result<Self, Problem> {
-        let nodes = lex::tokens(text).and_then(|tokens| parse::parse(&tokens)).map_err(|fault| fault.in_text(text))?;
-        Ok(Self { text: text.to_owned(), nodes })
+        let parsed = lex::tokens(text).and_then(|tokens| parse::parse(&tokens));
+        let (nodes, defined) = parsed.map_err(|fault| fault.in_text(text))?;
+        Ok(Self { text: text.to_owned(), nodes, defined })
     }
 
     /// The text for a value. A field that the value itself lacks is an error; a key missing further in prints as
@@ -84,7 +91,9 @@ impl Template {
     }
 
     fn run(&self, value: &Value, functions: Functions) -> std::result::Result<String, Problem> {
-        Scope::new(value, functions).run(&self.nodes).map_err(|fault| fault.in_text(&self.text))
+        let limits = Limits::default();
+        let world = World { functions, defined: &self.defined, limits: &limits };
+        Scope::new(value, &world).run(&self.nodes).map_err(|fault| fault.in_text(&self.text))
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Node {
     Print(Pipeline),
     /// `if`, `with` or `range` … `else` … `end`.
     Branch { kind: BranchKind, pipeline: Pipeline, body: Vec<Self>, otherwise: Vec<Self> },
+    /// `template`: another template's nodes, with this value for dot; without one, nothing.
+    Call { at: usize, name: String, pipeline: Option<Pipeline> },
     /// `break`.
     Break,
     /// `continue`.

@@ -4,16 +4,21 @@ use super::call;
 use super::lex::{Kind, Token};
 use super::node::{BranchKind, Command, Node, Operand, Pipeline, Word};
 use super::{Fault, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The nodes of a whole template.
-pub(super) fn parse(tokens: &[Token]) -> Result<Vec<Node>> {
-    let mut parser = Parser { tokens, at: 0, variables: Vec::new(), loops: 0, depth: 0 };
+/// The nodes of a whole template, and of those that are defined in it, by name.
+pub(super) fn parse(tokens: &[Token]) -> Result<(Vec<Node>, Defined)> {
+    let mut parser = Parser { tokens, at: 0, variables: Vec::new(), loops: 0, depth: 0, defined: Defined::new() };
     let (nodes, end) = parser.nodes()?;
     match end {
-        None => Ok(nodes),
+        None => Ok((nodes, parser.defined)),
         Some((at, word)) => Err(Fault::new(at, format!("{{{{{word}}}}} without a matching if, range or with"))),
     }
 }
+
+/// Templates by name.
+pub(super) type Defined = BTreeMap<String, Vec<Node>>;
 
 /// How deep parentheses and branches may be nested.
 const DEPTH: usize = 100;
@@ -26,6 +31,7 @@ struct Parser<'a> {
     /// How many `range` are open.
     loops: usize,
     depth: usize,
+    defined: Defined,
 }
 
 /// What ended a list of nodes: `end` or `else`, and where.
@@ -89,11 +95,74 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     return Ok((nodes, Some((opened, "else"))));
                 }
-                "define" | "block" | "template" => return self.fault(format!("{word} is not supported here")),
+                "define" => self.define(opened)?,
+                "block" => nodes.push(self.block(opened)?),
+                "template" => nodes.push(self.call(opened)?),
                 _ => nodes.push(self.print()?),
             }
         }
         Ok((nodes, None))
+    }
+
+    /// `{{define "name"}} … {{end}}`, outside of everything else.
+    fn define(&mut self, opened: usize) -> Result<()> {
+        if self.depth > 0 {
+            return self.fault("a template cannot be defined within another or a branch");
+        }
+        self.at += 1;
+        let name = self.name()?;
+        self.close()?;
+        self.body(opened, name)
+    }
+
+    /// `{{block "name" pipeline}} … {{end}}`: defines a template and shows it.
+    fn block(&mut self, opened: usize) -> Result<Node> {
+        self.at += 1;
+        let name = self.name()?;
+        let pipeline = self.pipeline(0)?;
+        self.close()?;
+        self.body(opened, name.clone())?;
+        Ok(Node::Call { at: opened, name, pipeline: Some(pipeline) })
+    }
+
+    /// `{{template "name"}}`, `{{template "name" pipeline}}`.
+    fn call(&mut self, opened: usize) -> Result<Node> {
+        self.at += 1;
+        let name = self.name()?;
+        let pipeline = if self.peek() == Some(&Kind::Close) { None } else { Some(self.pipeline(0)?) };
+        self.close()?;
+        Ok(Node::Call { at: opened, name, pipeline })
+    }
+
+    fn name(&mut self) -> Result<String> {
+        let Some(Kind::Literal(Value::String(name))) = self.peek() else {
+            return self.fault("the name of a template is missing here, in quotes");
+        };
+        self.at += 1;
+        Ok(name.clone())
+    }
+
+    /// What a defined template consists of: it sees no variable from outside.
+    fn body(&mut self, opened: usize, name: String) -> Result<()> {
+        self.deeper()?;
+        let (variables, loops) = (std::mem::take(&mut self.variables), std::mem::take(&mut self.loops));
+        let (nodes, end) = self.nodes()?;
+        (self.variables, self.loops) = (variables, loops);
+        self.depth -= 1;
+        match end {
+            Some((_, "end")) => {}
+            Some((at, _)) => return Err(Fault::new(at, "{{else}} without a matching if, range or with")),
+            None => return Err(Fault::new(opened, "it has no {{end}}")),
+        }
+        let is_blank = |nodes: &[Node]| nodes.iter().all(|node| matches!(node, Node::Text(text) if is_blank(text)));
+        match self.defined.get(&name) {
+            Some(_) if is_blank(&nodes) => {}
+            Some(known) if !is_blank(known) => {
+                return Err(Fault::new(opened, format!("the template {name:?} is defined twice")));
+            }
+            _ => drop(self.defined.insert(name, nodes)),
+        }
+        Ok(())
     }
 
     fn print(&mut self) -> Result<Node> {
@@ -191,12 +260,21 @@ impl<'a> Parser<'a> {
     }
 
     fn command(&mut self) -> Result<Command> {
-        let mut words = Vec::new();
-        while let Some(word) = self.word()? {
+        let mut words: Vec<Word> = Vec::new();
+        loop {
+            let is_glued = self.tokens.get(self.at).is_some_and(|token| token.glued) && !words.is_empty();
+            let place = self.place();
+            let Some(word) = self.word()? else { break };
+            if is_glued {
+                return Err(Fault::new(place, "a space is missing here"));
+            }
             words.push(word);
         }
         match words.first() {
             None => self.fault("a value is missing here"),
+            Some(Word { at, operand: Operand::Literal(Value::Null), .. }) => {
+                Err(Fault::new(*at, "nil cannot stand alone"))
+            }
             Some(Word { at, operand: Operand::Literal(_), .. }) if words.len() > 1 => {
                 Err(Fault::new(*at, "a constant takes no arguments"))
             }
@@ -248,4 +326,8 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }

@@ -1,5 +1,6 @@
 //! Values as Go prints them, and their names in messages. Knows no template.
 
+use super::float;
 use serde_json::Value;
 
 /// A value as Go's `fmt.Print` prints it: arrays as `[a b]`, objects as `map[k:v]` with sorted keys.
@@ -13,12 +14,13 @@ pub(super) fn show(value: &Value) -> String {
             pairs.sort();
             format!("map[{}]", pairs.join(" "))
         }
-        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
+        Value::Number(number) if number.is_f64() => float::general(number.as_f64().unwrap_or_default(), None),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
-fn inner(value: &Value) -> String {
+/// The same of an argument or an element: nothing is `<nil>` there.
+pub(super) fn inner(value: &Value) -> String {
     if value.is_null() { "<nil>".to_owned() } else { show(value) }
 }
 

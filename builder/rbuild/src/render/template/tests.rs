@@ -3,7 +3,9 @@
 //! `.Label "key"`.
 
 use super::Template;
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::path::Path;
 
 fn value() -> Value {
     json!({
@@ -143,7 +145,31 @@ const ROWS: &[(&str, &str)] = &[
     ("{{3 -}} \n x", "3x"),
     ("{{/* {{.Nope}} */}}x", "x"),
     ("{{-3}}", "-3"),
+    // Other templates.
+    ("{{define \"t\"}}<{{.}}>{{end}}{{range .Tags}}{{template \"t\" .}}{{end}}", "<app:1><app:2>"),
+    ("{{template \"t\"}}{{define \"t\"}}{{.}}{{end}}", "<no value>"),
+    ("{{block \"b\" .Config}}{{.User}}{{end}}", "root"),
+    ("{{define \"t\"}}{{$.User}}{{end}}{{template \"t\" .Config}}", "root"),
+    (
+        "{{template \"t\" .}}{{define \"t\"}}{{.Nope}}{{end}}",
+        "! template:1:35: there is no field Nope; there are Name, Size, Ratio, Big, Small, None, Empty, Tags, Nothing, Config, Labels, Mounts, Nested, Path, Word",
+    ),
+    ("{{template \"t\"}}", "! template:1:1: the template \"t\" is not defined"),
+    ("{{define \"t\"}}{{template \"t\"}}{{end}}{{template \"t\"}}", "! template:1:15: it is nested too deeply"),
+    ("{{define \"t\"}}a{{end}}{{define \"t\"}}b{{end}}", "! template:1:23: the template \"t\" is defined twice"),
+    (
+        "{{if .Big}}{{define \"t\"}}{{end}}{{end}}",
+        "! template:1:14: a template cannot be defined within another or a branch",
+    ),
+    ("{{$x := 1}}{{define \"t\"}}{{$x}}{{end}}", "! template:1:28: the variable $x is not declared"),
+    // More than Go allows, or allowed when it was young.
+    ("{{range 3}}{{.}}{{end}}{{range $i := 2}}{{$i}}{{end}}", "01201"),
+    ("{{eq 1 1.0}} {{lt 1 1.5}}", "true true"),
     // What is wrong, and where.
+    ("{{nil}}", "! template:1:3: nil cannot stand alone"),
+    ("{{print \"a\"\"b\"}}", "! template:1:12: a space is missing here"),
+    ("{{\"\\xff\"}}", "! template:1:3: a string is not closed, or has a wrong escape"),
+    ("{{range 100000000}}x{{end}}", "! template:1:9: range needs a list, an object or a small number and got a number"),
     (
         "{{.Nmae}}",
         "! template:1:3: there is no field Nmae; there are Name, Size, Ratio, Big, Small, None, Empty, Tags, Nothing, Config, Labels, Mounts, Nested, Path, Word",
@@ -166,7 +192,7 @@ const ROWS: &[(&str, &str)] = &[
     ("{{.Name.First}}", "! template:1:3: there is no field First in a text"),
     ("{{index .Tags 7}}", "! template:1:3: index: there is no 7 in a list of 2"),
     ("{{join .Name \",\"}}", "! template:1:3: join: it needs a list and got a text"),
-    ("{{range .Name}}{{end}}", "! template:1:9: range needs a list or an object and got a text"),
+    ("{{range .Name}}{{end}}", "! template:1:9: range needs a list, an object or a small number and got a text"),
     ("{{eq .Name 1}}", "! template:1:3: eq: a text cannot be compared with a number"),
     ("{{lt .Tags 1}}", "! template:1:3: lt: a list and a number have no order"),
     ("{{lower}}", "! template:1:3: lower: it does not take 0 arguments"),
@@ -183,8 +209,35 @@ fn templates_make_what_go_makes() {
 #[test]
 fn headings_ignore_what_changes_texts() {
     let headings = json!({"ID": "IMAGE ID", "Tags": "TAGS"});
-    let template = Template::parse("{{json .ID}} {{join .Tags \",\"}} {{.ID | lower}} {{truncate .ID 3}}").unwrap();
-    assert_eq!(template.render_heading(&headings).unwrap(), "IMAGE ID TAGS IMAGE ID IMAGE ID");
+    let template =
+        Template::parse("{{json .ID}} {{join .Tags \",\"}} {{.ID | lower}} {{truncate .ID 3}}|{{pad .ID 1 1}}|")
+            .unwrap();
+    assert_eq!(template.render_heading(&headings).unwrap(), "IMAGE ID TAGS IMAGE ID IMAGE ID| IMAGE ID |");
+}
+
+/// What Go 1.19 itself made of templates, with docker's functions, over `value.json`; and what it refused.
+fn of_go<T: serde::de::DeserializeOwned>(file: &str) -> T {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/templates").join(file);
+    serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap()
+}
+
+#[test]
+fn what_go_printed_is_printed() {
+    let (value, rows): (Value, Vec<(String, String)>) = (of_go("value.json"), of_go("printed.json"));
+    assert!(rows.len() > 300);
+    for (template, text) in rows {
+        let printed = Template::parse(&template).and_then(|parsed| parsed.render(&value));
+        assert_eq!(printed.as_deref(), Ok(&*text), "{template}");
+    }
+}
+
+#[test]
+fn what_go_refused_is_refused() {
+    let (value, templates): (Value, Vec<String>) = (of_go("value.json"), of_go("refused.json"));
+    for template in templates {
+        let printed = Template::parse(&template).and_then(|parsed| parsed.render(&value));
+        assert!(printed.is_err(), "{template}: {printed:?}");
+    }
 }
 
 #[test]
@@ -197,18 +250,94 @@ fn deep_nesting_is_an_error() {
 }
 
 #[test]
-fn no_template_text_panics() {
-    let pieces = [
-        "{{", "}}", "-", " ", ".", "$", "x", "\"", "`", "'", "\\", "|", "(", ")", ":=", "=", ",", "1", "e", "/*", "*/",
-        "if", "end", "else", "range", "printf", "%", "ä",
-    ];
-    let mut state = 7_u64;
-    for _ in 0..20_000 {
-        let mut text = String::new();
-        for _ in 0..12 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
-        }
-        let _outcome = render(&text);
+fn nothing_grows_beyond_measure() {
+    let nest = |depth: usize| "{{range 99999}}".repeat(depth) + &"{{end}}".repeat(depth);
+    for (template, why) in [
+        ("{{$x := \"a\"}}{{range 99}}{{$x = print $x $x}}{{end}}", "bytes"),
+        ("{{range 99999}}{{printf \"%9999d\" 1}}{{end}}", "bytes"),
+        ("{{define \"t\"}}{{template \"t\"}}{{template \"t\"}}{{end}}{{template \"t\"}}", "nested too deeply"),
+        (&nest(3), "too many steps"),
+        (&format!("{{{{printf \"{}\"}}}}", "%9999d".repeat(5000)), "! "),
+    ] {
+        let shown = render(template);
+        assert!(why == "! " || shown.starts_with("! ") && shown.contains(why), "{template}: {shown:.200}");
+    }
+}
+
+/// Pieces that templates are made of, and some that they are not.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = prop::sample::select(vec![
+        "{{",
+        "}}",
+        "{{- ",
+        " -}}",
+        " ",
+        ".",
+        "$",
+        "$x",
+        "x",
+        "\"",
+        "`",
+        "'",
+        "\\",
+        "|",
+        "(",
+        ")",
+        ":=",
+        "=",
+        ",",
+        "1",
+        "-3",
+        "1.5",
+        "e",
+        "/*",
+        "*/",
+        "{{if ",
+        "{{end}}",
+        "{{else}}",
+        "{{range ",
+        "{{with ",
+        "{{define \"t\"}}",
+        "{{template \"t\" .}}",
+        "{{block \"b\" .}}",
+        "{{break}}",
+        "{{continue}}",
+        "printf ",
+        "\"%*.[1]d%v%#q\"",
+        ".Name",
+        ".Tags",
+        ".Labels",
+        "index ",
+        "slice ",
+        "len ",
+        "eq ",
+        "html ",
+        "json ",
+        "nil",
+        "%",
+        "ä",
+        "\n",
+    ]);
+    prop_oneof![9 => fixed.prop_map(str::to_owned), 1 => any::<String>()]
+}
+
+/// A format of printf.
+fn format() -> impl Strategy<Value = String> {
+    "(%[-+ #0]{0,3}(\\[[0-9]{1,2}\\])?([0-9]{1,6}|\\*)?(\\.([0-9]{0,6}|\\*))?(\\[[0-9]\\])?[a-zA-Z%é]?){0,4}"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn no_template_panics_or_hangs(pieces in prop::collection::vec(piece(), 0..24)) {
+        let _outcome = render(&pieces.concat());
+    }
+
+    #[test]
+    fn no_format_panics(format in format(), numbers in prop::collection::vec(any::<i64>(), 0..4), text in any::<String>()) {
+        let mut values: Vec<Value> = numbers.iter().map(|number| json!(number)).collect();
+        values.extend([json!(text), json!(numbers.first().copied().unwrap_or_default() as f64 / 7.0), json!({"k": [null, text]})]);
+        prop_assert!(super::printf::printf(&format, &values).is_ok());
     }
 }

@@ -1,11 +1,11 @@
 //! Compression in pieces of a fixed size, each a gzip member or zstd frame of its own, on all processors: the bytes
-//! follow from the input, codec, level and library version, not from the number of processors. The memory is two to
-//! three pieces per processor.
+//! follow from the input, codec, level and library version, not from the number of processors. The memory is two pieces
+//! and what the library needs for each of at most eight threads.
 
+use super::pieces::{Worker, each_piece};
 use crate::error::{Error, Result};
 use crate::layer::read::pump;
 use libdeflater::CompressionLvl;
-use rayon::prelude::*;
 use rbuild_oci::{Cancel, Descriptor, DiffId, Hasher, MediaType};
 use std::io::{ErrorKind, Read, Write};
 
@@ -29,7 +29,7 @@ impl Format {
     const fn piece(self) -> usize {
         match self {
             Self::Gzip => 1 << 20,
-            Self::Zstd => 4 << 20,
+            Self::Zstd => 2 << 20,
         }
     }
 
@@ -75,7 +75,7 @@ impl Codec {
         self.format.media_type()
     }
 
-    /// All that the compressed bytes follow from beside the input: `zstd-3-1.5.7-4m`. Has no slash in it.
+    /// All that the compressed bytes follow from beside the input: `zstd-3-1.5.7-2m`. Has no slash in it.
     pub fn key(self) -> String {
         let library = match self.format {
             Format::Gzip => LIBDEFLATE,
@@ -91,48 +91,59 @@ impl Codec {
         }
     }
 
-    fn worker(self) -> Result<Worker> {
+    fn worker(self) -> Result<Worker<'static>> {
         match self.format {
-            Format::Gzip => CompressionLvl::new(self.level)
-                .map(|level| Worker::Gzip(libdeflater::Compressor::new(level)))
-                .map_err(|_| failed(ErrorKind::InvalidInput)),
+            Format::Gzip => {
+                let level = CompressionLvl::new(self.level).map_err(|_| failed(ErrorKind::InvalidInput))?;
+                let mut gzip = libdeflater::Compressor::new(level);
+                Ok(Box::new(move |input, output| {
+                    output.resize(gzip.gzip_compress_bound(input.len()), 0);
+                    let written = gzip.gzip_compress(input, output);
+                    output.truncate(written.map_err(|_| failed(ErrorKind::OutOfMemory))?);
+                    Ok(())
+                }))
+            }
             Format::Zstd => {
-                let worker = zstd::bulk::Compressor::new(self.level);
-                worker.map(|worker| Worker::Zstd(Box::new(worker))).map_err(Error::io("compress with", "zstd"))
+                let zstd = zstd::bulk::Compressor::new(self.level).map_err(Error::io("compress with", "zstd"));
+                let mut zstd = zstd?;
+                Ok(Box::new(move |input, output| {
+                    output.reserve(zstd::compress_bound(input.len()));
+                    let written = zstd.compress_to_buffer(input, output);
+                    written.map(drop).map_err(Error::io("compress with", "zstd"))
+                }))
             }
         }
     }
 }
+
+/// More would be waited for by whoever writes, and each takes some MiB.
+const MOST_THREADS: usize = 8;
 
 /// The version of the C library that libdeflater brings; a test compares it with Cargo.lock.
 const LIBDEFLATE: &str = "1.26.1";
 
 /// Compresses all that `source` has into `out` and gives the descriptor of the result, a layer.
 pub fn compress(source: &mut dyn Read, codec: Codec, out: &mut dyn Write, cancel: &Cancel) -> Result<Descriptor> {
-    let mut slots = Vec::new();
-    for _ in 0..rayon::current_num_threads().max(1) {
-        slots.push(Slot { worker: codec.worker()?, input: Vec::new(), output: Vec::new() });
-    }
-    let (mut hasher, mut size, mut first) = (Hasher::new(), 0, true);
-    loop {
-        cancel.check()?;
-        let mut used = 0;
-        while used < slots.len() && slots[used].fill(source, codec.format.piece())? {
-            used += 1;
-        }
-        // Nothing at all becomes one empty piece.
-        used = if first { used.max(1) } else { used };
-        slots[..used].par_iter_mut().try_for_each(Slot::compress)?;
-        for slot in &slots[..used] {
-            hasher.update(&slot.output);
-            out.write_all(&slot.output).map_err(Error::io("write", "the compressed layer"))?;
-            size += slot.output.len() as u64;
-        }
-        if used < slots.len() || slots[used - 1].input.len() < codec.format.piece() {
-            return Ok(Descriptor::new(codec.media_type(), hasher.finish(), size));
-        }
-        first = false;
-    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    compress_on(processors.min(MOST_THREADS), source, codec, out, cancel)
+}
+
+fn compress_on(
+    threads: usize,
+    source: &mut dyn Read,
+    codec: Codec,
+    out: &mut dyn Write,
+    cancel: &Cancel,
+) -> Result<Descriptor> {
+    let workers = (0..threads).map(|_| codec.worker()).collect::<Result<Vec<_>>>()?;
+    let (mut hasher, mut size) = (Hasher::new(), 0);
+    let mut write = |piece: &[u8]| {
+        hasher.update(piece);
+        size += piece.len() as u64;
+        out.write_all(piece).map_err(Error::io("write", "the compressed layer"))
+    };
+    each_piece(source, codec.format.piece(), workers, &mut write, cancel)?;
+    Ok(Descriptor::new(codec.media_type(), hasher.finish(), size))
 }
 
 /// Compresses the uncompressed tarball of that layer, verifying it on the way.
@@ -152,44 +163,6 @@ pub fn compress_layer(
     Err(Error::Corrupt { what: "layer", subject: layer.to_string(), reason })
 }
 
-enum Worker {
-    Gzip(libdeflater::Compressor),
-    Zstd(Box<zstd::bulk::Compressor<'static>>),
-}
-
-/// One piece being compressed.
-struct Slot {
-    worker: Worker,
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl Slot {
-    /// Reads a piece; false if there is none.
-    fn fill(&mut self, source: &mut dyn Read, piece: usize) -> Result<bool> {
-        self.input.clear();
-        let read = source.take(piece as u64).read_to_end(&mut self.input);
-        read.map(|count| count > 0).map_err(Error::io("read", "the layer"))
-    }
-
-    fn compress(&mut self) -> Result<()> {
-        match &mut self.worker {
-            Worker::Gzip(worker) => {
-                self.output.resize(worker.gzip_compress_bound(self.input.len()), 0);
-                let written = worker.gzip_compress(&self.input, &mut self.output);
-                self.output.truncate(written.map_err(|_| failed(ErrorKind::OutOfMemory))?);
-            }
-            Worker::Zstd(worker) => {
-                self.output.clear();
-                self.output.reserve(zstd::compress_bound(self.input.len()));
-                let written = worker.compress_to_buffer(&self.input, &mut self.output);
-                written.map_err(Error::io("compress with", "zstd"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 fn failed(kind: ErrorKind) -> Error {
     Error::io("compress with", "gzip")(std::io::Error::from(kind))
 }
@@ -206,20 +179,22 @@ mod tests {
 
     fn compressed(body: &[u8], codec: Codec, threads: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let descriptor = pool.install(|| compress(&mut &*body, codec, &mut out, &Cancel::new())).unwrap();
+        let descriptor = compress_on(threads, &mut &*body, codec, &mut out, &Cancel::new()).unwrap();
         assert_eq!((descriptor.digest, descriptor.size), (Digest::of(&out), out.len() as u64));
         out
     }
 
     #[test]
-    fn pieces_round_trip_whatever_the_number_of_processors() {
-        for format in [Format::Gzip, Format::Zstd] {
-            let codec = Codec::new(format, Some(1)).unwrap();
-            for size in [0, 1, format.piece(), format.piece() + 1, 3 * format.piece()] {
+    fn the_bytes_are_the_same_whatever_the_number_of_threads() {
+        for (format, level) in [(Format::Gzip, 1), (Format::Gzip, 6), (Format::Zstd, 1), (Format::Zstd, 3)] {
+            let codec = Codec::new(format, Some(level)).unwrap();
+            let piece = format.piece();
+            for size in [0, 1, piece - 1, piece, piece + 1, 3 * piece, 11 * piece + 7] {
                 let body = sample(size);
                 let one = compressed(&body, codec, 1);
-                assert!(one == compressed(&body, codec, 3), "{format:?} {size}");
+                for threads in [2, 8] {
+                    assert!(one == compressed(&body, codec, threads), "{format:?} {size} on {threads}");
+                }
                 let (found, mut plain) = decompress(&*one).unwrap();
                 assert_ne!(found, Compression::None);
                 let mut back = Vec::new();
@@ -227,6 +202,27 @@ mod tests {
                 assert!(back == body, "{format:?} {size}");
             }
         }
+    }
+
+    #[test]
+    fn a_sink_that_fails_and_a_raised_flag_end_it() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(ErrorKind::StorageFull)?;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (body, codec) = (sample(9 << 20), Codec::new(Format::Gzip, Some(1)).unwrap());
+        let error = compress_on(4, &mut &*body, codec, &mut Full(100), &Cancel::new()).unwrap_err();
+        assert!(error.to_string().contains("cannot write the compressed layer"), "{error}");
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let error = compress_on(4, &mut &*body, codec, &mut Vec::new(), &cancel).unwrap_err();
+        assert!(matches!(error, Error::Canceled(_)), "{error}");
     }
 
     #[test]
@@ -242,7 +238,7 @@ mod tests {
         assert!(lock.contains(&format!("name = \"libdeflate-sys\"\nversion = \"{LIBDEFLATE}\"")));
         assert_eq!(
             Codec::new(Format::Zstd, None).unwrap().key(),
-            format!("zstd-3-{}-4m", zstd::zstd_safe::version_string())
+            format!("zstd-3-{}-2m", zstd::zstd_safe::version_string())
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod compress;
 mod decompress;
+mod pieces;
 
 pub use compress::{Codec, Format, compress, compress_layer};
 pub use decompress::{Compression, decompress};

@@ -16,7 +16,7 @@ use super::choose::{Driver, Opened, Traits, Wish};
 use super::filesystem;
 use super::home::Home;
 use super::whole::{BlindSpots, Trees, Whole};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use crate::layer::OpaqueXattr;
 use crate::root_dir::RootDir;
 use command::{PLACE, zfs};
@@ -47,11 +47,8 @@ fn open(wish: &Wish<'_>) -> Result<Opened> {
 /// Destroys the datasets of all homes in the bucket that nothing leads to any more.
 pub(crate) fn sweep_all(bucket: &Path) -> Result<()> {
     let place = bucket.join(NAME);
-    let entries = match std::fs::read_dir(&place) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(Error::io("list", place.display()))?,
-    };
-    for entry in entries {
+    let listed = if_there(std::fs::read_dir(&place)).map_err(Error::io("list", place.display()))?;
+    for entry in listed.into_iter().flatten() {
         let id_map = entry.map_err(Error::io("list", place.display()))?.file_name();
         let home = Home::open(bucket, NAME, &id_map.to_string_lossy())?;
         if let Ok(parent) = std::fs::read_link(home.path().join(PARENT)) {

@@ -3,10 +3,9 @@
 
 use super::command::{PLACE, zfs};
 use super::{Datasets, Home};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, if_there};
 use rustix::mount::UnmountFlags;
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,10 +33,7 @@ pub(super) fn destroy(datasets: &Datasets, home: &Home) -> Result<()> {
 /// Adds the names that links in a directory lead to, and in those below it down to some depth.
 fn linked_from(directory: &Path, depth: usize, used: &mut BTreeSet<String>) -> Result<()> {
     let failed = || Error::io("list", directory.display());
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
-        entries => entries.map_err(failed())?,
-    };
+    let Some(entries) = if_there(std::fs::read_dir(directory)).map_err(failed())? else { return Ok(()) };
     for entry in entries {
         let path = entry.map_err(failed())?.path();
         if let Ok(target) = std::fs::read_link(&path) {
@@ -65,10 +61,7 @@ fn remove(datasets: &Datasets, name: &str) -> Result<()> {
     if !destroyed(&dataset) {
         return Ok(());
     }
-    match std::fs::remove_dir(&tree) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove directory", tree.display())(error)),
-        _ => Ok(()),
-    }
+    if_there(std::fs::remove_dir(&tree)).map_err(Error::io("remove directory", tree.display())).map(drop)
 }
 
 /// Destroys a dataset; false if somebody goes on looking at it, so that a later sweep has to. A file system that is a

@@ -1,5 +1,5 @@
-//! The files of a container as a tree to copy from and to: through its process while it runs, so with all its mounts; else
-//! its layer, mounted where nobody sees it, with its volumes and binds put where they will be.
+//! The files of a container as a tree to copy from and to: through its process while it runs, so with all its mounts;
+//! else its layer, mounted where nobody sees it, with its volumes and binds put where they will be.
 
 use super::tree::Tree;
 use crate::container::life::not_running;

@@ -1,6 +1,6 @@
-//! A tree of files that consists of a root directory and, in a container that does not run, what will be mounted over it.
-//! Paths are resolved here, name by name, so that a link may lead from one to the other and never out of both. Knows no
-//! container.
+//! A tree of files that consists of a root directory and, in a container that does not run, what will be mounted over
+//! it. Paths are resolved here, name by name, so that a link may lead from one to the other and never out of both.
+//! Knows no container.
 
 use super::rules::{Found, Kind};
 use crate::error::{Error, Result};

@@ -1,5 +1,5 @@
-//! Where files are copied to. What is in the way of a file goes, a directory that is there stays as it is, and the two never
-//! replace each other. Knows no source.
+//! Where files are copied to. What is in the way of a file goes, a directory that is there stays as it is, and the two
+//! never replace each other. Knows no source.
 
 use super::tree::Tree;
 use crate::error::{Error, Result};

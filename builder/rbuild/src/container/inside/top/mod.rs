@@ -1,5 +1,5 @@
-//! The processes of a container as `docker top` shows them: those that the machine's `ps` would list, told apart by their
-//! process namespace.
+//! The processes of a container as `docker top` shows them: those that the machine's `ps` would list, told apart by
+//! their process namespace.
 
 mod columns;
 mod options;

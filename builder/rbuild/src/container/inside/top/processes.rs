@@ -1,5 +1,5 @@
-//! Which processes a container has: those in the process namespace of its first one, and their descendants, which may be in
-//! namespaces below it. Shows nothing.
+//! Which processes a container has: those in the process namespace of its first one, and their descendants, which may
+//! be in namespaces below it. Shows nothing.
 
 use super::seen::Seen;
 use crate::error::{Error, Result};

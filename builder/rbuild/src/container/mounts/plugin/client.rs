@@ -1,5 +1,5 @@
-//! Asks a plugin one thing at a time: HTTP with JSON both ways, bounded in time and size, tried again only while nobody is
-//! there yet. Knows no volume.
+//! Asks a plugin one thing at a time: HTTP with JSON both ways, bounded in time and size, tried again only while nobody
+//! is there yet. Knows no volume.
 
 use super::discover::{Address, Tls};
 use super::unix::{NoResolver, UnixConnector};

@@ -56,8 +56,8 @@ struct Spec {
 }
 
 impl PluginFolders {
-    /// Docker's folders, and for an ordinary user `$XDG_RUNTIME_DIR/docker/plugins`; or `$RBUILD_PLUGIN_DIR` alone, where
-    /// that is set.
+    /// Docker's folders, and for an ordinary user `$XDG_RUNTIME_DIR/docker/plugins`; or `$RBUILD_PLUGIN_DIR` alone,
+    /// where that is set.
     pub fn from_env(env: &Env<'_>) -> Self {
         let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(only) = set("RBUILD_PLUGIN_DIR") {

@@ -1,5 +1,5 @@
-//! Volume plugins: drivers that are programs of their own, reached by Docker's volume plugin protocol. The store remembers
-//! which volumes are whose; the files are the plugin's. Knows no container.
+//! Volume plugins: drivers that are programs of their own, reached by Docker's volume plugin protocol. The store
+//! remembers which volumes are whose; the files are the plugin's. Knows no container.
 
 mod client;
 mod discover;
@@ -45,8 +45,8 @@ impl PluginSettings {
         Self { patience, ..self.clone() }
     }
 
-    /// The same for the end of a container, which comes even where everything else is to stop. The plugin worked when the
-    /// container began; where it is gone, it is told another time.
+    /// The same for the end of a container, which comes even where everything else is to stop. The plugin worked when
+    /// the container began; where it is gone, it is told another time.
     pub(super) fn at_the_end(&self) -> Self {
         let patience = self.patience.at_most(Duration::from_secs(1), Duration::from_secs(60));
         Self { patience, cancel: Cancel::new(), ..self.clone() }

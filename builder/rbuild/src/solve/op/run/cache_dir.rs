@@ -4,7 +4,10 @@ use crate::error::{Error, Result};
 use rbuild_graph::Sharing;
 use rbuild_oci::{Cancel, Digest};
 use rbuild_store::{Bucket, Store};
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{
+    CWD, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, flock, futimens,
+    renameat_with,
+};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,11 @@ pub(super) struct CacheDir {
     pub(super) path: PathBuf,
     _lock: OwnedFd,
 }
+
+const NOW: Timestamps = Timestamps {
+    last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+    last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+};
 
 /// The directory of the cache `name`, locked as `sharing` asks. Where there is none yet, `fill` gets an empty one
 /// that nobody sees before it is done.
@@ -35,6 +43,8 @@ pub(super) fn take(
         Sharing::Locked => wait(FlockOperation::NonBlockingLockExclusive),
         Sharing::Private => private(&bucket, &name),
     }?;
+    // When it was last used is said by its lock: the directory's own time is what steps see.
+    futimens(&lock, &NOW).map_err(Error::io("stamp the lock of", path.display()))?;
     if !path.exists() {
         make(store, &path, fill)?;
     }

@@ -8,7 +8,7 @@ use crate::solve::Work;
 use crate::solve::owner::Accounts;
 use crate::stack::Stack;
 use rbuild_graph::{Network, RunOp, Security};
-use rbuild_runner::{Access, Confinement, Container, InjectedFile, Stdio, docker_filter, users};
+use rbuild_runner::{Access, Birth, Confinement, Container, InjectedFile, Stdio, docker_filter, users};
 use rbuild_store::layer::View;
 use rbuild_store::snapshot::Draft;
 
@@ -39,10 +39,7 @@ pub(super) fn plan(
         cwd: run.cwd.clone().into_bytes(),
         user: account.user,
         hostname: run.hostname.clone().into_bytes(),
-        network: match run.network {
-            Network::None => rbuild_runner::Network::None,
-            Network::Default | Network::Host => rbuild_runner::Network::Host,
-        },
+        network: network(run),
         confinement: confinement(run)?,
         stdio: Stdio::Captured,
         shm_size: work.inputs.limits.shm_size,
@@ -54,6 +51,18 @@ pub(super) fn plan(
         init: false,
         ids: work.ctx.ids.clone(),
     })
+}
+
+/// What its first process is born with.
+pub(super) fn birth(run: &RunOp) -> Birth {
+    Birth { network: network(run) != rbuild_runner::Network::Host, control: None }
+}
+
+fn network(run: &RunOp) -> rbuild_runner::Network {
+    match run.network {
+        Network::None => rbuild_runner::Network::None,
+        Network::Default | Network::Host => rbuild_runner::Network::Host,
+    }
 }
 
 fn confinement(run: &RunOp) -> Result<Confinement> {

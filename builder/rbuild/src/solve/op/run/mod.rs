@@ -33,6 +33,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
         Found::Cached(result) => return Ok(result),
         Found::Surroundings(surroundings) => surroundings,
     };
+    let begun = work.ctx.executor.begin(&container::birth(run))?;
     let snapshots = work.ctx.snapshots.get()?;
     let layers = work.shelf.stack_layers(parent)?;
     let ensured = snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel);
@@ -42,7 +43,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
 
     let container = container::plan(work, run, &draft, (parent, &view), &surroundings)?;
     let mut output = StepOutput::new(work);
-    let outcome = work.ctx.executor.run(&container, &mut output, work.ctx.cancel);
+    let outcome = work.ctx.executor.go_on(begun, &container, &mut output, work.ctx.cancel);
     let advise = |code: u8, tail: &[String]| advice::advice(work, run, &view, &advice::Failure { code, tail });
     let again = std::mem::take(&mut surroundings.again);
     drop((container, surroundings));
