@@ -66,7 +66,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         }
         Err(error) => {
             tell();
-            complain_of(&report::with_source(&error, &request.dockerfile));
+            complain_of(&report::with_source(&error, &request.dockerfile.name, &request.dockerfile.bytes));
             let signal = watch.signal().filter(|_| error.is_canceled());
             drop(watch);
             if let Some(failed) = first.take().filter(|_| signal.is_none()) {

@@ -41,7 +41,8 @@ pub(super) fn run(args: &GraphArgs, globals: &Globals) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain_of(&report::with_source(&error, &look.request.dockerfile));
+            let file = &look.request.dockerfile;
+            complain_of(&report::with_source(&error, &file.name, &file.bytes));
             Ok(report::exit_code(&error))
         }
     }

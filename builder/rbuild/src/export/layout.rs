@@ -5,13 +5,11 @@
 //! annotation and its tag in another; several platforms are an index among the blobs.
 
 use super::Product;
-use super::blob::Blob;
-use super::layers::{Packing, blobs, missing};
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::request::{Annotated, Notes, Output};
-use crate::send::named;
+use crate::send::{Blob, Packing, blobs, missing, named};
 use crate::stack::Stack;
 use rbuild_oci::{Descriptor, DiffId, Digest, Index, Manifest, MediaType, Reference, Timestamp, to_canonical_json};
 use std::collections::BTreeMap;

@@ -2,10 +2,8 @@
 //! nor the Dockerfile; everything comes from layers in the store and their indexes, so nothing is mounted or unpacked.
 
 mod archive;
-mod blob;
 mod cacheonly;
 mod docker;
-pub(crate) mod layers;
 mod layout;
 mod local;
 mod oci;

@@ -1,9 +1,9 @@
 //! Puts the files of an image into a directory of the machine. Nothing outside of it is touched: every name is reached
 //! through [`RootDir`], and no link in a name's own place is followed. Knows neither layers nor images.
 
-use super::blob::copy;
 use crate::error::{Error, Result};
 use crate::request::Others;
+use crate::send::copy;
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_store::layer::{Entry, Node, join_path, show_path, split_path};
 use rbuild_store::{Device, Dir, FileKind, RootDir};

@@ -1,15 +1,13 @@
 //! `type=image` and `type=registry`: the image as it is in the store, and, where it is pushed, in the registries of its
 //! names. Layers are sent as they are compressed; documents follow once all of them are there.
 
-use super::blob::Blob;
-use super::layers::Packing;
 use super::layout::Layout;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::import::Blobs;
 use crate::request::Output;
-use crate::send::{AsTheyAre, Freight, Origins, Press, Repository, Sink, Walk};
+use crate::send::{AsTheyAre, Blob, Freight, Origins, Packing, Press, Repository, Sink, Walk};
 use crate::stack::Shelf;
 use rbuild_oci::{Descriptor, DiffId, MediaType, Reference};
 use rbuild_registry::{Client, Config};

@@ -6,6 +6,7 @@ mod list;
 mod reach;
 mod rows;
 mod sizes;
+mod sketch;
 mod stack;
 mod target;
 
@@ -14,6 +15,7 @@ pub use list::{Listed, list, names};
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};
 pub use sizes::{Share, Sharing, Sizes};
+pub(crate) use sketch::media_type;
 pub use stack::{Level, Stacked, compact, stacks};
 pub use target::target;
 

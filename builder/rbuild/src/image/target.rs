@@ -1,8 +1,7 @@
 //! What goes out under a name or an id: a manifest or an index of the store. Knows no place outside.
 
-use super::{find, find_id};
+use super::{find, find_id, media_type};
 use crate::error::{Error, Result};
-use crate::import::media_type;
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;

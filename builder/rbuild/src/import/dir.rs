@@ -4,8 +4,8 @@
 use super::blobs::Blobs;
 use super::files::Files;
 use super::layout::Layout;
-use super::sketch::media_type;
 use crate::error::{Error, Result};
+use crate::image::media_type;
 use rbuild_oci::{Descriptor, Digest, Index};
 use std::io::Read;
 use std::sync::Arc;

@@ -27,7 +27,6 @@ mod pipe;
 mod platform;
 mod pull;
 mod remote;
-mod sketch;
 mod transport;
 
 pub use blobs::Blobs;
@@ -39,6 +38,5 @@ pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers, has_layers};
 pub(crate) use local::Local;
 pub use pull::{Choice, Pulled, pull};
-pub(crate) use sketch::media_type;
 pub use source::Offered;
 pub use transport::{Outside, Part, Ways};

@@ -8,7 +8,6 @@ mod look;
 pub use look::{Look, Report};
 
 use crate::error::Error;
-use crate::request::DockerfileSource;
 use dockerfile_parser::{Source, Span};
 use excerpt::put_excerpt;
 pub(crate) use hints::hints;
@@ -23,17 +22,17 @@ pub fn plain(error: &Error) -> Report {
     report
 }
 
-/// The error at its place in a Dockerfile.
-pub fn with_source(error: &Error, file: &DockerfileSource) -> Report {
+/// The error at its place in a Dockerfile of that name and content.
+pub fn with_source(error: &Error, name: &str, text: &[u8]) -> Report {
     let mut report = Report::default();
     if let Some(span) = span(error) {
-        put_excerpt(&mut report, &file.name, &file.bytes, (span, label(error)));
+        put_excerpt(&mut report, name, text, (span, label(error)));
     }
     put_ignore_file(&mut report, error);
     put_cause(&mut report, error);
     if let Error::At { span, source, .. } = error
         && matches!(&**source, Error::NotFound { .. })
-        && Source::new(&file.bytes).slice(*span).starts_with(b"..")
+        && Source::new(text).slice(*span).starts_with(b"..")
     {
         report.put(Line::Hint("nothing is above the top of a context: .. stays there".to_owned()));
     }

@@ -2,9 +2,11 @@
 //! One file a kind of place, and the way through an image that all share. Knows no command line.
 
 mod archive;
+mod blob;
 mod carry;
 mod contents;
 mod dir;
+mod layers;
 mod layout;
 mod origins;
 mod pour;
@@ -18,8 +20,10 @@ mod tests;
 mod walk;
 
 pub use archive::{Archive, ArchiveForm};
+pub(crate) use blob::{Blob, copy};
 pub(crate) use contents::{DockerImage, named};
 pub use dir::TransportDir;
+pub(crate) use layers::{Packing, blobs, missing};
 pub(crate) use layout::Directory;
 pub use layout::LayoutDir;
 pub use origins::Origins;

@@ -1,9 +1,10 @@
 //! The store's layers compressed on their way out, as outputs of builds have them; what was compressed once is kept.
 //! Knows no place.
 
+use super::blob::Blob;
+use super::layers::{Packing, ready};
 use super::{Packed, Repack};
 use crate::error::Result;
-use crate::export::layers::{Blob, Packing, ready};
 use rbuild_oci::{Cancel, Descriptor, DiffId, Manifest};
 use rbuild_store::Store;
 use std::io::Read;

@@ -158,7 +158,7 @@ fn records_that_cannot_be_kept_are_a_clear_error() {
         world.cancel = Cancel::new();
         let (error, _) = world.attempt_with(context.path(), &executor, &[], cache).unwrap_err();
         let file = crate::world::request(context.path(), &[]).dockerfile;
-        rbuild::report::with_source(&error, &file).on(rbuild::report::Look::PLAIN)
+        rbuild::report::with_source(&error, &file.name, &file.bytes).on(rbuild::report::Look::PLAIN)
     };
     let text = failing(&FailingBackend);
     assert!(text.contains("RUN make") && text.contains("failing") && text.contains("read"), "{text}");

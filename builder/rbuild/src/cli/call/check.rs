@@ -31,7 +31,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, call: Call) -> Result<Exi
     })?;
     match &error {
         Some(error) => {
-            complain_of(&report::with_source(error, dockerfile));
+            complain_of(&report::with_source(error, &dockerfile.name, &dockerfile.bytes));
             Ok(report::exit_code(error))
         }
         None if call.ignore_status || report.findings.is_empty() => Ok(ExitCode::SUCCESS),

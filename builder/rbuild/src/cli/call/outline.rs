@@ -31,7 +31,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<Exi
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            complain_of(&report::with_source(&error, dockerfile));
+            complain_of(&report::with_source(&error, &dockerfile.name, &dockerfile.bytes));
             Ok(report::exit_code(&error))
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &BuildArgs, globals: &Globals, form: Form) -> Result<Exi
         Ok(file) => file,
         Err(error) => {
             let error = Error::Parse(error);
-            complain_of(&report::with_source(&error, &dockerfile));
+            complain_of(&report::with_source(&error, &dockerfile.name, &dockerfile.bytes));
             return Ok(report::exit_code(&error));
         }
     };

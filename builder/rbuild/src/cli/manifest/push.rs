@@ -2,10 +2,9 @@
 
 use super::list::List;
 use crate::error::Result;
-use crate::export::layers::Packing;
 use crate::import::Local;
 use crate::request::{Compression, Output, OutputKind};
-use crate::send::{Origins, Press, Repository, Sink, Walk};
+use crate::send::{Origins, Packing, Press, Repository, Sink, Walk};
 use clap::Args;
 use rbuild_oci::{Cancel, Descriptor, Reference};
 use rbuild_registry::Client;

@@ -33,7 +33,7 @@ pub(super) enum Source {
 
 impl Blob {
     /// A document.
-    pub(super) fn document(media_type: &str, bytes: Vec<u8>) -> Self {
+    pub(crate) fn document(media_type: &str, bytes: Vec<u8>) -> Self {
         Self { descriptor: Descriptor::of(media_type, &bytes), source: Source::Bytes(bytes) }
     }
 
@@ -53,7 +53,7 @@ impl Blob {
     }
 
     /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error.
-    pub(super) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
+    pub(crate) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
         let Descriptor { digest, size, .. } = self.descriptor;
         if let Source::Bytes(bytes) = &self.source {
             return out.write_all(bytes).map_err(Error::io("write", to));
@@ -79,7 +79,7 @@ fn gone(digest: &Digest) -> Error {
 }
 
 /// Copies all that `source` has and gives its digest and size; errors call the two sides `from` and `to`.
-pub(super) fn copy(
+pub(crate) fn copy(
     source: &mut dyn Read,
     from: &str,
     out: &mut dyn Write,

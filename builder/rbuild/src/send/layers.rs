@@ -72,7 +72,7 @@ impl Packing {
 }
 
 /// The blobs of all these layers; those that are not in the store compressed so are compressed now.
-pub(super) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Result<BTreeMap<DiffId, Blob>> {
+pub(crate) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Result<BTreeMap<DiffId, Blob>> {
     let layers: BTreeMap<DiffId, &LayerRef> =
         storeys.iter().map(|storey| (storey.layer.diff_id, &storey.layer)).collect();
     let (mut blobs, mut todo) = (BTreeMap::new(), Vec::new());
@@ -129,7 +129,7 @@ fn size_of(store: &Store, layer: &LayerRef) -> Result<u64> {
 }
 
 /// The error for a layer that should be here.
-pub(super) fn missing(layer: &DiffId) -> Error {
+pub(crate) fn missing(layer: &DiffId) -> Error {
     rbuild_store::Error::Missing { what: "layer", subject: layer.to_string() }.into()
 }
 
