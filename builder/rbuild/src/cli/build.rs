@@ -5,7 +5,7 @@ use super::debug::{Givens, Stay, is_attended};
 use super::globals::{Globals, Standing};
 use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
-use crate::args::BuildArgs;
+use crate::args::{BuildArgs, Limit};
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tt
 use crate::failed::{self, Failed};
 use crate::import::context;
 use crate::metadata;
-use crate::prune::{Limit, Trimmed, keep_within};
+use crate::prune::{Trimmed, keep_within};
 use crate::reach::Reach;
 use crate::render::human;
 use crate::report;

@@ -5,7 +5,7 @@
 use super::act::follow;
 use super::plan::plan;
 use super::{Cache, Keep, Wish};
-use crate::args::size;
+use crate::args::Limit;
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_store::{Bucket, Store, if_there, room};
@@ -14,18 +14,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-
-/// How large the build cache may become.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Limit {
-    /// A tenth of the file system, but at least 2 GB and at most 20 GB.
-    #[default]
-    Usual,
-    /// So many bytes.
-    Bytes(u64),
-    /// As large as it likes.
-    None,
-}
 
 /// What was done to keep the build cache within its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,26 +24,15 @@ pub struct Trimmed {
     pub freed: u64,
 }
 
-impl Limit {
-    /// What is meant by a text: a size as `20GB`, or `none`.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "" => Ok(Self::Usual),
-            "none" | "unlimited" => Ok(Self::None),
-            _ => size::bytes("--keep-storage", text).map(Self::Bytes),
-        }
-    }
-
-    /// In bytes, for that store; none if there is none.
-    pub fn bytes(self, store: &Store) -> Result<Option<u64>> {
-        const LEAST: u64 = 2_000_000_000;
-        const MOST: u64 = 20_000_000_000;
-        Ok(match self {
-            Self::Usual => Some((room(store.root())?.0 / 10).clamp(LEAST, MOST)),
-            Self::Bytes(bytes) => Some(bytes),
-            Self::None => None,
-        })
-    }
+/// A limit in bytes, for that store; none if there is none.
+fn bytes(limit: Limit, store: &Store) -> Result<Option<u64>> {
+    const LEAST: u64 = 2_000_000_000;
+    const MOST: u64 = 20_000_000_000;
+    Ok(match limit {
+        Limit::Usual => Some((room(store.root())?.0 / 10).clamp(LEAST, MOST)),
+        Limit::Bytes(bytes) => Some(bytes),
+        Limit::None => None,
+    })
 }
 
 /// What was found the last time.
@@ -85,7 +62,7 @@ const AN_HOUR: i64 = 3_600;
 
 /// Trims the build cache where it is too large.
 pub fn keep_within(store: &Store, limit: Limit, now: Timestamp, cancel: &Cancel) -> Result<Trimmed> {
-    let Some(limit) = limit.bytes(store)? else { return Ok(Trimmed::default()) };
+    let Some(limit) = bytes(limit, store)? else { return Ok(Trimmed::default()) };
     let (free, blobs) = (room(store.root())?.1, of_blobs(store)?);
     let known = read(store).filter(|note| (0..AN_HOUR).contains(&(now.seconds - note.when)));
     if known.is_some_and(|note| note.at_most(free, blobs) <= limit) {

@@ -14,7 +14,7 @@ mod plan;
 mod space;
 
 pub use act::{Done, carry_out, refuse_read_only};
-pub use cap::{Limit, Trimmed, keep_within};
+pub use cap::{Trimmed, keep_within};
 pub use mark::{Mark, Owner};
 pub use plan::{Images, Plan, plan};
 pub use space::{Space, Tally, space};

@@ -23,9 +23,8 @@ pub use secret::{SecretSource, agents, secrets};
 pub use stdin::{Input, Stdin};
 pub use text::{LIMIT, limited};
 
-use crate::args::{BuildArgs, Env, OnError, fields, host, raw_fields, size, ulimit};
+use crate::args::{BuildArgs, Env, Limit, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
-use crate::prune::Limit;
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
