@@ -97,8 +97,8 @@ impl Client {
     /// Shows a login to a host; what may be kept in place of its password, if the token server gives that.
     pub(crate) fn present(&self, at: &Endpoint, schedule: &Schedule, login: &Login) -> Result<Option<Secret>> {
         let mut answer = self.ask_root(at, schedule, None)?;
-        if answer.status != 401 {
-            return accepted(answer, &at.name).map(|()| None);
+        if answer.status != 401 || !self.is_own(at, &answer.url)? {
+            return self.accepted(at, answer).map(|()| None);
         }
         let asked = challenges(&answer.headers);
         refusal::reason(&mut answer);
@@ -115,11 +115,15 @@ impl Client {
             (_, _) => return Err(refused(&entrance, Some(login), "it asks for a login of another kind")),
         };
         let mut answer = self.ask_root(at, schedule, Some(&header))?;
-        if answer.status == 401 {
+        if answer.status == 401 && self.is_own(at, &answer.url)? {
             let reason = refusal::reason(&mut answer);
             return Err(refused(&entrance, Some(login), &reason));
         }
-        accepted(answer, &at.name).map(|()| refresh)
+        self.accepted(at, answer).map(|()| refresh)
+    }
+
+    fn accepted(&self, at: &Endpoint, answer: Response) -> Result<()> {
+        if answer.status == 200 { Ok(()) } else { Err(self.refusal(at, answer, SUBJECT)?) }
     }
 }
 
@@ -128,10 +132,6 @@ const SUBJECT: &str = "the login";
 
 fn no_host(name: &str) -> Error {
     Error::Setting { setting: format!("registry {name:?}"), reason: "it is written HOST[:PORT]".to_owned() }
-}
-
-fn accepted(answer: Response, registry: &str) -> Result<()> {
-    if answer.status == 200 { Ok(()) } else { Err(refusal::error(answer, registry, SUBJECT)) }
 }
 
 #[cfg(test)]
