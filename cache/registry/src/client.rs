@@ -8,7 +8,7 @@ use crate::config::{Config, Uploads};
 use crate::credentials::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
-use crate::mirrors::{Endpoint, Transport};
+use crate::mirrors::{Endpoint, Transport, trust_of};
 use crate::refusal;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url};
@@ -209,7 +209,11 @@ impl Client {
         };
         let (method, headers, subject) = (ask.method.clone(), ask.headers.clone(), ask.subject);
         let request = Request { method, url, headers, authorization, payload, subject };
-        exchange(self.agents(), trust, self.cancel(), request)
+        let own = at.root(scheme).host_and_port();
+        let trust = |url: &Url| {
+            if url.host_and_port() == own { Ok(trust) } else { trust_of(&url.authority, self.config()) }
+        };
+        exchange(self.agents(), &trust, self.cancel(), request)
     }
 }
 
