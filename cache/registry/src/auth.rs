@@ -82,7 +82,8 @@ pub(crate) fn refused(entrance: &Entrance<'_>, login: Option<&Login>, reason: &s
     Error::Unauthorized { host: entrance.registry.to_owned(), subject: entrance.subject.to_owned(), reason }
 }
 
-fn bearer(token: &str) -> Secret {
+/// The header that shows a token.
+pub(crate) fn bearer(token: &str) -> Secret {
     Secret::new(format!("Bearer {token}"))
 }
 

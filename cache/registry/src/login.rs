@@ -1,7 +1,7 @@
 //! Logging in to be remembered: a user name and password that the registry itself accepts become a [`Proven`] login.
 //! Writes nothing.
 
-use crate::auth::{Entrance, Token, refused};
+use crate::auth::{Entrance, Token, bearer, refused};
 use crate::challenge::{Challenge, challenges};
 use crate::client::{Access, Ask, Client, Target};
 use crate::credentials::{Login, LoginKind, basic, password};
@@ -106,6 +106,7 @@ impl Client {
         let entrance = Entrance { url: &url, registry: &at.name, repository: "", scope: "", subject: SUBJECT };
         let (header, refresh) = match (asked.first(), &login.kind) {
             (Some(Challenge::Basic), LoginKind::Password { user, password }) => (basic(user, password), None),
+            (Some(Challenge::Bearer { .. }), LoginKind::Token(token)) => (bearer(token.expose()), None),
             (Some(Challenge::Bearer { realm, service, scope }), _) => {
                 let scopes = scope.iter().flat_map(|scope| scope.split(' ')).collect();
                 let token = Token { realm, service: service.as_deref(), scopes, lasting: true };

@@ -315,6 +315,22 @@ fn identity_tokens_buy_access_tokens() {
 }
 
 #[test]
+fn a_token_of_the_file_is_itself_what_is_shown() {
+    let registry = Registry::with_login(Login::Token("u".into(), "p".into())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("auth.json");
+    let shown = |token: &str| {
+        let entry = format!(r#"{{"auths":{{"{}":{{"registrytoken":"{token}"}}}}}}"#, registry.host());
+        std::fs::write(&file, entry).unwrap();
+        let config = Config { credential_files: vec![file.clone()], ..eager() };
+        Client::new(config, &Cancel::new()).log_in_again(registry.host())
+    };
+    assert_eq!(shown("for repository::pull").unwrap(), Some(None));
+    let error = shown("hunter2").unwrap_err();
+    assert!(matches!(error, Error::Unauthorized { .. }) && !error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
 fn a_helper_that_is_not_installed_is_missed_only_where_a_login_is_needed() {
     let image = random_image(11, 1);
     let directory = tempfile::tempdir().unwrap();
