@@ -1,13 +1,12 @@
 //! Logging in: from a challenge and the keyring to an `Authorization` header, kept for as long as the registry takes it.
 //! Knows no manifest and no blob.
 
-use crate::agents::Trust;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::credentials::{Login, LoginKind, basic};
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
-use crate::mirrors::{Transport, transport_of};
+use crate::mirrors::trust_of;
 use crate::refusal;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url, percent_encode};
@@ -83,7 +82,8 @@ pub(crate) fn refused(entrance: &Entrance<'_>, login: Option<&Login>, reason: &s
     Error::Unauthorized { host: entrance.registry.to_owned(), subject: entrance.subject.to_owned(), reason }
 }
 
-fn bearer(token: &str) -> Secret {
+/// The header that shows a token.
+pub(crate) fn bearer(token: &str) -> Secret {
     Secret::new(format!("Bearer {token}"))
 }
 
@@ -134,11 +134,10 @@ const CLIENT_ID: &str = "rbuild";
 impl Token<'_> {
     pub(crate) fn fetch(&self, client: &Client, entrance: &Entrance<'_>, login: Option<&Login>) -> Result<Granted> {
         let realm = self.address(entrance)?;
-        let insecure = transport_of(&realm.authority, client.config())? == Transport::Insecure;
-        let trust = if insecure { Trust::Anyone } else { Trust::Verified };
+        let trust = |url: &Url| trust_of(&url.authority, client.config());
         let mut answer = client.config().retry.run(client.cancel(), || {
             let request = self.request(realm.clone(), entrance, login);
-            let mut answer = exchange(client.agents(), trust, client.cancel(), request)?;
+            let mut answer = exchange(client.agents(), &trust, client.cancel(), request)?;
             match answer.status {
                 200 => Ok(answer),
                 400 | 401 | 403 => Err(refused(entrance, login, &refusal::reason(&mut answer))),

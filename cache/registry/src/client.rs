@@ -8,7 +8,7 @@ use crate::config::{Config, Uploads};
 use crate::credentials::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Payload, Request, Response, exchange};
-use crate::mirrors::{Endpoint, Transport};
+use crate::mirrors::{Endpoint, Transport, trust_of};
 use crate::refusal;
 use crate::secret::Secret;
 use crate::url::{Scheme, Url};
@@ -120,7 +120,7 @@ impl Client {
         let scope = ask.access.scope(&repository);
         let known = self.0.tokens.get(&at.authority, &scope);
         let mut answer = self.send(at, &mut ask, known)?;
-        if answer.status == 401 && !matches!(ask.payload, Payload::Stream(..)) {
+        if answer.status == 401 && !matches!(ask.payload, Payload::Stream(..)) && self.is_own(at, &answer.url)? {
             let url = answer.url.clone();
             let registry = at.name.as_str();
             let entrance =
@@ -130,14 +130,32 @@ impl Client {
             refusal::reason(&mut answer);
             let header = authorize(self, &entrance, &asked)?;
             answer = self.send(at, &mut ask, Some(header.clone()))?;
-            if answer.status == 401 {
+            if answer.status == 401 && self.is_own(at, &answer.url)? {
                 let login = self.keyring().find(registry, &repository, self.cancel())?;
                 let reason = refusal::reason(&mut answer);
                 return Err(refused(&entrance, login.as_ref(), &reason));
             }
             self.0.tokens.put(&at.authority, &scope, header);
         }
-        if accepted.contains(&answer.status) { Ok(answer) } else { Err(refusal::error(answer, &at.name, ask.subject)) }
+        if accepted.contains(&answer.status) { Ok(answer) } else { Err(self.refusal(at, answer, ask.subject)?) }
+    }
+
+    /// Whether an address is of the endpoint itself, so that it may ask for the endpoint's login. What redirects, upload
+    /// sessions and links lead to need not be.
+    pub(crate) fn is_own(&self, at: &Endpoint, url: &Url) -> Result<bool> {
+        let scheme = match at.transport(self.config())? {
+            Transport::Plain => Scheme::Http,
+            Transport::Verified => Scheme::Https,
+            Transport::Insecure => self.schemes().get(&at.authority).copied().unwrap_or(url.scheme),
+        };
+        Ok(url.same_origin(&at.root(scheme)))
+    }
+
+    /// The error that an answer stands for. Who wants a login is named as it is on the wire, unless it is the endpoint.
+    pub(crate) fn refusal(&self, at: &Endpoint, answer: Response, subject: &str) -> Result<Error> {
+        let foreign = answer.status == 401 && !self.is_own(at, &answer.url)?;
+        let host = if foreign { answer.url.authority.clone() } else { at.name.clone() };
+        Ok(refusal::error(answer, &host, subject))
     }
 
     /// Sends over the scheme of the endpoint. An insecure host is tried over TLS first; what answers decides for good.
@@ -191,7 +209,11 @@ impl Client {
         };
         let (method, headers, subject) = (ask.method.clone(), ask.headers.clone(), ask.subject);
         let request = Request { method, url, headers, authorization, payload, subject };
-        exchange(self.agents(), trust, self.cancel(), request)
+        let own = at.root(scheme).host_and_port();
+        let trust = |url: &Url| {
+            if url.host_and_port() == own { Ok(trust) } else { trust_of(&url.authority, self.config()) }
+        };
+        exchange(self.agents(), &trust, self.cancel(), request)
     }
 }
 

@@ -71,11 +71,17 @@ impl Response {
 /// The most redirects of one request.
 pub(crate) const REDIRECTS: usize = 10;
 
-/// Sends `request` and follows redirects of what has no payload.
-pub(crate) fn exchange(agents: &Agents, trust: Trust, cancel: &Cancel, mut request: Request<'_>) -> Result<Response> {
+/// Sends `request` and follows redirects of what has no payload. Each address on the way is asked of `trust`: that of one
+/// host says nothing of another.
+pub(crate) fn exchange(
+    agents: &Agents,
+    trust: &dyn Fn(&Url) -> Result<Trust>,
+    cancel: &Cancel,
+    mut request: Request<'_>,
+) -> Result<Response> {
     let mut url = request.url.clone();
     for _ in 0..=REDIRECTS {
-        let answer = send(agents, trust, cancel, &mut request, &url)?;
+        let answer = send(agents, trust(&url)?, cancel, &mut request, &url)?;
         let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
         let redirected = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
         let Some(location) = location.filter(|_| redirected && matches!(request.payload, Payload::Nothing)) else {

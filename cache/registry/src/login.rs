@@ -1,7 +1,7 @@
 //! Logging in to be remembered: a user name and password that the registry itself accepts become a [`Proven`] login.
 //! Writes nothing.
 
-use crate::auth::{Entrance, Token, refused};
+use crate::auth::{Entrance, Token, bearer, refused};
 use crate::challenge::{Challenge, challenges};
 use crate::client::{Access, Ask, Client, Target};
 use crate::credentials::{Login, LoginKind, basic, password};
@@ -97,8 +97,8 @@ impl Client {
     /// Shows a login to a host; what may be kept in place of its password, if the token server gives that.
     pub(crate) fn present(&self, at: &Endpoint, schedule: &Schedule, login: &Login) -> Result<Option<Secret>> {
         let mut answer = self.ask_root(at, schedule, None)?;
-        if answer.status != 401 {
-            return accepted(answer, &at.name).map(|()| None);
+        if answer.status != 401 || !self.is_own(at, &answer.url)? {
+            return self.accepted(at, answer).map(|()| None);
         }
         let asked = challenges(&answer.headers);
         refusal::reason(&mut answer);
@@ -106,6 +106,7 @@ impl Client {
         let entrance = Entrance { url: &url, registry: &at.name, repository: "", scope: "", subject: SUBJECT };
         let (header, refresh) = match (asked.first(), &login.kind) {
             (Some(Challenge::Basic), LoginKind::Password { user, password }) => (basic(user, password), None),
+            (Some(Challenge::Bearer { .. }), LoginKind::Token(token)) => (bearer(token.expose()), None),
             (Some(Challenge::Bearer { realm, service, scope }), _) => {
                 let scopes = scope.iter().flat_map(|scope| scope.split(' ')).collect();
                 let token = Token { realm, service: service.as_deref(), scopes, lasting: true };
@@ -115,11 +116,15 @@ impl Client {
             (_, _) => return Err(refused(&entrance, Some(login), "it asks for a login of another kind")),
         };
         let mut answer = self.ask_root(at, schedule, Some(&header))?;
-        if answer.status == 401 {
+        if answer.status == 401 && self.is_own(at, &answer.url)? {
             let reason = refusal::reason(&mut answer);
             return Err(refused(&entrance, Some(login), &reason));
         }
-        accepted(answer, &at.name).map(|()| refresh)
+        self.accepted(at, answer).map(|()| refresh)
+    }
+
+    fn accepted(&self, at: &Endpoint, answer: Response) -> Result<()> {
+        if answer.status == 200 { Ok(()) } else { Err(self.refusal(at, answer, SUBJECT)?) }
     }
 }
 
@@ -128,10 +133,6 @@ const SUBJECT: &str = "the login";
 
 fn no_host(name: &str) -> Error {
     Error::Setting { setting: format!("registry {name:?}"), reason: "it is written HOST[:PORT]".to_owned() }
-}
-
-fn accepted(answer: Response, registry: &str) -> Result<()> {
-    if answer.status == 200 { Ok(()) } else { Err(refusal::error(answer, registry, SUBJECT)) }
 }
 
 #[cfg(test)]

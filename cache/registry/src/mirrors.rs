@@ -1,6 +1,7 @@
 //! Where a registry's content may be fetched: its mirrors in order, then itself. Knows names and addresses, sends
 //! nothing.
 
+use crate::agents::Trust;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::retry::Schedule;
@@ -119,6 +120,12 @@ pub(crate) fn transport_of(authority: &str, config: &Config) -> Result<Transport
         None if open => Transport::Insecure,
         _ => Transport::Verified,
     })
+}
+
+/// Whether any certificate of a host is taken, by the rule for it.
+pub(crate) fn trust_of(authority: &str, config: &Config) -> Result<Trust> {
+    let insecure = transport_of(authority, config)? == Transport::Insecure;
+    Ok(if insecure { Trust::Anyone } else { Trust::Verified })
 }
 
 /// The endpoint to write to, and to read from where mirrors fail.

@@ -32,6 +32,8 @@ pub(crate) struct Upload<'p, 'o> {
     furthest: u64,
     /// Whether the last refusal for want of a login was of content, which is not sent twice by itself.
     expired: bool,
+    /// Whether the registry refused pieces, whatever it says of their size.
+    pieces_refused: bool,
 }
 
 /// What the registry has of it.
@@ -46,7 +48,8 @@ impl<'p, 'o> Upload<'p, 'o> {
     pub(crate) fn new(push: &'p Push<'p>, open: &'p Open<'o>) -> Result<Self> {
         let sizes = push.client.uploads()?;
         let manner = Manner::of(push.blob.size, sizes);
-        Ok(Self { push, open, source: None, session: None, sizes, manner, failures: 0, furthest: 0, expired: false })
+        let (failures, furthest, expired, pieces_refused) = (0, 0, false, false);
+        Ok(Self { push, open, source: None, session: None, sizes, manner, failures, furthest, expired, pieces_refused })
     }
 
     /// Sends it, as often as it takes.
@@ -78,8 +81,10 @@ impl<'p, 'o> Upload<'p, 'o> {
     fn begin(&mut self, begun: &Response) -> Result<Session> {
         let address = self.push.address(begun)?;
         let address = address.ok_or_else(|| self.push.unusable("it begins an upload without a usable address"))?;
-        let least = begun.header("oci-chunk-min-length").and_then(|text| text.trim().parse::<u64>().ok());
-        self.manner = self.manner.at_least(least.unwrap_or(0), self.push.blob.size, self.sizes);
+        if !self.pieces_refused {
+            let least = begun.header("oci-chunk-min-length").and_then(|text| text.trim().parse::<u64>().ok());
+            self.manner = self.manner.at_least(least.unwrap_or(0), self.push.blob.size, self.sizes);
+        }
         Ok(Session { address, done: 0, unsure: false })
     }
 
@@ -190,7 +195,13 @@ impl<'p, 'o> Upload<'p, 'o> {
         let (config, size) = (self.push.client.config(), self.push.blob.size);
         if let (Some(manner), true) = (self.manner.after(&error, size, self.sizes), self.session.is_some()) {
             (self.manner, self.session) = (manner, None);
-            return Ok(());
+            if manner != Manner::Whole {
+                return Ok(());
+            }
+            // Broken connections bring pieces back, so that refusals of them have to end somewhere.
+            self.failures += 1;
+            let again = std::mem::replace(&mut self.pieces_refused, true);
+            return if again && self.failures >= config.retry.attempts { Err(error) } else { Ok(()) };
         }
         self.failures += 1;
         if matches!(error, Error::Interrupted { .. }) {

@@ -235,6 +235,27 @@ fn redirects_lead_on_without_credentials() {
 }
 
 #[test]
+fn only_the_registry_itself_is_told_its_login() {
+    let (evil, realm) = (Registry::start().unwrap(), Registry::start().unwrap());
+    let challenge = format!("Bearer realm=\"http://{}/realm\",service=\"x\"", realm.host());
+    evil.fail("/", Fault::Status(401, vec![("WWW-Authenticate", challenge)]), usize::MAX);
+    let directory = tempfile::tempdir().unwrap();
+    for login in [Login::Open, Login::Basic("u".into(), "hunter2".into())] {
+        let registry = Registry::with_login(login).unwrap();
+        let blob = Descriptor::of(MediaType::OCI_LAYER, b"bytes");
+        registry.fail("/", Fault::Redirect(format!("http://{}", evil.host())), usize::MAX);
+        let config = with_credentials(directory.path(), &registry, "u", "hunter2");
+        let client = Client::new(config, &Cancel::new());
+        let error = fetch(&client, &registry, &blob).unwrap_err();
+        assert!(matches!(&error, Error::Unauthorized { host, .. } if host == evil.host()), "{error}");
+        let error = client.log_in(registry.host(), "u", "hunter2").unwrap_err();
+        assert!(matches!(&error, Error::Unauthorized { host, .. } if host == evil.host()), "{error}");
+    }
+    assert!(!evil.seen().is_empty() && evil.seen().iter().all(|seen| seen.authorization.is_empty()));
+    assert_eq!(realm.seen(), []);
+}
+
+#[test]
 fn redirects_that_lead_nowhere_end() {
     let (registry, blob, _) = registry_with_blob(10);
     registry.fail("/blobs/", Fault::Redirect(String::new()), usize::MAX);
@@ -291,6 +312,22 @@ fn identity_tokens_buy_access_tokens() {
     pull(&Client::new(config, &Cancel::new()), &registry, "team/app:1.0").unwrap();
     let error = pull(&client(), &registry, "team/app:1.0").unwrap_err();
     assert!(error.to_string().contains("incorrect username or password"), "{error}");
+}
+
+#[test]
+fn a_token_of_the_file_is_itself_what_is_shown() {
+    let registry = Registry::with_login(Login::Token("u".into(), "p".into())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("auth.json");
+    let shown = |token: &str| {
+        let entry = format!(r#"{{"auths":{{"{}":{{"registrytoken":"{token}"}}}}}}"#, registry.host());
+        std::fs::write(&file, entry).unwrap();
+        let config = Config { credential_files: vec![file.clone()], ..eager() };
+        Client::new(config, &Cancel::new()).log_in_again(registry.host())
+    };
+    assert_eq!(shown("for repository::pull").unwrap(), Some(None));
+    let error = shown("hunter2").unwrap_err();
+    assert!(matches!(error, Error::Unauthorized { .. }) && !error.to_string().contains("hunter2"), "{error}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod server;
 
 use rbuild_oci::testing::{TestImage, random_image};
 use rbuild_oci::{Cancel, Descriptor, MediaType, Reference};
-use rbuild_registry::testing::{Fault, Registry};
+use rbuild_registry::testing::{Fault, Login, Manners, Registry};
 use rbuild_registry::{Client, Config, Error, Schedule, Settings};
 use server::{Debian, HTPASSWD, MUTUAL_TLS, SELF_SIGNED, TLS};
 use std::fs;
@@ -119,6 +119,23 @@ fn no_other_host_is_shown_a_hosts_certificate() {
     assert!(matches!(error, Error::NotFound { .. }), "it is let in where the certificate is its own: {error}");
     let error = as_set_for(near.host());
     assert!(matches!(error, Error::Tls { .. } | Error::Interrupted { .. }), "{error}");
+}
+
+#[test]
+fn the_trust_in_a_host_ends_where_it_leads_to_another() {
+    let (Some(far), place, image) = (Debian::start(SELF_SIGNED), place(), random_image(4, 1)) else { return };
+    put(&told(place.path(), "{}"), &reference(&far.host), &image).unwrap();
+    let elsewhere = format!("https://{}", far.host);
+    let near =
+        Registry::with_manners(Login::Open, Manners { uploads_at: Some(elsewhere.clone()), ..Manners::default() });
+    let near = near.unwrap();
+    near.fail("/manifests/", Fault::Redirect(elsewhere), usize::MAX);
+    let pulled = |client: &Client| client.manifest(&reference(near.host()), &image.descriptor).map(drop);
+    pulled(&told(place.path(), "{}")).unwrap();
+    let strict = told(place.path(), &format!(r#"{{"registries": {{"{}": {{"insecure": false}}}}}}"#, far.host));
+    for result in [pulled(&strict), put(&strict, &reference(near.host()), &image)] {
+        assert!(matches!(&result, Err(Error::Tls { host, .. }) if *host == far.host), "{result:?}");
+    }
 }
 
 #[test]

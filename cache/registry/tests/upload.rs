@@ -146,6 +146,29 @@ fn who_takes_no_pieces_gets_it_whole() {
 }
 
 #[test]
+fn who_takes_no_pieces_but_says_how_large_they_should_be_gets_it_whole() {
+    for piece in [1000, 2 << 20] {
+        let manners = Manners { whole_only: true, least: Some(1 << 20), ..Manners::default() };
+        let mut trial = Trial::new(Login::Open, manners).in_pieces(piece);
+        trial.config.uploads.whole = if piece == 1000 { 0 } else { u64::MAX };
+        trial.succeeds();
+        assert_eq!((trial.ranges().len(), trial.seen("POST").len()), (1, 2));
+    }
+}
+
+#[test]
+fn who_takes_neither_pieces_nor_the_whole_is_left() {
+    let trial = Trial::new(Login::Open, Manners { whole_only: true, ..Manners::default() }).in_pieces(1 << 20);
+    trial.registry.fail("/blobs/uploads/1", Fault::Status(405, Vec::new()), 1);
+    for number in 2..20 {
+        trial.registry.fail(&format!("/blobs/uploads/{number}"), Fault::Break(0), 1);
+    }
+    let error = trial.push().unwrap_err();
+    assert!(matches!(error, Error::Status { status: 405, .. } | Error::Interrupted { .. }), "{error}");
+    assert!(trial.seen("POST").len() < 9, "{}", trial.seen("POST").len());
+}
+
+#[test]
 fn busy_registries_are_given_the_time_that_they_ask_for() {
     for (status, path) in [(429, "/blobs/uploads/1"), (500, "/blobs/uploads/1"), (503, "/blobs/uploads/")] {
         let trial = Trial::open();
