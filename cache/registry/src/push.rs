@@ -88,6 +88,10 @@ fn agrees(answer: &Response, at: &Endpoint, subject: &str, wanted: Digest) -> Re
             let reason = format!("it took it for other content, whose digest is {found}, not {wanted}");
             Err(Error::Protocol { host: at.name.clone(), subject: subject.to_owned(), reason })
         }
+        None if answer.status == 200 => {
+            let reason = "it answers as no registry does to what it keeps: is there a proxy or a login page between?";
+            Err(Error::Protocol { host: at.name.clone(), subject: subject.to_owned(), reason: reason.to_owned() })
+        }
         _ => Ok(()),
     }
 }
@@ -114,7 +118,8 @@ impl Push<'_> {
     /// Asks for the blob, then for it to be mounted, then for the beginning of an upload.
     pub(crate) fn announce(&self) -> Result<Welcome> {
         let blob = format!("blobs/{}", self.blob.digest);
-        if self.ask(Method::HEAD, Target::Resource(&blob), Payload::Nothing, &[200, 404])?.status == 200 {
+        let known = self.ask(Method::HEAD, Target::Resource(&blob), Payload::Nothing, &[200, 404])?;
+        if known.status == 200 && self.describes(&known) {
             return Ok(Welcome::Done(Pushed::Existed));
         }
         let begun = match self.from.map(|from| self.mount(from)) {
@@ -125,6 +130,13 @@ impl Push<'_> {
             Some(begun) => begun?,
         };
         if begun.status == 201 { Ok(Welcome::Done(Pushed::Mounted)) } else { Ok(Welcome::Send(begun)) }
+    }
+
+    /// Whether an answer speaks of this blob: who answers everything with some page has it not.
+    fn describes(&self, answer: &Response) -> bool {
+        let size = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
+        let digest = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        digest.map_or(size == Some(self.blob.size), |digest| digest == self.blob.digest)
     }
 
     fn mount(&self, from: &str) -> Result<Response> {

@@ -5,7 +5,8 @@ use rbuild_oci::testing::{random_image, validate};
 use rbuild_oci::{Cancel, Descriptor, Digest, MediaType};
 use rbuild_registry::testing::{Fault, Login, Registry};
 use rbuild_registry::{Client, Config, Error, Pushed, Schedule};
-use std::io::{Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
 fn client(registry: &Registry, directory: &std::path::Path) -> Client {
@@ -92,4 +93,36 @@ fn who_may_only_pull_is_told_so() {
     let reference = registry.reference("team/app").unwrap();
     let error = client.push_blob(&reference, &blob, None, &|| Ok(opened(b"right"))).unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }) && error.hint().is_some(), "{error}");
+}
+
+/// Answers everything with a page; its address.
+fn login_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut lines = BufReader::new(stream.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while lines.read_line(&mut line).unwrap_or_default() > 2 {
+                let named = line.trim().to_ascii_lowercase();
+                length = named.strip_prefix("content-length:").map_or(length, |text| text.trim().parse().unwrap());
+                line.clear();
+            }
+            std::io::copy(&mut lines.by_ref().take(length), &mut std::io::sink()).unwrap();
+            let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\nConnection: close\r\n\r\n";
+            drop(lines.get_mut().write_all(page.as_bytes()));
+        }
+    });
+    host
+}
+
+#[test]
+fn a_page_for_everything_is_no_registry() {
+    let retry = Schedule { attempts: 1, first: Duration::from_millis(1), longest: Duration::from_secs(1) };
+    let client = Client::new(Config { retry, ..Config::default() }, &Cancel::new());
+    let reference = format!("{}/team/app:1", login_page()).parse().unwrap();
+    let blob = Descriptor::of(MediaType::OCI_LAYER, b"some bytes");
+    client.push_blob(&reference, &blob, None, &|| Ok(opened(b"some bytes"))).unwrap_err();
+    let said = client.push_manifest(&reference, MediaType::OCI_MANIFEST, b"{}").unwrap_err().to_string();
+    assert!(said.contains("as no registry does"), "{said}");
 }
