@@ -231,3 +231,10 @@ fn switches_take_true_and_false_as_dockers_do() {
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
+
+#[test]
+fn a_variable_that_was_never_set_is_no_store() {
+    let hands = Hands::new(&[]);
+    let said = hands.fails(2, &["--root", "", "system", "prune", "-af"]);
+    assert!(said.contains("--root is empty"), "{said}");
+}

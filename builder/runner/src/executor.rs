@@ -19,7 +19,8 @@ use crate::sys;
 /// Runs containers; implemented by [`crate::Sandbox`] and, for tests of callers, [`crate::testing::Scripted`].
 pub trait Executor: Send + Sync {
     /// Starts a container's first process, which waits for what it is to become: that takes a moment, in which the caller
-    /// can make ready what it stands on. It dies with the thread that calls this.
+    /// can make ready what it stands on. What is mounted from then on is not seen by it. It dies with the thread that
+    /// calls this.
     fn begin(&self, birth: &Birth) -> Result<Begun>;
 
     /// Lets what was begun become the container and runs it, as [`Executor::run`] does. Of another birth than the

@@ -115,6 +115,10 @@ fn open(place: &Endpoint, from: &From<'_>, client: &Client, cancel: &Cancel) -> 
     };
     match place {
         Endpoint::Layout(path, tag) => files(SaveFormat::OciDir, path, tag.clone(), None),
+        Endpoint::LayoutArchive(path, _) | Endpoint::DockerArchive(path, _) if path.is_file() => {
+            let reason = "an archive takes no further image, and what is in the file would be lost: name another file";
+            Err(Error::Usage(format!("{} is there already: {reason}", path.display())))
+        }
         Endpoint::LayoutArchive(path, tag) => files(SaveFormat::OciArchive, path, tag.clone(), None),
         Endpoint::DockerArchive(path, name) => files(SaveFormat::DockerArchive, path, None, name.as_ref()),
         Endpoint::Directory(path) => files(SaveFormat::DockerDir, path, None, None),

@@ -51,8 +51,13 @@ pub struct Standing {
 impl Globals {
     /// The directory of the store.
     pub fn root(&self) -> Result<PathBuf> {
-        if let Some(root) = self.root.as_ref().filter(|root| !root.is_empty()) {
-            return Ok(root.into());
+        match &self.root {
+            Some(root) if !root.is_empty() => return Ok(root.into()),
+            // An empty variable is none; an empty word is a variable of a script that was never set.
+            Some(_) if std::env::var_os("RBUILD_ROOT").is_none_or(|value| !value.is_empty()) => {
+                return Err(Error::Usage("--root is empty: name a directory, or leave it out".to_owned()));
+            }
+            _ => {}
         }
         let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if rustix::process::geteuid().is_root() && IdMap::current()? == IdMap::Root {

@@ -119,6 +119,20 @@ fn an_index_of_indexes_of_indexes() {
 }
 
 #[test]
+fn an_archive_that_is_there_is_not_written_over() {
+    let world = World::new();
+    let registry = registry_with("app", "1", &random_image(3, 1));
+    let from = format!("{}/app:1", registry.host());
+    for form in ["docker-archive", "oci-archive"] {
+        let file = world.path(&format!("{form}.tar"));
+        std::fs::write(&file, "a letter").unwrap();
+        let said = world.refused(&["copy", &from, &format!("{form}:{}", file.display())]);
+        assert!(said.contains("is there already"), "{said}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"a letter");
+    }
+}
+
+#[test]
 fn places_that_are_not_there() {
     let world = World::new();
     let image = random_image(23, 1);

@@ -2,7 +2,9 @@
 //! version 1; others are told so.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rbuild::container::Status;
@@ -21,6 +23,7 @@ pub(crate) const CASES: &[Case] = &[
     ("pause-refused", refused),
     ("pause-and-end", end_of_a_paused),
     ("groups-that-were-left", left),
+    ("group-of-who-speaks-to-nobody", deaf),
     ("oom-score", oom_score),
 ];
 
@@ -232,6 +235,16 @@ fn left(world: &World) {
     }
     world.does(&["rm", "orphan"]);
     assert!(found.iter().all(|dir| !dir.exists()), "{found:?}");
+}
+
+fn deaf(world: &World) {
+    let script = "echo 1; while sleep 0.1; do echo 2 || exec sleep 60; done";
+    let run = ["run", "--name", "loud", "box", "sh", "-c", script];
+    let mut child = world.other_verb(&run).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 2];
+    child.stdout.take().unwrap().read_exact(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(141));
+    assert_eq!(groups(world, "loud"), Vec::<PathBuf>::new());
 }
 
 fn oom_score(world: &World) {

@@ -246,8 +246,23 @@ fn act(dir: &Path, method: &str, question: &Value) -> Value {
             fs::rename(&place, dir.join(format!("volumes/.gone-{}", fs::read_dir(&volumes).unwrap().count()))).unwrap();
             json!({ "Err": null })
         }
-        "Mount" | "Path" => json!({ "Mountpoint": place, "Err": "" }),
-        "Unmount" => json!({ "Err": "" }),
+        "Mount" | "Path" => {
+            if method == "Mount" && mounts(dir, &name) {
+                rustix::mount::mount("tmpfs", &place, "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
+            }
+            json!({ "Mountpoint": place, "Err": "" })
+        }
+        "Unmount" => {
+            if mounts(dir, &name) {
+                rustix::mount::unmount(&place, rustix::mount::UnmountFlags::DETACH).unwrap();
+            }
+            json!({ "Err": "" })
+        }
         other => panic!("{other} is no method"),
     }
+}
+
+/// Whether a volume is to be mounted for real.
+fn mounts(dir: &Path, name: &str) -> bool {
+    fs::read_to_string(dir.join(format!("options-{name}"))).is_ok_and(|options| options.contains("tmpfs"))
 }

@@ -11,11 +11,12 @@ use rbuild_store::VolumeDriver;
 
 use crate::Case;
 use crate::plugin_server::{Plugin, take_calls};
-use crate::world::{Ran, World};
+use crate::world::{Mode, Ran, World};
 
 pub(crate) const CASES: &[Case] = &[
     ("plugin-conforms", conforms),
     ("plugin-volumes", volumes),
+    ("plugin-that-mounts", mounts),
     ("plugin-driver-flag", driver_flag),
     ("plugin-addresses", addresses),
     ("plugin-behind-tls", tls),
@@ -123,6 +124,18 @@ fn volumes(world: &World) {
     world.good_plugged(&["run", "--rm", "-v", "theirs:/t", "box", "touch", "/t/x"]);
     assert!(world.files("theirs").join("x").exists(), "a volume that the plugin has already is its");
     assert!(world.good_plugged(&["info"]).contains("\n Volume: local test\n"));
+}
+
+fn mounts(world: &World) {
+    if world.mode != Mode::Root {
+        eprintln!("SKIP: plugin-that-mounts: to mount something takes root");
+        return;
+    }
+    let _plugin = world.plugin();
+    world.good_plugged(&["volume", "create", "-d", "test", "-o", "type=tmpfs", "real"]);
+    let script = "grep -c ' /v tmpfs ' /proc/mounts; touch /v/f";
+    assert_eq!(world.good_plugged(&["run", "--rm", "-v", "real:/v", "box", "sh", "-c", script]), "1\n");
+    assert!(!world.files("real").join("f").exists(), "it is in what was mounted");
 }
 
 fn driver_flag(world: &World) {

@@ -76,7 +76,8 @@ impl Executor for Sandbox {
         cancel.check()?;
         let failed = |error: io::Error| Error::io("start", "a container", error);
         let seed = begun.0.filter(|seed| seed.birth == container.birth());
-        let Seed { exe, channel, mut child, group, .. } =
+        // The child goes before its group, whatever fails: they are dropped from the last to the first.
+        let Seed { exe, channel, group, mut child, .. } =
             seed.ok_or_else(|| Error::Invalid("what was begun is no such container".to_owned()))?;
         let _kill = cancel.on_cancel(child.killer());
         let mut pipes = Vec::new();

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use rbuild_oci::Timestamp;
 use rbuild_runner::cgroup;
-use rbuild_runner::{Container, Guard, Output, Process, Stdio, Stream, oom_score_shortcoming, remove_stubs};
+use rbuild_runner::{Begun, Container, Guard, Output, Process, Stdio, Stream, oom_score_shortcoming, remove_stubs};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
@@ -132,7 +132,6 @@ impl Life<'_> {
     fn live(&mut self, volumes: &dyn VolumeDriver) -> Result<u8> {
         let Ctx { store, cancel, executor, .. } = self.ctx;
         let config = self.held.config();
-        let begun = executor.begin(&plan::birth(config))?;
         let (stdio, inlets) = self.console.open(config)?;
         let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
         let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
@@ -142,7 +141,7 @@ impl Life<'_> {
         snapshots.ensure(&stack, &store.layers(), cancel)?;
         let upper = self.held.upper();
         let draft = snapshots.prepare(&stack, Place::Kept(&upper), cancel)?;
-        let (container, _kept) = self.container(&draft, volumes, stdio)?;
+        let (begun, container, _kept) = self.begin(&draft, volumes, stdio)?;
         let ended = executor.go_on(begun, &container, self, cancel);
         self.guard.as_mut().map(Guard::dismiss);
         let unwritten = self.log.finish(self.ctx.clock.now());
@@ -156,19 +155,20 @@ impl Life<'_> {
         }
     }
 
-    /// The container, and what its mounts stand on.
-    fn container(
+    /// The container, begun once all that it shows is mounted, and what its mounts stand on.
+    fn begin(
         &mut self,
         draft: &Draft,
         volumes: &dyn VolumeDriver,
         stdio: Stdio,
-    ) -> Result<(Container, Vec<Draft>)> {
+    ) -> Result<(Begun, Container, Vec<Draft>)> {
         let config = self.held.config();
         self.warn_of(config);
         let wired = network::wire(config, &std::env::var_os("PATH").unwrap_or_default())?;
         self.ports = wired.bindings;
         let seen = Seen::new(draft);
         let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
+        let begun = self.ctx.executor.begin(&plan::birth(config))?;
         let parts = Parts {
             rootfs: rootfs(draft, Sync::Honoured)?,
             mounts: specs,
@@ -177,7 +177,7 @@ impl Life<'_> {
             network: wired.network,
             ids: self.ctx.ids,
         };
-        Ok((plan::container(config, parts)?, drafts))
+        Ok((begun, plan::container(config, parts)?, drafts))
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

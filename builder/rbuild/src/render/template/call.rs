@@ -43,7 +43,7 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome {
             serde_json::to_string(value).map(|text| escape::json(&text).into()).map_err(|error| error.to_string())
         }
         ("join", [items, separator]) => join(items, text(separator)?),
-        ("split", [value, separator]) => Ok(split(text(value)?, text(separator)?)),
+        ("split", [value, separator]) => split(text(value)?, text(separator)?),
         ("lower", [value]) => Ok(text(value)?.to_lowercase().into()),
         ("upper", [value]) => Ok(text(value)?.to_uppercase().into()),
         ("title", [value]) => Ok(title(text(value)?).into()),
@@ -96,13 +96,16 @@ fn join(items: &Value, separator: &str) -> Outcome {
     }
 }
 
-fn split(value: &str, separator: &str) -> Value {
+/// The most parts that a text is split into.
+const PARTS: usize = 1 << 20;
+
+fn split(value: &str, separator: &str) -> Outcome {
     let parts: Vec<Value> = if separator.is_empty() {
-        value.chars().map(|char| char.to_string().into()).collect()
+        value.chars().take(PARTS + 1).map(|char| char.to_string().into()).collect()
     } else {
-        value.split(separator).map(Value::from).collect()
+        value.split(separator).take(PARTS + 1).map(Value::from).collect()
     };
-    parts.into()
+    if parts.len() > PARTS { Err(format!("it makes no more than {PARTS} parts")) } else { Ok(parts.into()) }
 }
 
 /// The first letter of each word in upper case.

@@ -120,6 +120,7 @@ impl<'a> Scope<'a> {
     ) -> Result<Flow> {
         let outside = self.variables.len();
         let value = self.pipeline(pipeline, dot)?;
+        self.down(pipeline.at)?;
         let flow = match kind {
             BranchKind::Range => self.range(pipeline, &value, body, otherwise, dot),
             BranchKind::If | BranchKind::With => {
@@ -132,6 +133,7 @@ impl<'a> Scope<'a> {
             }
         };
         self.variables.truncate(outside);
+        self.world.limits.up();
         flow
     }
 

@@ -252,11 +252,16 @@ fn deep_nesting_is_an_error() {
 #[test]
 fn nothing_grows_beyond_measure() {
     let nest = |depth: usize| "{{range 99999}}".repeat(depth) + &"{{end}}".repeat(depth);
+    let branches = |inside: &str| "{{if true}}".repeat(90) + inside + &"{{end}}".repeat(90);
+    let within_itself =
+        format!("{{{{define \"t\"}}}}{}{{{{end}}}}{{{{template \"t\"}}}}", branches("{{template \"t\"}}"));
     for (template, why) in [
         ("{{$x := \"a\"}}{{range 99}}{{$x = print $x $x}}{{end}}", "bytes"),
         ("{{range 99999}}{{printf \"%9999d\" 1}}{{end}}", "bytes"),
         ("{{define \"t\"}}{{template \"t\"}}{{template \"t\"}}{{end}}{{template \"t\"}}", "nested too deeply"),
         (&nest(3), "too many steps"),
+        (&within_itself, "nested too deeply"),
+        ("{{$x := \"abcdefgh\"}}{{range 18}}{{$x = print $x $x}}{{end}}{{len (split $x \"\")}}", "parts"),
         (&format!("{{{{printf \"{}\"}}}}", "%9999d".repeat(5000)), "! "),
     ] {
         let shown = render(template);

@@ -42,6 +42,12 @@ impl Directive {
         self.width = usize::try_from(width.unsigned_abs()).ok().map(|width| width.min(MOST));
     }
 
+    /// The same, no wider than that: what goes on beyond it is refused for its length anyway.
+    pub(super) fn within(&self, most: usize) -> Self {
+        let narrow = |asked: Option<usize>| asked.map(|asked| asked.min(most));
+        Self { width: narrow(self.width), precision: narrow(self.precision), ..*self }
+    }
+
     /// Fills up to the width.
     pub(super) fn pad(&self, text: &str) -> String {
         let missing = self.width.unwrap_or_default().saturating_sub(text.chars().count());

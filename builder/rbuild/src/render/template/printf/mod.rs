@@ -85,7 +85,7 @@ impl Work<'_> {
             None => format!("%!{verb}(MISSING)"),
             Some(value) => {
                 self.next += 1;
-                one::one(directive, verb, value)
+                one::one(&directive.within(LARGEST / parts(value)), verb, value)
             }
         }
     }
@@ -149,4 +149,13 @@ fn digits(rest: &mut &str) -> Option<usize> {
     let (number, behind) = rest.split_at(length);
     *rest = behind;
     (length > 0).then(|| number.parse().unwrap_or(MOST).min(MOST))
+}
+
+/// How many values are shown for this one, each as wide as the directive says.
+fn parts(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(parts).sum::<usize>().max(1),
+        Value::Object(map) => map.values().map(|value| parts(value) + 1).sum::<usize>().max(1),
+        _ => 1,
+    }
 }

@@ -33,12 +33,12 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
         Found::Cached(result) => return Ok(result),
         Found::Surroundings(surroundings) => surroundings,
     };
-    let begun = work.ctx.executor.begin(&container::birth(run))?;
     let snapshots = work.ctx.snapshots.get()?;
     let layers = work.shelf.stack_layers(parent)?;
     let ensured = snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel);
     ensured.map_err(|error| damage::trace_stacks(work, [parent], error.into()))?;
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
+    let begun = work.ctx.executor.begin(&container::birth(run))?;
     let view = work.shelf.view(parent)?;
 
     let container = container::plan(work, run, &draft, (parent, &view), &surroundings)?;
