@@ -24,7 +24,7 @@ pub(crate) enum Trust {
 /// A kind of connection. A proxy's address may hold a password: this type is never shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
-    /// None for connections without TLS.
+    /// None for connections without TLS, to the proxy as to the host.
     trust: Option<Trust>,
     proxy: Option<String>,
     /// The host, where it has certificates of its own.
@@ -50,10 +50,17 @@ impl Agents {
             return Err(Error::Offline { host: url.authority.clone(), subject: subject.to_owned() });
         }
         let proxy = self.config.proxies.choose(url).map(str::to_owned);
-        let over_tls = url.scheme == Scheme::Https || proxy.as_deref().is_some_and(|proxy| proxy.starts_with("https:"));
-        let own = if over_tls { self.own(&url.authority)? } else { Certificates::default() };
+        let proxy_over_tls = proxy.as_deref().filter(|proxy| is_https(proxy));
+        let (tls, own) = match (url.scheme, proxy_over_tls) {
+            (Scheme::Https, _) => (Some(trust), self.own(&url.authority)?),
+            (Scheme::Http, Some(_)) => (Some(Trust::Verified), Certificates::default()),
+            (Scheme::Http, None) => (None, Certificates::default()),
+        };
+        if let Some(proxy) = proxy_over_tls.filter(|_| tls != Some(Trust::Verified) || own != Certificates::default()) {
+            return Err(no_trust_of_its_own(url, proxy));
+        }
         let host = (own != Certificates::default()).then(|| url.authority.clone());
-        let kind = Kind { trust: over_tls.then_some(trust), proxy, host };
+        let kind = Kind { trust: tls, proxy, host };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = made.get(&kind) {
             return Ok(agent.clone());
@@ -124,6 +131,22 @@ impl Agents {
     }
 }
 
+fn is_https(proxy: &str) -> bool {
+    proxy.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// An engine has the same trust and certificates for a proxy as for the host behind it.
+fn no_trust_of_its_own(url: &Url, proxy: &str) -> Error {
+    let host = &url.authority;
+    Error::Setting {
+        setting: format!("proxy {:?} for {host}", proxy_host(proxy)),
+        reason: format!(
+            "it is spoken to over TLS itself, and {host} is insecure or has certificates of its own, which would count \
+             for the proxy too; reach {host} without it (NO_PROXY) or through an http:// or socks5:// one"
+        ),
+    }
+}
+
 fn proxy(address: &str) -> Result<Proxy> {
     Proxy::new(address).map_err(|_| Error::Setting {
         setting: format!("proxy {:?}", proxy_host(address)),
@@ -175,4 +198,44 @@ fn read_pem(file: &Path) -> Result<(Vec<Certificate<'static>>, Vec<PrivateKey<'s
 
 fn unusable(file: &Path, reason: &str) -> Error {
     Error::Setting { setting: format!("certificate file {}", file.display()), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Proxies;
+    use crate::settings::Settings;
+
+    fn agents(proxy: &str, directory: &Path) -> Agents {
+        let proxies = Proxies { http: Some(proxy.into()), https: Some(proxy.into()), ..Proxies::default() };
+        let settings = Settings::default().with_directories(vec![directory.to_owned()]);
+        Agents::new(Config { settings, proxies, ..Config::default() })
+    }
+
+    #[test]
+    fn a_proxy_over_tls_is_given_nothing_that_is_a_hosts() {
+        let place = tempfile::tempdir().unwrap();
+        for (host, files) in [("own", &["me.cert", "me.key"][..]), ("ca", &["a.crt"])] {
+            std::fs::create_dir(place.path().join(host)).unwrap();
+            for file in files {
+                std::fs::write(place.path().join(host).join(file), "").unwrap();
+            }
+        }
+        let get = |proxy: &str, address: &str, trust| {
+            agents(proxy, place.path())
+                .get(&Url::parse(address).unwrap(), trust, "s")
+                .err()
+                .map(|error| error.to_string())
+        };
+        for (address, trust) in
+            [("https://own/", Trust::Verified), ("https://ca/", Trust::Verified), ("https://other/", Trust::Anyone)]
+        {
+            let error = get("HTTPS://u:hunter2@p:1", address, trust).unwrap();
+            assert!(error.contains("proxy \"p:1\" for") && error.contains("NO_PROXY"), "{error}");
+            let through_plain = get("http://p:1", address, trust).unwrap_or_default();
+            assert!(!through_plain.contains("NO_PROXY"), "{through_plain}");
+        }
+        assert_eq!(get("https://p:1", "https://other/", Trust::Verified), None);
+        assert_eq!(get("https://p:1", "http://own/", Trust::Anyone), None);
+    }
 }
