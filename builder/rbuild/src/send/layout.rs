@@ -98,7 +98,7 @@ impl Directory {
         Ok(Placed::Sent)
     }
 
-    /// Puts entries into its index: of those that are there, the ones of the same names go.
+    /// Puts entries into its index, in place of those that they replace.
     pub(crate) fn finish(self, entries: &[Descriptor]) -> Result<()> {
         let directory = self.path();
         let lock = File::open(directory).map_err(Error::io("open", directory.display()))?;
@@ -137,7 +137,7 @@ pub(super) fn put(place: &Path, fill: &mut Fill<'_>) -> Result<()> {
     unfinished.finish()
 }
 
-/// The index with these entries in it; of those that are there, the ones of the same names go.
+/// The index with these entries in it, in place of those that they replace.
 fn merge(path: &Path, entries: &[Descriptor]) -> Result<Vec<u8>> {
     let mut index = match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice::<Value>(&bytes).map_err(|error| damaged(path, &error.to_string()))?,
@@ -147,9 +147,19 @@ fn merge(path: &Path, entries: &[Descriptor]) -> Result<Vec<u8>> {
     let entries = entries.iter().map(json).collect::<Result<Vec<_>>>()?;
     let there = index.get_mut("manifests").and_then(Value::as_array_mut);
     let there = there.ok_or_else(|| damaged(path, "it has no list of manifests"))?;
-    there.retain(|old| entries.iter().all(|new| names(old) != names(new)));
+    there.retain(|old| !entries.iter().any(|new| replaces(new, old)));
     there.extend(entries);
     Ok(to_canonical_json(&index)?)
+}
+
+/// Whether an entry stands in place of another: of those without a name, one of the same digest does; a tag alone means
+/// one image, whatever else that was called; else the names are the same.
+fn replaces(new: &Value, old: &Value) -> bool {
+    match (names(new), names(old)) {
+        ([None, None], [None, None]) => new.get("digest") == old.get("digest"),
+        ([None, Some(tag)], [_, Some(other)]) => tag == other,
+        (new, old) => new == old,
+    }
 }
 
 /// The whole name and the tag of an entry; an image without a name has neither.
