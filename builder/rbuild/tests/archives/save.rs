@@ -2,7 +2,7 @@
 
 use crate::world::{World, compressed, id, named, text, tool, two_platforms};
 use rbuild_oci::testing::{TestImage, random_image};
-use rbuild_oci::{Descriptor, Digest, Index};
+use rbuild_oci::{Descriptor, Digest, Index, Manifest};
 use rbuild_store::layer::Format;
 use std::fs;
 use std::path::Path;
@@ -229,4 +229,19 @@ fn a_layout_keeps_its_other_images_and_a_tag_means_one() {
     assert_eq!(entries(&layout), [&both[..], &tagged[..]].concat(), "the tag alone took away the name with that tag");
     world.done(&["copy", "oci:layout:1", "dir:out"]);
     assert_eq!(Digest::of(&fs::read(world.path("out/manifest.json")).unwrap()), zstd.descriptor.digest);
+}
+
+#[test]
+fn what_is_damaged_in_a_directory_is_written_again() {
+    let (world, [plain, ..]) = stocked();
+    let layer = Manifest::from_json(&plain.blobs[&plain.descriptor.digest]).unwrap().layers[1].clone();
+    for (format, name) in [("oci-dir", "blobs/sha256/"), ("docker-dir", "")] {
+        let arguments = ["save", "--format", format, "-o", format, "plain:1"];
+        world.done(&arguments);
+        let path = world.path(format).join(format!("{name}{}", layer.digest.hex()));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, vec![1; layer.size as usize]).unwrap();
+        world.done(&arguments);
+        assert_eq!(Digest::of(&fs::read(&path).unwrap()), layer.digest, "{format}");
+    }
 }
