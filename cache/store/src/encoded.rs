@@ -2,7 +2,8 @@
 //! where they lie; how they are made is `layer`'s.
 //!
 //! Each is two entries of the bucket: the blob, and beside it, put there after the blob, its descriptor as JSON. What
-//! lacks either or has another size is made again.
+//! lacks either or has another size is made again. Of a layer that was not made here, the descriptor of the blob that it
+//! came in is noted there too; the blob itself lies among the store's blobs, or not.
 
 use crate::error::{Error, Result, if_there};
 use crate::layer::{Codec, compress_layer};
@@ -11,7 +12,7 @@ use crate::layout::Store;
 use rbuild_oci::{Cancel, Descriptor, DiffId};
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 /// The compressed layers of a store.
@@ -31,9 +32,7 @@ impl Store {
 impl Encoded {
     /// The layer as compressed by `codec`, if that is here. Its content is not verified: who reads it does that.
     pub fn find(&self, layer: &DiffId, codec: Codec) -> Result<Option<Descriptor>> {
-        let path = self.descriptor_path(layer, codec);
-        let read = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
-        let noted = read.and_then(|bytes| serde_json::from_slice::<Descriptor>(&bytes).ok());
+        let noted = noted(&self.descriptor_path(layer, codec))?;
         let blob = self.blob_path(layer, codec);
         let there = if_there(blob.metadata()).map_err(Error::io("find", blob.display()))?;
         Ok(noted.filter(|noted| there.is_some_and(|blob| blob.len() == noted.size)))
@@ -52,12 +51,22 @@ impl Encoded {
         let blob = self.store.tmp_file()?;
         let descriptor = compress_layer(&mut self.layers.open_tarball(layer)?, layer, codec, &mut blob.file(), cancel)?;
         blob.persist(&self.blob_path(layer, codec))?;
-        let note = self.store.tmp_file()?;
-        let path = self.descriptor_path(layer, codec);
-        let text = rbuild_oci::to_canonical_json(&descriptor)?;
-        note.file().write_all(&text).map_err(Error::io("write", path.display()))?;
-        note.persist(&path)?;
+        self.note(&self.descriptor_path(layer, codec), &descriptor)?;
         Ok(descriptor)
+    }
+
+    /// Notes the blob that a layer came in, as whoever made it compressed it; the last one noted counts.
+    pub fn note_origin(&self, layer: &DiffId, blob: &Descriptor) -> Result<()> {
+        let plain = Descriptor::new(blob.media_type.clone(), blob.digest, blob.size);
+        if self.origin(layer)?.as_ref() == Some(&plain) {
+            return Ok(());
+        }
+        self.note(&self.origin_path(layer), &plain)
+    }
+
+    /// The blob that a layer came in, where that was noted; whether it is still here is another question.
+    pub fn origin(&self, layer: &DiffId) -> Result<Option<Descriptor>> {
+        noted(&self.origin_path(layer))
     }
 
     /// Opens what [`Encoded::find`] or [`Encoded::make`] gave.
@@ -74,6 +83,13 @@ impl Encoded {
         Ok(removed.is_some())
     }
 
+    fn note(&self, path: &Path, descriptor: &Descriptor) -> Result<()> {
+        let note = self.store.tmp_file()?;
+        let text = rbuild_oci::to_canonical_json(descriptor)?;
+        note.file().write_all(&text).map_err(Error::io("write", path.display()))?;
+        note.persist(path)
+    }
+
     fn blob_path(&self, layer: &DiffId, codec: Codec) -> PathBuf {
         self.store.encoded_path(layer, &codec.key())
     }
@@ -81,6 +97,16 @@ impl Encoded {
     fn descriptor_path(&self, layer: &DiffId, codec: Codec) -> PathBuf {
         self.store.encoded_path(layer, &format!("{}.json", codec.key()))
     }
+
+    fn origin_path(&self, layer: &DiffId) -> PathBuf {
+        self.store.encoded_path(layer, "origin.json")
+    }
+}
+
+/// The descriptor in a file, if there is one.
+fn noted(path: &Path) -> Result<Option<Descriptor>> {
+    let read = if_there(fs::read(path)).map_err(Error::io("read", path.display()))?;
+    Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 #[cfg(test)]
@@ -121,6 +147,19 @@ mod tests {
             assert_eq!(encoded.make(&layer.diff_id, codec, &Cancel::new()).unwrap(), made);
         }
         assert_eq!(fs::read_dir(store.dir(crate::Bucket::Tmp)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_blob_that_a_layer_came_in_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let encoded = Store::open(&dir.path().join("store")).unwrap().encoded();
+        let layer = DiffId(Digest::of(b"layer"));
+        assert_eq!(encoded.origin(&layer).unwrap(), None);
+        for blob in [&b"one"[..], b"other"] {
+            let blob = Descriptor::of(rbuild_oci::MediaType::OCI_LAYER_ZSTD, blob);
+            encoded.note_origin(&layer, &blob).unwrap();
+            assert_eq!(encoded.origin(&layer).unwrap(), Some(blob));
+        }
     }
 
     #[test]

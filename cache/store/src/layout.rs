@@ -6,6 +6,7 @@
 //!      refs.v1/<registry>/<repository>/:<tag>           tags: the truth behind index.json
 //!      index.v1/<diff id>                               layer indexes
 //!      encoded.v1/<diff id>.<encoding>                  layers as they were compressed for push or export
+//!      encoded.v1/<diff id>.origin.json                 the blob that a layer from elsewhere came in
 //!      snapshots.v1/<driver>/<id map>/<chain id>        unpacked layers
 //!      records.v1, files.v1, mounts.v1, git.v1          build cache, stat caches, cache mounts, repositories
 //!      builds.v1, containers.v1, volumes.v1             logs and state, containers, named volumes

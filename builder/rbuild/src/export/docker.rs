@@ -21,7 +21,8 @@ impl Exporter for Docker {
         }
         let layout = Layout::of(ctx, product, &self.0)?;
         let tags = if self.0.names.is_empty() { product.tags } else { &self.0.names };
-        let images: Vec<_> = layout.manifests.iter().map(|manifest| DockerImage::of(manifest, tags.iter())).collect();
+        let images = layout.manifests.iter().map(|manifest| DockerImage::of(manifest, tags.iter()));
+        let images = images.collect::<Result<Vec<_>>>()?;
         archive::write(ctx, &self.0.dest, &layout, &[("manifest.json", DockerImage::list(&images)?)])?;
         Ok(Some(layout.target))
     }

@@ -28,7 +28,7 @@ impl Exporter for Oci {
         let directory = Directory::open(dest)?;
         let layout = Layout::of(ctx, product, &self.0)?;
         for blob in layout.blobs.values() {
-            directory.blob(&blob.descriptor, &mut |out, to| blob.copy(out, to, ctx.cancel))?;
+            directory.blob(&blob.descriptor, ctx.cancel, &mut |out, to| blob.copy(out, to, ctx.cancel))?;
         }
         directory.finish(&layout.entries)?;
         Ok(Some(layout.target))

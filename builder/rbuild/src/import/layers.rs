@@ -35,9 +35,14 @@ pub fn fetch_layers(found: &Found, store: &Store, cancel: &Cancel, progress: &Pr
 }
 
 /// Brings the layers of several images into the store as [`fetch_layers`] does, and keeps the blobs that the manifests
-/// name beside them.
+/// name beside them; what is built upon them is sent with those.
 pub(super) fn keep_layers(images: &[Found], store: &Store, cancel: &Cancel, progress: &Progress<'_>) -> Result<()> {
-    bring(wanted(images, store, Form::LayerAndBlob)?, &Scene { store, cancel, progress })
+    bring(wanted(images, store, Form::LayerAndBlob)?, &Scene { store, cancel, progress })?;
+    let pairs = images.iter().flat_map(|found| found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids));
+    for (blob, layer) in pairs.filter(|(blob, layer)| blob.digest != layer.0) {
+        store.encoded().note_origin(layer, blob)?;
+    }
+    Ok(())
 }
 
 /// Whether all layers of an image are in the store.

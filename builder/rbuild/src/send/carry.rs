@@ -6,54 +6,81 @@ use super::{Freight, Open};
 use crate::error::{Error, Result};
 use crate::import::missing;
 use rbuild_oci::{Canceled, Descriptor};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io::{self, Read};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 impl Walk<'_> {
     /// Sends these blobs, at most as many at once as was said, and begins them in this order. Gives what was sent for
-    /// each. The first failure keeps the others from beginning.
+    /// each. The first failure keeps the others from beginning, stops those that are under way, and is the result.
     pub fn carry(&self, freight: &[Freight]) -> Result<Vec<Descriptor>> {
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (next, failed) = (AtomicUsize::new(0), OnceLock::new());
         let work = || {
             let mut sent = Vec::new();
-            while !failed.load(Ordering::Relaxed) {
+            while failed.get().is_none() {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(piece) = freight.get(at) else { break };
-                let result = self.send_blob(piece);
-                failed.fetch_or(result.is_err(), Ordering::Relaxed);
-                sent.push((at, result?));
+                match self.send_blob(piece, &failed) {
+                    Ok(blob) => sent.push((at, blob)),
+                    // Whatever fails after the first may do so because of it.
+                    Err(error) => drop(failed.set(error)),
+                }
             }
-            Ok(sent)
+            sent
         };
         let threads = self.at_once.clamp(1, freight.len().max(1));
-        let parts = thread::scope(|scope| {
+        let mut sent = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let join =
-                |worker: thread::ScopedJoinHandle<'_, _>| worker.join().unwrap_or(Err(Error::Canceled(Canceled)));
-            workers.into_iter().map(join).collect::<Vec<_>>()
-        });
-        let mut sent = Vec::new();
-        for part in parts {
-            sent.extend(part?);
-        }
+            let join = |worker: thread::ScopedJoinHandle<'_, _>| worker.join().map_err(|_| Error::Canceled(Canceled));
+            workers.into_iter().map(join).collect::<Result<Vec<_>>>()
+        })?
+        .concat();
+        failed.into_inner().map_or(Ok(()), Err)?;
         sent.sort_by_key(|(at, _)| *at);
         Ok(sent.into_iter().map(|(_, blob)| blob).collect())
     }
 
-    fn send_blob(&self, piece: &Freight) -> Result<Descriptor> {
+    fn send_blob(&self, piece: &Freight, failed: &Failure) -> Result<Descriptor> {
         self.cancel.check()?;
         if let Some(layer) = piece.layer.filter(|_| piece.anew) {
             let packed = self.repack.layer(&piece.blob, &layer)?;
-            let placed = self.place(piece, packed.blob, &*packed.open);
-            return placed.inspect_err(|_| self.repack.failed(&piece.blob, &layer));
+            let placed = self.place(piece, packed.blob, &*packed.open, failed);
+            return placed.inspect_err(|_| {
+                if failed.get().is_none() {
+                    self.repack.failed(&piece.blob, &layer);
+                }
+            });
         }
         let open = || self.from.open(&piece.blob)?.ok_or_else(|| missing(self.from, &piece.blob));
-        self.place(piece, piece.blob.clone(), &open)
+        self.place(piece, piece.blob.clone(), &open, failed)
     }
 
-    fn place(&self, piece: &Freight, blob: Descriptor, open: &Open<'_>) -> Result<Descriptor> {
-        let placed = self.to.blob(&blob, open)?;
+    fn place(&self, piece: &Freight, blob: Descriptor, open: &Open<'_>, failed: &Failure) -> Result<Descriptor> {
+        let open = || match failed.get() {
+            Some(_) => Err(Error::Canceled(Canceled)),
+            None => Ok(Box::new(Stopping { source: open()?, failed }) as Box<dyn Read + Send>),
+        };
+        let placed = self.to.blob(&blob, &open)?;
         (self.told)(piece, &blob, &placed);
         Ok(blob)
+    }
+}
+
+/// The first failure, once there is one.
+type Failure = OnceLock<Error>;
+
+/// A blob that is read until another one fails.
+struct Stopping<'a> {
+    source: Box<dyn Read + Send + 'a>,
+    failed: &'a Failure,
+}
+
+impl Read for Stopping<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.failed.get() {
+            Some(_) => Err(io::Error::other(Canceled)),
+            None => self.source.read(buffer),
+        }
     }
 }

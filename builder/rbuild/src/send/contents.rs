@@ -4,7 +4,7 @@
 //! As BuildKit and containerd do it, a descriptor stands in `index.json` for each name of an image, with its whole name in
 //! one annotation and its tag in another; `manifest.json` says the same in Docker's words.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::import::layout::{IMAGE_NAME, REF_NAME};
 use rbuild_oci::{Descriptor, Digest, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
 use serde::Serialize;
@@ -83,7 +83,7 @@ impl Contents {
         for digest in named.chain(tops).filter(|digest| seen.insert(**digest)) {
             let Some(manifest) = self.for_docker(digest)? else { continue };
             let names = self.names.iter().filter(|(known, _)| known == digest).map(|(_, name)| name);
-            images.push(DockerImage::of(&manifest, names));
+            images.push(DockerImage::of(&manifest, names)?);
         }
         Ok(images)
     }
@@ -126,15 +126,20 @@ pub(crate) struct DockerImage {
 }
 
 impl DockerImage {
-    /// The entry of an image with those names.
-    pub(crate) fn of<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a Reference>) -> Self {
+    /// The entry of an image with those names. Foreign layers are refused: such an archive has every layer in it.
+    pub(crate) fn of<'a>(manifest: &Manifest, names: impl Iterator<Item = &'a Reference>) -> Result<Self> {
+        if let Some(layer) = manifest.layers.iter().find(|layer| layer.media_type.is_foreign_layer()) {
+            let reason =
+                format!("the layer {} is foreign ({}): a docker-archive cannot do", layer.digest, layer.media_type);
+            return Err(Error::Usage(format!("{reason} without it, write an oci-archive")));
+        }
         let path = |blob: &Descriptor| format!("blobs/sha256/{}", blob.digest.hex());
         let tag = |name: &Reference| Some(format!("{}:{}", name.familiar_name(), name.tag()?));
-        Self {
+        Ok(Self {
             config: path(&manifest.config),
             repo_tags: names.filter_map(tag).collect(),
             layers: manifest.layers.iter().map(path).collect(),
-        }
+        })
     }
 
     /// The text of `manifest.json`.

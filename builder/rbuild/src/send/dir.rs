@@ -2,7 +2,7 @@
 //! every other blob under the hexadecimal digits of its digest. Knows no store.
 
 use super::contents::Contents;
-use super::layout::put;
+use super::layout::{put, put_blob};
 use super::pour::pour;
 use super::target::{Unfinished, is_stdout};
 use super::{Open, Placed, Sink};
@@ -53,11 +53,7 @@ impl Sink for TransportDir {
 
     fn blob(&self, blob: &Descriptor, open: &Open<'_>) -> Result<Placed> {
         let place = self.path(&blob_name(blob));
-        if place.metadata().is_ok_and(|there| there.is_file() && there.len() == blob.size) {
-            return Ok(Placed::Existed);
-        }
-        put(&place, &mut |out, to| pour(blob, open, out, to, &self.cancel))?;
-        Ok(Placed::Sent)
+        put_blob(&place, blob, &self.cancel, &mut |out, to| pour(blob, open, out, to, &self.cancel))
     }
 
     fn document(&self, document: &Descriptor, bytes: &[u8]) -> Result<()> {

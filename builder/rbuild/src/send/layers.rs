@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rbuild_oci::{Cancel, Descriptor, DiffId, MediaType};
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
-use rbuild_store::layer::{Codec, Format, LayerRef, Location};
+use rbuild_store::layer::{Codec, Format, LayerRef};
 use std::collections::BTreeMap;
 
 /// Layers up to this many bytes are compressed several at once, larger ones each by all processors: either way there is
@@ -111,7 +111,7 @@ struct Work {
 
 /// The blob of a layer, or what is to be done for it.
 fn find(store: &Store, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
-    if let Some(blob) = original(store, layer, packing)? {
+    if let Some(blob) = original(store, &layer.diff_id, packing)? {
         return Ok(Ok(blob));
     }
     let Some(codec) = packing.codec else {
@@ -134,18 +134,14 @@ pub(crate) fn missing(layer: &DiffId) -> Error {
 }
 
 /// The blob that the layer came in, if it is here and serves.
-fn original(store: &Store, layer: &LayerRef, packing: Packing) -> Result<Option<Blob>> {
-    for encoding in layer.encodings.iter().filter(|encoding| encoding.location == Location::Blob) {
-        let Descriptor { digest, size, .. } = encoding.descriptor;
-        let Some(format) = format_of(&encoding.descriptor.media_type).filter(|format| packing.takes(*format)) else {
-            continue;
-        };
-        if store.content().size(&digest)? == Some(size) {
-            let descriptor = Descriptor::new(format.media_type(), digest, size);
-            return Ok(Some(Blob { descriptor, source: Source::Stored(store.content()) }));
-        }
+fn original(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Blob>> {
+    let Some(Descriptor { media_type, digest, size, .. }) = store.encoded().origin(layer)? else { return Ok(None) };
+    let Some(format) = format_of(&media_type).filter(|format| packing.takes(*format)) else { return Ok(None) };
+    if store.content().size(&digest)? != Some(size) {
+        return Ok(None);
     }
-    Ok(None)
+    let descriptor = Descriptor::new(format.media_type(), digest, size);
+    Ok(Some(Blob { descriptor, source: Source::Stored(store.content()) }))
 }
 
 fn format_of(media_type: &MediaType) -> Option<Format> {

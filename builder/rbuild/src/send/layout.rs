@@ -11,7 +11,7 @@ use rbuild_oci::{Cancel, Descriptor, Index, Reference, to_canonical_json};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -45,11 +45,12 @@ impl Sink for LayoutDir {
     }
 
     fn blob(&self, blob: &Descriptor, open: &Open<'_>) -> Result<Placed> {
-        self.directory.blob(blob, &mut |out, to| pour(blob, open, out, to, &self.cancel))
+        self.directory.blob(blob, &self.cancel, &mut |out, to| pour(blob, open, out, to, &self.cancel))
     }
 
     fn document(&self, document: &Descriptor, bytes: &[u8]) -> Result<()> {
-        self.directory.blob(document, &mut |out, to| out.write_all(bytes).map_err(Error::io("write", to)))?;
+        let fill: &mut Fill<'_> = &mut |out, to| out.write_all(bytes).map_err(Error::io("write", to));
+        self.directory.blob(document, &self.cancel, fill)?;
         self.contents().document(document, bytes)
     }
 
@@ -88,17 +89,12 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Puts a blob, which `fill` writes, unless it is there.
-    pub(crate) fn blob(&self, blob: &Descriptor, fill: &mut Fill<'_>) -> Result<Placed> {
-        let place = self.path().join("blobs/sha256").join(blob.digest.hex());
-        if place.metadata().is_ok_and(|there| there.is_file() && there.len() == blob.size) {
-            return Ok(Placed::Existed);
-        }
-        put(&place, fill)?;
-        Ok(Placed::Sent)
+    /// Puts a blob, which `fill` writes, unless it is there and whole.
+    pub(crate) fn blob(&self, blob: &Descriptor, cancel: &Cancel, fill: &mut Fill<'_>) -> Result<Placed> {
+        put_blob(&self.path().join("blobs/sha256").join(blob.digest.hex()), blob, cancel, fill)
     }
 
-    /// Puts entries into its index: of those that are there, the ones of the same names go.
+    /// Puts entries into its index, in place of those that they replace.
     pub(crate) fn finish(self, entries: &[Descriptor]) -> Result<()> {
         let directory = self.path();
         let lock = File::open(directory).map_err(Error::io("open", directory.display()))?;
@@ -137,7 +133,27 @@ pub(super) fn put(place: &Path, fill: &mut Fill<'_>) -> Result<()> {
     unfinished.finish()
 }
 
-/// The index with these entries in it; of those that are there, the ones of the same names go.
+/// Writes a blob to a file, unless the file is there and is that blob: one that is damaged is replaced.
+pub(super) fn put_blob(place: &Path, blob: &Descriptor, cancel: &Cancel, fill: &mut Fill<'_>) -> Result<Placed> {
+    if is_whole(place, blob, cancel)? {
+        return Ok(Placed::Existed);
+    }
+    put(place, fill)?;
+    Ok(Placed::Sent)
+}
+
+/// Whether a file has the bytes of a blob; one that cannot be read has not.
+fn is_whole(place: &Path, blob: &Descriptor, cancel: &Cancel) -> Result<bool> {
+    if !place.metadata().is_ok_and(|there| there.is_file() && there.len() == blob.size) {
+        return Ok(false);
+    }
+    let open = || Ok(Box::new(File::open(place).map_err(Error::io("open", place.display()))?) as Box<dyn Read + Send>);
+    let read = pour(blob, &open, &mut std::io::sink(), "nowhere", cancel);
+    cancel.check()?;
+    Ok(read.is_ok())
+}
+
+/// The index with these entries in it, in place of those that they replace.
 fn merge(path: &Path, entries: &[Descriptor]) -> Result<Vec<u8>> {
     let mut index = match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice::<Value>(&bytes).map_err(|error| damaged(path, &error.to_string()))?,
@@ -147,9 +163,19 @@ fn merge(path: &Path, entries: &[Descriptor]) -> Result<Vec<u8>> {
     let entries = entries.iter().map(json).collect::<Result<Vec<_>>>()?;
     let there = index.get_mut("manifests").and_then(Value::as_array_mut);
     let there = there.ok_or_else(|| damaged(path, "it has no list of manifests"))?;
-    there.retain(|old| entries.iter().all(|new| names(old) != names(new)));
+    there.retain(|old| !entries.iter().any(|new| replaces(new, old)));
     there.extend(entries);
     Ok(to_canonical_json(&index)?)
+}
+
+/// Whether an entry stands in place of another: of those without a name, one of the same digest does; a tag alone means
+/// one image, whatever else that was called; else the names are the same.
+fn replaces(new: &Value, old: &Value) -> bool {
+    match (names(new), names(old)) {
+        ([None, None], [None, None]) => new.get("digest") == old.get("digest"),
+        ([None, Some(tag)], [_, Some(other)]) => tag == other,
+        (new, old) => new == old,
+    }
 }
 
 /// The whole name and the tag of an entry; an image without a name has neither.

@@ -7,6 +7,7 @@ use rbuild_oci::testing::{TestImage, random_image};
 use rbuild_oci::{Cancel, Digest, Index, Manifest, MediaType, Platform, to_canonical_json};
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Barrier, Mutex};
 
@@ -248,4 +249,88 @@ fn layers_that_may_lie_elsewhere_only_are_left_there() {
     let to = Notes::new(&fine);
     assert_eq!(send(&Memory(blobs), &to, &target, 2, &AsTheyAre).unwrap(), target);
     assert_eq!(to.given().len(), 4, "{:?}", to.given());
+}
+
+/// Content of which one blob has no end before another failed, and counts how often it is read from then on.
+#[derive(Debug)]
+struct Endless {
+    from: Memory,
+    blob: Digest,
+    other_failed: Mutex<Receiver<()>>,
+    reads: AtomicUsize,
+}
+
+/// The most that is read of the endless blob.
+const READS: usize = 10_000;
+
+impl Blobs for Endless {
+    fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
+        if blob.digest == self.blob { Ok(Some(Box::new(self))) } else { self.from.open(blob) }
+    }
+
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+impl Read for &Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        if reads == 0 {
+            self.other_failed.lock().unwrap().recv().unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_micros(100));
+        buffer[0] = 0;
+        Ok(usize::from(reads < READS))
+    }
+}
+
+/// A place that only reads.
+struct Reader<'a>(Notes<'a>);
+
+impl Sink for Reader<'_> {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn blob(&self, blob: &Descriptor, open: &Open<'_>) -> Result<Placed> {
+        (self.0.met)(blob)?;
+        std::io::copy(&mut open()?, &mut std::io::sink()).map_err(Error::io("read", blob.digest))?;
+        Ok(Placed::Sent)
+    }
+
+    fn document(&self, _: &Descriptor, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn name(&self, _: &Descriptor, _: &[u8], _: &Reference) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_failure_stops_what_is_under_way_and_is_the_one_that_is_told() {
+    let image = random_image(8, 2);
+    let own = manifest(&image);
+    let (sender, receiver) = channel();
+    let sender = Mutex::new(sender);
+    let failing = own.layers[1].digest;
+    let met = |blob: &Descriptor| {
+        if blob.digest != failing {
+            return Ok(());
+        }
+        sender.lock().unwrap().send(()).unwrap();
+        Err(Error::Usage("told to fail".to_owned()))
+    };
+    let (other_failed, reads) = (Mutex::new(receiver), AtomicUsize::new(0));
+    let from = Endless { from: Memory(image.blobs.clone()), blob: own.layers[0].digest, other_failed, reads };
+    let (to, cancel) = (Reader(Notes::new(&met)), Cancel::new());
+    let walk = Walk { from: &from, to: &to, repack: &AsTheyAre, at_once: 2, cancel: &cancel, told: &|_, _, _| {} };
+    let error = walk.send(&image.descriptor, &[]).unwrap_err();
+    assert_eq!(error.to_string(), "told to fail");
+    assert!(from.reads.into_inner() < READS, "it was read to its end");
 }

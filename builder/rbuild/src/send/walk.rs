@@ -138,11 +138,12 @@ struct Load {
 }
 
 impl Load {
-    /// Notes the blobs of a manifest, and says where its layers are. Those that may lie elsewhere only are left out.
+    /// Notes the blobs of a manifest, and says where its layers are. Foreign ones are left out: whoever wants them gets
+    /// them from their own address (OCI image specification, "Non-distributable Layers").
     fn add_image(&mut self, manifest: &Manifest, ids: Option<&[DiffId]>, anew: bool) -> Vec<Option<usize>> {
         let layer = |(at, blob): (usize, &Descriptor)| {
             let layer = ids.and_then(|ids| ids.get(at).copied());
-            (!is_foreign(blob)).then(|| self.add(Freight { blob: blob.clone(), layer, anew }))
+            (!blob.media_type.is_foreign_layer()).then(|| self.add(Freight { blob: blob.clone(), layer, anew }))
         };
         let places = manifest.layers.iter().enumerate().map(layer).collect();
         self.add(Freight { blob: manifest.config.clone(), layer: None, anew: false });
@@ -157,13 +158,6 @@ impl Load {
         }
         at
     }
-}
-
-/// Whether a layer may not be passed on: whoever wants it gets it from its own address (OCI image specification,
-/// "Non-distributable Layers").
-fn is_foreign(blob: &Descriptor) -> bool {
-    let media_type = blob.media_type.as_str();
-    media_type.contains(".nondistributable.") || media_type.contains(".foreign.")
 }
 
 /// The manifest with the blobs that were sent for its layers; nothing where they are those that it names.

@@ -2,7 +2,7 @@
 
 use crate::world::{World, compressed, index, named, put, text, tool, two_platforms};
 use rbuild_oci::testing::{TestImage, random_image};
-use rbuild_oci::{Digest, Index, Manifest};
+use rbuild_oci::{Descriptor, Digest, Index, Manifest, MediaType};
 use rbuild_registry::testing::Registry;
 use rbuild_store::layer::Format;
 use std::fs;
@@ -227,4 +227,23 @@ fn a_large_layer_goes_through_in_little_memory() {
         let output = command.env("RBUILD_ROOT", world.root()).output().unwrap();
         assert!(output.status.success(), "{to}: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn a_layer_that_lies_elsewhere_is_refused_where_it_has_to_be_there() {
+    let world = World::new();
+    let mut image = compressed(&random_image(26, 2), Format::Gzip);
+    let mut manifest = Manifest::from_json(&image.blobs[&image.descriptor.digest]).unwrap();
+    manifest.layers[0].media_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip".into();
+    manifest.layers[0].urls = vec!["https://far.invalid/layer".to_owned()];
+    let bytes = rbuild_oci::to_canonical_json(&manifest).unwrap();
+    image.descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &bytes);
+    image.blobs.insert(image.descriptor.digest, bytes);
+    let foreign = manifest.layers[0].digest;
+    image.blobs.remove(&foreign);
+    world.layout("from", &[&image], vec![image.descriptor.clone()]);
+    let error = world.refused(&["copy", "oci:from", "docker-archive:out.tar"]);
+    assert!(error.contains(&foreign.to_string()) && error.contains("foreign"), "{error}");
+    assert!(!world.path("out.tar").exists());
+    assert_eq!(digest_of(&world.done(&["copy", "oci:from", "oci:to:1"])), image.descriptor.digest.to_string());
 }

@@ -10,4 +10,5 @@ mod forms;
 mod hostile;
 mod lists;
 mod save;
+mod upon;
 mod world;

@@ -2,6 +2,7 @@
 
 use crate::world::{World, compressed, id, named, text, tool, two_platforms};
 use rbuild_oci::testing::{TestImage, random_image};
+use rbuild_oci::{Descriptor, Digest, Index, Manifest};
 use rbuild_store::layer::Format;
 use std::fs;
 use std::path::Path;
@@ -203,5 +204,44 @@ fn umoci_unpacks_a_saved_layout() {
     let image = format!("{}:1", text(&path));
     if tool("umoci", &["unpack", "--image", &image, text(&bundle)]).is_some() {
         assert!(Path::new(&bundle).join("rootfs/file-2-0").exists());
+    }
+}
+
+/// The tag, if there is one, and the digest of each entry of a layout's index.
+fn entries(layout: &Path) -> Vec<(Option<String>, Digest)> {
+    let index = Index::from_json(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let tag = |entry: &Descriptor| entry.annotations.get("org.opencontainers.image.ref.name").cloned();
+    index.manifests.iter().map(|entry| (tag(entry), entry.digest)).collect()
+}
+
+#[test]
+fn a_layout_keeps_its_other_images_and_a_tag_means_one() {
+    let (world, [plain, gzip, zstd, _]) = stocked();
+    let layout = world.path("layout");
+    for image in [&plain, &gzip, &plain] {
+        world.done(&["save", "--format", "oci-dir", "-o", text(&layout), &id(image)]);
+    }
+    let both = [(None, gzip.descriptor.digest), (None, plain.descriptor.digest)];
+    assert_eq!(entries(&layout), both, "images without a name do not take each other away");
+    world.done(&["save", "--format", "oci-dir", "-o", text(&layout), "gzip:1", "gzip:2"]);
+    world.done(&["copy", "store:zstd:1", "oci:layout:1"]);
+    let tagged = [("2", &gzip), ("1", &zstd)].map(|(tag, image)| (Some(tag.to_owned()), image.descriptor.digest));
+    assert_eq!(entries(&layout), [&both[..], &tagged[..]].concat(), "the tag alone took away the name with that tag");
+    world.done(&["copy", "oci:layout:1", "dir:out"]);
+    assert_eq!(Digest::of(&fs::read(world.path("out/manifest.json")).unwrap()), zstd.descriptor.digest);
+}
+
+#[test]
+fn what_is_damaged_in_a_directory_is_written_again() {
+    let (world, [plain, ..]) = stocked();
+    let layer = Manifest::from_json(&plain.blobs[&plain.descriptor.digest]).unwrap().layers[1].clone();
+    for (format, name) in [("oci-dir", "blobs/sha256/"), ("docker-dir", "")] {
+        let arguments = ["save", "--format", format, "-o", format, "plain:1"];
+        world.done(&arguments);
+        let path = world.path(format).join(format!("{name}{}", layer.digest.hex()));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, vec![1; layer.size as usize]).unwrap();
+        world.done(&arguments);
+        assert_eq!(Digest::of(&fs::read(&path).unwrap()), layer.digest, "{format}");
     }
 }
