@@ -2,7 +2,7 @@
 //! came to be needed meanwhile stays. Decides nothing.
 
 use super::mark::familiar;
-use super::plan::{Plan, plan};
+use super::plan::{Plan, plan_to_follow};
 use super::{Class, Owner, Target, Thing, Wish};
 use crate::container::Containers;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub struct Done {
 pub fn carry_out(store: &Store, wish: &Wish<'_>, volumes: &dyn VolumeDriver, cancel: &Cancel) -> Result<Done> {
     refuse_read_only(store)?;
     let sweep = store.sweep(cancel)?;
-    let plan = plan(store, wish, Some(sweep.horizon()))?;
+    let plan = plan_to_follow(store, wish, Some(sweep.horizon()))?;
     follow(store, plan, sweep, volumes)
 }
 
