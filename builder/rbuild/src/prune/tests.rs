@@ -1,5 +1,6 @@
 //! Plans and what is done of them, on stores with images of several platforms and states of failed steps.
 
+use super::act::follow;
 use super::*;
 use crate::failed::{self, Failed, VERSION};
 use rbuild_graph::RunOp;
@@ -59,6 +60,22 @@ fn a_tag_stays_whole_where_one_of_its_images_is_in_use() {
         plan.stay.iter().filter(|thing| thing.class == Class::Image).map(|thing| &*thing.why).collect();
     assert_eq!(why.len(), 2);
     assert!(why.contains(&"app:latest is also an image that stays"), "{why:?}");
+}
+
+#[test]
+fn an_image_that_came_to_be_used_meanwhile_stays_whole() {
+    for at in [0, 1] {
+        let (_place, store, ids) = two_platforms();
+        let sweep = store.sweep(&Cancel::new()).unwrap();
+        let plan = plan(&store, &ALL_IMAGES, Some(sweep.horizon())).unwrap();
+        stamp(&store, &ids[at], SystemTime::now() + Duration::from_secs(1));
+        follow(&store, plan, sweep, &store.volumes()).unwrap();
+        let left = blobs(&store);
+        let image = random_image(at as u64 + 1, 2);
+        let lost: Vec<&Digest> =
+            image.blobs.keys().filter(|digest| !left.contains(std::ffi::OsStr::new(&digest.hex()))).collect();
+        assert!(lost.is_empty(), "{at}: {lost:?}");
+    }
 }
 
 #[test]
