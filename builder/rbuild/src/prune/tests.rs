@@ -87,6 +87,14 @@ fn images_of_one_tag_go_with_all_that_they_are_made_of() {
 }
 
 #[test]
+fn an_image_takes_what_it_is_made_of_and_not_what_others_of_its_tag_take() {
+    let (_place, store, _) = two_platforms();
+    let space = space(&store).unwrap();
+    let sizes: Vec<(u64, bool)> = space.images().iter().map(|image| (image.shared, image.unique > 0)).collect();
+    assert_eq!(sizes, [(0, true); 2]);
+}
+
+#[test]
 fn where_only_containers_are_to_go_images_are_not_measured() {
     let (_place, store, _) = two_platforms();
     let wish = Wish { containers: Some(&|_| true), ..Wish::default() };
