@@ -110,6 +110,11 @@ impl Error {
         }
     }
 
+    /// Whether the system refused something for want of room.
+    pub(crate) fn is_full(answer: &io::Error) -> bool {
+        matches!(answer.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     /// What the user can do about an answer of the system to something that was tried in a store.
     pub fn hint_for(answer: &io::Error) -> Option<&'static str> {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported};

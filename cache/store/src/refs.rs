@@ -138,7 +138,7 @@ impl Refs {
             }
         }
         match self.write_index(self.list()?) {
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => Ok(false),
+            Err(Error::Io { source, .. }) if Error::is_full(&source) => Ok(false),
             written => written.map(|()| true),
         }
     }

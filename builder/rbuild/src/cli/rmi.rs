@@ -72,11 +72,17 @@ pub fn remove(store: &Store, name: &str, force: bool, cancel: &Cancel) -> Result
         return Err(refused(name, format!("container {} uses it: remove that first", entry.config.name)));
     }
     let mut text = String::new();
+    let listed = store.refs().remove_all(&tags)?;
     for tag in &tags {
-        store.refs().remove(&tag.reference.parse()?)?;
-        text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
+        // One that points elsewhere by now stays.
+        if store.refs().get(&tag.reference.parse()?)?.is_none() {
+            text.extend(["Untagged: ", &familiar(&tag.reference), "\n"]);
+        }
     }
     text.push_str(&free(store, &Removal { tags: &tags, orphans: &orphans }, cancel)?);
+    if !listed {
+        store.refs().refresh()?;
+    }
     Ok(text)
 }
 

@@ -4,7 +4,7 @@
 
 mod shelf;
 
-pub use shelf::{Kept, all, find, forget, give_up, keep, latest};
+pub use shelf::{Kept, all, find, forget, give_up, is_over, keep, latest};
 
 use rbuild_graph::{Mount, RunOp};
 use rbuild_oci::{DiffId, Timestamp};

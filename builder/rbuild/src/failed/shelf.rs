@@ -80,12 +80,15 @@ pub fn find(store: &Store, text: &str) -> Result<Option<Kept>> {
 
 /// Gives up the states that have been kept long enough at that time, and says which: what only they need may go.
 pub fn give_up(store: &Store, now: Timestamp) -> Result<Vec<Kept>> {
-    let is_over = |(at, kept): &(usize, Kept)| {
-        *at >= FAILED_MOST || now.seconds.saturating_sub(kept.failed.when.seconds) > FAILED_AGE
-    };
-    let over: Vec<Kept> = all(store)?.into_iter().enumerate().filter(is_over).map(|(_, kept)| kept).collect();
+    let kept = all(store)?.into_iter().enumerate();
+    let over: Vec<Kept> = kept.filter(|(at, kept)| is_over(*at, kept, now)).map(|(_, kept)| kept).collect();
     over.iter().try_for_each(|kept| forget(store, &kept.build))?;
     Ok(over)
+}
+
+/// Whether a state has been kept long enough at that time; `at` others are younger.
+pub fn is_over(at: usize, kept: &Kept, now: Timestamp) -> bool {
+    at >= FAILED_MOST || now.seconds.saturating_sub(kept.failed.when.seconds) > FAILED_AGE
 }
 
 /// Gives up the state of a step of that build; fine if there is none.

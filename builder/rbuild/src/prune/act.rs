@@ -2,14 +2,14 @@
 //! came to be needed meanwhile stays. Decides nothing.
 
 use super::mark::familiar;
-use super::plan::{Plan, plan};
+use super::plan::{Plan, plan_to_follow};
 use super::{Class, Owner, Target, Thing, Wish};
 use crate::container::Containers;
 use crate::error::{Error, Result};
 use crate::failed;
 use crate::image::Listed;
 use rbuild_oci::{Cancel, Digest};
-use rbuild_store::{Group, GroupKind, Store, Sweep, Tag, VolumeDriver};
+use rbuild_store::{Group, Store, Sweep, Tag, VolumeDriver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub struct Done {
 pub fn carry_out(store: &Store, wish: &Wish<'_>, volumes: &dyn VolumeDriver, cancel: &Cancel) -> Result<Done> {
     refuse_read_only(store)?;
     let sweep = store.sweep(cancel)?;
-    let plan = plan(store, wish, Some(sweep.horizon()))?;
+    let plan = plan_to_follow(store, wish, Some(sweep.horizon()))?;
     follow(store, plan, sweep, volumes)
 }
 
@@ -107,16 +107,18 @@ impl Work<'_> {
         tags.sort_by(|a, b| a.reference.cmp(&b.reference));
         tags.dedup_by(|a, b| a.reference == b.reference);
         let listed = tags.is_empty() || self.store.refs().remove_all(&tags)?;
+        let groups = self.plan.go.iter().flat_map(|thing| &thing.groups);
+        let contents: BTreeMap<Digest, &Group> =
+            groups.filter_map(|(group, _)| Some((group.digest()?, group))).collect();
         let (mut documents, mut by_id) = (Vec::new(), BTreeMap::new());
         for thing in &self.plan.go {
             match &thing.target {
                 Target::Owner(at, Some(listed)) => {
-                    let own = |group: &Group| group.kind == GroupKind::Content(listed.image.id.0);
-                    let group = thing.groups.iter().find(|(group, _)| own(group));
                     by_id.insert(listed.image.id.0, *at);
-                    match group {
-                        Some((group, _)) => documents.push(group.clone()),
-                        // Another image keeps it, or it is not here.
+                    // Of images of one tag, any may have the documents of all.
+                    match contents.get(&listed.image.id.0) {
+                        Some(group) => documents.push((*group).clone()),
+                        // An image that stays keeps it, or it is not here.
                         None => drop(self.gone.insert(*at)),
                     }
                 }
@@ -139,15 +141,19 @@ impl Work<'_> {
         let mark = &self.plan.mark;
         let free = |group: &Group| {
             let owners = group.digest().map(|digest| mark.needing(&digest)).unwrap_or_default();
-            let is_there = group.paths.first().is_some_and(|path| !self.removed.contains(path));
-            is_there && owners.iter().all(|at| self.gone.contains(at))
+            owners.iter().all(|at| self.gone.contains(at))
         };
+        let is_there = |group: &Group| group.paths.first().is_some_and(|path| !self.removed.contains(path));
         let groups = self.plan.go.iter().flat_map(|thing| &thing.groups).map(|(group, _)| group);
         let (content, caches): (Vec<Group>, Vec<Group>) =
-            groups.filter(|group| free(group)).cloned().partition(|group| group.digest().is_some());
+            groups.filter(|group| is_there(group) && free(group)).cloned().partition(|group| group.digest().is_some());
+        // What a container needs that was not removed, say.
+        let firsts = self.plan.go.iter().filter_map(|thing| thing.groups.first()).map(|(group, _)| group);
+        let mut kept: BTreeSet<PathBuf> =
+            firsts.filter(|group| is_there(group) && !free(group)).flat_map(|group| group.paths.clone()).collect();
         // A record goes once what it leads to is gone.
         let swept = self.sweep.discard(content)?;
-        let kept: BTreeSet<PathBuf> = swept.kept.iter().flat_map(|group| group.paths.clone()).collect();
+        kept.extend(swept.kept.iter().flat_map(|group| group.paths.clone()));
         self.tell(&swept.gone);
         let stays = |thing: &Thing| {
             thing.groups.first().is_some_and(|(group, _)| group.paths.iter().any(|path| kept.contains(path)))

@@ -76,10 +76,10 @@ pub fn keep_within(store: &Store, limit: Limit, now: Timestamp, cancel: &Cancel)
         ..Wish::default()
     };
     let plan = plan(store, &wish, Some(sweep.horizon()))?;
-    let kept = plan.kept;
+    let (kept, planned) = (plan.kept, plan.bytes());
     let freed = if plan.go.is_empty() { 0 } else { follow(store, plan, sweep, &store.volumes())?.bytes.values().sum() };
     let (free, blobs) = (room(store.root())?.1, of_blobs(store)?);
-    write(store, Note { when: now.seconds, cache: kept, free, blobs })?;
+    write(store, Note { when: now.seconds, cache: kept.saturating_add(planned).saturating_sub(freed), free, blobs })?;
     Ok(Trimmed { limit, freed })
 }
 

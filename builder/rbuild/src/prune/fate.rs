@@ -2,7 +2,9 @@
 
 use super::mark::familiar;
 use super::{Mark, Owner, Wish};
+use crate::failed;
 use crate::image::Listed;
+use rbuild_oci::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes of an owner.
@@ -31,8 +33,34 @@ pub(super) fn stays(why: impl Into<String>) -> Fate {
     Fate::Stays(why.into())
 }
 
+/// When owners were used.
+pub(super) struct Times {
+    /// The time at which it is decided.
+    pub(super) now: Timestamp,
+    /// What was used since then somebody at work may rely on.
+    pub(super) busy: Option<Timestamp>,
+    /// When images and states of failed steps were last used, by their places in the mark.
+    pub(super) used: BTreeMap<usize, Timestamp>,
+}
+
+impl Times {
+    pub(super) fn is_busy(&self, used: Timestamp) -> bool {
+        self.busy.is_some_and(|busy| used >= busy)
+    }
+}
+
+/// Why something stays that somebody at work may use.
+pub(super) const BUSY: &str = "another rbuild at work may use it";
+
 /// What becomes of each owner: of containers first, as images stay for those that stay.
-pub(super) fn fates(wish: &Wish<'_>, mark: &Mark) -> Vec<Fate> {
+pub(super) fn fates(wish: &Wish<'_>, mark: &Mark, times: &Times) -> Vec<Fate> {
+    // The youngest first.
+    let states = mark.owners().iter().filter_map(|owner| match owner {
+        Owner::Failed(kept) => Some(kept),
+        _ => None,
+    });
+    let over = states.enumerate().filter(|(at, kept)| failed::is_over(*at, kept, times.now));
+    let over: BTreeSet<&str> = over.map(|(_, kept)| &*kept.build).collect();
     let containers = mark.owners().iter().map(|owner| match owner {
         Owner::Container(entry) if entry.state.is_running() => stays("it runs"),
         Owner::Container(entry) => match wish.containers {
@@ -41,6 +69,9 @@ pub(super) fn fates(wish: &Wish<'_>, mark: &Mark) -> Vec<Fate> {
             None => stays("containers stay"),
         },
         Owner::Failed(_) if wish.cache.is_some_and(|cache| cache.all) => goes("all of the build cache is to go"),
+        Owner::Failed(kept) if wish.cache.is_some() && over.contains(&*kept.build) => {
+            goes("it has been kept long enough")
+        }
         Owner::Failed(_) => stays("it can be entered with `rbuild debug`"),
         Owner::Image(_) => stays(""),
     });
@@ -55,6 +86,11 @@ pub(super) fn fates(wish: &Wish<'_>, mark: &Mark) -> Vec<Fate> {
         if let Owner::Image(listed) = owner {
             let user = users.get(&listed.image.id);
             *fate = user.map_or_else(|| image(wish, listed), |name| stays(format!("container {name} uses it")));
+        }
+    }
+    for (at, used) in &times.used {
+        if fates[*at].goes() && times.is_busy(*used) {
+            fates[*at] = stays(BUSY);
         }
     }
     whole_tags(mark, fates)

@@ -12,6 +12,8 @@ mod mark;
 mod measure;
 mod plan;
 mod space;
+#[cfg(test)]
+mod tests;
 
 pub use act::{Done, carry_out, refuse_read_only};
 pub use cap::{Trimmed, keep_within};

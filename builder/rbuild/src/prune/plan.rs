@@ -1,7 +1,7 @@
 //! What goes and what stays, decided and measured before anything is touched. Knows why; removes nothing.
 
 use super::cache::{Part, parts};
-use super::fate::{Fate, fates, goes, stays};
+use super::fate::{BUSY, Fate, Times, fates, goes, stays};
 use super::mark::familiar;
 use super::measure::{Drafted, Measured, measured};
 use super::{Cache, Class, Fits, Mark, Owner, Target, Thing, Wish};
@@ -50,14 +50,37 @@ impl Plan {
     }
 }
 
-/// What a wish comes to at that time; what was used since `busy` somebody at work may rely on.
+/// What a wish comes to at that time, with the sizes of all that stays; what was used since `busy` somebody at work may
+/// rely on.
 pub fn plan(store: &Store, wish: &Wish<'_>, busy: Option<Timestamp>) -> Result<Plan> {
     let mark = Mark::of(store)?;
-    let fates = fates(wish, &mark);
-    let mut draft = Draft { store, mark: &mark, fates: &fates, busy, drafted: Drafted::default() };
+    draw(store, wish, busy, mark, store.groups()?)
+}
+
+/// The same where nobody asks for what stays: where only containers or volumes are to go, nothing else is measured than
+/// what these may share data with.
+pub(super) fn plan_to_follow(store: &Store, wish: &Wish<'_>, busy: Option<Timestamp>) -> Result<Plan> {
+    if wish.images.is_some() || wish.cache.is_some() {
+        return plan(store, wish, busy);
+    }
+    let mark = Mark::of(store)?;
+    let goes = |at: &usize| match (&mark.owners()[*at], wish.containers) {
+        (Owner::Container(entry), Some(fits)) => !entry.state.is_running() && fits(entry),
+        _ => false,
+    };
+    let shared = |group: &Group| group.digest().is_some_and(|digest| mark.needing(&digest).iter().any(goes));
+    let groups = if (0..mark.owners().len()).any(|at| goes(&at)) { store.groups()? } else { Vec::new() };
+    let groups = groups.into_iter().filter(shared).collect();
+    draw(store, wish, busy, mark, groups)
+}
+
+fn draw(store: &Store, wish: &Wish<'_>, busy: Option<Timestamp>, mark: Mark, groups: Vec<Group>) -> Result<Plan> {
+    let times = Times { now: std::time::SystemTime::now().into(), busy, used: used(&mark, &groups) };
+    let fates = fates(wish, &mark, &times);
+    let mut draft = Draft { store, mark: &mark, fates: &fates, times: &times, drafted: Drafted::default() };
     draft.containers();
     draft.volumes(wish)?;
-    let groups = draft.images(wish.cache, store.groups()?);
+    let groups = draft.images(wish.cache, groups);
     draft.cache(wish.cache, groups)?;
     let Measured { go, stay, kept } = measured(store, draft.drafted, wish.cache)?;
     Ok(Plan { go, stay, kept, mark })
@@ -67,7 +90,7 @@ struct Draft<'a> {
     store: &'a Store,
     mark: &'a Mark,
     fates: &'a [Fate],
-    busy: Option<Timestamp>,
+    times: &'a Times,
     drafted: Drafted,
 }
 
@@ -121,7 +144,7 @@ impl Draft<'_> {
     /// Gives each image and kept state what it needs, the last used first; what no owner needs is given back.
     fn images(&mut self, cache: Option<Cache<'_>>, groups: Vec<Group>) -> Vec<Group> {
         let mut owned: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
-        let used = self.used(&groups);
+        let used = &self.times.used;
         let mut rest = Vec::new();
         for group in groups {
             let owners = group.digest().map(|digest| self.mark.needing(&digest)).unwrap_or_default();
@@ -152,33 +175,17 @@ impl Draft<'_> {
                 }
             };
             thing = Thing { used, groups, ..thing };
-            let busy = self.is_busy(used);
-            let late =
-                cache.and_then(|cache| cache.until).is_some_and(|until| thing.class == Class::Cache && used >= until);
-            if fate.goes() && busy {
-                BUSY.clone_into(&mut thing.why);
-            } else if fate.goes() && late {
-                LATE.clone_into(&mut thing.why);
-            }
-            self.put(fate.goes() && !busy && !late, thing, 0);
+            let of_cache = cache.filter(|_| fate.goes() && thing.class == Class::Cache);
+            let left_out = of_cache.and_then(|cache| left_out(cache, &thing));
+            let goes = fate.goes() && left_out.is_none();
+            thing.why = left_out.map_or(thing.why, str::to_owned);
+            self.put(goes, thing, 0);
         }
         rest
     }
 
     fn is_container(&self, at: usize) -> bool {
         matches!(self.mark.owners()[at], Owner::Container(_))
-    }
-
-    /// When images and states were last used: when the document was that they are called by.
-    fn used(&self, groups: &[Group]) -> BTreeMap<usize, Timestamp> {
-        let times: BTreeMap<_, Timestamp> =
-            groups.iter().filter_map(|group| Some((group.digest()?, group.used))).collect();
-        let of = |(at, owner): (usize, &Owner)| match owner {
-            Owner::Image(listed) => Some((at, times.get(&listed.image.id.0).copied().unwrap_or_default())),
-            Owner::Failed(kept) => Some((at, kept.failed.when)),
-            Owner::Container(_) => None,
-        };
-        self.mark.owners().iter().enumerate().filter_map(of).collect()
     }
 
     fn of_image(&self, at: usize, listed: &Listed) -> Thing {
@@ -195,10 +202,6 @@ impl Draft<'_> {
         Thing { class, kind, id, what, created, used, bytes: 0, why, groups: Vec::new(), target }
     }
 
-    fn is_busy(&self, used: Timestamp) -> bool {
-        self.busy.is_some_and(|busy| used >= busy)
-    }
-
     fn cache(&mut self, cache: Option<Cache<'_>>, groups: Vec<Group>) -> Result<()> {
         let records: BTreeMap<PathBuf, _> = LocalBackend::of(self.store).list()?.into_iter().collect();
         let failed: BTreeSet<&str> = self
@@ -208,18 +211,14 @@ impl Draft<'_> {
             .filter_map(|owner| if let Owner::Failed(kept) = owner { Some(&*kept.build) } else { None })
             .collect();
         for Part { mut thing, depth, needed } in parts(self.store, self.mark, groups, &records) {
-            let busy = thing.groups.first().is_some_and(|(group, _)| self.is_busy(group.used));
+            let busy = thing.groups.first().is_some_and(|(group, _)| self.times.is_busy(group.used));
             let stays = match cache {
                 None => Some("the build cache stays".to_owned()),
                 Some(_) if failed.contains(&*thing.id) => Some("the state of its failed step is kept".to_owned()),
                 Some(cache) => needed.filter(|_| !cache.all),
             };
-            let stays = stays.or_else(|| busy.then(|| BUSY.to_owned())).or_else(|| {
-                let cache = cache?;
-                let late = cache.until.is_some_and(|until| thing.used >= until);
-                let out = !(cache.fits)(&thing);
-                out.then(|| "the filter leaves it out".to_owned()).or_else(|| late.then(|| LATE.to_owned()))
-            });
+            let stays = stays.or_else(|| busy.then(|| BUSY.to_owned()));
+            let stays = stays.or_else(|| left_out(cache?, &thing).map(str::to_owned));
             let goes = stays.is_none();
             thing.why = stays.unwrap_or(thing.why);
             self.put(goes, thing, depth);
@@ -228,5 +227,21 @@ impl Draft<'_> {
     }
 }
 
-const BUSY: &str = "another rbuild at work may use it";
-const LATE: &str = "it was used since then";
+/// When images and states were last used: when the document was that they are called by.
+fn used(mark: &Mark, groups: &[Group]) -> BTreeMap<usize, Timestamp> {
+    let times: BTreeMap<_, Timestamp> = groups.iter().filter_map(|group| Some((group.digest()?, group.used))).collect();
+    let of = |(at, owner): (usize, &Owner)| match owner {
+        Owner::Image(listed) => Some((at, times.get(&listed.image.id.0).copied().unwrap_or_default())),
+        Owner::Failed(kept) => Some((at, kept.failed.when)),
+        Owner::Container(_) => None,
+    };
+    mark.owners().iter().enumerate().filter_map(of).collect()
+}
+
+/// Why a part of the build cache is not meant, if so.
+fn left_out(cache: Cache<'_>, thing: &Thing) -> Option<&'static str> {
+    if !(cache.fits)(thing) {
+        return Some("the filter leaves it out");
+    }
+    cache.until.is_some_and(|until| thing.used >= until).then_some("it was used since then")
+}

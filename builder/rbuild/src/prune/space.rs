@@ -1,9 +1,9 @@
 //! How much of the disk each class of things takes, and how much of that would come free. Removes nothing.
 
 use super::plan::{Images, Plan, plan};
-use super::{Cache, Class, Owner, Target, Thing, Wish};
+use super::{Cache, Class, Mark, Owner, Target, Thing, Wish};
 use crate::error::Result;
-use crate::image::Listed;
+use crate::image::{Listed, Reach};
 use rbuild_oci::ImageId;
 use rbuild_store::{Store, Usage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ pub struct Space {
     pub plan: Plan,
     /// Images, containers, volumes and the build cache; together all that the store takes.
     pub tallies: BTreeMap<Class, Tally>,
+    /// What each image itself needs, without the others of its tag; by its place in the mark.
+    own: BTreeMap<usize, Reach>,
 }
 
 /// What an image takes.
@@ -74,7 +76,22 @@ pub fn space(store: &Store) -> Result<Space> {
     let known: u64 = tallies.values().map(|tally| tally.bytes).sum();
     let rest = Usage::default().add(store.root())?.saturating_sub(known);
     tallies.entry(Class::Cache).or_default().bytes += rest;
-    Ok(Space { plan, tallies })
+    let own = own(store, &plan.mark)?;
+    Ok(Space { plan, tallies, own })
+}
+
+fn own(store: &Store, mark: &Mark) -> Result<BTreeMap<usize, Reach>> {
+    // What is measured is not thereby used.
+    let (store, mut own) = (store.onlooker(), BTreeMap::new());
+    for (at, owner) in mark.owners().iter().enumerate() {
+        if let Owner::Image(listed) = owner {
+            let mut reach = Reach::default();
+            reach.add_target(&store, &listed.image.descriptor)?;
+            reach.add_image(&store, &listed.image.id)?;
+            own.insert(at, reach);
+        }
+    }
+    Ok(own)
 }
 
 impl Space {
@@ -84,10 +101,10 @@ impl Space {
         let groups = things().flat_map(|thing| &thing.groups);
         let sizes: Vec<_> = groups.filter_map(|(group, bytes)| Some((group.digest()?, *bytes))).collect();
         let mark = &self.plan.mark;
-        let is_image = |at: &&usize| matches!(mark.owners()[**at], Owner::Image(_));
         let mut shares: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
         for (digest, bytes) in sizes {
-            let owners: Vec<usize> = mark.needing(&digest).iter().filter(is_image).copied().collect();
+            let needs = |at: &&usize| self.own.get(*at).is_some_and(|reach| reach.digests().contains(&digest));
+            let owners: Vec<usize> = mark.needing(&digest).iter().filter(needs).copied().collect();
             for at in &owners {
                 let (shared, unique) = shares.entry(*at).or_default();
                 if owners.len() > 1 { *shared += bytes } else { *unique += bytes }

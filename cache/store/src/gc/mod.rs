@@ -22,7 +22,7 @@ use rbuild_oci::{Cancel, Digest, Timestamp};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ pub struct Sweep {
     gate: Lock,
     cancel: Cancel,
     horizon: Timestamp,
+    /// For how long is waited for those who look; no more once that was too long.
+    patience: Duration,
 }
 
 /// How many groups go in one step.
@@ -66,7 +68,13 @@ impl Store {
     pub fn sweep(&self, cancel: &Cancel) -> Result<Sweep> {
         self.hold()?;
         let gate = Lock::open(&self.gate())?;
-        let mut sweep = Sweep { store: self.clone(), gate, cancel: cancel.clone(), horizon: lease::later(self)? };
+        let mut sweep = Sweep {
+            store: self.clone(),
+            gate,
+            cancel: cancel.clone(),
+            horizon: lease::later(self)?,
+            patience: PATIENCE,
+        };
         sweep.lower()?;
         sweep.take_trash()?;
         tmp::sweep(&self.dir(Bucket::Tmp), sweep.horizon)?;
@@ -136,14 +144,15 @@ impl Sweep {
     }
 
     /// Waits for those who look; false if that takes too long.
-    fn take(&self) -> Result<bool> {
+    fn take(&mut self) -> Result<bool> {
         let began = Instant::now();
         loop {
             self.cancel.check()?;
             if self.gate.try_take()? {
                 return Ok(true);
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() >= self.patience {
+                self.patience = Duration::ZERO;
                 return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -189,9 +198,9 @@ impl Sweep {
             let name = format!("{TRASH}{}-{}", std::process::id(), meta.ino());
             let place = self.store.dir(Bucket::Tmp).join(name);
             match fs::rename(path, &place) {
-                Err(error) if error.kind() == ErrorKind::StorageFull && meta.is_dir() => return Ok(false),
+                Err(error) if Error::is_full(&error) && meta.is_dir() => return Ok(false),
                 // A file goes in one step all the same.
-                Err(error) if error.kind() == ErrorKind::StorageFull => return fs::remove_file(path).map(|()| true),
+                Err(error) if Error::is_full(&error) => return fs::remove_file(path).map(|()| true),
                 other => other?,
             }
             trash.push(place);
@@ -239,4 +248,30 @@ fn sorted(digests: impl Iterator<Item = Digest>) -> Vec<Digest> {
     let mut digests: Vec<Digest> = digests.collect();
     digests.sort();
     digests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::put;
+
+    #[test]
+    fn those_who_look_are_waited_for_once() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let digest = put(&store.content(), b"x").unwrap();
+        let minute_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+        fs::File::open(store.blob_path(&digest)).unwrap().set_modified(minute_ago).unwrap();
+        let looker = Store::open(store.root()).unwrap();
+        looker.lease().unwrap();
+        let mut sweep = store.sweep(&Cancel::new()).unwrap();
+        sweep.patience = Duration::from_millis(300);
+        let group = store.groups().unwrap();
+        assert_eq!(sweep.discard(group.clone()).unwrap().kept, group);
+        let began = Instant::now();
+        assert_eq!(sweep.discard(group.clone()).unwrap().kept, group);
+        assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+        drop(looker);
+        assert_eq!(sweep.discard(group.clone()).unwrap().gone, group);
+    }
 }
