@@ -33,7 +33,9 @@ pub fn create(args: &CreateArgs, store: &Store, ways: &Ways<'_>, now: Timestamp)
         images.extend(entries(&bring(text, store, ways, now)?, store)?);
     }
     loop {
-        images.iter().for_each(|entry| list.put(entry.clone()));
+        for entry in &images {
+            list.put(entry.clone());
+        }
         if list.save(store, now)? {
             return Ok(format!("Created manifest list {}\n", args.list));
         }
