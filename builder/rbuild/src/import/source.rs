@@ -10,10 +10,11 @@ use super::keep::Kept;
 use super::layout::{Layout, name};
 use super::platform::list;
 use super::spool::spool;
+use super::unpack::unpack;
 use crate::error::{Error, Result};
 use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
 use rbuild_store::Store;
-use rbuild_store::layer::{Compression, decompress};
+use rbuild_store::layer::{Compression, Limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -55,8 +56,7 @@ pub(super) fn is_plain(path: &Path) -> Result<bool> {
 
 /// The files of a tarball of any compression in a stream that people know as `name`.
 pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel: &Cancel) -> Result<Files> {
-    let (_, plain) = decompress(stream)?;
-    let file = spool(plain, &name, store, cancel)?;
+    let file = spool(unpack(stream, Limits::default(), cancel)?, &name, store, cancel)?;
     Files::archive(name, file)
 }
 
@@ -70,7 +70,7 @@ pub enum Opened {
 }
 
 /// Finds out what these files are; anything else than images is an error.
-pub fn read(files: Files) -> Result<Opened> {
+pub fn read(files: Files, cancel: &Cancel) -> Result<Opened> {
     let place = files.place();
     let nothing = || nothing(&place);
     if files.has("index.json")? {
@@ -79,13 +79,13 @@ pub fn read(files: Files) -> Result<Opened> {
     if dir::is_dir(&files)? {
         return dir::open(files).map(Opened::Layout);
     }
-    archive::images(files)?.map(Opened::Saved).ok_or_else(nothing)
+    archive::images(files, cancel)?.map(Opened::Saved).ok_or_else(nothing)
 }
 
 /// The images in a layout, docker archive or directory of `dir:`; of those for several platforms only the wanted one, if
 /// one is wanted.
-pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
-    let saved = match read(files)? {
+pub fn offers(files: Files, platform: Option<&Platform>, cancel: &Cancel) -> Result<Vec<Offered>> {
+    let saved = match read(files, cancel)? {
         Opened::Layout(layout) => {
             let offered = of_layout(&layout, platform)?;
             return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
