@@ -238,6 +238,47 @@ fn a_pipe_in_place_of_a_file() {
     assert!(error.contains("which has nothing"), "{error}");
 }
 
+/// An index of images, which is said to be a statement about one.
+fn statement(images: &[&TestImage]) -> TestImage {
+    let mut image = index(images);
+    let kind = ("vnd.docker.reference.type".to_owned(), "attestation-manifest".to_owned());
+    image.descriptor.annotations.extend([kind]);
+    image
+}
+
+#[test]
+fn indexes_in_place_of_statements() {
+    let world = World::new();
+    let image = random_image(11, 1);
+    let mut deep = statement(&[]);
+    for _ in 0..12 {
+        deep = statement(&[&deep]);
+    }
+    let top = index(&[&image, &deep]);
+    let error = refused(&world, &world.layout("deep", &[&top], vec![named(&top, "app:1")]));
+    assert!(error.contains("nested too deeply"), "{error}");
+
+    let long = statement(&[&random_image(12, 1); 10_001]);
+    let top = index(&[&image, &long]);
+    let error = refused(&world, &world.layout("long", &[&top], vec![named(&top, "app:1")]));
+    assert!(error.contains("more than 10000 entries"), "{error}");
+
+    let mut wide = statement(&[&random_image(12, 1)]);
+    for _ in 0..5 {
+        wide = statement(&[&wide; 60]);
+    }
+    let top = index(&[&image, &wide]);
+    let layout = world.layout("wide", &[&top], vec![named(&top, "app:1")]);
+    // Each document is read once, however often it is listed.
+    let run = std::process::Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_rbuild"), "load", "-i", text(&layout)])
+        .env("RBUILD_ROOT", world.root())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{:?}: {}", run.status, String::from_utf8_lossy(&run.stderr));
+    assert_eq!(world.digest("app:1"), top.descriptor.digest);
+}
+
 /// A docker archive whose list has an image with these layers and that configuration so often, each time by another name.
 fn listed(count: usize, config: &str, layers: &[&str]) -> Vec<u8> {
     let item =
