@@ -79,7 +79,10 @@ fn one(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor, platform
 
 fn all(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor) -> Result<Kept> {
     let layout = Layout::of(blobs.clone(), Index::oci(vec![top.clone()]));
-    let none = || Error::NotFound { host: blobs.place(), subject: reference.familiar(), similar: Vec::new() };
+    let none = || {
+        let (subject, reason) = (reference.familiar(), format!("its index {} has no image", top.digest));
+        rbuild_store::Error::Refused { what: "image", subject, reason }
+    };
     let mut budget = Budget::of(reference.familiar());
     Ok(source::kept(&layout, top, None, &mut budget)?.ok_or_else(none)?)
 }
