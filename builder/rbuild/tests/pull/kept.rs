@@ -224,6 +224,20 @@ fn a_tag_of_an_index_without_an_image_is_passed_over() {
 }
 
 #[test]
+fn a_damaged_document_of_the_store_is_fetched_anew() {
+    for document in ["manifest", "configuration"] {
+        let (world, image) = World::with_image();
+        world.pull("team/app:1").unwrap();
+        let digest = if document == "manifest" { image.descriptor.digest } else { manifest(&image).config.digest };
+        let path = world.store.blob_path(&digest);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"{}").unwrap();
+        world.pull("team/app:1").unwrap();
+        assert_eq!(world.wrong("team/app:1"), Vec::<String>::new(), "{document}");
+    }
+}
+
+#[test]
 fn all_tags_of_a_repository_are_pulled_page_by_page() {
     let world = World::new();
     for (seed, tag) in ["1", "1.1", "2", "3", "latest"].iter().enumerate() {
