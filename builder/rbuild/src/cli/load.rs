@@ -39,7 +39,7 @@ pub fn run(args: &LoadArgs, globals: &Globals) -> Result<ExitCode> {
 /// Loads the images, at that time, and says which they are.
 pub fn load(args: &LoadArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> Result<String> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let images = source::offers(files(args, store, cancel)?, platform.as_ref())?;
+    let images = source::offers(files(args, store, cancel)?, platform.as_ref(), cancel)?;
     if images.is_empty() {
         let path = platform.map_or_else(|| "an image".to_owned(), |platform| format!("an image for {platform}"));
         return Err(Error::NotFound { path, place: place(args), hint: None });

@@ -1,7 +1,7 @@
 //! The content of a repository of a registry, passed on as it comes: nothing of it lies on this machine. Knows no image.
 
 use super::Blobs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
 use std::io::{self, Cursor, Read, Write};
@@ -38,6 +38,16 @@ impl Blobs for Direct {
             drop(to.send(result.map(|()| Vec::new()).map_err(io::Error::other)));
         });
         Ok(Some(Box::new(Incoming { from, piece: Cursor::new(Vec::new()), ended: false })))
+    }
+
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        if blob.media_type.is_manifest() || blob.media_type.is_index() {
+            let bytes = self.client.manifest(&self.reference, blob)?;
+            sink.write_all(&bytes).map_err(Error::io("keep", blob.digest))?;
+        } else {
+            self.client.blob(&self.reference, blob, sink)?;
+        }
+        Ok(true)
     }
 
     fn place(&self) -> String {

@@ -2,8 +2,10 @@
 //! layer is an image of its own, `ID/json` with its parent and `ID/layer.tar`. Their configuration is made here as docker
 //! makes it. Knows no store.
 
-use super::archive::{corrupt, diff_id, missing};
+use super::archive::{corrupt, missing};
+use super::budget::Budget;
 use super::files::Files;
+use super::tarballs::Tarballs;
 use crate::error::{Error, Result};
 use rbuild_oci::{History, RootFs, Timestamp, to_canonical_json};
 use serde::Deserialize;
@@ -24,7 +26,7 @@ pub(super) struct Legacy {
 const MOST_LAYERS: usize = 1024;
 
 /// The images that `repositories` names, those of one content together; none where there is no such file.
-pub(super) fn images(files: &Files) -> Result<Option<Vec<Legacy>>> {
+pub(super) fn images(files: &Files, tarballs: &mut Tarballs<'_>, budget: &mut Budget) -> Result<Option<Vec<Legacy>>> {
     let Some(bytes) = files.read("repositories")? else { return Ok(None) };
     let repositories: BTreeMap<String, BTreeMap<String, String>> = json("repositories", &bytes)?;
     let mut by_id: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -33,8 +35,14 @@ pub(super) fn images(files: &Files) -> Result<Option<Vec<Legacy>>> {
             by_id.entry(id).or_default().push(format!("{name}:{tag}"));
         }
     }
-    let images = by_id.into_iter().map(|(id, names)| image(files, &id, names));
-    images.collect::<Result<_>>().map(Some)
+    budget.look(by_id.len(), "images")?;
+    let mut images = Vec::new();
+    for (id, names) in by_id {
+        let image = image(files, tarballs, &id, names)?;
+        budget.keep(image.config.len() as u64)?;
+        images.push(image);
+    }
+    Ok(Some(images))
 }
 
 /// What `ID/json` says of a layer.
@@ -58,7 +66,7 @@ struct Ran {
     command: Option<Vec<String>>,
 }
 
-fn image(files: &Files, id: &str, names: Vec<String>) -> Result<Legacy> {
+fn image(files: &Files, tarballs: &mut Tarballs<'_>, id: &str, names: Vec<String>) -> Result<Legacy> {
     let mut ids = Vec::new();
     let (mut history, mut diff_ids, mut layers) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = Some(id.to_owned());
@@ -71,7 +79,7 @@ fn image(files: &Files, id: &str, names: Vec<String>) -> Result<Legacy> {
         }
         let layer: Layer = json("the json of a layer", &document(files, &id)?)?;
         let file = format!("{id}/layer.tar");
-        diff_ids.push(diff_id(files, &file)?);
+        diff_ids.push(tarballs.diff_id(&file)?);
         layers.push(file);
         next = layer.parent.clone().filter(|parent| !parent.is_empty());
         history.push(step(layer));

@@ -1,6 +1,7 @@
 //! The content of the store, also as what is nearer than another place. Knows no image.
 
 use super::Blobs;
+use super::blobs::document;
 use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
@@ -45,6 +46,25 @@ impl Nearest {
     }
 }
 
+impl Nearest {
+    /// Puts a document of the store that is not what it is called right by what `far` has.
+    fn mend(&self, blob: &Descriptor) -> Result<()> {
+        let store = &self.local.store;
+        let Err(rbuild_store::Error::Corrupt { .. }) = store.document(&blob.digest) else { return Ok(()) };
+        if let Some(bytes) = document(&*self.far, blob)? {
+            store.content().remove(&blob.digest)?;
+            store.put_document(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a blob is one that is read whole.
+fn is_document(blob: &Descriptor) -> bool {
+    let media_type = &blob.media_type;
+    media_type.is_manifest() || media_type.is_index() || media_type.is_config()
+}
+
 impl Blobs for Nearest {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
         match self.local.open(blob)? {
@@ -54,6 +74,9 @@ impl Blobs for Nearest {
     }
 
     fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        if is_document(blob) {
+            self.mend(blob)?;
+        }
         if self.local.pour(blob, sink)? { Ok(true) } else { self.far.pour(blob, sink) }
     }
 

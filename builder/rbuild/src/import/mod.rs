@@ -11,6 +11,7 @@ pub mod source;
 mod spool;
 
 mod blobs;
+mod budget;
 pub mod context;
 pub(crate) mod dir;
 mod direct;
@@ -27,7 +28,9 @@ mod pipe;
 mod platform;
 mod pull;
 mod remote;
+mod tarballs;
 mod transport;
+mod unpack;
 
 pub use blobs::Blobs;
 pub(crate) use blobs::{missing, required_document};

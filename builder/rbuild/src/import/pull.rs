@@ -1,6 +1,7 @@
 //! An image of a registry as it is to be kept. Knows no command line.
 
 use super::blobs::{Blobs, damaged, required_document};
+use super::budget::Budget;
 use super::found::{Found, of_document};
 use super::keep::Kept;
 use super::layout::{DEPTH, Layout};
@@ -78,8 +79,12 @@ fn one(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor, platform
 
 fn all(blobs: &Arc<dyn Blobs>, reference: &Reference, top: &Descriptor) -> Result<Kept> {
     let layout = Layout::of(blobs.clone(), Index::oci(vec![top.clone()]));
-    let none = || Error::NotFound { host: blobs.place(), subject: reference.familiar(), similar: Vec::new() };
-    Ok(source::kept(&layout, top, None)?.ok_or_else(none)?)
+    let none = || {
+        let (subject, reason) = (reference.familiar(), format!("its index {} has no image", top.digest));
+        rbuild_store::Error::Refused { what: "image", subject, reason }
+    };
+    let mut budget = Budget::of(reference.familiar());
+    Ok(source::kept(&layout, top, None, &mut budget)?.ok_or_else(none)?)
 }
 
 fn no_platform(reference: &Reference, wanted: &Platform, own: Platform) -> Error {

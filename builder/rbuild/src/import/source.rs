@@ -2,18 +2,22 @@
 //! it as they are to be kept. Knows no command line.
 
 use super::archive::{self, Saved};
-use super::blobs::{Blobs, document, missing, required_document};
+use super::blobs::{Blobs, damaged, document, missing, required_document};
+use super::budget::Budget;
 use super::dir;
 use super::files::Files;
 use super::found::Found;
 use super::keep::Kept;
-use super::layout::{Layout, name};
+use super::layout::{DEPTH, Layout, name};
 use super::platform::list;
 use super::spool::spool;
+use super::unpack::unpack;
 use crate::error::{Error, Result};
-use rbuild_oci::{Annotations, Cancel, Descriptor, Index, Manifest, MediaType, Platform, Reference, to_canonical_json};
+use rbuild_oci::{
+    Annotations, Cancel, Descriptor, Digest, Index, Manifest, MediaType, Platform, Reference, to_canonical_json,
+};
 use rbuild_store::Store;
-use rbuild_store::layer::{Compression, decompress};
+use rbuild_store::layer::{Compression, Limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -55,8 +59,7 @@ pub(super) fn is_plain(path: &Path) -> Result<bool> {
 
 /// The files of a tarball of any compression in a stream that people know as `name`.
 pub fn open_stream(stream: impl Read + Send, name: String, store: &Store, cancel: &Cancel) -> Result<Files> {
-    let (_, plain) = decompress(stream)?;
-    let file = spool(plain, &name, store, cancel)?;
+    let file = spool(unpack(stream, Limits::default(), cancel)?, &name, store, cancel)?;
     Files::archive(name, file)
 }
 
@@ -70,7 +73,7 @@ pub enum Opened {
 }
 
 /// Finds out what these files are; anything else than images is an error.
-pub fn read(files: Files) -> Result<Opened> {
+pub fn read(files: Files, cancel: &Cancel) -> Result<Opened> {
     let place = files.place();
     let nothing = || nothing(&place);
     if files.has("index.json")? {
@@ -79,13 +82,13 @@ pub fn read(files: Files) -> Result<Opened> {
     if dir::is_dir(&files)? {
         return dir::open(files).map(Opened::Layout);
     }
-    archive::images(files)?.map(Opened::Saved).ok_or_else(nothing)
+    archive::images(files, cancel)?.map(Opened::Saved).ok_or_else(nothing)
 }
 
 /// The images in a layout, docker archive or directory of `dir:`; of those for several platforms only the wanted one, if
 /// one is wanted.
-pub fn offers(files: Files, platform: Option<&Platform>) -> Result<Vec<Offered>> {
-    let saved = match read(files)? {
+pub fn offers(files: Files, platform: Option<&Platform>, cancel: &Cancel) -> Result<Vec<Offered>> {
+    let saved = match read(files, cancel)? {
         Opened::Layout(layout) => {
             let offered = of_layout(&layout, platform)?;
             return if offered.is_empty() { Err(none_of(&layout, platform)?) } else { Ok(offered) };
@@ -133,12 +136,12 @@ fn of_layout(layout: &Layout, platform: Option<&Platform>) -> Result<Vec<Offered
         });
         names.extend(full_name(entry));
     }
-    let mut offered = Vec::new();
+    let (mut offered, mut budget) = (Vec::new(), Budget::of(layout.blobs().place()));
     for digest in order {
         let Some((entry, mut names)) = entries.remove(&digest) else { continue };
         names.sort();
         names.dedup();
-        if let Some(kept) = kept(layout, &entry, platform)? {
+        if let Some(kept) = kept(layout, &entry, platform, &mut budget)? {
             offered.push(Offered { kept, names });
         }
     }
@@ -153,11 +156,17 @@ fn full_name(entry: &Descriptor) -> Option<Reference> {
 /// The manifest or index behind `target` as it is to be kept, all of it.
 pub fn whole(blobs: &Arc<dyn Blobs>, target: &Descriptor) -> Result<Kept> {
     let layout = Layout::of(blobs.clone(), Index::oci(vec![target.clone()]));
-    kept(&layout, target, None)?.ok_or_else(|| missing(&**blobs, target))
+    let mut budget = Budget::of(blobs.place());
+    kept(&layout, target, None, &mut budget)?.ok_or_else(|| missing(&**blobs, target))
 }
 
 /// An entry as it is to be kept: an index as it is if all of it is here and wanted, else what is left of it.
-pub(super) fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platform>) -> Result<Option<Kept>> {
+pub(super) fn kept(
+    layout: &Layout,
+    entry: &Descriptor,
+    platform: Option<&Platform>,
+    budget: &mut Budget,
+) -> Result<Option<Kept>> {
     let blobs = layout.blobs();
     let offers = layout.offers(std::slice::from_ref(entry))?;
     let serves = |(own, _): &&(Option<Platform>, Descriptor)| match (own, platform) {
@@ -169,13 +178,18 @@ pub(super) fn kept(layout: &Layout, entry: &Descriptor, platform: Option<&Platfo
     // What is listed twice is read once.
     let mut seen = BTreeSet::new();
     let wanted = wanted.into_iter().filter(|(_, manifest)| seen.insert(manifest.digest));
-    let images = wanted.map(|(_, manifest)| Found::read(blobs, manifest)).collect::<Result<Vec<_>>>()?;
+    let read = wanted.map(|(_, manifest)| {
+        let found = Found::read(blobs, manifest)?;
+        budget.keep((found.manifest_bytes.len() + found.config_bytes.len()) as u64)?;
+        Ok(found)
+    });
+    let images = read.collect::<Result<Vec<_>>>()?;
     let mut kept = match (images.len(), entry.media_type.is_index()) {
         (0, _) => return Ok(None),
         (_, false) => return Ok(images.into_iter().next().map(Kept::one)),
         (count, true) => {
             let mut parts = Parts { whole: all, ..Parts::default() };
-            parts.add(&**blobs, entry)?;
+            parts.add(&**blobs, entry, DEPTH, budget)?;
             if parts.whole {
                 Kept { target: entry.clone(), indexes: parts.indexes, more: parts.more, images }
             } else if count == 1 {
@@ -204,27 +218,45 @@ struct Parts {
     more: Vec<Descriptor>,
     /// Whether nothing is missing.
     whole: bool,
+    /// What was read.
+    seen: BTreeSet<Digest>,
 }
 
 impl Parts {
-    fn add(&mut self, blobs: &dyn Blobs, index: &Descriptor) -> Result<()> {
+    /// Adds what an index names, through `depth` indexes more, each document once.
+    fn add(&mut self, blobs: &dyn Blobs, index: &Descriptor, depth: usize, budget: &mut Budget) -> Result<()> {
         let bytes = required_document(blobs, index)?;
-        for entry in Index::from_json(&bytes)?.manifests {
+        budget.keep(bytes.len() as u64)?;
+        let entries = Index::from_json(&bytes)?.manifests;
+        budget.look(entries.len(), "entries")?;
+        for entry in entries {
+            if !self.seen.insert(entry.digest) {
+                continue;
+            }
+            if entry.media_type.is_index() && depth == 0 {
+                return Err(damaged(blobs, &entry, "indexes are nested too deeply"));
+            }
             let Some(document) = document(blobs, &entry)? else {
                 self.whole = false;
                 continue;
             };
             if entry.media_type.is_index() {
-                self.add(blobs, &entry)?;
+                self.add(blobs, &entry, depth - 1, budget)?;
             } else if entry.media_type.is_manifest() {
-                let statement = Manifest::from_json(&document)?;
-                if !entry.is_attestation() && statement.config.media_type.is_config() {
-                    continue;
-                }
-                self.more.extend([entry, statement.config].into_iter().chain(statement.layers));
+                self.add_manifest(entry, &document, budget)?;
             }
         }
         self.indexes.push(bytes);
+        Ok(())
+    }
+
+    /// Adds a statement; an image is none.
+    fn add_manifest(&mut self, entry: Descriptor, document: &[u8], budget: &mut Budget) -> Result<()> {
+        let statement = Manifest::from_json(document)?;
+        if entry.is_attestation() || !statement.config.media_type.is_config() {
+            budget.keep(document.len() as u64)?;
+            self.more.extend([entry, statement.config].into_iter().chain(statement.layers));
+        }
         Ok(())
     }
 }

@@ -67,7 +67,7 @@ impl Ways<'_> {
     fn in_files(&self, files: Files, name: Option<&str>) -> Result<Outside> {
         self.cancel.check()?;
         let place = files.place();
-        match source::read(files)? {
+        match source::read(files, self.cancel)? {
             Opened::Layout(layout) => {
                 let targets = layout.entries_of(name)?;
                 Ok(Outside { blobs: layout.blobs().clone(), targets })

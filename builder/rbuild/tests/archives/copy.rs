@@ -3,7 +3,7 @@
 use crate::world::{World, compressed, index, named, put, text, tool, two_platforms};
 use rbuild_oci::testing::{TestImage, random_image};
 use rbuild_oci::{Descriptor, Digest, Index, Manifest, MediaType};
-use rbuild_registry::testing::Registry;
+use rbuild_registry::testing::{Fault, Registry};
 use rbuild_store::layer::Format;
 use std::fs;
 
@@ -102,6 +102,18 @@ fn what_a_registry_garbles_leaves_nothing() {
         assert_eq!(fs::read_dir(world.path("")).unwrap().count(), before, "{to}");
         assert!(world.store().refs().list().unwrap().is_empty(), "{to}");
     }
+    world.check();
+}
+
+#[test]
+fn what_a_registry_garbles_once_is_asked_for_again() {
+    let image = compressed(&random_image(26, 2), Format::Gzip);
+    let manifest = Manifest::from_json(&image.blobs[&image.descriptor.digest]).unwrap();
+    let registry = registry_with("me/app", "1", &image);
+    registry.fail(&format!("/blobs/{}", manifest.layers[1].digest), Fault::Corrupt, 1);
+    let world = World::new();
+    world.done(&["copy", &format!("docker://{}/me/app:1", registry.host()), "store:app:1"]);
+    assert_eq!(world.digest("app:1"), image.descriptor.digest);
     world.check();
 }
 

@@ -237,3 +237,98 @@ fn a_pipe_in_place_of_a_file() {
     let error = refused(&world, &layout);
     assert!(error.contains("which has nothing"), "{error}");
 }
+
+/// An index of images, which is said to be a statement about one.
+fn statement(images: &[&TestImage]) -> TestImage {
+    let mut image = index(images);
+    let kind = ("vnd.docker.reference.type".to_owned(), "attestation-manifest".to_owned());
+    image.descriptor.annotations.extend([kind]);
+    image
+}
+
+#[test]
+fn indexes_in_place_of_statements() {
+    let world = World::new();
+    let image = random_image(11, 1);
+    let mut deep = statement(&[]);
+    for _ in 0..12 {
+        deep = statement(&[&deep]);
+    }
+    let top = index(&[&image, &deep]);
+    let error = refused(&world, &world.layout("deep", &[&top], vec![named(&top, "app:1")]));
+    assert!(error.contains("nested too deeply"), "{error}");
+
+    let long = statement(&[&random_image(12, 1); 10_001]);
+    let top = index(&[&image, &long]);
+    let error = refused(&world, &world.layout("long", &[&top], vec![named(&top, "app:1")]));
+    assert!(error.contains("more than 10000 entries"), "{error}");
+
+    let mut wide = statement(&[&random_image(12, 1)]);
+    for _ in 0..5 {
+        wide = statement(&[&wide; 60]);
+    }
+    let top = index(&[&image, &wide]);
+    let layout = world.layout("wide", &[&top], vec![named(&top, "app:1")]);
+    // Each document is read once, however often it is listed.
+    let run = std::process::Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_rbuild"), "load", "-i", text(&layout)])
+        .env("RBUILD_ROOT", world.root())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{:?}: {}", run.status, String::from_utf8_lossy(&run.stderr));
+    assert_eq!(world.digest("app:1"), top.descriptor.digest);
+}
+
+/// A docker archive whose list has an image with these layers and that configuration so often, each time by another name.
+fn listed(count: usize, config: &str, layers: &[&str]) -> Vec<u8> {
+    let item =
+        |number| serde_json::json!({ "Config": config, "RepoTags": [format!("app:{number}")], "Layers": layers });
+    serde_json::Value::from((0..count).map(item).collect::<Vec<_>>()).to_string().into_bytes()
+}
+
+#[test]
+fn an_image_that_is_listed_without_end() {
+    let world = World::new();
+    let parts = parts(&random_image(13, 1));
+    let members = |count| {
+        let list = listed(count, "c.json", &["l"]);
+        [("c.json", parts.config.clone()), ("l", parts.layers[0].clone()), ("manifest.json", list)]
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+    };
+    let error = refused(&world, &written(&world, &members(10_001)));
+    assert!(error.contains("more than 10000 images"), "{error}");
+    assert_eq!(world.done(&["load", "-i", text(&written(&world, &members(20)))]).lines().count(), 20);
+}
+
+#[test]
+fn a_large_configuration_that_is_named_often() {
+    let world = World::new();
+    let mut config: serde_json::Value = serde_json::from_slice(&parts(&random_image(14, 1)).config).unwrap();
+    config["author"] = " ".repeat(1 << 20).into();
+    let config = config.to_string().into_bytes();
+    let names: Vec<String> = (0..1000).map(|number| format!("{number}.tar")).collect();
+    let item = |name: &String| serde_json::json!({ "Config": "c.json", "Layers": [name] });
+    let list = serde_json::Value::from(names.iter().map(item).collect::<Vec<_>>()).to_string();
+    let mut members = vec![("c.json", Member::File(&config)), ("manifest.json", Member::File(list.as_bytes()))];
+    members.extend(names.iter().map(|name| (name.as_str(), Member::File(b"plain"))));
+    let error = refused(&world, &world.archive("often.tar", &members));
+    assert!(error.contains("its documents have more than"), "{error}");
+}
+
+#[test]
+fn hashing_a_large_layer_can_be_stopped() {
+    let world = World::new();
+    let parts = parts(&random_image(15, 1));
+    let place = world.path("large");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("c.json"), &parts.config).unwrap();
+    fs::write(place.join("manifest.json"), listed(1, "c.json", &["l"])).unwrap();
+    fs::write(place.join("l"), b"\x1f\x8b\x08").unwrap();
+    fs::OpenOptions::new().write(true).open(place.join("l")).unwrap().set_len(64 << 30).unwrap();
+    let mut run = std::process::Command::new("timeout");
+    run.args(["--signal=INT", "1", env!("CARGO_BIN_EXE_rbuild"), "load", "-i", text(&place)]);
+    let begin = std::time::Instant::now();
+    let output = run.env("RBUILD_ROOT", world.root()).output().unwrap();
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}: {output:?}", begin.elapsed());
+    assert!(!output.status.success());
+}

@@ -210,6 +210,34 @@ fn an_index_pinned_by_its_digest_gives_the_platforms_image() {
 }
 
 #[test]
+fn a_tag_of_an_index_without_an_image_is_passed_over() {
+    let world = World::new();
+    let (index, _) = multi(&world);
+    let statements = to_canonical_json(&Index::oci(Vec::new())).unwrap();
+    let descriptor = Descriptor::of(MediaType::OCI_INDEX, &statements);
+    let tag = format!("0-sha256-{}", index.digest.hex());
+    world.registry.put_manifest("team/multi", &tag, &descriptor, statements);
+    let args = PullArgs { name: world.name("team/multi"), all_tags: true, all_platforms: true, ..PullArgs::default() };
+    let said = world.pull_as(&args).unwrap();
+    assert!(said.contains(&format!("{tag}: Skipped: ")) && said.contains(&index.digest.to_string()), "{said}");
+    assert_eq!(world.store.refs().list().unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_document_of_the_store_is_fetched_anew() {
+    for document in ["manifest", "configuration"] {
+        let (world, image) = World::with_image();
+        world.pull("team/app:1").unwrap();
+        let digest = if document == "manifest" { image.descriptor.digest } else { manifest(&image).config.digest };
+        let path = world.store.blob_path(&digest);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"{}").unwrap();
+        world.pull("team/app:1").unwrap();
+        assert_eq!(world.wrong("team/app:1"), Vec::<String>::new(), "{document}");
+    }
+}
+
+#[test]
 fn all_tags_of_a_repository_are_pulled_page_by_page() {
     let world = World::new();
     for (seed, tag) in ["1", "1.1", "2", "3", "latest"].iter().enumerate() {
