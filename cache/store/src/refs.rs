@@ -72,11 +72,35 @@ impl Refs {
             return Ok(());
         }
         let _lock = self.lock()?;
-        let news = self.news(tags, now)?;
+        self.set_locked(&self.news(tags, now)?)
+    }
+
+    /// Writes the index and then these tags; who calls holds the lock.
+    fn set_locked(&self, news: &[(PathBuf, Tag)]) -> Result<()> {
+        if news.is_empty() {
+            return Ok(());
+        }
         // The index comes first: who is killed in between has set nothing, and the next to set the tag does both.
         let kept = self.list()?.into_iter().filter(|tag| news.iter().all(|(_, new)| new.reference != tag.reference));
         self.write_index(kept.chain(news.iter().map(|(_, tag)| tag.clone())).collect())?;
         news.iter().try_for_each(|(path, tag)| self.write(path, &to_canonical_json(tag)?))
+    }
+
+    /// Points a name at an image if it still points where it was read (nowhere, where that is none); false where somebody
+    /// else changed it since. What the image needs must be on the disk before.
+    pub fn replace(
+        &self,
+        reference: &Reference,
+        read: Option<&Descriptor>,
+        target: &Descriptor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let _lock = self.lock()?;
+        if self.get(reference)?.map(|tag| tag.descriptor).as_ref() != read {
+            return Ok(false);
+        }
+        self.set_locked(&self.news(&[(reference.clone(), target.clone())], now)?)?;
+        Ok(true)
     }
 
     /// Those of the tags that point elsewhere so far, and where they are kept.
@@ -264,6 +288,19 @@ mod tests {
         store.refs().set(&tags, Timestamp::from_seconds(2)).unwrap();
         assert_eq!(fs::metadata(store.root().join(INDEX)).unwrap().modified().unwrap(), before);
         assert_eq!(store.refs().list().unwrap()[0].tagged, Timestamp::from_seconds(1));
+    }
+
+    #[test]
+    fn a_tag_is_replaced_only_where_it_was_read() {
+        let (_place, store, image) = store_with_image(5);
+        let (refs, now, name) = (store.refs(), Timestamp::from_seconds(1), "app".parse().unwrap());
+        let other = random_image(6, 1).descriptor;
+        assert!(!refs.replace(&name, Some(&image), &other, now).unwrap() && refs.get(&name).unwrap().is_none());
+        assert!(refs.replace(&name, None, &image, now).unwrap());
+        assert!(!refs.replace(&name, None, &other, now).unwrap());
+        assert_eq!(refs.get(&name).unwrap().unwrap().descriptor, image);
+        assert!(refs.replace(&name, Some(&image), &other, now).unwrap());
+        assert_eq!(refs.get(&name).unwrap().unwrap().descriptor, other);
     }
 
     #[test]

@@ -130,3 +130,31 @@ fn a_list_is_sent_with_its_images() {
     .unwrap();
     assert!(shown[0]["OCIManifest"]["layers"][0]["mediaType"].as_str().unwrap().ends_with("tar+gzip"), "{shown}");
 }
+
+#[test]
+fn nothing_is_lost_of_a_list_that_many_add_to() {
+    let world = World::new();
+    let images: Vec<_> = (0..8).map(|seed| for_platform(&random_image(50 + seed, 1), "linux/amd64")).collect();
+    let names: Vec<String> = (0..8).map(|number| format!("app:{number}")).collect();
+    let entries_of = images.iter().zip(&names).map(|(image, name)| named(image, name)).collect();
+    let layout = world.layout("many", &images.iter().collect::<Vec<_>>(), entries_of);
+    world.done(&["load", "-i", text(&layout)]);
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for name in &names {
+                scope.spawn(|| world.done(&["manifest", "create", "--amend", "app:all", name]));
+            }
+        });
+        assert_eq!(entries(&world, "app:all").len(), 8);
+        std::thread::scope(|scope| {
+            for name in &names {
+                let annotate = ["manifest", "annotate", "app:all", name, "--variant", &name[4..]];
+                let world = &world;
+                scope.spawn(move || world.done(&annotate));
+            }
+        });
+        let said = entries(&world, "app:all").into_iter().filter(|(_, platform)| platform != "linux/amd64");
+        assert_eq!(said.count(), 8);
+        world.done(&["manifest", "rm", "app:all"]);
+    }
+}

@@ -36,9 +36,15 @@ pub struct AnnotateArgs {
 /// Says it of the image at that time; prints nothing.
 pub fn annotate(args: &AnnotateArgs, store: &Store, now: Timestamp) -> Result<String> {
     store.lease()?;
-    let mut list = List::open(store, &args.list)?;
     let wanted = digest(args, store)?;
-    let known = list.index.manifests.iter().find(|entry| entry.digest == wanted).ok_or_else(|| {
+    while !say(args, &wanted, store, now)? {}
+    Ok(String::new())
+}
+
+/// Says it in the list as it is now; false where somebody else changed that meanwhile.
+fn say(args: &AnnotateArgs, wanted: &Digest, store: &Store, now: Timestamp) -> Result<bool> {
+    let mut list = List::open(store, &args.list)?;
+    let known = list.index.manifests.iter().find(|entry| entry.digest == *wanted).ok_or_else(|| {
         let has: Vec<String> = list.index.manifests.iter().map(|entry| entry.digest.to_string()).collect();
         let place = format!("the list {}, which has {}", args.list.familiar(), has.join(", "));
         Error::NotFound { path: args.image.clone(), place, hint: None }
@@ -46,8 +52,7 @@ pub fn annotate(args: &AnnotateArgs, store: &Store, now: Timestamp) -> Result<St
     let platform = Some(platform(args, known));
     let entry = Descriptor { platform, ..known.clone() };
     list.put(entry);
-    list.save(store, now)?;
-    Ok(String::new())
+    list.save(store, now)
 }
 
 fn digest(args: &AnnotateArgs, store: &Store) -> Result<Digest> {

@@ -27,21 +27,32 @@ pub struct CreateArgs {
 /// Makes the list at that time, and says its name.
 pub fn create(args: &CreateArgs, store: &Store, ways: &Ways<'_>, now: Timestamp) -> Result<String> {
     store.lease()?;
-    let mut list = match List::find(store, &args.list)? {
+    let mut list = begin(args, store)?;
+    let mut images = Vec::new();
+    for text in &args.images {
+        images.extend(entries(&bring(text, store, ways, now)?, store)?);
+    }
+    loop {
+        for entry in &images {
+            list.put(entry.clone());
+        }
+        if list.save(store, now)? {
+            return Ok(format!("Created manifest list {}\n", args.list));
+        }
+        list = begin(args, store)?;
+    }
+}
+
+/// The list as it is now.
+fn begin(args: &CreateArgs, store: &Store) -> Result<List> {
+    match List::find(store, &args.list)? {
         Some(_) if !args.amend => {
             let reason = format!("there is a list {}: --amend adds to it", args.list.familiar());
-            return Err(Error::Usage(reason));
+            Err(Error::Usage(reason))
         }
-        Some(list) => list,
-        None => List::new(args.list.clone())?,
-    };
-    for text in &args.images {
-        for entry in entries(&bring(text, store, ways, now)?, store)? {
-            list.put(entry);
-        }
+        Some(list) => Ok(list),
+        None => List::new(args.list.clone()),
     }
-    list.save(store, now)?;
-    Ok(format!("Created manifest list {}\n", args.list))
 }
 
 /// What an image is in the store; it is brought there if it is not.

@@ -10,13 +10,16 @@ pub(super) struct List {
     pub(super) index: Index,
     /// The index as it is in the store; of one that is new, as it would be.
     pub(super) target: Descriptor,
+    /// Whether its name was there when it was read.
+    is_kept: bool,
 }
 
 impl List {
     /// A list of nothing.
     pub(super) fn new(name: Reference) -> Result<Self> {
         let index = Index::oci(Vec::new());
-        Ok(Self { name, target: Descriptor::of(MediaType::OCI_INDEX, &to_canonical_json(&index)?), index })
+        let target = Descriptor::of(MediaType::OCI_INDEX, &to_canonical_json(&index)?);
+        Ok(Self { name, index, target, is_kept: false })
     }
 
     /// The list of that name; none where there is no such name. The name of an image is refused.
@@ -28,7 +31,7 @@ impl List {
         }
         let missing = || rbuild_store::Error::Missing { what: "document", subject: target.digest.to_string() };
         let bytes = store.document(&target.digest)?.ok_or_else(missing)?;
-        Ok(Some(Self { name: name.clone(), index: Index::from_json(&bytes)?, target }))
+        Ok(Some(Self { name: name.clone(), index: Index::from_json(&bytes)?, target, is_kept: true }))
     }
 
     /// The list of that name, which there has to be.
@@ -48,14 +51,14 @@ impl List {
         }
     }
 
-    /// Writes it down, and lets its name stand for it.
-    pub(super) fn save(&self, store: &Store, now: Timestamp) -> Result<Descriptor> {
+    /// Writes it down, and lets its name stand for it; false where somebody else changed the list since it was read.
+    pub(super) fn save(&self, store: &Store, now: Timestamp) -> Result<bool> {
         let bytes = to_canonical_json(&self.index)?;
         let digest = store.put_document(&bytes)?;
         durable::sync_batch([store.blob_path(&digest)])?;
         let media_type = self.index.media_type.clone().unwrap_or_else(|| MediaType::OCI_INDEX.into());
         let target = Descriptor::of(media_type, &bytes);
-        store.refs().set(&[(self.name.clone(), target.clone())], now)?;
-        Ok(target)
+        let read = self.is_kept.then_some(&self.target);
+        Ok(store.refs().replace(&self.name, read, &target, now)?)
     }
 }
