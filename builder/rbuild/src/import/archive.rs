@@ -102,6 +102,9 @@ impl Documents {
     }
 }
 
+/// The documents of an image, and its names.
+type Named = (Documents, Vec<String>);
+
 /// An archive that is being read.
 struct Reading<'a> {
     files: &'a Files,
@@ -112,7 +115,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// All images with their names.
-    fn all(&mut self) -> Result<Option<Vec<(Documents, Vec<String>)>>> {
+    fn all(&mut self) -> Result<Option<Vec<Named>>> {
         if let Some(bytes) = self.files.read("manifest.json")? {
             let items: Vec<Item> = serde_json::from_slice(&bytes)
                 .map_err(|source| Error::Oci(rbuild_oci::Error::Json { what: "manifest.json", source }))?;
@@ -123,9 +126,9 @@ impl Reading<'_> {
         read.collect::<Result<_>>().map(Some)
     }
 
-    fn items(&mut self, items: Vec<Item>) -> Result<Vec<(Documents, Vec<String>)>> {
+    fn items(&mut self, items: Vec<Item>) -> Result<Vec<Named>> {
         self.budget.look(items.len(), "images")?;
-        let (mut known, mut read): (BTreeMap<_, usize>, Vec<(Documents, Vec<String>)>) = Default::default();
+        let (mut known, mut read): (BTreeMap<_, usize>, Vec<Named>) = Default::default();
         for Item { config, names, layers } in items {
             let key = (config, layers.unwrap_or_default());
             let names = names.unwrap_or_default();

@@ -25,7 +25,7 @@ enum Form {
     /// A tarball of that size.
     Plain(u64),
     /// Compressed in a way that has a media type.
-    Packed(Descriptor),
+    Packed(Box<Descriptor>),
     /// Compressed in another way: digest and size of the tarball.
     Other(Digest, u64),
 }
@@ -47,7 +47,7 @@ impl<'a> Tarballs<'a> {
         let plain = |size| Descriptor::new(MediaType::OCI_LAYER, diff_id.0, size);
         match form {
             Form::Plain(size) => Ok((plain(size), Content::File(name.to_owned()))),
-            Form::Packed(layer) => Ok((layer, Content::File(name.to_owned()))),
+            Form::Packed(layer) => Ok((*layer, Content::File(name.to_owned()))),
             Form::Other(found, size) if found == diff_id.0 => Ok((plain(size), Content::Packed(name.to_owned()))),
             Form::Other(found, _) => {
                 let reason = format!("its digest is {found} where the configuration says {diff_id}");
@@ -84,7 +84,7 @@ impl<'a> Tarballs<'a> {
             }
         };
         let (found, size) = digest(whole, &self.subject(name), self.cancel)?;
-        Ok(Form::Packed(Descriptor::new(media_type, found, size)))
+        Ok(Form::Packed(Box::new(Descriptor::new(media_type, found, size))))
     }
 
     fn plain_digest(&self, name: &str, packed: impl Read + Send) -> Result<(Digest, u64)> {

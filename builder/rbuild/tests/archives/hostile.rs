@@ -258,7 +258,7 @@ fn indexes_in_place_of_statements() {
     let error = refused(&world, &world.layout("deep", &[&top], vec![named(&top, "app:1")]));
     assert!(error.contains("nested too deeply"), "{error}");
 
-    let long = statement(&[&random_image(12, 1); 10_001]);
+    let long = statement(&vec![&random_image(12, 1); 10_001]);
     let top = index(&[&image, &long]);
     let error = refused(&world, &world.layout("long", &[&top], vec![named(&top, "app:1")]));
     assert!(error.contains("more than 10000 entries"), "{error}");
