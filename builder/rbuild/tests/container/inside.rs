@@ -487,13 +487,11 @@ fn top(world: &World) {
         (&*pid.to_string(), "?", &["sh", "-c", "while", ":;", "do", "sleep", "1;", "done"][..])
     );
     assert!(first[4].len() == 5 && first[4].contains(':') && first[6] == "00:00:00", "{first:?}");
-    let own = rustix::process::getuid().as_raw();
-    let me = std::fs::read_to_string("/etc/passwd").unwrap();
-    let me = me
-        .lines()
-        .find(|line| line.split(':').nth(2) == Some(&own.to_string()))
-        .map(|line| line.split(':').next().unwrap());
-    assert_eq!(Some(first[0]), me, "user 0 of the container as the machine knows it");
+    let own = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
+    let mine = accounts.lines().find(|line| line.split(':').nth(2) == Some(&own));
+    let me = mine.map_or(&*own, |line| line.split(':').next().unwrap());
+    assert_eq!(first[0], me, "user 0 of the container as the machine knows it");
     assert!(table.lines().count() >= 3 && table.contains("sleep 4719"), "{table}");
     let host = table.lines().any(|line| line.contains("rbuild") || line.contains("supervise"));
     assert!(!host, "nothing of the host: {table}");
