@@ -1,6 +1,8 @@
 //! What can go wrong with the build cache. A damaged or unreadable record is never an error: it counts as a miss.
 
+use crate::depot::Depot;
 use crate::key::CacheKey;
+use std::fmt::Display;
 use std::io;
 
 /// The result of every fallible call of this crate.
@@ -38,6 +40,18 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// A depot could not do what was asked.
+    #[error("cannot {operation} {subject} in the cache {depot}: {reason}")]
+    Depot {
+        /// What was tried.
+        operation: &'static str,
+        /// With what: the name of a document, the digest of a blob.
+        subject: String,
+        /// Where.
+        depot: String,
+        /// Why it failed.
+        reason: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
@@ -49,4 +63,16 @@ pub enum Error {
         /// What JSON refused.
         source: serde_json::Error,
     },
+}
+
+impl Error {
+    /// What a depot could not do, and why.
+    pub(crate) fn depot(
+        depot: &dyn Depot,
+        operation: &'static str,
+        subject: impl Display,
+        reason: impl Display,
+    ) -> Self {
+        Self::Depot { operation, subject: subject.to_string(), depot: depot.to_string(), reason: reason.to_string() }
+    }
 }

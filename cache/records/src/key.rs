@@ -14,6 +14,11 @@ impl CacheKey {
     pub fn hex(&self) -> String {
         self.0.hex()
     }
+
+    /// The digest that it is.
+    pub const fn digest(&self) -> Digest {
+        self.0
+    }
 }
 
 impl fmt::Display for CacheKey {

@@ -5,10 +5,12 @@
 //! path of any machine.
 
 mod backend;
+pub mod depot;
 mod error;
 mod key;
 mod local;
 mod memory;
+mod parcel;
 mod record;
 pub mod testing;
 mod tiered;
@@ -18,5 +20,6 @@ pub use error::{Error, Result};
 pub use key::{CacheKey, Part, Recipe};
 pub use local::LocalBackend;
 pub use memory::MemoryBackend;
+pub use parcel::{Carried, Parcel};
 pub use record::{Output, Record};
 pub use tiered::Tiered;

@@ -1,7 +1,7 @@
 //! Every backend keeps its promises, and damage is a miss.
 
 use rbuild_oci::Digest;
-use rbuild_records::testing::{FailingBackend, conformance, record};
+use rbuild_records::testing::{self, FailingBackend, conformance, record};
 use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend, Output, Record, Tiered};
 
 #[test]
@@ -74,4 +74,10 @@ fn old_records_that_lead_nowhere_are_forgotten() {
     let left: Vec<&str> =
         names.into_iter().filter(|name| backend.get(&record(name).key()).unwrap().is_some()).collect();
     assert_eq!(left, ["new", "old and good"]);
+}
+
+#[test]
+fn the_plainest_depot_does_what_every_depot_does() {
+    let wrong = testing::depot::conformance(&rbuild_records::depot::MemoryDepot::default()).unwrap();
+    assert_eq!(wrong, Vec::<String>::new());
 }

@@ -1,4 +1,6 @@
-//! One test suite for every backend, and doubles that fail on purpose.
+//! One test suite for every backend, one for every depot, and doubles that fail on purpose.
+
+pub mod depot;
 
 use crate::backend::CacheBackend;
 use crate::error::{Error, Result};

@@ -1,0 +1,88 @@
+//! Caches of other machines: what they can do, as one trait, and how they are wrapped. One file a kind of place; knows
+//! neither steps nor what documents say.
+//!
+//! A depot keeps small *documents* under names and *blobs* under their digests. Each record is a document of its own, so
+//! that many writers never lose each other's work; a blob is written before the document that speaks of it.
+
+mod memory;
+
+pub use memory::MemoryDepot;
+pub use rbuild_registry::Open;
+
+use crate::error::Result;
+use crate::key::CacheKey;
+use rbuild_oci::{Descriptor, Digest};
+use std::fmt;
+use std::io::Write;
+
+/// A place far away that keeps documents and blobs. All calls are safe from many threads and machines at once; what is
+/// written is seen whole or not at all. [`Display`](fmt::Display) names the place for people, and shows no secret.
+pub trait Depot: fmt::Display + Send + Sync {
+    /// Whether there is a document of that name; costs no transfer of it.
+    fn has(&self, name: &Name) -> Result<bool>;
+
+    /// The document of that name, at most [`DOCUMENT_LIMIT`] bytes. What it says is checked by whoever reads it.
+    fn document(&self, name: &Name) -> Result<Option<Vec<u8>>>;
+
+    /// Keeps a document in place of any other of that name. The `blobs` that it speaks of were put before, and stay at
+    /// least as long as it does.
+    fn put_document(&self, name: &Name, bytes: &[u8], blobs: &[Descriptor]) -> Result<()>;
+
+    /// Writes a blob to `sink` as it comes; false where it is not there. True only if size and digest were right: after
+    /// an error `sink` holds a part of it, or something else. The memory does not grow with the size.
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool>;
+
+    /// Keeps a blob; false where it was there. `open` gives its content, once for each attempt; content that is not what
+    /// the descriptor says never becomes a blob.
+    fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool>;
+}
+
+/// What a document may have in bytes.
+pub const DOCUMENT_LIMIT: u64 = 4 << 20;
+
+/// What documents are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A record, by its key.
+    Record,
+    /// The latest keys of a step, by what it is called.
+    Step,
+    /// The contents of a cache mount, by its identity.
+    Mount,
+}
+
+/// The name of a document: `record-<64 hexadecimal characters>`. It is fit for a tag, a file and a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    kind: Kind,
+    digest: Digest,
+}
+
+impl Name {
+    /// The name of what `digest` stands for.
+    pub const fn new(kind: Kind, digest: Digest) -> Self {
+        Self { kind, digest }
+    }
+
+    /// What it is of.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl From<CacheKey> for Name {
+    fn from(key: CacheKey) -> Self {
+        Self::new(Kind::Record, key.digest())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Record => "record",
+            Kind::Step => "step",
+            Kind::Mount => "mount",
+        };
+        write!(f, "{kind}-{}", self.digest.hex())
+    }
+}
