@@ -4,8 +4,10 @@
 //! A depot keeps small *documents* under names and *blobs* under their digests. Each record is a document of its own, so
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
+mod dir;
 mod memory;
 
+pub use dir::{DirDepot, Trimmed};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 
@@ -51,6 +53,20 @@ pub enum Kind {
     Mount,
 }
 
+impl Kind {
+    /// All there are.
+    pub(crate) const ALL: [Self; 3] = [Self::Record, Self::Step, Self::Mount];
+
+    /// The word that names begin with.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Step => "step",
+            Self::Mount => "mount",
+        }
+    }
+}
+
 /// The name of a document: `record-<64 hexadecimal characters>`. It is fit for a tag, a file and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
@@ -78,11 +94,6 @@ impl From<CacheKey> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Record => "record",
-            Kind::Step => "step",
-            Kind::Mount => "mount",
-        };
-        write!(f, "{kind}-{}", self.digest.hex())
+        write!(f, "{}-{}", self.kind.word(), self.digest.hex())
     }
 }
