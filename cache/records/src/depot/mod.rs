@@ -47,6 +47,8 @@ pub const DOCUMENT_LIMIT: u64 = 4 << 20;
 pub enum Kind {
     /// A record, by its key.
     Record,
+    /// A record whose layer nobody carried, by its key: enough to know what a step led to.
+    Trace,
     /// The latest keys of a step, by what it is called.
     Step,
     /// The contents of a cache mount, by its identity.
@@ -55,12 +57,13 @@ pub enum Kind {
 
 impl Kind {
     /// All there are.
-    pub(crate) const ALL: [Self; 3] = [Self::Record, Self::Step, Self::Mount];
+    pub(crate) const ALL: [Self; 4] = [Self::Record, Self::Trace, Self::Step, Self::Mount];
 
     /// The word that names begin with.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Record => "record",
+            Self::Trace => "trace",
             Self::Step => "step",
             Self::Mount => "mount",
         }
