@@ -6,10 +6,12 @@
 
 mod dir;
 mod memory;
+mod registry;
 
 pub use dir::{DirDepot, Trimmed};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
+pub use registry::{RegistryDepot, hurried};
 
 use crate::error::Result;
 use crate::key::CacheKey;
