@@ -8,8 +8,9 @@ use crate::parcel::Parcel;
 use crate::record::{Output, Record};
 use std::sync::Arc;
 
-/// Told of each record that was found, before anybody relies on it: where its layer can be had from.
-pub type Found = dyn Fn(&Parcel) -> Result<()> + Send + Sync;
+/// Told of each record that was found, before anybody relies on it: where its layer can be had from. False where that is
+/// known to be of no use.
+pub type Found = dyn Fn(&Parcel) -> Result<bool> + Send + Sync;
 
 /// Records that are far away. One that cannot be believed counts as none, and is named to who listens for warnings.
 pub struct Distant {
@@ -38,8 +39,7 @@ impl Distant {
         if matches!(parcel.record.output, Output::Pinned { .. }) {
             return Ok(None);
         }
-        (self.found)(&parcel)?;
-        Ok(Some(parcel.record))
+        Ok((self.found)(&parcel)?.then_some(parcel.record))
     }
 }
 
