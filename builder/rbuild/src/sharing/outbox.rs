@@ -43,7 +43,7 @@ impl Outbox {
 
     /// Sends a record to the caches that want it and have not been told yet; returns at once.
     pub fn offer(&self, record: &Record, scope: Scope) {
-        for to in self.destinations.iter().filter(|to| to.wants(record)) {
+        for to in self.destinations.iter().filter(|to| to.wants(record, scope)) {
             let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
             // A clerk that is gone has told why.
             drop(office.get_or_insert_with(|| Office::open(&self.closed)).inlet.send((
