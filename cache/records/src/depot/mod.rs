@@ -5,10 +5,12 @@
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
 mod dir;
+mod guarded;
 mod memory;
 mod registry;
 
 pub use dir::{DirDepot, Trimmed};
+pub use guarded::{Guarded, Patience};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use registry::{RegistryDepot, hurried};
