@@ -8,12 +8,14 @@ mod dir;
 mod guarded;
 mod memory;
 mod registry;
+mod sealed;
 
 pub use dir::{DirDepot, Trimmed};
 pub use guarded::{Guarded, Patience};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use registry::{RegistryDepot, hurried};
+pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;
 use crate::key::CacheKey;
