@@ -64,6 +64,14 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A key file that cannot be used.
+    #[error("cannot use the key {path}: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and what to do; never its content.
+        reason: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),

@@ -5,13 +5,19 @@
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
 mod dir;
+mod guarded;
+mod inline;
 mod memory;
 mod registry;
+mod sealed;
 
 pub use dir::{DirDepot, Trimmed};
+pub use guarded::{Guarded, Patience};
+pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use registry::{RegistryDepot, hurried};
+pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;
 use crate::key::CacheKey;
@@ -83,6 +89,13 @@ impl Name {
     /// The name of what `digest` stands for.
     pub const fn new(kind: Kind, digest: Digest) -> Self {
         Self { kind, digest }
+    }
+
+    /// The name in a text, as it is displayed; none for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (word, hex) = text.split_once('-')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+        Some(Self::new(kind, Digest::from_hex(hex).ok()?))
     }
 
     /// What it is of.
