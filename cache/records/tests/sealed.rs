@@ -53,7 +53,7 @@ impl Place {
         let sign = sign.map(|name| SigningKey::read(&self.path(&format!("{name}.key"))).unwrap());
         let trusted = trusted.iter().flat_map(|name| TrustedKey::read(&self.path(&format!("{name}.pub"))).unwrap());
         let warn = move |text: &str| teller.lock().unwrap().push(text.to_owned());
-        (Sealed::new(Box::new(self.plain()), sign, trusted.collect(), warn), told)
+        (Sealed::new(std::sync::Arc::new(self.plain()), sign, trusted.collect(), warn), told)
     }
 }
 

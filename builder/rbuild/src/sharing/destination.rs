@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::request::Mode;
 use crate::send::{Packing, ready};
 use rbuild_oci::{Cancel, Descriptor, DiffId};
-use rbuild_records::depot::{Depot, Kind, Name};
+use rbuild_records::depot::{Depot, Guarded, Kind, Name};
 use rbuild_records::{CacheKey, Carried, Output, Parcel, Record};
 use rbuild_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,7 @@ const INDEX: &str = "application/vnd.rbuild.layer-index.v1";
 /// One cache that is told.
 pub struct Destination {
     depot: Arc<dyn Depot>,
+    guard: Arc<Guarded>,
     name: String,
     manner: Manner,
     scene: Scene,
@@ -65,10 +66,10 @@ pub struct Tally {
 }
 
 impl Destination {
-    /// The cache behind a depot, told in that manner.
-    pub fn new(depot: Arc<dyn Depot>, manner: Manner, scene: Scene) -> Self {
+    /// The cache behind a depot, told in that manner; `guard` knows what it did not take.
+    pub fn new(depot: Arc<dyn Depot>, guard: Arc<Guarded>, manner: Manner, scene: Scene) -> Self {
         let (seen, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { name: depot.to_string(), depot, manner, scene, seen, layers, tally }
+        Self { name: depot.to_string(), depot, guard, manner, scene, seen, layers, tally }
     }
 
     /// Where it is.
@@ -104,15 +105,17 @@ impl Destination {
         }
     }
 
-    /// What it was told, and a warning where that is not everything; the first failure, if it is strict.
-    pub(super) fn tally(&self) -> Result<Tally> {
+    /// What it was told; none, and a warning, where that is not everything; the first failure, if it is strict.
+    pub(super) fn tally(&self) -> Result<Option<Tally>> {
         let mut tally = lock(&self.tally);
-        match tally.1.take() {
-            Some(error) if self.manner.strict => return Err(error),
-            Some(error) => self.scene.said.say(&format!("the cache {} was not told everything: {error}", self.name)),
-            None => {}
+        match tally.1.take().or_else(|| self.guard.take_failure().map(Error::from)) {
+            Some(error) if self.manner.strict => Err(error),
+            Some(error) => {
+                self.scene.said.say(&format!("the cache {} was not told everything: {error}", self.name));
+                Ok(None)
+            }
+            None => Ok(Some(tally.0)),
         }
-        Ok(tally.0)
     }
 
     /// Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who

@@ -54,8 +54,8 @@ impl Outbox {
         }
     }
 
-    /// Waits until everything was sent; what each cache was told, or the first failure of one that must not fail.
-    pub fn finish(&self) -> Result<Vec<(String, Tally)>> {
+    /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
+    pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
         let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Office { inlet, clerks }) = office {
             drop(inlet);

@@ -27,11 +27,6 @@ impl Built {
         String::from_utf8_lossy(&[&stdout[..], stderr].concat()).into_owned()
     }
 
-    /// The lines of its plain log that begin so.
-    pub(crate) fn lines(&self, begin: &str) -> Vec<String> {
-        self.log().lines().filter(|line| line.starts_with(begin)).map(str::to_owned).collect()
-    }
-
     /// The instructions of steps that ended so: `DONE`, `CACHED`.
     pub(crate) fn ended(&self, how: &str) -> Vec<String> {
         let log = self.log();

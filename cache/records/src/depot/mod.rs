@@ -7,6 +7,7 @@
 mod dir;
 mod guarded;
 mod inline;
+mod joined;
 mod memory;
 mod registry;
 mod sealed;
@@ -14,6 +15,7 @@ mod sealed;
 pub use dir::{DirDepot, Trimmed};
 pub use guarded::{Guarded, Patience};
 pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
+pub use joined::Joined;
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use registry::{RegistryDepot, hurried};

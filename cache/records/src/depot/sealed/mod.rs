@@ -16,12 +16,12 @@ use rbuild_oci::Descriptor;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Signs documents on their way in, if it has a key for that, and believes those on their way out that a trusted key
 /// signed. Without trusted keys it believes all, signed or not.
 pub struct Sealed {
-    inner: Box<dyn Depot>,
+    inner: Arc<dyn Depot>,
     sign: Option<SigningKey>,
     trusted: Vec<TrustedKey>,
     warn: Box<dyn Fn(&str) + Send + Sync>,
@@ -32,7 +32,7 @@ pub struct Sealed {
 impl Sealed {
     /// Stands before `inner`. `warn` is told, once for each, of documents that are not believed; they count as not there.
     pub fn new(
-        inner: Box<dyn Depot>,
+        inner: Arc<dyn Depot>,
         sign: Option<SigningKey>,
         trusted: Vec<TrustedKey>,
         warn: impl Fn(&str) + Send + Sync + 'static,
