@@ -11,6 +11,7 @@ use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::failed::{self, Failed};
+use crate::far::{Far, Registries};
 use crate::import::context;
 use crate::metadata;
 use crate::prune::{Trimmed, keep_within};
@@ -47,6 +48,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Inside => progress.events(&store, &id).and(Box::new(first.clone())),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
+    let events = Arc::new(events);
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
     drop(events);
     let tell = || {
@@ -105,9 +107,11 @@ fn attempt(
     globals: &Globals,
     store: &Store,
     standing: &Standing,
-    events: &Events,
+    events: &Arc<Events>,
     cancel: &Cancel,
 ) -> Result<Built> {
+    let far = Far::new(vec![Box::new(Registries::new(&globals.registries(cancel)))], cancel);
+    let store = &store.clone().bringing(Arc::new(far.for_build(events.clone())));
     let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     if globals.offline && request.pull {
         return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
