@@ -4,12 +4,15 @@ use crate::common;
 use crate::world::{World, Writes, shell};
 use rbuild::far::{Caches, Far};
 use rbuild_oci::{Descriptor, DiffId, MediaType};
-use rbuild_records::depot::{Depot, MemoryDepot};
+use rbuild_records::Result;
+use rbuild_records::depot::{Depot, MemoryDepot, Name, Open};
 use rbuild_runner::testing::Scripted;
 use rbuild_store::content::ContentStore;
 use rbuild_store::layer::{Codec, Format, compress};
 use std::fs;
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 const DOCKERFILE: &str = "FROM scratch\nCOPY a /a\nRUN make\nCOPY b /b\n";
 
@@ -84,6 +87,59 @@ fn a_copy_needs_the_indexes_of_what_it_lands_on_and_no_layer() {
     common::files(moved.context.path(), &[("b", "other")]);
     moved.world.build(&moved.context, &maker(), &["-o", "type=cacheonly"]);
     assert_eq!(moved.here(), [false, false, false]);
+    common::files(moved.context.path(), &[("Dockerfile", "FROM scratch\nCOPY a /a\nRUN make\nRUN make more\n")]);
+    let executor = Scripted::new().writes("make more", "more", "4");
+    moved.world.build(&moved.context, &executor, &["-o", "type=cacheonly"]);
+    assert_eq!((executor.ran(), moved.here()), (vec![shell("make more")], vec![true, true, false]));
+}
+
+/// A cache that gives blobs only to two at once.
+#[derive(Debug)]
+struct Pair(Arc<MemoryDepot>, Mutex<usize>, Condvar);
+
+impl std::fmt::Display for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Depot for Pair {
+    fn has(&self, name: &Name) -> Result<bool> {
+        self.0.has(name)
+    }
+
+    fn document(&self, name: &Name) -> Result<Option<Vec<u8>>> {
+        self.0.document(name)
+    }
+
+    fn put_document(&self, name: &Name, bytes: &[u8], blobs: &[Descriptor]) -> Result<()> {
+        self.0.put_document(name, bytes, blobs)
+    }
+
+    fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
+        let mut came = self.1.lock().unwrap();
+        *came += 1;
+        self.2.notify_all();
+        while *came < 2 {
+            let (next, timeout) = self.2.wait_timeout(came, Duration::from_secs(20)).unwrap();
+            came = next;
+            assert!(!timeout.timed_out(), "nobody else came");
+        }
+        drop(came);
+        self.0.pour(blob, sink)
+    }
+
+    fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool> {
+        self.0.put(blob, open)
+    }
+}
+
+#[test]
+fn a_run_has_the_layers_below_it_brought_at_the_same_time() {
+    let mut moved = Moved::new(&|_| true, false);
+    let pair = Arc::new(Pair(moved.depot.clone(), Mutex::default(), Condvar::new()));
+    let far = Far::new(vec![Box::new(Caches::new(vec![pair as Arc<dyn Depot>]))], &moved.world.cancel);
+    moved.world.store = moved.world.store.clone().bringing(Arc::new(far));
     common::files(moved.context.path(), &[("Dockerfile", "FROM scratch\nCOPY a /a\nRUN make\nRUN make more\n")]);
     let executor = Scripted::new().writes("make more", "more", "4");
     moved.world.build(&moved.context, &executor, &["-o", "type=cacheonly"]);
