@@ -24,7 +24,14 @@ impl Local {
 
 impl Blobs for Local {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        Ok(self.store.content().open(&blob.digest)?.map(|blob| blob as Box<dyn Read + Send>))
+        if let Some(found) = self.store.content().open(&blob.digest)? {
+            return Ok(Some(found));
+        }
+        if !blob.media_type.is_layer() || !self.store.brings() {
+            return Ok(None);
+        }
+        let layers = self.store.layers();
+        Ok(layers.far_blob(&blob.digest)?.map(|(layer, far)| layers.open_far(&layer, &far)).transpose()?)
     }
 
     fn place(&self) -> String {
@@ -82,5 +89,9 @@ impl Blobs for Nearest {
 
     fn place(&self) -> String {
         self.far.place()
+    }
+
+    fn far(&self) -> Option<String> {
+        self.far.far()
     }
 }

@@ -30,6 +30,12 @@ impl<'a> Press<'a> {
         Self { store, cancel, packing, force, busy: Mutex::default() }
     }
 
+    /// Whether a blob is named only because its layer was elsewhere when the image was built.
+    fn is_far(&self, (blob, layer): (&Descriptor, &DiffId)) -> bool {
+        let far = self.store.layers().far(layer).ok().flatten().unwrap_or_default();
+        far.blobs.iter().any(|far| far.blob.digest == blob.digest)
+    }
+
     /// The layer's blob, found or made.
     pub(crate) fn blob(&self, blob: &Descriptor, layer: &DiffId) -> Result<Blob> {
         let _turn = (blob.size >= LARGE).then(|| self.busy.lock().unwrap_or_else(PoisonError::into_inner));
@@ -39,8 +45,10 @@ impl<'a> Press<'a> {
 
 impl Repack for Press<'_> {
     fn applies(&self, manifest: &Manifest, layers: &[DiffId]) -> bool {
-        let mut pairs = manifest.layers.iter().zip(layers);
-        self.packing.compresses() && pairs.all(|(blob, layer)| blob.digest == layer.0) || self.force
+        let pairs = || manifest.layers.iter().zip(layers);
+        let is_plain = |(blob, layer): (&Descriptor, &DiffId)| blob.digest == layer.0;
+        let is_built = || pairs().any(is_plain) && pairs().all(|pair| is_plain(pair) || self.is_far(pair));
+        self.packing.compresses() && (layers.is_empty() || is_built()) || self.force
     }
 
     fn layer(&self, blob: &Descriptor, layer: &DiffId) -> Result<Packed<'_>> {

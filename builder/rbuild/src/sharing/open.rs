@@ -3,6 +3,7 @@
 use super::{Destination, Manner, Outbox, Said, Scene, Sharing};
 use crate::error::Result;
 use crate::events::Events;
+use crate::far::Depots;
 use crate::request::{self, BuildRequest, CacheFrom, CachePlace, CacheTo};
 use crate::send::Packing;
 use rbuild_oci::{Cancel, Descriptor, MediaType, Platform};
@@ -16,8 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The caches of other machines that a build asks and tells.
-#[derive(Debug)]
 pub struct Caches {
+    asked: Vec<Arc<dyn Depot>>,
     far: Vec<Distant>,
     outbox: Outbox,
     said: Said,
@@ -27,10 +28,11 @@ impl Caches {
     /// Those that a request names. Nobody is asked yet.
     pub fn open(request: &BuildRequest, store: &Store, network: &Config, cancel: &Cancel) -> Result<Self> {
         let mut way = Way { request, network, cancel, said: Said::default(), open: Vec::new() };
-        let mut far = Vec::new();
+        let (mut asked, mut far) = (Vec::new(), Vec::new());
         for from in &request.cache_from {
             let (depot, warn) = (way.ask(from)?, way.said.clone());
             let found = Box::new(noting(store, &depot));
+            asked.push(depot.clone());
             far.push(Distant::new(depot, found, Box::new(move |text| warn.say(text))));
         }
         let scene = Scene { store: store.clone(), cancel: cancel.clone(), said: way.said.clone() };
@@ -39,7 +41,12 @@ impl Caches {
             let (depot, guard) = way.tell(to)?;
             told.push(Destination::new(depot, guard, manner(to, &request.outputs)?, scene.clone()));
         }
-        Ok(Self { far, outbox: Outbox::new(told), said: way.said })
+        Ok(Self { asked, far, outbox: Outbox::new(told), said: way.said })
+    }
+
+    /// Those that are asked, as places that layers come from.
+    pub fn depots(&self) -> Depots {
+        Depots::new(self.asked.clone())
     }
 
     /// All caches of a build, those of the store in front.
