@@ -16,7 +16,7 @@ pub use guarded::{Guarded, Patience};
 pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
-pub use registry::{RegistryDepot, hurried};
+pub use registry::{RegistryDepot, hurried, hurried_writing};
 pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;
