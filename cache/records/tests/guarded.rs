@@ -140,6 +140,18 @@ fn one_bad_document_or_blob_is_named_and_the_rest_is_used() {
 }
 
 #[test]
+fn who_stops_the_build_is_not_warned() {
+    let registry = Registry::start().unwrap();
+    let cancel = Cancel::new();
+    let client = Client::new(hurried(Config::default()), &cancel);
+    let inner = RegistryDepot::new(client, &registry.reference("team/cache").unwrap()).unwrap();
+    let (depot, told) = guarded(inner, Patience::default());
+    cancel.cancel();
+    use_it(&depot);
+    assert_eq!(*told.lock().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn failures_in_a_row_end_it() {
     let registry = Registry::start().unwrap();
     registry.fail("/v2/", Fault::Status(500, Vec::new()), 999);

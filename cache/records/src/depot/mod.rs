@@ -18,7 +18,7 @@ pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
 pub use joined::Joined;
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
-pub use registry::{RegistryDepot, hurried};
+pub use registry::{RegistryDepot, hurried, hurried_writing};
 pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;

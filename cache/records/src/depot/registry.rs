@@ -48,17 +48,27 @@ const TAG_LIMIT: usize = 128;
 /// The characters of the longest name: `record-` and a digest.
 const NAME_LENGTH: usize = 71;
 
-/// The settings of a client for caches, which nobody waits for long: `config` with short times and one second try, none
-/// where there is no connection.
+/// The settings of a client that reads caches, for which nobody waits long: `config` with short times and one second try,
+/// none where there is no connection.
 pub fn hurried(config: Config) -> Config {
-    let timeouts = Timeouts { connect: Duration::from_millis(1800), idle: Duration::from_secs(10) };
+    hasty(config, Duration::from_secs(10))
+}
+
+/// The same of a client that writes them: a registry may take its time before it says that it has a large blob.
+pub fn hurried_writing(config: Config) -> Config {
+    hasty(config, Duration::from_secs(30))
+}
+
+fn hasty(config: Config, idle: Duration) -> Config {
+    let timeouts = Timeouts { connect: Duration::from_millis(1800), idle };
     let retry = Schedule { attempts: 2, first: Duration::from_millis(100), longest: Duration::from_secs(1) };
     Config { timeouts, retry, ..config }
 }
 
 impl RegistryDepot {
     /// The depot in the repository of `reference`; several share it that have different tags, of 56 characters at most.
-    /// Without a tag, which means `latest`, tags begin with nothing. The client is best made with [`hurried`] settings.
+    /// Without a tag, which means `latest`, tags begin with nothing. The client is best made with
+    /// [`hurried`] or [`hurried_writing`] settings.
     pub fn new(client: Client, reference: &Reference) -> Result<Self> {
         let prefix = match reference.tag() {
             None | Some("latest") => String::new(),
