@@ -8,7 +8,8 @@ use crate::request::{self, BuildRequest, CacheFrom, CachePlace, CacheTo};
 use crate::send::Packing;
 use rbuild_oci::{Cancel, Descriptor, MediaType, Platform};
 use rbuild_records::depot::{
-    Depot, DirDepot, Guarded, InlineDepot, Joined, Patience, RegistryDepot, Sealed, SigningKey, TrustedKey, hurried,
+    Depot, DirDepot, Guarded, InlineDepot, Joined, Patience, RegistryDepot, Sealed, SigningKey, TrustedKey,
+    hurried_writing,
 };
 use rbuild_records::{Distant, LocalBackend, Output, Parcel};
 use rbuild_registry::{Client, Config};
@@ -136,7 +137,7 @@ impl Way<'_> {
     }
 
     fn client(&self, reference: &rbuild_oci::Reference, insecure: bool) -> Client {
-        let mut config = hurried(self.network.clone());
+        let mut config = hurried_writing(self.network.clone());
         config.insecure.extend(insecure.then(|| reference.registry().to_owned()));
         Client::new(config, self.cancel)
     }
