@@ -108,21 +108,26 @@ impl<'a> Shelf<'a> {
 
     /// A stack as one tree.
     pub fn view(&self, stack: &Stack) -> Result<View> {
+        self.expect(stack)?;
         let layers = stack.storeys().iter().map(|storey| self.index(&storey.layer.diff_id));
         Ok(View::new(layers.collect::<Result<_>>()?))
     }
 
-    /// A stack as storage drivers want it. Of layers that are not here and whose indexes are not either, all come at once.
+    /// A stack as storage drivers want it.
     pub fn stack_layers(&self, stack: &Stack) -> Result<Vec<StackLayer>> {
-        let layers = self.store.layers();
-        let bare = stack.diff_ids().into_iter().map(|layer| Ok((layer, layers.kept_index(&layer)?.is_none())));
-        let bare = bare.collect::<Result<Vec<(DiffId, bool)>>>()?;
-        layers.bring(&bare.iter().filter(|(_, bare)| *bare).map(|(layer, _)| *layer).collect::<Vec<_>>())?;
+        self.expect(stack)?;
         let layer = |storey: &Storey| {
             let diff = storey.layer.diff_id;
             Ok(StackLayer { chain: storey.chain, diff, index: self.index(&diff)? })
         };
         stack.storeys().iter().map(layer).collect()
+    }
+
+    /// Has all come at once of which indexes are to be read.
+    fn expect(&self, stack: &Stack) -> Result<()> {
+        let mut unread = stack.diff_ids();
+        unread.retain(|layer| !self.lock().contains_key(layer));
+        Ok(self.store.layers().bring_unlisted(&unread)?)
     }
 
     /// The tarballs of a stack for a storage driver, which reads them from the lowest that it has to unpack upwards.

@@ -196,6 +196,17 @@ impl Layers {
         }
     }
 
+    /// Brings those of these layers whose index is neither here nor to be had by itself: before the indexes of a stack are
+    /// read one by one, so that its layers come at once.
+    pub fn bring_unlisted(&self, layers: &[DiffId]) -> Result<()> {
+        let mut unlisted = Vec::new();
+        for layer in layers.iter().filter(|layer| !self.store.layer_index_path(layer).exists()) {
+            let far = self.far(layer)?.unwrap_or_default();
+            unlisted.extend(Some(*layer).filter(|_| far.blobs.iter().all(|blob| blob.index.is_none())));
+        }
+        self.bring(&unlisted)
+    }
+
     /// The index of a layer that is not here, where a place has it by itself; it is kept.
     pub(crate) fn bring_index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
         let Some(bring) = &self.store.bring else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Hop 7: the solved values of a graph made into images. Knows no tag and no output.
 
 use crate::assemble::{self, Image};
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
 use crate::request::{BuildRequest, Output as Destination, OutputKind};
 use crate::solve::schedule::Values;
@@ -10,6 +10,7 @@ use crate::stack::Stack;
 use rbuild_graph::{BuildGraph, Target, VertexId};
 use rbuild_oci::Timestamp;
 use rbuild_records::{Output, Recipe, Record};
+use std::sync::atomic::Ordering;
 
 /// The image of a target, and its files; these are here afterwards, unless what is asked for lies elsewhere only.
 pub(super) fn image(
@@ -50,7 +51,10 @@ fn stays_here(request: &BuildRequest) -> bool {
 /// The stack with all of its layers here.
 fn whole(ctx: Ctx<'_>, stack: &Stack) -> Result<Stack> {
     let (layers, ids) = (ctx.store.layers(), stack.diff_ids());
-    layers.bring(&ids)?;
+    if ids.iter().try_fold(false, |any, id| Ok::<_, Error>(any || !layers.has(id)?))? {
+        ctx.wrote.fetch_or(ctx.place == Place::Inside, Ordering::Relaxed);
+        layers.bring(&ids)?;
+    }
     let known = stack.storeys().iter().map(|storey| {
         let known = layers.get(&storey.layer.diff_id)?;
         Ok(known.unwrap_or_else(|| storey.layer.clone()))

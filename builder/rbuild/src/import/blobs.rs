@@ -39,10 +39,21 @@ pub trait Blobs: Debug + Send + Sync {
     /// Where the content lies, as people know it: a path or a registry.
     fn place(&self) -> String;
 
-    /// What to note of layers so that they can be had from here later on; none where they have to be taken now.
-    fn far(&self) -> Option<String> {
-        None
+    /// Whether layers can be had from here later on.
+    fn later(&self) -> Later {
+        Later::Never
     }
+}
+
+/// How layers can be had once something reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// Not at all: they are to be taken now.
+    Never,
+    /// As far as the store has notes of where they are.
+    Noted,
+    /// From the place that this text stands for in such notes.
+    From(String),
 }
 
 /// The content behind a descriptor, poured into an unfinished file of the store that is gone once it was read.

@@ -5,7 +5,7 @@ use super::local::{Local, Nearest};
 use super::memory::Memory;
 use super::pull::descend;
 use super::remote::Remote;
-use super::{Blobs, Found, fetch_layers, has_layers, layout};
+use super::{Blobs, Found, Later, fetch_layers, has_layers, layout};
 use crate::ctx::Clock;
 use crate::error::{Error, Result};
 use crate::image;
@@ -87,10 +87,12 @@ impl<'a> Images<'a> {
 
     /// The layers of an image, if each is in the store or can be had later.
     fn known(&self, found: &Found, arrival: &Arrival<'_>) -> Result<Option<Vec<LayerRef>>> {
-        if !self.store.brings() {
-            return Ok(None);
-        }
-        let (layers, place) = (self.store.layers(), found.blobs.far());
+        let place = match found.blobs.later() {
+            later if later == Later::Never || !self.store.brings() => return Ok(None),
+            Later::From(place) => Some(place),
+            _ => None,
+        };
+        let layers = self.store.layers();
         let mut known = Vec::new();
         for (blob, id) in found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids) {
             if !layers.has(id)? {

@@ -1,7 +1,7 @@
 //! The content of the store, also as what is nearer than another place. Knows no image.
 
 use super::Blobs;
-use super::blobs::document;
+use super::blobs::{Later, document};
 use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
@@ -36,6 +36,10 @@ impl Blobs for Local {
 
     fn place(&self) -> String {
         format!("the store {}", self.store.root().display())
+    }
+
+    fn later(&self) -> Later {
+        Later::Noted
     }
 }
 
@@ -91,7 +95,7 @@ impl Blobs for Nearest {
         self.far.place()
     }
 
-    fn far(&self) -> Option<String> {
-        self.far.far()
+    fn later(&self) -> Later {
+        self.far.later()
     }
 }

@@ -32,7 +32,7 @@ mod tarballs;
 mod transport;
 mod unpack;
 
-pub use blobs::Blobs;
+pub use blobs::{Blobs, Later};
 pub(crate) use blobs::{missing, required_document, spooled};
 pub use files::Files;
 pub use found::Found;

@@ -1,7 +1,7 @@
 //! The content of a repository of a registry. Knows no image.
 
 use super::Blobs;
-use super::blobs::spooled;
+use super::blobs::{Later, spooled};
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
@@ -46,8 +46,8 @@ impl Blobs for Remote {
         self.reference.familiar_name()
     }
 
-    fn far(&self) -> Option<String> {
-        Some(place_of(&self.reference))
+    fn later(&self) -> Later {
+        Later::From(place_of(&self.reference))
     }
 }
 

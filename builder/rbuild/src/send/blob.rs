@@ -29,6 +29,8 @@ pub(super) enum Source {
     Stored(DiskContent),
     /// Among its compressed layers: one that turns out damaged is forgotten, and made again next time.
     Encoded(Encoded, DiffId, Codec),
+    /// Where it goes, if it can go there at all.
+    There,
     /// Elsewhere.
     Far(Layers, DiffId, Box<FarBlob>),
 }
@@ -46,6 +48,7 @@ impl Blob {
             Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
             Source::Stored(content) => content.open(&digest)?.ok_or_else(|| gone(&digest))?,
             Source::Encoded(encoded, layer, codec) => Box::new(encoded.open(layer, *codec)?),
+            Source::There => return Err(gone(&digest)),
             Source::Far(layers, layer, far) => layers.open_far(layer, far)?,
         })
     }

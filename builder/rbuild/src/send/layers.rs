@@ -155,6 +155,12 @@ fn original(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Bl
     Ok(Some(Blob { descriptor, source: Source::Stored(store.content()) }))
 }
 
+/// The blob that a layer of the store was brought from, if it serves where that blob is, without being sent.
+pub(super) fn there(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Blob>> {
+    let found = if store.layers().has(layer)? { far(store, layer, packing)? } else { None };
+    Ok(found.map(|blob| Blob { source: Source::There, ..blob }))
+}
+
 /// A blob of a layer that is elsewhere, if it serves.
 fn far(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Blob>> {
     for far in store.layers().far(layer)?.unwrap_or_default().blobs {

@@ -61,6 +61,19 @@ fn a_run_brings_all_layers_once_and_two_builds_at_once_too() {
 }
 
 #[test]
+fn layers_of_the_base_go_out_as_they_came_where_they_are_there() {
+    let world = World::new();
+    let name = world.name("team/app:1");
+    world.build("b", "FROM BASE\nRUN cat /one > /out\n", &["--push", "-t", &name]);
+    assert!(world.layers_of("team/app:1").is_superset(&world.layers_of(BASE)));
+    let elsewhere = World::new();
+    let name = elsewhere.name("team/app:1");
+    world.build("b", "FROM BASE\nRUN cat /one > /out\n", &["--push", "-t", &name]);
+    assert_eq!(elsewhere.layers_of("team/app:1").len(), 4);
+    elsewhere.rbuild("c", &["run", "--rm", &name]).good();
+}
+
+#[test]
 fn a_local_name_stands_for_an_image_that_is_whole() {
     let mut world = World::new();
     let before = world.requests();
