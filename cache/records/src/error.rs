@@ -52,6 +52,22 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A depot that is reached over the network did not do what was asked.
+    #[error("the cache {depot}: {source}")]
+    Network {
+        /// Where.
+        depot: String,
+        /// What came of asking: unreachable, silent, refused, or wrong.
+        source: Box<rbuild_registry::Error>,
+    },
+    /// A depot cannot be used as it is described.
+    #[error("cannot use the cache type={kind}: {reason}")]
+    Setting {
+        /// The kind of depot.
+        kind: &'static str,
+        /// What is wrong, and what to do; never a secret.
+        reason: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
@@ -66,6 +82,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a place cannot be reached or fell silent: it is not worth a second question.
+    pub fn is_out_of_reach(&self) -> bool {
+        let Self::Network { source, .. } = self else { return false };
+        match &**source {
+            rbuild_registry::Error::Unreachable { .. } => true,
+            rbuild_registry::Error::Interrupted { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+
+    /// What came of asking a depot over the network.
+    pub(crate) fn network(depot: &dyn Depot, source: rbuild_registry::Error) -> Self {
+        Self::Network { depot: depot.to_string(), source: Box::new(source) }
+    }
+
     /// What a depot could not do, and why.
     pub(crate) fn depot(
         depot: &dyn Depot,
