@@ -4,10 +4,12 @@
 //! A depot keeps small *documents* under names and *blobs* under their digests. Each record is a document of its own, so
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
+mod gha;
 mod line;
 mod memory;
 mod s3;
 
+pub use gha::{GhaDepot, GhaSettings};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use s3::{Login, S3Depot, S3Settings};
