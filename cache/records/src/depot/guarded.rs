@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-/// Stands before a depot that may be away, slow or damaged. The first call that finds it away ([`Error::Away`]) or slow is
+/// Stands before a depot that may be away, slow or damaged. The first call that finds it away ([`Error::is_out_of_reach`]) or slow is
 /// told once, and from then on it has nothing and takes nothing. Other failures are told one by one, and what they were
 /// about counts as not there; three in a row end it, too.
 ///
@@ -152,7 +152,7 @@ impl Guarded {
         let mut state = self.state();
         state.failures += 1;
         let was_over = state.is_over;
-        state.is_over |= state.failures >= FAILURES || matches!(error, Error::Away { .. });
+        state.is_over |= state.failures >= FAILURES || error.is_out_of_reach();
         let is_over = state.is_over;
         let is_canceled = matches!(error, Error::Store(rbuild_store::Error::Canceled(_)));
         let text = format!("{error}; the build goes on{}", if is_over { " without this cache" } else { "" });

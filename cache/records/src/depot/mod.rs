@@ -5,20 +5,25 @@
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
 mod dir;
+mod gha;
 mod guarded;
 mod inline;
 mod joined;
+mod line;
 mod memory;
 mod registry;
+mod s3;
 mod sealed;
 
 pub use dir::{DirDepot, Trimmed};
+pub use gha::{GhaDepot, GhaSettings};
 pub use guarded::{Guarded, Patience};
 pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
 pub use joined::Joined;
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
 pub use registry::{RegistryDepot, hurried, hurried_writing};
+pub use s3::{Login, S3Depot, S3Settings};
 pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;

@@ -6,11 +6,11 @@
 //! speaks of are layers too, so that a registry's garbage collection leaves them.
 
 use super::{DOCUMENT_LIMIT, Depot, Name, Open};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_for_all};
 use rbuild_oci::{Descriptor, Manifest, MediaType, Reference, to_canonical_json};
 use rbuild_registry::{Client, Config, Pushed, Schedule, Timeouts};
 use std::fmt;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -234,26 +234,4 @@ pub(super) fn failed(
 /// Whether a manifest may have been refused for want of a blob (`MANIFEST_BLOB_UNKNOWN`).
 fn misses_a_blob(error: &rbuild_registry::Error) -> bool {
     error.is_not_found() || matches!(error, rbuild_registry::Error::Status { status: 400, .. })
-}
-
-/// Whether whatever else is asked will fail in the same way.
-fn is_for_all(error: &rbuild_registry::Error) -> bool {
-    use rbuild_registry::Error as Fault;
-    match error {
-        Fault::Interrupted { source, .. } => {
-            matches!(source.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
-        }
-        Fault::Mirrors { source, .. } => is_for_all(source),
-        other => matches!(
-            other,
-            Fault::Offline { .. }
-                | Fault::Unreachable { .. }
-                | Fault::Tls { .. }
-                | Fault::Unauthorized { .. }
-                | Fault::Denied { .. }
-                | Fault::TooManyRequests { .. }
-                | Fault::Credentials { .. }
-                | Fault::Setting { .. }
-        ),
-    }
 }
