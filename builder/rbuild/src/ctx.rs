@@ -19,6 +19,8 @@ pub struct Ctx<'a> {
     pub snapshots: &'a Drivers,
     /// The build cache.
     pub cache: &'a dyn CacheBackend,
+    /// The build cache as steps see it that are in no image of the request.
+    pub aside: &'a dyn CacheBackend,
     /// What runs processes.
     pub executor: &'a dyn Executor,
     /// How servers are reached, if they may be asked at all.

@@ -26,6 +26,7 @@ pub mod report;
 pub mod request;
 mod rootfs;
 pub mod send;
+pub mod sharing;
 pub mod solve;
 pub mod stack;
 pub mod tree;

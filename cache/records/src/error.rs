@@ -52,6 +52,18 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A depot that nothing more is to be expected of now: it cannot be reached, says nothing, lets nobody in, is full.
+    #[error("cannot {operation} {subject} in the cache {depot}: {reason}")]
+    Away {
+        /// What was tried.
+        operation: &'static str,
+        /// With what: the name of a document, the digest of a blob.
+        subject: String,
+        /// Where.
+        depot: String,
+        /// Why it failed.
+        reason: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
@@ -74,5 +86,15 @@ impl Error {
         reason: impl Display,
     ) -> Self {
         Self::Depot { operation, subject: subject.to_string(), depot: depot.to_string(), reason: reason.to_string() }
+    }
+
+    /// The same of a depot that nothing more is to be expected of.
+    pub(crate) fn away(
+        depot: &dyn Depot,
+        operation: &'static str,
+        subject: impl Display,
+        reason: impl Display,
+    ) -> Self {
+        Self::Away { operation, subject: subject.to_string(), depot: depot.to_string(), reason: reason.to_string() }
     }
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 pub mod depot;
+mod distant;
 mod error;
 mod key;
 mod local;
@@ -17,6 +18,7 @@ pub mod testing;
 mod tiered;
 
 pub use backend::CacheBackend;
+pub use distant::{Distant, Found};
 pub use error::{Error, Result};
 pub use key::{CacheKey, Part, Recipe};
 pub use local::LocalBackend;

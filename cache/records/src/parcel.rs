@@ -13,7 +13,7 @@ pub struct Parcel {
     pub version: u32,
     /// The record.
     pub record: Record,
-    /// Of a record with a layer: where that is.
+    /// Of a record with a layer: where that is. None for one that nobody carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Carried>,
 }
@@ -46,8 +46,8 @@ impl Parcel {
         if found != *key {
             return Err(format!("its recipe has the key {found}"));
         }
-        if matches!(parcel.record.output, Output::Layer { .. }) != parcel.layer.is_some() {
-            return Err("it does not say where its layer is".to_owned());
+        if parcel.layer.is_some() && !matches!(parcel.record.output, Output::Layer { .. }) {
+            return Err("it carries a layer that its step did not make".to_owned());
         }
         Ok(parcel)
     }

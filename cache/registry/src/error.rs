@@ -206,6 +206,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the registry says that there is no such thing, whatever became of its mirrors.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Mirrors { source, .. } => source.is_not_found(),
+            other => matches!(other, Self::NotFound { .. }),
+        }
+    }
+
     /// What the user can do about it, where that is known: one sentence.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

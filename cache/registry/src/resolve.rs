@@ -30,6 +30,50 @@ impl Client {
         })
     }
 
+    /// The bytes of the manifest or index that `reference` names now, in one request; none where it names nothing. Mirrors
+    /// are asked first.
+    pub fn find_manifest(&self, reference: &Reference) -> Result<Option<Vec<u8>>> {
+        let found = over_mirrors(self.config(), reference, |at, schedule| {
+            schedule.run(self.cancel(), || self.manifest_named(at, reference))
+        });
+        match found {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether `reference` names an OCI manifest in its own registry, whatever mirrors have; nothing of it is transferred.
+    pub fn has_manifest(&self, reference: &Reference) -> Result<bool> {
+        let (at, resource, subject) =
+            (origin(reference), format!("manifests/{}", wanted(reference)), reference.familiar());
+        self.config().retry.run(self.cancel(), || {
+            let ask = Ask {
+                method: Method::HEAD,
+                reference,
+                target: Target::Resource(&resource),
+                headers: vec![("accept", MediaType::OCI_MANIFEST.to_owned())],
+                payload: Payload::Nothing,
+                access: Access::Pull,
+                subject: &subject,
+            };
+            let head = self.call(&at, ask, &[200, 404])?;
+            Ok(head.status == 200 && head.header("content-type").and_then(known).is_some())
+        })
+    }
+
+    fn manifest_named(&self, at: &Endpoint, reference: &Reference) -> Result<Vec<u8>> {
+        let subject = reference.familiar();
+        let mut answer = self.ask_manifest(at, Method::GET, reference, &wanted(reference), &subject, &[200])?;
+        let stated = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        let bytes = read(&mut answer, at, &subject)?;
+        let found = Digest::of(&bytes);
+        match reference.digest().copied().or(stated).filter(|wanted| *wanted != found) {
+            Some(wanted) => Err(Error::WrongDigest { host: at.name.clone(), subject, wanted, found }),
+            None => Ok(bytes),
+        }
+    }
+
     fn resolve_at(&self, at: &Endpoint, reference: &Reference) -> Result<Descriptor> {
         let subject = reference.familiar();
         let name = wanted(reference);

@@ -23,7 +23,8 @@ impl Default for Schedule {
     }
 }
 
-/// How often a host is tried that cannot be reached at all: a build without network should say so soon.
+/// How often a host is tried at most that cannot be reached at all: a build without network should say so soon. It is one
+/// attempt less than other failures have.
 const ATTEMPTS_TO_REACH: u32 = 2;
 
 impl Schedule {
@@ -49,7 +50,7 @@ impl Schedule {
     /// How long to wait after the `failures`th failure in a row; none to give up.
     pub(crate) fn wait_after(&self, error: &Error, failures: u32) -> Option<Duration> {
         let (attempts, asked) = match error {
-            Error::Unreachable { .. } => (self.attempts.min(ATTEMPTS_TO_REACH), None),
+            Error::Unreachable { .. } => (self.attempts.saturating_sub(1).min(ATTEMPTS_TO_REACH), None),
             Error::Interrupted { .. } => (self.attempts, None),
             Error::TooManyRequests { retry_after, .. }
             | Error::Status { status: 408 | 500 | 502 | 503 | 504, retry_after, .. } => (self.attempts, *retry_after),
@@ -99,6 +100,16 @@ mod tests {
         let waits: Vec<_> = (1..=6).map(|failures| schedule.wait_after(&interrupted(), failures)).collect();
         let seconds = |n| Some(Duration::from_secs(n));
         assert_eq!(waits, [seconds(1), seconds(2), seconds(4), seconds(5), seconds(5), None]);
+    }
+
+    #[test]
+    fn who_cannot_be_reached_is_tried_less_often() {
+        let away = Error::Unreachable { host: "h".into(), subject: "s".into(), source: std::io::Error::other("no") };
+        let tries = |attempts| {
+            let schedule = Schedule { attempts, ..Schedule::default() };
+            (1..9).take_while(|failures| schedule.wait_after(&away, *failures).is_some()).count() + 1
+        };
+        assert_eq!([1, 2, 3, 5].map(tries), [1, 1, 2, 2]);
     }
 
     #[test]

@@ -39,6 +39,28 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A layer that is known to be elsewhere and could not be had from there.
+    #[error("layer {layer} is not in the store and cannot be had from {place}: {reason}")]
+    Far {
+        /// Its id.
+        layer: String,
+        /// Where it was noted to be.
+        place: String,
+        /// Why, in one line.
+        reason: String,
+        /// What may help.
+        hint: String,
+    },
+    /// The same, of a layer that a cache had: it is not believed to be there any more, and can be made again.
+    #[error("layer {layer} is not in {place} any more: {reason}")]
+    Lost {
+        /// Its id.
+        layer: String,
+        /// Where it was noted to be.
+        place: String,
+        /// Why, in one line.
+        reason: String,
+    },
     /// Input that is understood and refused: a hostile archive, a name that is in use, a newer format.
     #[error("{what} {subject} is refused: {reason}")]
     Refused {
@@ -102,9 +124,10 @@ impl Error {
     }
 
     /// What the user can do about it, where the cause alone does not say.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Io { source, .. } => Self::hint_for(source),
+            Self::Far { hint, .. } => Some(hint),
             Self::Newer { .. } => Some("use that rbuild, or another store with --root"),
             _ => None,
         }
@@ -156,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_the_user_can_mend_has_a_hint() {
-        let hint = |errno: rustix::io::Errno| Error::io("write", "x")(errno).hint().unwrap_or_default();
+        let hint = |errno: rustix::io::Errno| Error::io("write", "x")(errno).hint().unwrap_or_default().to_owned();
         assert!(hint(rustix::io::Errno::NOSPC).contains("free space"));
         assert!(hint(rustix::io::Errno::DQUOT).contains("free space"));
         assert!(hint(rustix::io::Errno::ROFS).contains("read-only"));

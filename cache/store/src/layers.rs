@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// The layers of a store.
 #[derive(Clone, Debug)]
 pub struct Layers {
-    store: Store,
+    pub(crate) store: Store,
 }
 
 /// Writes a layer into the store; nothing is left of one that does not land.
@@ -61,20 +61,39 @@ impl Layers {
         Ok(self.store.content().size(&layer.0)?.map(|size| LayerRef::stored(*layer, size)))
     }
 
-    /// The index of a layer; one that is lost or damaged is made again from the tarball.
+    /// The index of a layer; one that is lost or damaged is made again from the tarball. That of a layer which is not
+    /// here comes alone where that is possible.
     pub fn index(&self, layer: &DiffId) -> Result<LayerIndex> {
-        let path = self.store.layer_index_path(layer);
-        if let Some(bytes) = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))? {
-            match LayerIndex::decode(&bytes) {
-                Some(index) => return Ok(index),
-                None => remove(&path)?,
-            }
+        if let Some(index) = self.kept_index(layer)? {
+            return Ok(index);
         }
-        let (index, found, _) = index_tar(&mut self.open_tarball(layer)?, Limits::default(), &Cancel::new())?;
+        if let Some(index) = self.bring_index(layer)? {
+            self.keep_index(layer, &index)?;
+            return Ok(index);
+        }
+        let mut tarball = self.open_tarball(layer)?;
+        // A layer that came just now has brought it.
+        if let Some(index) = self.kept_index(layer)? {
+            return Ok(index);
+        }
+        let (index, found, _) = index_tar(&mut tarball, Limits::default(), &Cancel::new())?;
         if found != *layer {
             return Err(damaged(layer, &found));
         }
         self.keep_index(layer, &index)?;
+        Ok(index)
+    }
+
+    /// The index of a layer as far as it is here: nothing is made or brought for it.
+    pub fn kept_index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
+        let path = self.store.layer_index_path(layer);
+        let Some(bytes) = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))? else {
+            return Ok(None);
+        };
+        let index = LayerIndex::decode(&bytes);
+        if index.is_none() {
+            remove(&path)?;
+        }
         Ok(index)
     }
 
@@ -157,6 +176,7 @@ impl Layers {
         cancel: &Cancel,
     ) -> Result<()> {
         let target = RootDir::open(directory)?;
+        self.bring(layers)?;
         let mut below = View::default();
         for layer in layers {
             let options = UnpackOptions { style: Style::Plain, ownership, below: &below, limits: Limits::default() };
@@ -169,8 +189,13 @@ impl Layers {
         Ok(())
     }
 
-    /// The uncompressed tarball of a layer; its content is not verified.
+    /// The uncompressed tarball of a layer; its content is not verified. One that is not here and is known to be elsewhere
+    /// comes now.
     pub(crate) fn open_tarball(&self, layer: &DiffId) -> Result<Box<dyn Blob>> {
+        if let Some(tarball) = self.store.content().open(&layer.0)? {
+            return Ok(tarball);
+        }
+        self.bring(&[*layer])?;
         let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
         self.store.content().open(&layer.0)?.ok_or_else(missing)
     }

@@ -7,6 +7,7 @@
 //!      index.v1/<diff id>                               layer indexes
 //!      encoded.v1/<diff id>.<encoding>                  layers as they were compressed for push or export
 //!      encoded.v1/<diff id>.origin.json                 the blob that a layer from elsewhere came in
+//!      encoded.v1/<diff id>.far.json                    where a layer is that may not be here
 //!      snapshots.v1/<driver>/<id map>/<chain id>        unpacked layers
 //!      records.v1, files.v1, git.v1                     build cache, stat caches, repositories
 //!      mounts.v1/<name>, <name>.lock, <name>.note       cache mounts, who uses them, what they were when they travelled
@@ -31,6 +32,7 @@
 //! Knows no bucket's content.
 
 use crate::error::{Error, Result};
+use crate::far::{Bring, Distance};
 use crate::lease::Lease;
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
@@ -126,6 +128,9 @@ pub struct Store {
     pub(crate) lease: Arc<Lease>,
     /// Held while a layer is compressed, which takes all processors and its share of memory.
     pub(crate) compressing: Arc<Mutex<()>>,
+    /// What brings layers that are not here; none where nobody does.
+    pub(crate) bring: Option<Arc<dyn Bring>>,
+    pub(crate) distance: Arc<Distance>,
 }
 
 impl Store {
@@ -134,7 +139,8 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let store = Self { root: root.into(), lease: Arc::default(), compressing: Arc::default() };
+        let (lease, compressing, distance) = Default::default();
+        let store = Self { root: root.into(), lease, compressing, bring: None, distance };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -149,10 +155,11 @@ impl Store {
         Ok(store)
     }
 
-    /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that.
+    /// This store as one who relies on nothing sees it: what is looked up through it is not kept for that, and nothing
+    /// comes here for it.
     #[must_use]
     pub fn onlooker(&self) -> Self {
-        Self { root: self.root.clone(), lease: Arc::default(), compressing: self.compressing.clone() }
+        Self { lease: Arc::default(), bring: None, ..self.clone() }
     }
 
     /// The directory of the whole store, absolute.

@@ -6,6 +6,7 @@ mod documents;
 pub mod durable;
 mod encoded;
 mod error;
+mod far;
 mod files;
 mod gc;
 mod history;
@@ -24,6 +25,7 @@ mod volume;
 
 pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
+pub use far::{Bring, Far, FarBlob};
 pub use files::FileCache;
 pub use gc::{Freed, Group, GroupKind, Sweep, Swept, note_of};
 pub use history::Histories;

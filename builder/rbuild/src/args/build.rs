@@ -58,6 +58,14 @@ pub struct BuildArgs {
     /// Run the steps of this stage again; may be given several times
     #[arg(long = "no-cache-filter", value_name = "STAGE")]
     pub no_cache_filters: Vec<String>,
+    /// Cache of other machines to take results from: `type=registry,ref=NAME`, `type=local,src=DIR`,
+    /// `type=s3,bucket=NAME,…` or `type=gha`, all with `[,verify=PUBLIC-KEY]`; may be given several times
+    #[arg(long = "cache-from", value_name = "SPEC")]
+    pub cache_from: Vec<String>,
+    /// Cache to keep results in for other machines: `type=registry,ref=NAME`, `type=local,dest=DIR`,
+    /// `type=s3,bucket=NAME,…`, `type=gha` or `type=inline`, all with `[,mode=min|max][,sign=KEY]…`
+    #[arg(long = "cache-to", value_name = "SPEC")]
+    pub cache_to: Vec<String>,
     /// Ask registries also for images that the store has
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
     #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]

@@ -18,6 +18,7 @@ use crate::reach::Reach;
 use crate::render::human;
 use crate::report;
 use crate::request::BuildRequest;
+use crate::sharing::{Caches, Scope};
 use crate::warnings;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::Cancel;
@@ -108,23 +109,26 @@ fn attempt(
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Built> {
-    let (drivers, cache) = (globals.drivers(store, standing)?, LocalBackend::of(store));
+    let (drivers, near) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     if globals.offline && request.pull {
         return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
     }
     let (network, client) = (globals.network(), globals.registries(cancel));
     let executor = Sandbox::new()?;
     let wrote = AtomicBool::new(false);
+    let caches = Caches::open(request, store, &network, cancel)?;
+    let sharing = caches.around(store, &near, events);
     let ctx = Ctx {
         store,
         snapshots: &drivers,
-        cache: &cache,
+        cache: &sharing.of(Scope::Image),
+        aside: &sharing.of(Scope::Aside),
         network: &network,
         executor: &executor,
         events,
         cancel,
         clock: &SystemClock,
-        written: &cache,
+        written: &near,
         wrote: &wrote,
         place: standing.place,
         ids: &standing.ids,
@@ -134,7 +138,10 @@ fn attempt(
     for note in &request.notes {
         events.note(note);
     }
-    let built = build(ctx, request, &client, linter)?;
+    let built = build(ctx, request, &client, linter);
+    let told = if built.as_ref().is_err_and(gives_up) { Ok(()) } else { sharing.finish() };
+    let built = built?;
+    told?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }
@@ -145,6 +152,11 @@ fn attempt(
         trim(store, (request.keep_storage, &network.settings), events, cancel);
     }
     Ok(built)
+}
+
+/// Whether what a build has made by then is nobody's business.
+fn gives_up(error: &Error) -> bool {
+    error.is_canceled() || matches!(error, Error::NeedsNamespace)
 }
 
 /// Keeps the build cache within its limit. A build that is done does not fail for that.

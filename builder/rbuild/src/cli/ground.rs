@@ -73,6 +73,7 @@ impl Ground {
             store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
+            aside: &self.cache,
             network: &self.network,
             executor: &self.executor,
             events: &self.events,

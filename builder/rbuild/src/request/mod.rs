@@ -1,6 +1,7 @@
 //! What is to be built, resolved: every file named on the command line read, every variable taken, every name parsed.
 //! What the build takes from the environment, the working directory and standard input is taken here and nowhere else.
 
+mod cache;
 mod dockerfile;
 mod elsewhere;
 pub mod entitlement;
@@ -13,6 +14,7 @@ mod secret;
 mod stdin;
 mod text;
 
+pub use cache::{CacheFrom, CachePlace, CacheTo, Mode};
 pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
@@ -53,6 +55,10 @@ pub struct BuildRequest {
     pub annotations: Notes,
     /// What else is written.
     pub outputs: Vec<Output>,
+    /// The caches that are asked, in this order.
+    pub cache_from: Vec<CacheFrom>,
+    /// The caches that are told.
+    pub cache_to: Vec<CacheTo>,
     /// Where secrets come from, by id.
     pub secrets: BTreeMap<String, SecretSource>,
     /// Sockets of ssh agents, by id.
@@ -114,6 +120,8 @@ impl BuildRequest {
             named,
             tags: tags(&args.tags, &outputs)?,
             outputs,
+            cache_from: caches(&args.cache_from, CacheFrom::parse)?,
+            cache_to: caches(&args.cache_to, CacheTo::parse)?,
             secrets: secret::secrets(&args.secrets, env)?,
             ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
@@ -129,6 +137,11 @@ impl BuildRequest {
         output::check(&request, env)?;
         Ok(request)
     }
+}
+
+/// What an option says each time; empty ones say nothing.
+fn caches<T>(texts: &[String], parse: fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    texts.iter().filter(|text| !text.is_empty()).map(|text| parse(text)).collect()
 }
 
 fn annotations(texts: &[String]) -> Result<Notes> {

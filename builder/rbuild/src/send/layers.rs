@@ -50,6 +50,11 @@ impl Packing {
         Ok(Self { codec: output.codec()?, originals })
     }
 
+    /// By that codec, none for not at all; with `force` also what came compressed in another way.
+    pub(crate) const fn by(codec: Option<Codec>, force: bool) -> Self {
+        Self { codec, originals: if force { Originals::Alike } else { Originals::All } }
+    }
+
     /// Whether layers are wanted compressed.
     pub(crate) const fn compresses(&self) -> bool {
         self.codec.is_some()

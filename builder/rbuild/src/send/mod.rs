@@ -23,7 +23,7 @@ pub use archive::{Archive, ArchiveForm};
 pub(crate) use blob::{Blob, copy};
 pub(crate) use contents::{DockerImage, named};
 pub use dir::TransportDir;
-pub(crate) use layers::{Packing, blobs, missing};
+pub(crate) use layers::{Packing, blobs, missing, ready};
 pub(crate) use layout::Directory;
 pub use layout::LayoutDir;
 pub use origins::Origins;

@@ -24,6 +24,7 @@ use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, ImageId, Timestamp};
 use rbuild_runner::Limit;
 use schedule::Values;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -149,11 +150,12 @@ impl Work<'_> {
 
 /// Solves all vertices of a graph.
 pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Inputs<'_>) -> Result<Values<Value>> {
-    let numbers = numbers(graph);
+    let (numbers, images) = (numbers(graph), in_images(graph));
     schedule::run(graph, inputs.jobs, ctx.cancel, &|id, values| {
         let Some(vertex) = graph.vertex(id) else {
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
+        let ctx = if images.contains(&id) { ctx } else { Ctx { cache: ctx.aside, ..ctx } };
         let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
         one(&work, id, values).map_err(|error| at(&ctx, vertex, error))
     })
@@ -167,6 +169,19 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
         StepId(last)
     };
     graph.vertices.iter().map(number).collect()
+}
+
+/// The vertices whose layers are in the images of the request.
+fn in_images(graph: &BuildGraph) -> BTreeSet<VertexId> {
+    let mut todo: Vec<VertexId> = graph.targets.iter().filter_map(|target| target.result).collect();
+    let mut found = BTreeSet::new();
+    while let Some(id) = todo.pop() {
+        if let Some(vertex) = graph.vertex(id).filter(|_| found.insert(id)) {
+            todo.extend(vertex.parent);
+            todo.extend(vertex.inputs.iter().filter(|_| vertex.op == Op::Merge));
+        }
+    }
+    found
 }
 
 fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {

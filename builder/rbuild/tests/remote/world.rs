@@ -101,6 +101,7 @@ impl World {
             store: &self.store,
             snapshots: &drivers,
             cache: &self.cache,
+            aside: &self.cache,
             network: &self.network,
             executor: &executor,
             events: &events,

@@ -149,6 +149,7 @@ impl World {
             store: &self.store,
             snapshots: &drivers,
             cache,
+            aside: cache,
             network: client.config(),
             executor,
             events: &events,

@@ -4,10 +4,14 @@
 //! A depot keeps small *documents* under names and *blobs* under their digests. Each record is a document of its own, so
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
+mod dir;
 mod memory;
+mod registry;
 
+pub use dir::{DirDepot, Trimmed};
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
+pub use registry::{RegistryDepot, hurried};
 
 use crate::error::Result;
 use crate::key::CacheKey;
@@ -45,10 +49,27 @@ pub const DOCUMENT_LIMIT: u64 = 4 << 20;
 pub enum Kind {
     /// A record, by its key.
     Record,
+    /// A record whose layer nobody carried, by its key: enough to know what a step led to.
+    Trace,
     /// The latest keys of a step, by what it is called.
     Step,
     /// The contents of a cache mount, by its identity.
     Mount,
+}
+
+impl Kind {
+    /// All there are.
+    pub(crate) const ALL: [Self; 4] = [Self::Record, Self::Trace, Self::Step, Self::Mount];
+
+    /// The word that names begin with.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Trace => "trace",
+            Self::Step => "step",
+            Self::Mount => "mount",
+        }
+    }
 }
 
 /// The name of a document: `record-<64 hexadecimal characters>`. It is fit for a tag, a file and a key.
@@ -78,11 +99,6 @@ impl From<CacheKey> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Record => "record",
-            Kind::Step => "step",
-            Kind::Mount => "mount",
-        };
-        write!(f, "{kind}-{}", self.digest.hex())
+        write!(f, "{}-{}", self.kind.word(), self.digest.hex())
     }
 }

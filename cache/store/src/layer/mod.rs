@@ -29,7 +29,7 @@ pub use index::{BODY_LIMIT, CARRIED, LayerIndex, Totals};
 pub use ingest::{Ingested, ingest};
 pub use pack::{Body, LayerWriter, Packed};
 pub use read::Limits;
-pub use reference::{Encoding, LayerRef, Location};
+pub use reference::LayerRef;
 pub use unpack::{OpaqueXattr, Ownership, Recorded, Style, UnpackOptions, Unpacked, index_tar, unpack};
 pub use view::{Follow, Found, Resolved, View};
 pub use whiteout::is_reserved;

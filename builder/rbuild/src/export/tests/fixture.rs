@@ -87,6 +87,7 @@ impl World {
             store: &self.store,
             snapshots: &self.drivers,
             cache: &self.cache,
+            aside: &self.cache,
             network: &self.network,
             executor: &self.executor,
             events: &self.events,

@@ -151,12 +151,19 @@ impl Output {
 
     /// How layers are compressed; none for not at all.
     pub fn codec(&self) -> Result<Option<Codec>> {
-        let format = match self.compression {
-            Compression::Uncompressed => return Ok(None),
-            Compression::Gzip => Format::Gzip,
-            Compression::Zstd => Format::Zstd,
+        self.compression.codec(self.level)
+    }
+}
+
+impl Compression {
+    /// What does it, at that level or the usual one; none for not at all.
+    pub fn codec(self, level: Option<i32>) -> Result<Option<Codec>> {
+        let format = match self {
+            Self::Uncompressed => return Ok(None),
+            Self::Gzip => Format::Gzip,
+            Self::Zstd => Format::Zstd,
         };
-        Ok(Some(Codec::new(format, self.level)?))
+        Ok(Some(Codec::new(format, level)?))
     }
 }
 

@@ -1,0 +1,170 @@
+//! `--cache-from` and `--cache-to`: which caches of other machines are asked, and which are told what was made. Opens
+//! nothing.
+
+mod attribute;
+
+use super::{Compression, Output};
+use crate::args::repeated_fields;
+use crate::error::{Error, Result};
+use rbuild_oci::Reference;
+use rbuild_store::layer::Codec;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A cache that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheFrom {
+    /// Where it is.
+    pub place: CachePlace,
+    /// The public keys of those whose records are believed; with none, everybody's are.
+    pub verify: Vec<PathBuf>,
+}
+
+/// A cache that is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheTo {
+    /// Where it is.
+    pub place: CachePlace,
+    /// Which steps it is told of.
+    pub mode: Mode,
+    /// How layers are compressed there; none for as the image is where it is pushed, so that each goes out once, else zstd.
+    pub compression: Option<Compression>,
+    /// The level, where one was given.
+    pub level: Option<i32>,
+    /// Whether layers that are compressed in another way are compressed anew.
+    pub force: bool,
+    /// Whether the build fails where the cache does not take what it is told.
+    pub strict: bool,
+    /// The private key that signs what is written.
+    pub sign: Option<PathBuf>,
+}
+
+/// Where a cache is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CachePlace {
+    /// Tags of a repository, and what an image there carries itself.
+    Registry {
+        /// The repository; its tag begins the tags.
+        reference: Reference,
+        /// Whether the registry may lack TLS.
+        insecure: bool,
+    },
+    /// A directory.
+    Local(PathBuf),
+    /// An S3-compatible store, by its attributes.
+    S3(BTreeMap<String, String>),
+    /// GitHub's cache service, by its attributes.
+    Gha(BTreeMap<String, String>),
+    /// The image itself.
+    Inline,
+}
+
+/// Which steps a cache is told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Those of the image.
+    #[default]
+    Min,
+    /// All.
+    Max,
+}
+
+impl CacheFrom {
+    /// Understands `type=registry,ref=NAME` and its like, or the name of a repository alone.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (kind, fields) = fields("--cache-from", text)?;
+        let wrong = |why: String| Error::Usage(format!("--cache-from {text:?}: {why}"));
+        let fields = attribute::Fields::new(&kind, fields, &attribute::FROM).map_err(wrong)?;
+        let place = fields.place("src").map_err(wrong)?;
+        if place == CachePlace::Inline {
+            return Err(wrong("an image that carries its cache is asked as type=registry,ref=NAME".to_owned()));
+        }
+        Ok(Self { place, verify: fields.list("verify").map(PathBuf::from).collect() })
+    }
+}
+
+impl CacheTo {
+    /// Understands `type=registry,ref=NAME` and its like, or the name of a repository alone.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (kind, fields) = fields("--cache-to", text)?;
+        let wrong = |why: String| Error::Usage(format!("--cache-to {text:?}: {why}"));
+        let fields = attribute::Fields::new(&kind, fields, &attribute::TO).map_err(wrong)?;
+        let to = Self {
+            place: fields.place("dest").map_err(wrong)?,
+            mode: fields.mode().map_err(wrong)?,
+            compression: fields.get("compression").map(str::parse).transpose().map_err(wrong)?,
+            level: fields.number("compression-level").map_err(wrong)?,
+            force: fields.boolean("force-compression", false).map_err(wrong)?,
+            strict: !fields.boolean("ignore-error", true).map_err(wrong)?,
+            sign: fields.get("sign").map(PathBuf::from),
+        };
+        to.codec(&[]).map_err(|error| wrong(error.to_string()))?;
+        Ok(to)
+    }
+
+    /// How layers are compressed, beside these outputs; none for not at all.
+    pub fn codec(&self, outputs: &[Output]) -> Result<Option<Codec>> {
+        let pushed = outputs.iter().find(|output| output.push);
+        let as_pushed = self.compression.is_none() && self.level.is_none();
+        match pushed.filter(|_| as_pushed) {
+            Some(output) => output.codec(),
+            None => self.compression.unwrap_or(Compression::Zstd).codec(self.level),
+        }
+    }
+}
+
+/// What a text says by name, and its type.
+fn fields(option: &str, text: &str) -> Result<(String, Vec<(String, String)>)> {
+    if !text.contains('=') && !text.is_empty() {
+        return Ok(("registry".to_owned(), vec![("ref".to_owned(), text.to_owned())]));
+    }
+    let mut fields = repeated_fields(option, text, &["verify"])?;
+    let at = fields.iter().position(|(key, _)| key == "type");
+    let at =
+        at.ok_or_else(|| Error::Usage(format!("{option} {text:?}: it has no type: write type=registry,ref=NAME")))?;
+    Ok((fields.remove(at).1, fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        CacheTo::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_kind_of_place_is_understood() {
+        let registry = |text: &str| CachePlace::Registry { reference: text.parse().unwrap(), insecure: false };
+        assert_eq!(CacheFrom::parse("r.example/app").unwrap().place, registry("r.example/app"));
+        let from = CacheFrom::parse("type=registry,ref=r.example/app:c,verify=a.pem,verify=b.pem").unwrap();
+        assert_eq!((from.place, from.verify.len()), (registry("r.example/app:c"), 2));
+        assert_eq!(CacheFrom::parse("type=local,src=x").unwrap().place, CachePlace::Local("x".into()));
+        assert_eq!(CacheTo::parse("type=inline").unwrap().place, CachePlace::Inline);
+        let to = CacheTo::parse("type=s3,bucket=b,region=r,endpoint_url=http://h:1,prefix=p/,mode=max").unwrap();
+        assert_eq!(to.mode, Mode::Max);
+        let CachePlace::S3(attributes) = to.place else { panic!("{to:?}") };
+        assert_eq!(attributes.get("bucket").map(String::as_str), Some("b"));
+        let to = CacheTo::parse("type=gha,scope=main,compression=gzip,compression-level=9,ignore-error=false").unwrap();
+        assert!(to.strict && to.level == Some(9) && matches!(to.place, CachePlace::Gha(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, named) in [
+            ("type=regsitry,ref=x", "did you mean registry?"),
+            ("type=registry", "it has no ref"),
+            ("type=local,src=x", "\"src\" is none of --cache-to: did you mean"),
+            ("type=local,dest=", "it has no dest"),
+            ("type=s3,region=x", "it has no bucket"),
+            ("type=registry,ref=x,mode=most", "use min or max"),
+            ("type=registry,ref=x,bucket=b", "\"bucket\" is none of type=registry"),
+            ("type=registry,ref=x,compression-level=99", "99"),
+            ("ref=x", "it has no type"),
+        ] {
+            let said = refusal(text);
+            assert!(said.contains(named), "{text}: {said}");
+        }
+        assert!(CacheFrom::parse("type=inline").unwrap_err().to_string().contains("type=registry,ref=NAME"));
+    }
+}

@@ -1,0 +1,176 @@
+//! A cache that is told: for each record its layer, the layer's index, then the record itself, and nothing that is there
+//! already. Knows no medium.
+
+use super::{Said, Scope};
+use crate::error::{Error, Result};
+use crate::request::Mode;
+use crate::send::{Packing, ready};
+use rbuild_oci::{Cancel, Descriptor, DiffId};
+use rbuild_records::depot::{Depot, Kind, Name};
+use rbuild_records::{CacheKey, Carried, Output, Parcel, Record};
+use rbuild_store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::{self, Cursor, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The media type of a layer's index.
+const INDEX: &str = "application/vnd.rbuild.layer-index.v1";
+
+/// One cache that is told.
+pub struct Destination {
+    depot: Arc<dyn Depot>,
+    name: String,
+    manner: Manner,
+    scene: Scene,
+    seen: Mutex<BTreeSet<CacheKey>>,
+    layers: Mutex<BTreeMap<DiffId, Turn>>,
+    tally: Mutex<(Tally, Option<Error>)>,
+}
+
+/// A layer that one thread carries, while others wait for where it is.
+type Turn = Arc<Mutex<Option<Carried>>>;
+
+/// How a cache is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Of which steps.
+    pub mode: Mode,
+    /// What layers become.
+    pub(crate) packing: Packing,
+    /// Whether the build fails where it does not take what it is told.
+    pub strict: bool,
+}
+
+/// What it takes to tell one.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The store that layers are of.
+    pub store: Store,
+    /// The request to stop.
+    pub cancel: Cancel,
+    /// Where warnings go.
+    pub said: Said,
+}
+
+/// What a cache was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records that were sent.
+    pub records: usize,
+    /// Records that were there.
+    pub there: usize,
+    /// The bytes of layers, of their indexes and of records that were sent.
+    pub bytes: u64,
+}
+
+impl Destination {
+    /// The cache behind a depot, told in that manner.
+    pub fn new(depot: Arc<dyn Depot>, manner: Manner, scene: Scene) -> Self {
+        let (seen, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { name: depot.to_string(), depot, manner, scene, seen, layers, tally }
+    }
+
+    /// Where it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Notes that it has a record.
+    pub(super) fn has(&self, key: CacheKey) {
+        lock(&self.seen).insert(key);
+    }
+
+    /// Whether it is to be told of a record: once, and only of what steps made.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
+        let is_made = !matches!(record.output, Output::Pinned { .. });
+        is_step && is_made && lock(&self.seen).insert(record.key())
+    }
+
+    /// Sends a record and what it speaks of. What goes wrong is a warning, or the end of the build if it is strict.
+    pub(super) fn send(&self, record: &Record, scope: Scope) {
+        if self.scene.cancel.is_canceled() {
+            return;
+        }
+        if let Err(error) = self.try_to_send(record, scope) {
+            let mut tally = lock(&self.tally);
+            if !self.manner.strict {
+                self.scene.said.say(&format!("the cache {} was not told of everything: {error}", self.name));
+            }
+            tally.1.get_or_insert(error);
+        }
+    }
+
+    /// What it was told; the first failure, if it is strict.
+    pub(super) fn tally(&self) -> Result<Tally> {
+        let mut tally = lock(&self.tally);
+        match tally.1.take().filter(|_| self.manner.strict) {
+            Some(error) => Err(error),
+            None => Ok(tally.0),
+        }
+    }
+
+    /// Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
+    /// finds all else there needs none of them.
+    fn try_to_send(&self, record: &Record, scope: Scope) -> Result<()> {
+        let is_whole = self.manner.mode == Mode::Max || scope == Scope::Image;
+        let kind = if is_whole { Kind::Record } else { Kind::Trace };
+        let name = Name::new(kind, record.key().digest());
+        if self.depot.has(&name)? {
+            lock(&self.tally).0.there += 1;
+            return Ok(());
+        }
+        let layer = match &record.output {
+            Output::Layer { layer, .. } if is_whole => match self.carry(&layer.diff_id)? {
+                Some(carried) => Some(carried),
+                // It is not here any more: the step will be made again, and told of then.
+                None => return Ok(()),
+            },
+            _ => None,
+        };
+        let blobs: Vec<Descriptor> = layer.iter().flat_map(|layer| [layer.blob.clone(), layer.index.clone()]).collect();
+        let bytes = Parcel { version: Parcel::VERSION, record: record.clone(), layer }.to_bytes()?;
+        self.depot.put_document(&name, &bytes, &blobs)?;
+        let mut tally = lock(&self.tally);
+        tally.0.records += 1;
+        tally.0.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Sees to it that a layer and its index are there; nothing where the layer is not here.
+    fn carry(&self, layer: &DiffId) -> Result<Option<Carried>> {
+        let turn = lock(&self.layers).entry(*layer).or_default().clone();
+        let mut turn = lock(&turn);
+        if turn.is_none() {
+            let store = &self.scene.store;
+            if !store.layers().has(layer)? {
+                return Ok(None);
+            }
+            let blob = ready(store, &self.scene.cancel, layer, self.manner.packing)?;
+            self.put(&blob.descriptor, &|| blob.open().map_err(io::Error::other))?;
+            let bytes = store.layers().index(layer)?.encode();
+            let index = Descriptor::of(INDEX, &bytes);
+            self.put(&index, &|| Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>))?;
+            *turn = Some(Carried { blob: blob.descriptor, index });
+        }
+        Ok(turn.clone())
+    }
+
+    fn put(&self, blob: &Descriptor, open: &rbuild_records::depot::Open<'_>) -> Result<()> {
+        if self.depot.put(blob, open)? {
+            lock(&self.tally).0.bytes += blob.size;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Destination({}, {:?})", self.name, self.manner)
+    }
+}

@@ -1,0 +1,55 @@
+//! The build cache of one build: the store's own records, behind them those of other machines, and the caches that are
+//! told what was made while the build still runs. Knows no medium and no step.
+
+mod destination;
+mod open;
+mod outbox;
+mod said;
+mod shared;
+
+pub use destination::{Destination, Manner, Scene, Tally};
+pub use open::Caches;
+pub use outbox::Outbox;
+pub use said::Said;
+pub use shared::{Scope, Shared};
+
+use crate::error::Result;
+use crate::events::Events;
+use crate::render::human;
+use rbuild_records::{Distant, LocalBackend};
+use rbuild_store::Store;
+
+/// All caches of a build.
+#[derive(Clone, Copy, Debug)]
+pub struct Sharing<'a> {
+    /// The store, which the near records are of.
+    pub store: &'a Store,
+    /// The near records.
+    pub near: &'a LocalBackend,
+    /// The far ones, in the order in which they are asked.
+    pub far: &'a [Distant],
+    /// Who is told.
+    pub outbox: &'a Outbox,
+    /// What far ones have to say.
+    pub said: &'a Said,
+    /// Who hears it.
+    pub events: &'a Events,
+}
+
+impl<'a> Sharing<'a> {
+    /// The cache that steps of that scope see.
+    pub const fn of(self, scope: Scope) -> Shared<'a> {
+        Shared::new(self, scope)
+    }
+
+    /// Waits until every cache was told of everything, and tells how that went.
+    pub fn finish(self) -> Result<()> {
+        let told = self.outbox.finish();
+        self.said.tell(self.events);
+        for (name, Tally { records, there, bytes }) in told? {
+            let (plural, sent) = (if records == 1 { "" } else { "s" }, human::size(bytes));
+            self.events.note(&format!("cache {name}: {records} record{plural} sent ({sent}), {there} there already"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! What goes out to caches while a build runs: a few threads that send records one by one. Knows no medium.
+
+use super::{Destination, Scope, Tally};
+use crate::error::Result;
+use rbuild_records::{CacheKey, Record};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Records that are sent at once.
+const AT_ONCE: usize = 4;
+
+/// The caches that are told, and those who tell them. Dropping it gives up what has not been sent.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    destinations: Vec<Arc<Destination>>,
+    office: Mutex<Option<Office>>,
+    /// Raised once what waits is not to be sent any more.
+    closed: Arc<AtomicBool>,
+}
+
+type Job = (Arc<Destination>, Record, Scope);
+
+/// Those who send.
+#[derive(Debug)]
+struct Office {
+    inlet: Sender<Job>,
+    clerks: Vec<JoinHandle<()>>,
+}
+
+impl Outbox {
+    /// An outbox for these.
+    pub fn new(destinations: Vec<Destination>) -> Self {
+        let destinations = destinations.into_iter().map(Arc::new).collect();
+        Self { destinations, office: Mutex::default(), closed: Arc::default() }
+    }
+
+    /// Notes that the cache of that name has a record, so that it is not told of it.
+    pub fn known(&self, name: &str, key: &CacheKey) {
+        self.destinations.iter().filter(|to| to.name() == name).for_each(|to| to.has(*key));
+    }
+
+    /// Sends a record to the caches that want it and have not been told yet; returns at once.
+    pub fn offer(&self, record: &Record, scope: Scope) {
+        for to in self.destinations.iter().filter(|to| to.wants(record)) {
+            let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
+            // A clerk that is gone has told why.
+            drop(office.get_or_insert_with(|| Office::open(&self.closed)).inlet.send((
+                to.clone(),
+                record.clone(),
+                scope,
+            )));
+        }
+    }
+
+    /// Waits until everything was sent; what each cache was told, or the first failure of one that must not fail.
+    pub fn finish(&self) -> Result<Vec<(String, Tally)>> {
+        let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Office { inlet, clerks }) = office {
+            drop(inlet);
+            for clerk in clerks {
+                drop(clerk.join());
+            }
+        }
+        self.destinations.iter().map(|to| Ok((to.name().to_owned(), to.tally()?))).collect()
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Office {
+    fn open(closed: &Arc<AtomicBool>) -> Self {
+        let (inlet, outlet) = channel::<Job>();
+        let outlet = Arc::new(Mutex::new(outlet));
+        let clerk = |_| {
+            let (outlet, closed) = (outlet.clone(), closed.clone());
+            std::thread::spawn(move || work(&outlet, &closed))
+        };
+        Self { inlet, clerks: (0..AT_ONCE).map(clerk).collect() }
+    }
+}
+
+fn work(outlet: &Mutex<Receiver<Job>>, closed: &AtomicBool) {
+    loop {
+        let next = outlet.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok((to, record, scope)) if !closed.load(Ordering::Relaxed) => to.send(&record, scope),
+            _ => return,
+        }
+    }
+}
