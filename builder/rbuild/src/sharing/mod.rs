@@ -2,6 +2,7 @@
 //! told what was made while the build still runs. Knows no medium and no step.
 
 mod destination;
+pub mod mounts;
 mod open;
 mod outbox;
 mod said;

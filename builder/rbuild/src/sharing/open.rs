@@ -1,5 +1,6 @@
 //! The caches that a request names, each opened and wrapped in what keeps a build safe from it. Knows no step.
 
+use super::mounts::{self, Mounts};
 use super::{Destination, Manner, Outbox, Said, Scene, Sharing};
 use crate::error::{Error, Result};
 use crate::events::Events;
@@ -18,6 +19,7 @@ pub struct Caches {
     far: Vec<Distant>,
     outbox: Outbox,
     said: Said,
+    mounts: Mounts,
 }
 
 impl Caches {
@@ -28,14 +30,24 @@ impl Caches {
         let far = request.cache_from.iter().map(|from| {
             let depot = open(&from.place, network, cancel)?;
             let warn = said.clone();
-            Ok(Distant::new(depot.clone(), Box::new(noting(store, &depot)), Box::new(move |text| warn.say(text))))
+            let source = mounts::Source::new(depot.clone(), from.mounts_most);
+            let distant =
+                Distant::new(depot.clone(), Box::new(noting(store, &depot)), Box::new(move |text| warn.say(text)));
+            Ok((distant, source))
         });
         let to = request.cache_to.iter().map(|to| {
             let depot = open(&to.place, network, cancel)?;
-            Ok(Destination::new(depot, manner(to, &request.outputs)?, scene.clone()))
+            let target = mounts::Target::new(depot.clone(), to.mounts.clone(), to.mounts_most, to.strict);
+            Ok((Destination::new(depot, manner(to, &request.outputs)?, scene.clone()), target))
         });
-        let far = far.collect::<Result<_>>()?;
-        Ok(Self { far, outbox: Outbox::new(to.collect::<Result<_>>()?), said })
+        let (far, sources): (Vec<_>, Vec<_>) = far.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let (to, targets): (Vec<_>, Vec<_>) = to.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        Ok(Self { far, outbox: Outbox::new(to), said, mounts: Mounts::new(sources, targets) })
+    }
+
+    /// What becomes of cache mounts.
+    pub const fn mounts(&self) -> &Mounts {
+        &self.mounts
     }
 
     /// All caches of a build, those of the store in front.

@@ -41,29 +41,63 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// Brings all of a mount.
-pub fn bring(ground: &Ground<'_>, offer: &Offer<'_>) -> Result<Arrived> {
-    restore(ground, offer, Spool::new(ground.store)?)
+/// What is known of the directory of a mount before anybody is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// There is none.
+    Absent,
+    /// It is empty and never travelled.
+    Empty,
+    /// It is what it was when it travelled.
+    Untouched(Box<Note>),
+    /// Somebody wrote to it here: it stays.
+    Own,
 }
 
-/// Brings what a mount that is here lacks, if what is offered is younger and nobody touched the mount since it travelled, or
-/// if it is empty and never did; none else. The caller holds the mount's lock alone until the result is settled.
-pub fn forward(ground: &Ground<'_>, offer: &Offer<'_>, mount: &Path) -> Result<Option<Arrived>> {
-    let may_go = match Note::read(mount)? {
-        Some(note) if note.manifest == offer.manifest => false,
-        Some(note) => offer.manifest.when > note.manifest.when && note.holds(ground, mount)?,
-        None => RootDir::open(mount)?.list(b"")?.is_empty(),
-    };
-    if !may_go {
+impl Standing {
+    /// How a mount stands. The caller holds its lock alone for as long as that is to be true.
+    pub fn of(ground: &Ground<'_>, mount: &Path) -> Result<Self> {
+        if !mount.exists() {
+            return Ok(Self::Absent);
+        }
+        Ok(match Note::read(mount)? {
+            Some(note) if note.holds(ground, mount)? => Self::Untouched(Box::new(note)),
+            None if RootDir::open(mount)?.list(b"")?.is_empty() => Self::Empty,
+            _ => Self::Own,
+        })
+    }
+
+    /// Whether that may take the place of what is here.
+    fn gives_way_to(&self, offered: &Manifest) -> bool {
+        match self {
+            Self::Absent | Self::Empty => true,
+            Self::Untouched(note) => offered.when > note.manifest.when && *offered != note.manifest,
+            Self::Own => false,
+        }
+    }
+}
+
+/// Brings what a mount lacks that stands so; none where what is here stays. The result is for [`Arrived::settle`], under the
+/// same lock.
+pub fn bring(ground: &Ground<'_>, offer: &Offer<'_>, mount: &Path, standing: &Standing) -> Result<Option<Arrived>> {
+    if !standing.gives_way_to(&offer.manifest) {
         return Ok(None);
     }
-    let wanted: BTreeSet<Digest> = offer.manifest.pieces.iter().map(|piece| piece.digest).collect();
-    let pick = || Ok(Pick { wanted: wanted.clone(), spool: Spool::new(ground.store)? });
-    let spool = match read(ground, mount, u64::MAX, &pick)? {
-        Outcome::Whole(whole) => whole.taker.spool,
-        Outcome::Empty | Outcome::TooLarge(_) => Spool::new(ground.store)?,
+    let spool = match standing {
+        Standing::Untouched(_) => found_here(ground, offer, mount)?,
+        _ => Spool::new(ground.store)?,
     };
     restore(ground, offer, spool).map(Some)
+}
+
+/// The pieces that the mount here gives.
+fn found_here(ground: &Ground<'_>, offer: &Offer<'_>, mount: &Path) -> Result<Spool> {
+    let wanted: BTreeSet<Digest> = offer.manifest.pieces.iter().map(|piece| piece.digest).collect();
+    let pick = || Ok(Pick { wanted: wanted.clone(), spool: Spool::new(ground.store)? });
+    match read(ground, mount, u64::MAX, &pick)? {
+        Outcome::Whole(whole) => Ok(whole.taker.spool),
+        Outcome::Empty | Outcome::TooLarge(_) => Spool::new(ground.store),
+    }
 }
 
 /// Brings the pieces that are not in the spool, and unpacks all of them.

@@ -25,7 +25,7 @@ mod spool;
 mod stream;
 
 pub use arrived::Arrived;
-pub use bring::{Offer, bring, forward};
+pub use bring::{Offer, Standing, bring};
 pub use carry::{Load, Sent, Stock, stock};
 pub use manifest::{Manifest, Piece};
 pub use note::Note;
@@ -35,8 +35,12 @@ use rbuild_oci::{Cancel, Digest};
 use rbuild_store::Store;
 use rbuild_store::layer::Ownership;
 
-/// How many bytes a mount may have to travel, where nothing else is asked for.
-pub const MOST: u64 = 2_000_000_000;
+/// How many bytes a mount may have to be carried, where nothing else is asked for.
+pub const MOST: u64 = 2 << 30;
+
+/// How many it may have to be brought, where nothing else is asked for: enough for what somebody meant to carry, and not all
+/// of a disk.
+pub const MOST_BROUGHT: u64 = 16 << 30;
 
 /// What of this machine it takes.
 #[derive(Clone, Copy, Debug)]

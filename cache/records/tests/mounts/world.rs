@@ -3,7 +3,7 @@
 use rbuild_oci::{Cancel, Descriptor, Timestamp};
 use rbuild_records::Result;
 use rbuild_records::depot::{Depot, MemoryDepot, Name, Open};
-use rbuild_records::mounts::{Arrived, Ground, Offer, Sent, Stock, bring, forward, stock};
+use rbuild_records::mounts::{Arrived, Ground, Offer, Sent, Standing, Stock, bring, stock};
 use rbuild_store::layer::Ownership;
 use rbuild_store::{Bucket, RootDir, Store};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +69,8 @@ impl Machine {
     }
 
     pub(crate) fn try_bring(&self, depot: &dyn Depot) -> Result<Option<Arrived>> {
-        Offer::of(depot, ID, MOST)?.map(|offer| bring(&self.ground(), &offer)).transpose()
+        let Some(offer) = Offer::of(depot, ID, MOST)? else { return Ok(None) };
+        bring(&self.ground(), &offer, &self.mount(), &Standing::Absent)
     }
 
     /// Brings the mount to where there is none.
@@ -83,7 +84,8 @@ impl Machine {
     /// Brings what is younger; none where the mount stays.
     pub(crate) fn forward(&self, depot: &dyn Depot) -> Option<(usize, u64)> {
         let offer = Offer::of(depot, ID, MOST).unwrap().unwrap();
-        let arrived = forward(&self.ground(), &offer, &self.mount()).unwrap()?;
+        let standing = Standing::of(&self.ground(), &self.mount()).unwrap();
+        let arrived = bring(&self.ground(), &offer, &self.mount(), &standing).unwrap()?;
         let counts = (arrived.pieces, arrived.brought);
         assert!(arrived.settle(&self.ground(), &self.mount()).unwrap());
         Some(counts)
