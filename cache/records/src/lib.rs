@@ -11,6 +11,7 @@ mod error;
 mod key;
 mod local;
 mod memory;
+pub mod mounts;
 mod parcel;
 mod record;
 pub mod testing;

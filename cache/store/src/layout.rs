@@ -9,7 +9,8 @@
 //!      encoded.v1/<diff id>.origin.json                 the blob that a layer from elsewhere came in
 //!      encoded.v1/<diff id>.far.json                    where a layer is that may not be here
 //!      snapshots.v1/<driver>/<id map>/<chain id>        unpacked layers
-//!      records.v1, files.v1, mounts.v1, git.v1          build cache, stat caches, cache mounts, repositories
+//!      records.v1, files.v1, git.v1                     build cache, stat caches, repositories
+//!      mounts.v1/<name>, <name>.lock, <name>.note       cache mounts, who uses them, what they were when they travelled
 //!      builds.v1, containers.v1, volumes.v1             logs and state, containers, named volumes
 //!      leases.v1, tmp.v1                                who is at work; what is not finished
 //! ```

@@ -51,6 +51,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         return Err(error);
     }
     entitlement::check(&graph, &request.allowed)?;
+    ctx.mounts.expect(&ctx, &graph);
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
     let steps = Steps::of(&graph, ctx.store);

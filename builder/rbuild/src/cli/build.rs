@@ -127,6 +127,8 @@ fn attempt(
         snapshots: &drivers,
         cache: &sharing.of(Scope::Image),
         aside: &sharing.of(Scope::Aside),
+        inline: &|| caches.inline(),
+        mounts: caches.mounts(),
         network: &network,
         executor: &executor,
         events,
@@ -146,6 +148,7 @@ fn attempt(
     let told = if built.as_ref().is_err_and(gives_up) { Ok(()) } else { sharing.finish() };
     let built = built?;
     told?;
+    caches.mounts().carry(&ctx)?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }

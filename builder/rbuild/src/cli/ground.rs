@@ -8,6 +8,7 @@ use crate::ctx::{Ctx, Place, SystemClock};
 use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::Events;
+use crate::sharing::mounts::StayMounts;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::Config;
@@ -76,6 +77,8 @@ impl Ground {
             snapshots: &self.drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
+            mounts: &StayMounts,
             network: &self.network,
             executor: &self.executor,
             events: &self.events,

@@ -5,6 +5,7 @@ use rbuild::ctx::{Ctx, Place, SystemClock, Written};
 use rbuild::driver::Drivers;
 use rbuild::error::Result;
 use rbuild::events::{Event, Events, Sink, StepId};
+use rbuild::sharing::mounts::StayMounts;
 use rbuild::solve::op::{fetch, git};
 use rbuild::solve::{Inputs, RunLimits, Shown, Value, Work};
 use rbuild::stack::Shelf;
@@ -102,6 +103,8 @@ impl World {
             snapshots: &drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
+            mounts: &StayMounts,
             network: &self.network,
             executor: &executor,
             events: &events,

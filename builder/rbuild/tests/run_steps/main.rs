@@ -16,4 +16,5 @@ mod output;
 mod secrets;
 mod surroundings;
 mod syscalls;
+mod travel;
 mod variables;

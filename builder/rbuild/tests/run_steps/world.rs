@@ -72,6 +72,22 @@ impl World {
         self.dir.path().join(name)
     }
 
+    /// Another machine of the same user: nothing of this one is there.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.user)
+    }
+
+    /// A new directory that the user may write to and everybody may read.
+    pub(crate) fn own_dir(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir(&path).expect("a directory");
+        set_mode(&path, 0o755);
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(self.user.uid()), Some(self.user.uid())).expect("chown");
+        }
+        path
+    }
+
     /// The directory of the store.
     pub(crate) fn store(&self) -> PathBuf {
         self.path("store")

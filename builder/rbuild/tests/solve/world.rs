@@ -9,6 +9,7 @@ use rbuild::driver::Drivers;
 use rbuild::error::Error;
 use rbuild::events::{Event, Events, Sink};
 use rbuild::request::BuildRequest;
+use rbuild::sharing::mounts::StayMounts;
 use rbuild_oci::{Cancel, Digest, ImageConfig, Timestamp};
 use rbuild_records::{CacheBackend, LocalBackend};
 use rbuild_registry::{Client, Config};
@@ -150,6 +151,8 @@ impl World {
             snapshots: &drivers,
             cache,
             aside: cache,
+            inline: &Default::default,
+            mounts: &StayMounts,
             network: client.config(),
             executor,
             events: &events,

@@ -86,7 +86,9 @@ impl Store {
             found.extend(each(GroupKind::Record, &shelf)?);
         }
         for path in entries(&self.dir(Bucket::Mounts))?.into_iter().filter(|path| path.is_dir()) {
-            found.extend(Group::find(GroupKind::Mount, vec![path])?);
+            let note = note_of(&path);
+            let paths = if note.exists() { vec![path, note] } else { vec![path] };
+            found.extend(Group::find(GroupKind::Mount, paths)?);
         }
         Ok(found)
     }
@@ -94,8 +96,17 @@ impl Store {
 
 /// The lock of a cache mount, which is stamped when the mount is used.
 pub(super) fn lock_of(mount: &Path) -> PathBuf {
+    beside(mount, ".lock")
+}
+
+/// Where it is noted what a cache mount was when it last travelled; it goes with the mount.
+pub fn note_of(mount: &Path) -> PathBuf {
+    beside(mount, ".note")
+}
+
+fn beside(mount: &Path, ending: &str) -> PathBuf {
     let mut name = mount.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
+    name.push(ending);
     mount.with_file_name(name)
 }
 

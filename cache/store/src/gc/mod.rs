@@ -10,7 +10,7 @@
 
 mod group;
 
-pub use group::{Group, GroupKind};
+pub use group::{Group, GroupKind, note_of};
 
 use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};

@@ -43,7 +43,7 @@ pub use draft::{Draft, Place, Rootfs};
 pub use fuse::FuseOverlay;
 pub use home::{Home, Stored};
 pub use kept::kept_by;
-pub use pack::pack;
+pub use pack::{list_tree, pack, pack_tree};
 pub(crate) use zfs::sweep_all as sweep_datasets;
 
 #[cfg(test)]

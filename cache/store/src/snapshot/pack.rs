@@ -1,9 +1,12 @@
-//! A draft's changes as a layer. Knows where the draft's files are and nothing of tar.
+//! A draft's changes, or all of a directory, as a tarball. Knows where the files are and nothing of tar.
 
+use super::changes::{self, Changes, Comparison, Tree};
 use super::cursor::Cursor;
 use super::draft::Draft;
 use crate::error::Result;
-use crate::layer::{Body, Entry, LayerWriter, Node, Packed, split_path};
+use crate::layer::{Body, Entry, LayerWriter, Node, Ownership, Packed, View, split_path};
+use crate::root_dir::RootDir;
+use rbuild_oci::Cancel;
 use std::io::Write;
 
 /// Writes the entries of [`super::Changes`] with their data, each file read once. A file that is not as long as its
@@ -11,10 +14,23 @@ use std::io::Write;
 pub fn pack<W: Write + Send + 'static>(
     draft: &Draft,
     entries: Vec<Entry>,
+    writer: LayerWriter<W>,
+) -> Result<Packed<W>> {
+    pack_tree(&draft.root()?, entries, writer)
+}
+
+/// Everything in a directory that is nobody's draft: what it would change if there were nothing below it.
+pub fn list_tree(root: &RootDir, ownership: Ownership, cancel: &Cancel) -> Result<Changes> {
+    changes::find(Comparison { root, tree: Tree::Whole(None), ownership, base: &View::default(), cancel })
+}
+
+/// Writes entries of a directory with their data, each file read once, as [`pack`] does.
+pub fn pack_tree<W: Write + Send + 'static>(
+    root: &RootDir,
+    entries: Vec<Entry>,
     mut writer: LayerWriter<W>,
 ) -> Result<Packed<W>> {
-    let root = draft.root()?;
-    let mut sources = Cursor::new(&root);
+    let mut sources = Cursor::new(root);
     for entry in entries {
         if !matches!(entry.node, Node::File(_)) {
             writer.add(entry, Body::None)?;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::events::{Event, Events, Sink};
 use crate::export::{Product, exporter};
 use crate::request::{Notes, Output, OutputKind};
+use crate::sharing::mounts::StayMounts;
 use crate::solve::Made;
 use crate::stack::{Shelf, Stack};
 use rbuild_graph::{Origin, Row, Target, VertexId};
@@ -88,6 +89,8 @@ impl World {
             snapshots: &self.drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
+            mounts: &StayMounts,
             network: &self.network,
             executor: &self.executor,
             events: &self.events,

@@ -1,6 +1,8 @@
 //! The attributes of caches by BuildKit's names, and what they are of. Knows no file.
 
 use super::{CachePlace, Mode};
+use crate::args::size::bytes;
+use crate::error::Error;
 use std::collections::BTreeMap;
 
 /// Why a text is refused.
@@ -33,7 +35,7 @@ const PLACES: [(&str, &[&str]); 5] = [
 ];
 
 /// What caches that are asked understand besides.
-pub(super) const FROM: Side = Side { option: "--cache-from", names: &["verify"], not: "dest" };
+pub(super) const FROM: Side = Side { option: "--cache-from", names: &["verify", "mounts-max-size"], not: "dest" };
 
 /// What caches that are told understand besides.
 pub(super) const TO: Side = Side {
@@ -45,6 +47,8 @@ pub(super) const TO: Side = Side {
         "force-compression",
         "ignore-error",
         "sign",
+        "mounts",
+        "mounts-max-size",
         // Of BuildKit's one manifest, which there is not.
         "image-manifest",
         "oci-mediatypes",
@@ -123,6 +127,11 @@ impl Fields {
     pub(super) fn number(&self, name: &str) -> Result<Option<i32>, Refusal> {
         let number = |text: &str| text.parse().map_err(|_| format!("{name} {text:?} is not a number"));
         self.get(name).map(number).transpose()
+    }
+
+    /// A number of bytes.
+    pub(super) fn size(&self, name: &str, usual: u64) -> Result<u64, Error> {
+        self.get(name).map_or(Ok(usual), |text| bytes(name, text))
     }
 
     /// Yes or no.

@@ -6,7 +6,9 @@ mod attribute;
 use super::{Compression, Output};
 use crate::args::repeated_fields;
 use crate::error::{Error, Result};
+use crate::sharing::mounts::MountsWanted;
 use rbuild_oci::Reference;
+use rbuild_records::mounts::{MOST, MOST_BROUGHT};
 use rbuild_store::layer::Codec;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +20,8 @@ pub struct CacheFrom {
     pub place: CachePlace,
     /// The public keys of those whose records are believed; with none, everybody's are.
     pub verify: Vec<PathBuf>,
+    /// How many bytes a cache mount may have that is brought from there.
+    pub mounts_most: u64,
 }
 
 /// A cache that is told.
@@ -37,6 +41,10 @@ pub struct CacheTo {
     pub strict: bool,
     /// The private key that signs what is written.
     pub sign: Option<PathBuf>,
+    /// The cache mounts that are carried there.
+    pub mounts: MountsWanted,
+    /// How many bytes each of them may have.
+    pub mounts_most: u64,
 }
 
 /// Where a cache is.
@@ -79,7 +87,8 @@ impl CacheFrom {
         if place == CachePlace::Inline {
             return Err(wrong("an image that carries its cache is asked as type=registry,ref=NAME".to_owned()));
         }
-        Ok(Self { place, verify: fields.list("verify").map(PathBuf::from).collect() })
+        let mounts_most = fields.size("mounts-max-size", MOST_BROUGHT)?;
+        Ok(Self { place, verify: fields.list("verify").map(PathBuf::from).collect(), mounts_most })
     }
 }
 
@@ -97,7 +106,12 @@ impl CacheTo {
             force: fields.boolean("force-compression", false).map_err(wrong)?,
             strict: !fields.boolean("ignore-error", true).map_err(wrong)?,
             sign: fields.get("sign").map(PathBuf::from),
+            mounts: fields.get("mounts").unwrap_or_default().into(),
+            mounts_most: fields.size("mounts-max-size", MOST)?,
         };
+        if to.place == CachePlace::Inline && to.mounts != MountsWanted::None {
+            return Err(wrong("an image carries no cache mounts: add another --cache-to with mounts=".to_owned()));
+        }
         to.codec(&[]).map_err(|error| wrong(error.to_string()))?;
         Ok(to)
     }
@@ -108,8 +122,15 @@ impl CacheTo {
         let as_pushed = self.compression.is_none() && self.level.is_none();
         match pushed.filter(|_| as_pushed) {
             Some(output) => output.codec(),
-            None => self.compression.unwrap_or(Compression::Zstd).codec(self.level),
+            None => self.compression.unwrap_or(self.usual()).codec(self.level),
         }
+    }
+}
+
+impl CacheTo {
+    /// An image carries its layers as images are pushed.
+    fn usual(&self) -> Compression {
+        if self.place == CachePlace::Inline { Compression::Gzip } else { Compression::Zstd }
     }
 }
 
@@ -146,6 +167,9 @@ mod tests {
         let CachePlace::S3(attributes) = to.place else { panic!("{to:?}") };
         assert_eq!(attributes.get("bucket").map(String::as_str), Some("b"));
         let to = CacheTo::parse("type=gha,scope=main,compression=gzip,compression-level=9,ignore-error=false").unwrap();
+        let with = CacheTo::parse("type=local,dest=d,mounts=/go/pkg;npm,mounts-max-size=5g").unwrap();
+        assert!(with.mounts.has("npm") && !with.mounts.has("pip") && with.mounts_most == 5 << 30);
+        assert_eq!((to.mounts, to.mounts_most), (MountsWanted::None, 2 << 30));
         assert!(to.strict && to.level == Some(9) && matches!(to.place, CachePlace::Gha(_)));
     }
 
@@ -161,6 +185,8 @@ mod tests {
             ("type=registry,ref=x,bucket=b", "\"bucket\" is none of type=registry"),
             ("type=registry,ref=x,compression-level=99", "99"),
             ("ref=x", "it has no type"),
+            ("type=local,dest=d,mounts-max-size=much", "\"much\" is not a size"),
+            ("type=inline,mounts=all", "carries no cache mounts"),
         ] {
             let said = refusal(text);
             assert!(said.contains(named), "{text}: {said}");

@@ -11,11 +11,11 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A cache directory in use; the lock on it goes with it.
 #[derive(Debug)]
-pub(super) struct CacheDir {
+pub(crate) struct CacheDir {
     /// The directory.
     pub(super) path: PathBuf,
     _lock: OwnedFd,
@@ -26,29 +26,75 @@ const NOW: Timestamps = Timestamps {
     last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
 };
 
-/// The directory of the cache `name`, locked as `sharing` asks. Where there is none yet, `fill` gets an empty one
-/// that nobody sees before it is done.
-pub(super) fn take(
-    store: &Store,
-    name: &str,
-    sharing: Sharing,
-    cancel: &Cancel,
-    fill: &dyn Fn(&Path) -> Result<()>,
-) -> Result<CacheDir> {
-    let name = Digest::of(name.as_bytes()).hex();
-    let bucket = store.dir(Bucket::Mounts);
-    let wait = |operation| Ok((bucket.join(&name), wait(&bucket, &name, operation, cancel)?));
-    let (path, lock) = match sharing {
-        Sharing::Shared => wait(FlockOperation::NonBlockingLockShared),
-        Sharing::Locked => wait(FlockOperation::NonBlockingLockExclusive),
-        Sharing::Private => private(&bucket, &name),
+/// A cache that a step wants.
+pub(super) struct Wanted<'a> {
+    /// What tells it from others.
+    pub(super) name: &'a str,
+    /// Who else may use it meanwhile.
+    pub(super) sharing: Sharing,
+    /// May put what others made of it in its place, while nobody uses it.
+    pub(super) bring: &'a dyn Fn(&Path) -> Result<()>,
+    /// Where there is no directory yet, gets an empty one that nobody sees before it is done.
+    pub(super) fill: &'a dyn Fn(&Path) -> Result<()>,
+}
+
+/// The directory of a cache, locked as is asked.
+pub(super) fn take(store: &Store, wanted: &Wanted<'_>, cancel: &Cancel) -> Result<CacheDir> {
+    let (name, bucket) = (Digest::of(wanted.name.as_bytes()).hex(), store.dir(Bucket::Mounts));
+    let (path, lock) = match wanted.sharing {
+        Sharing::Shared => shared(&bucket, &name, wanted, cancel),
+        Sharing::Locked => brought(wanted, bucket.join(&name), wait(&bucket, &name, ALONE, cancel)?),
+        Sharing::Private => private(&bucket, &name).and_then(|(path, lock)| brought(wanted, path, lock)),
     }?;
     // When it was last used is said by its lock: the directory's own time is what steps see.
     futimens(&lock, &NOW).map_err(Error::io("stamp the lock of", path.display()))?;
     if !path.exists() {
-        make(store, &path, fill)?;
+        make(store, &path, wanted.fill)?;
     }
     Ok(CacheDir { path, _lock: lock })
+}
+
+const ALONE: FlockOperation = FlockOperation::NonBlockingLockExclusive;
+
+/// How long is waited for a cache that nobody has to have.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The directory of a cache that was used before, while nobody else uses it; none where somebody goes on using it, or where
+/// it is gone.
+pub(crate) fn alone(store: &Store, name: &str, cancel: &Cancel) -> Result<Option<CacheDir>> {
+    let (name, bucket, began) = (Digest::of(name.as_bytes()).hex(), store.dir(Bucket::Mounts), Instant::now());
+    let (path, lock) = (bucket.join(&name), open(&bucket, &name)?);
+    while flock(&lock, ALONE).is_err() {
+        cancel.check()?;
+        if began.elapsed() > PATIENCE {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(path.exists().then_some(CacheDir { path, _lock: lock }))
+}
+
+impl CacheDir {
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The same, once what others made of it was brought.
+fn brought(wanted: &Wanted<'_>, path: PathBuf, lock: OwnedFd) -> Result<(PathBuf, OwnedFd)> {
+    (wanted.bring)(&path)?;
+    Ok((path, lock))
+}
+
+/// Whoever comes while nobody uses the directory brings what there is to bring, and others wait for that.
+fn shared(bucket: &Path, name: &str, wanted: &Wanted<'_>, cancel: &Cancel) -> Result<(PathBuf, OwnedFd)> {
+    let (path, lock) = (bucket.join(name), open(bucket, name)?);
+    if flock(&lock, ALONE).is_ok() {
+        (wanted.bring)(&path)?;
+    }
+    wait_for(&lock, FlockOperation::NonBlockingLockShared, cancel)?;
+    Ok((path, lock))
 }
 
 /// Makes a directory; one that another process makes at the same time wins.
@@ -80,11 +126,16 @@ fn private(bucket: &Path, name: &str) -> Result<(PathBuf, OwnedFd)> {
 /// Waits for the lock, looking up now and then whether the build was asked to stop.
 fn wait(bucket: &Path, name: &str, operation: FlockOperation, cancel: &Cancel) -> Result<OwnedFd> {
     let lock = open(bucket, name)?;
-    while flock(&lock, operation).is_err() {
+    wait_for(&lock, operation, cancel)?;
+    Ok(lock)
+}
+
+fn wait_for(lock: &OwnedFd, operation: FlockOperation, cancel: &Cancel) -> Result<()> {
+    while flock(lock, operation).is_err() {
         cancel.check()?;
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(lock)
+    Ok(())
 }
 
 fn open(bucket: &Path, name: &str) -> Result<OwnedFd> {

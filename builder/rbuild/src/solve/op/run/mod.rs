@@ -11,6 +11,7 @@ mod mounts;
 mod output;
 mod remains;
 
+pub(crate) use cache_dir::alone as cache_alone;
 pub use enter::{Entry, enter};
 
 use crate::error::{Error, Result};

@@ -3,11 +3,12 @@
 
 use super::again::Again;
 use super::agent::Agent;
-use super::cache_dir::{self, CacheDir};
+use super::cache_dir::{self, CacheDir, Wanted};
 use super::key::Shown;
 pub(super) use super::key::Shown as Keyed;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
+use crate::sharing::mounts::CacheId;
 use crate::solve::layer::{self, Data};
 use crate::solve::select::{self, Match};
 use crate::solve::{Value, Work};
@@ -152,8 +153,15 @@ fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) ->
         }
     }
     let take = |(name, cache): (String, &CacheMount)| {
-        let fill = |place: &Path| fill(work, cache, inputs, place);
-        let dir = cache_dir::take(work.ctx.store, &name, cache.sharing, work.ctx.cancel, &fill)?;
+        let mount = CacheId { id: &cache.id, identity: &name };
+        let wanted = Wanted {
+            name: &name,
+            sharing: cache.sharing,
+            bring: &|place| work.ctx.mounts.bring(&work.ctx, &mount, place),
+            fill: &|place| fill(work, cache, inputs, place),
+        };
+        let dir = cache_dir::take(work.ctx.store, &wanted, work.ctx.cancel)?;
+        work.ctx.mounts.used(&mount);
         Ok((name, dir))
     };
     wanted.into_iter().map(take).collect()
