@@ -21,7 +21,10 @@ pub(super) fn send(line: &Line, to: &Address, blob: &Descriptor, open: &Open<'_>
         // All of a blob's blocks have names of one length, in base64: these characters stand for themselves.
         let name = format!("block{number:07}");
         let block = with_query(to, &format!("comp=block&blockid={name}"), &subject)?;
-        line.persist(|| put(&line.steady, block.clone(), &[], Content::Bytes(bytes.to_vec()), &subject))?;
+        line.persist(|| {
+            let mut reader = bytes;
+            put(&line.steady, block.clone(), &[], Content::Stream(&mut reader, bytes.len() as u64), &subject)
+        })?;
         Ok(name)
     })?;
     let names: String = blocks.iter().map(|name| format!("<Latest>{name}</Latest>")).collect();
