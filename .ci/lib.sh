@@ -2,7 +2,7 @@
 
 # Everything beyond Rust that the checks use, through the system's package manager.
 install_packages() {
-  local packages=(attr btrfs-progs busybox-static bzip2 curl debootstrap docker-registry file fuse-overlayfs gcc git jq libcap2-bin musl-tools passt podman procps python3
+  local packages=(attr btrfs-progs busybox-static bzip2 curl debootstrap docker-registry file fuse-overlayfs gcc git jq libcap2-bin make musl-tools passt podman procps python3 python3-yaml
     qemu-user-static runc skopeo slirp4netns strace tar time uidmap umoci util-linux xfsprogs xz-utils zfs-fuse zstd)
   if ! dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -c '^installed' | grep -qx "${#packages[@]}"; then
     apt-get update -qq

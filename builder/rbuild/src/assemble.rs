@@ -115,11 +115,9 @@ fn ending_at(lines: &[Line], config: &ImageConfig, diff_ids: &[DiffId]) -> Image
     }
 }
 
-/// The manifest of a configuration on uncompressed layers.
+/// The manifest of a configuration on uncompressed layers; of those that never were here it names what holds them.
 pub fn manifest(config_bytes: &[u8], storeys: &[Storey]) -> Result<(Descriptor, Vec<u8>)> {
-    let layer = |storey: &Storey| {
-        Descriptor::new(MediaType::OCI_LAYER, storey.layer.diff_id.0, storey.layer.size.unwrap_or_default())
-    };
+    let layer = |storey: &Storey| storey.layer.descriptor();
     let config = Descriptor::of(MediaType::OCI_CONFIG, config_bytes);
     let bytes = to_canonical_json(&Manifest::oci(config, storeys.iter().map(layer).collect()))?;
     Ok((Descriptor::of(MediaType::OCI_MANIFEST, &bytes), bytes))

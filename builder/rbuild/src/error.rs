@@ -254,6 +254,15 @@ impl Error {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether a cache turned out not to have a layer any more, which can be made again.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Store(rbuild_store::Error::Lost { .. }) => true,
+            Self::At { source, .. } => source.is_lost(),
+            _ => false,
+        }
+    }
+
     /// Whether this is the end of work that was asked to stop, at any depth.
     pub fn is_canceled(&self) -> bool {
         match self {

@@ -2,10 +2,11 @@
 
 use crate::error::Result;
 use rbuild_oci::{ChainId, DiffId};
-use rbuild_store::Store;
 use rbuild_store::layer::{LayerIndex, LayerRef, View};
-use rbuild_store::snapshot::StackLayer;
+use rbuild_store::snapshot::{LayerSource, StackLayer};
+use rbuild_store::{Layers, Store};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A stack of layers, lowest first. Cloning it is cheap.
@@ -60,6 +61,24 @@ impl Stack {
     }
 }
 
+/// The tarballs of a stack. Where one that is read is not here, those above it come with it.
+#[derive(Debug)]
+pub struct Source {
+    layers: Layers,
+    stack: Vec<DiffId>,
+}
+
+impl LayerSource for Source {
+    fn open(&self, layer: &DiffId) -> rbuild_store::Result<Box<dyn Read + Send>> {
+        if let Some(at) = self.stack.iter().position(|other| other == layer)
+            && !self.layers.has(layer)?
+        {
+            self.layers.bring(&self.stack[at..])?;
+        }
+        LayerSource::open(&self.layers, layer)
+    }
+}
+
 /// The indexes of layers, each read once a process.
 #[derive(Debug)]
 pub struct Shelf<'a> {
@@ -89,17 +108,31 @@ impl<'a> Shelf<'a> {
 
     /// A stack as one tree.
     pub fn view(&self, stack: &Stack) -> Result<View> {
+        self.expect(stack)?;
         let layers = stack.storeys().iter().map(|storey| self.index(&storey.layer.diff_id));
         Ok(View::new(layers.collect::<Result<_>>()?))
     }
 
     /// A stack as storage drivers want it.
     pub fn stack_layers(&self, stack: &Stack) -> Result<Vec<StackLayer>> {
+        self.expect(stack)?;
         let layer = |storey: &Storey| {
             let diff = storey.layer.diff_id;
             Ok(StackLayer { chain: storey.chain, diff, index: self.index(&diff)? })
         };
         stack.storeys().iter().map(layer).collect()
+    }
+
+    /// Has all come at once of which indexes are to be read.
+    fn expect(&self, stack: &Stack) -> Result<()> {
+        let mut unread = stack.diff_ids();
+        unread.retain(|layer| !self.lock().contains_key(layer));
+        Ok(self.store.layers().bring_unlisted(&unread)?)
+    }
+
+    /// The tarballs of a stack for a storage driver, which reads them from the lowest that it has to unpack upwards.
+    pub fn source(&self, stack: &Stack) -> Source {
+        Source { layers: self.store.layers(), stack: stack.diff_ids() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<DiffId, Arc<LayerIndex>>> {

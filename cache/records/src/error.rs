@@ -64,6 +64,30 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A key file that cannot be used.
+    #[error("cannot use the key {path}: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and what to do; never its content.
+        reason: String,
+    },
+    /// A depot that is reached over the network did not do what was asked.
+    #[error("the cache {depot}: {source}")]
+    Network {
+        /// Where.
+        depot: String,
+        /// What came of asking: unreachable, silent, refused, or wrong.
+        source: Box<rbuild_registry::Error>,
+    },
+    /// A depot cannot be used as it is described.
+    #[error("cannot use the cache type={kind}: {reason}")]
+    Setting {
+        /// The kind of depot.
+        kind: &'static str,
+        /// What is wrong, and what to do; never a secret.
+        reason: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
@@ -78,6 +102,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether whatever else is asked of the place will fail in the same way: it is not worth a second question.
+    pub fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::Network { source, .. } => is_for_all(source),
+            _ => false,
+        }
+    }
+
+    /// What came of asking a depot over the network.
+    pub(crate) fn network(depot: &dyn Depot, source: rbuild_registry::Error) -> Self {
+        Self::Network { depot: depot.to_string(), source: Box::new(source) }
+    }
+
     /// What a depot could not do, and why.
     pub(crate) fn depot(
         depot: &dyn Depot,
@@ -96,5 +134,27 @@ impl Error {
         reason: impl Display,
     ) -> Self {
         Self::Away { operation, subject: subject.to_string(), depot: depot.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// Whether whatever else is asked will fail in the same way.
+pub(crate) fn is_for_all(error: &rbuild_registry::Error) -> bool {
+    use rbuild_registry::Error as Fault;
+    match error {
+        Fault::Interrupted { source, .. } => {
+            matches!(source.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+        }
+        Fault::Mirrors { source, .. } => is_for_all(source),
+        other => matches!(
+            other,
+            Fault::Offline { .. }
+                | Fault::Unreachable { .. }
+                | Fault::Tls { .. }
+                | Fault::Unauthorized { .. }
+                | Fault::Denied { .. }
+                | Fault::TooManyRequests { .. }
+                | Fault::Credentials { .. }
+                | Fault::Setting { .. }
+        ),
     }
 }

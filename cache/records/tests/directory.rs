@@ -11,6 +11,7 @@ use std::io::{Cursor, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 fn name(text: &str) -> Name {
@@ -117,6 +118,37 @@ fn write_with_eight_threads(place: &str, writer: &str) {
 }
 
 #[test]
+fn what_is_put_while_old_things_go_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let texts: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    let depot = DirDepot::new(place.path());
+    for text in &texts {
+        put(&depot, text);
+    }
+    for path in files(place.path()) {
+        age(&path, 2);
+    }
+    let (depot, done) = (&depot, &AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let trimmer = scope.spawn(|| {
+            let mut removed = 0;
+            while !done.load(Ordering::SeqCst) {
+                removed += depot.trim(0).unwrap().blobs;
+            }
+            removed
+        });
+        let writers = [texts.iter().collect::<Vec<_>>(), texts.iter().rev().collect()];
+        let writers = writers.map(|texts| scope.spawn(move || texts.into_iter().for_each(|text| put(depot, text))));
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        eprintln!("{} of {} blobs went before they were put again", trimmer.join().unwrap(), texts.len());
+    });
+    assert!(texts.iter().all(|text| is_whole(depot, text)));
+}
+
+#[test]
 fn damage_is_named_and_mended_by_the_next_writer() {
     let place = tempfile::tempdir().unwrap();
     let depot = DirDepot::new(place.path());
@@ -181,6 +213,39 @@ fn a_directory_that_takes_nothing_is_named() {
     }
     let error = DirDepot::new("/sys/rbuild").put_document(&name("text"), b"text", &[]).unwrap_err();
     assert!(matches!(error, Error::Away { .. }), "{error}: what stands in the way of one write does of all");
+}
+
+#[test]
+fn a_full_disk_is_named_and_holds_nothing_half_written() {
+    let test = "a_full_disk_is_named_and_holds_nothing_half_written";
+    if let Some(place) = std::env::var_os("DIR_DEPOT_FULL") {
+        return fill(&PathBuf::from(place));
+    }
+    let place = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=256k none \"$DIR_DEPOT_FULL\"";
+    let unshare = |command: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-rm", "sh", "-c", command]).env("DIR_DEPOT_FULL", place.path());
+        unshare.env("OWN", std::env::current_exe().unwrap()).status()
+    };
+    if !unshare(mount).is_ok_and(|status| status.success()) {
+        eprintln!("SKIP: no file system of its own can be mounted here");
+        return;
+    }
+    assert!(unshare(&format!("{mount} && \"$OWN\" --exact {test}")).unwrap().success());
+}
+
+fn fill(place: &Path) {
+    let depot = DirDepot::new(place);
+    put(&depot, "text");
+    let large = "x".repeat(1 << 20);
+    let open = || Ok(Box::new(Cursor::new(large.clone())) as Box<dyn Read + Send>);
+    let error = depot.put(&blob(&large), &open).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, Error::Away { .. }) && text.contains(&place.display().to_string()), "{text}");
+    assert!(!depot.pour(&blob(&large), &mut Vec::new()).unwrap());
+    assert_eq!(fs::read_dir(place.join("tmp")).unwrap().count(), 0);
+    assert!(is_whole(&depot, "text"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rbuild_registry::{Client, Config};
 use server::{Debian, HTPASSWD};
 use std::io::{Cursor, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -86,6 +87,23 @@ fn debians_registry_with_a_password_keeps_it() {
     assert_eq!(manifest.artifact_type.as_deref(), Some("application/vnd.rbuild.cache.v1"));
     assert_eq!(manifest.config.media_type.as_str(), "application/vnd.oci.empty.v1+json");
     assert_eq!(manifest.layers, [blob("the content of a blob")]);
+}
+
+#[test]
+fn a_registrys_garbage_collection_leaves_what_documents_speak_of() {
+    let Some(registry) = Debian::start("") else { return };
+    let reference = format!("{}/team/cache", registry.host);
+    let depot = depot_with(Config::default(), &reference);
+    put(&depot, "text");
+    let open = || Ok(Box::new(Cursor::new("named by none")) as Box<dyn Read + Send>);
+    depot.put(&blob("named by none"), &open).unwrap();
+    let mut collect = Command::new("docker-registry");
+    let output = collect.arg("garbage-collect").arg(registry.file("config.yml")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut sink = Vec::new();
+    assert!(depot.pour(&blob("text"), &mut sink).unwrap() && sink == b"text");
+    assert!(!depot.pour(&blob("named by none"), &mut sink).unwrap_or(false), "it did collect");
+    depot.put_document(&name("more"), b"more", &[]).unwrap();
 }
 
 /// Passes connections on to `host`; gives its own host and port, and counts the bytes both ways.

@@ -81,22 +81,25 @@ pub(crate) fn exchange(
 ) -> Result<Response> {
     let mut url = request.url.clone();
     for _ in 0..=REDIRECTS {
-        let answer = send(agents, trust(&url)?, cancel, &mut request, &url)?;
-        let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
-        let redirected = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-        let Some(location) = location.filter(|_| redirected && matches!(request.payload, Payload::Nothing)) else {
-            let (parts, body) = answer.into_parts();
-            return Ok(Response {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                body,
-                url,
-                idle: agents.idle(),
-            });
-        };
+        let answer = once(agents, trust, cancel, &mut request, &url)?;
+        let redirected = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+        let followed = redirected && matches!(request.payload, Payload::Nothing);
+        let Some(location) = answer.header("location").filter(|_| followed) else { return Ok(answer) };
         url = follow(&url, location).map_err(|reason| unusable(&url, request.subject, reason))?;
     }
     Err(unusable(&url, request.subject, format!("it redirects more than {REDIRECTS} times")))
+}
+
+/// Sends `request` to `url`, and gives what that host says.
+pub(crate) fn once(
+    agents: &Agents,
+    trust: &dyn Fn(&Url) -> Result<Trust>,
+    cancel: &Cancel,
+    request: &mut Request<'_>,
+    url: &Url,
+) -> Result<Response> {
+    let (parts, body) = send(agents, trust(url)?, cancel, request, url)?.into_parts();
+    Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, url: url.clone(), idle: agents.idle() })
 }
 
 /// Where a `Location` leads; never from TLS to plain HTTP.
@@ -168,7 +171,16 @@ fn connection_error(error: ureq::Error, host: &str, url: &Url, subject: &str) ->
             subject,
             reason: "its address or a header has characters HTTP does not allow".into(),
         },
-        other => Error::Interrupted { host, subject, source: other.into_io() },
+        other => Error::Interrupted { host, subject, source: silence(other.into_io()) },
+    }
+}
+
+/// The same failure; one of the engine's own time-outs says by its kind that it is one.
+pub(crate) fn silence(source: io::Error) -> io::Error {
+    let engine = source.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    match engine {
+        Some(ureq::Error::Timeout(_)) => io::Error::new(io::ErrorKind::TimedOut, source),
+        _ => source,
     }
 }
 

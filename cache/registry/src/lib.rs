@@ -4,10 +4,12 @@
 //!
 //! A [`Client`] belongs to one build: it is made with the build's [`rbuild_oci::Cancel`], and all its connections are
 //! shut down when that is raised. Start with [`Client::resolve`], then [`Client::manifest`], [`select`] and
-//! [`Client::blob`]. [`Web`] reaches what is no registry in the same way.
+//! [`Client::blob`]. [`Web`] reaches what is no registry in the same way, by [`Get`] and by [`Call`].
 
 mod agents;
+mod answer;
 mod auth;
+mod call;
 mod challenge;
 mod client;
 mod config;
@@ -39,6 +41,8 @@ mod wait;
 mod wallet;
 mod web;
 
+pub use answer::Answer;
+pub use call::{Call, Content, Verb};
 pub use client::Client;
 pub use config::{Config, Timeouts, Uploads};
 pub use doctor::{Finding, Patient, State, examine};
@@ -50,5 +54,7 @@ pub use push::{Open, Pushed};
 pub use resolve::{MANIFEST_LIMIT, select};
 pub use retry::Schedule;
 pub use settings::{Certificates, Host, Identity, Settings};
+pub use source::Source;
+pub use wait::pause;
 pub use wallet::{Kept, Wallet};
-pub use web::{Address, Answer, Get, Web};
+pub use web::{Address, Get, Web};

@@ -1,6 +1,7 @@
 //! A blob's content on its way out: read from where it is needed on, verified while it is read. Knows no registry.
 
 use rbuild_oci::{Cancel, Descriptor, Hasher};
+use std::fmt;
 use std::io::{self, Read};
 
 /// Bytes that are skipped at a time.
@@ -8,7 +9,7 @@ const CHUNK: usize = 64 << 10;
 
 /// Gives a blob's content up to a limit that moves on. The last bytes of the blob are only given if it has the right
 /// digest, so that nobody ever has the whole of something else.
-pub(crate) struct Source<'a> {
+pub struct Source<'a> {
     inner: Box<dyn Read + Send + 'a>,
     hasher: Hasher,
     blob: &'a Descriptor,
@@ -18,9 +19,15 @@ pub(crate) struct Source<'a> {
     failed: Option<io::Error>,
 }
 
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({} at {})", self.blob.digest, self.at)
+    }
+}
+
 impl<'a> Source<'a> {
     /// The content of `blob` from `at` on; what is before that is read too, as it counts for the digest.
-    pub(crate) fn new(
+    pub fn new(
         inner: Box<dyn Read + Send + 'a>,
         blob: &'a Descriptor,
         cancel: &'a Cancel,
@@ -39,18 +46,18 @@ impl<'a> Source<'a> {
     }
 
     /// How far it was read.
-    pub(crate) fn at(&self) -> u64 {
+    pub fn at(&self) -> u64 {
         self.at
     }
 
     /// Lets it be read up to `end`.
-    pub(crate) fn up_to(&mut self, end: u64) -> &mut Self {
+    pub fn up_to(&mut self, end: u64) -> &mut Self {
         self.end = end.min(self.blob.size);
         self
     }
 
     /// What went wrong here, not on the wire.
-    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+    pub fn take_failure(&mut self) -> Option<io::Error> {
         self.failed.take()
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn or_cancel<T: Send + 'static>(
 }
 
 /// Sleeps for `time`, or until the flag is raised.
-pub(crate) fn pause(cancel: &Cancel, time: Duration) -> Result<(), Canceled> {
+pub fn pause(cancel: &Cancel, time: Duration) -> Result<(), Canceled> {
     let (sender, receiver) = channel::<Option<()>>();
     let _wake = cancel.on_cancel(waker(sender.clone()));
     match receiver.recv_timeout(time) {

@@ -1,33 +1,33 @@
-//! Downloads from anywhere: GET of an http or https address through the proxies, certificates, redirects and second
-//! tries that registries are reached with. Knows no registry and takes no credentials but those it is given.
+//! What is not a registry, reached through the same proxies, certificates, redirects and second tries: downloads from
+//! anywhere. Requests of other kinds: see `call`. Knows no registry and takes no credentials but those it is given.
 
 use crate::agents::{Agents, Trust};
+use crate::answer::Answer;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Payload, Request, Response, exchange};
-use crate::retry::{Schedule, http_date, retry_after};
+use crate::retry::Schedule;
 use crate::secret::Secret;
 use crate::url::Url;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rbuild_oci::{Cancel, Canceled, OnCancel, Timestamp};
+use rbuild_oci::{Cancel, OnCancel};
 use std::fmt;
-use std::io::{self, Read};
 use std::sync::Arc;
-use ureq::http::{Method, StatusCode};
+use ureq::http::Method;
 
 /// An address to download from. It is shown without user, password, query and fragment: any of them may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    url: Url,
-    login: Option<Secret>,
+    pub(crate) url: Url,
+    pub(crate) login: Option<Secret>,
 }
 
 /// A downloader whose connections are all shut down once its [`Cancel`] is raised.
 pub struct Web {
-    agents: Arc<Agents>,
+    pub(crate) agents: Arc<Agents>,
     retry: Schedule,
-    cancel: Cancel,
+    pub(crate) cancel: Cancel,
     _shutdown: OnCancel,
 }
 
@@ -42,16 +42,6 @@ pub struct Get<'a> {
     /// password of the address, if it has them.
     pub authorization: Option<&'a str>,
 }
-
-/// An answer of a status below 400, its body not read yet.
-pub struct Answer<'a> {
-    response: Response,
-    cancel: &'a Cancel,
-    subject: &'a str,
-}
-
-/// Bytes read at a time, and so how often the flag to stop is looked at.
-const CHUNK: usize = 64 << 10;
 
 impl Address {
     /// Reads `http://…` or `https://…`, with a user and password or without; none for anything else. Characters that no
@@ -108,7 +98,7 @@ impl Web {
         let subject = get.address.to_string();
         self.retry.run(&self.cancel, || {
             let response = self.ask(get, &subject)?;
-            take(&mut Answer { response, cancel: &self.cancel, subject: &subject })
+            take(&mut Answer::new(response, &self.cancel, &subject))
         })
     }
 
@@ -125,13 +115,8 @@ impl Web {
         if response.status == 304 || (200..300).contains(&response.status) {
             return Ok(response);
         }
-        Err(Error::Status {
-            host: response.url.authority.clone(),
-            subject: subject.to_owned(),
-            status: response.status,
-            reason: reason(response.status),
-            retry_after: response.header("retry-after").and_then(|value| retry_after(value, response.header("date"))),
-        })
+        let answer = Answer::new(response, &self.cancel, subject);
+        Err(answer.refusal(answer.usual_reason()))
     }
 }
 
@@ -139,71 +124,6 @@ impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Web")
     }
-}
-
-impl Answer<'_> {
-    /// Whether it says that what the question named is still valid (304); it has no body then.
-    pub fn is_unchanged(&self) -> bool {
-        self.response.status == 304
-    }
-
-    /// A header's text, where it is there and printable.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.response.header(name)
-    }
-
-    /// A header that is a date.
-    pub fn date(&self, name: &str) -> Option<Timestamp> {
-        self.header(name).and_then(http_date)
-    }
-
-    /// The size of the body in bytes, if it was announced.
-    pub fn size(&self) -> Option<u64> {
-        self.header("content-length")?.parse().ok()
-    }
-
-    /// Hands the body to `sink`, piece by piece.
-    pub fn read(&mut self, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
-        let (announced, mut done) = (self.size(), 0);
-        let mut body = self.response.body.as_reader();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            self.cancel.check()?;
-            let count = match body.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) if self.cancel.is_canceled() => return Err(Canceled.into()),
-                Err(source) => return Err(self.broken(source)),
-            };
-            done += count as u64;
-            let kept = sink(&chunk[..count]);
-            kept.map_err(|source| Error::Local { operation: "keep", subject: self.subject.to_owned(), source })?;
-        }
-        match announced {
-            Some(size) if size != done => {
-                let ended = format!("it ended after {done} of {size} bytes");
-                Err(self.broken(io::Error::new(io::ErrorKind::UnexpectedEof, ended)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn broken(&self, source: io::Error) -> Error {
-        Error::Interrupted { host: self.response.url.authority.clone(), subject: self.subject.to_owned(), source }
-    }
-}
-
-impl fmt::Debug for Answer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({} from {})", self.response.status, self.subject)
-    }
-}
-
-/// The usual words for a status; empty for one that has none.
-fn reason(status: u16) -> String {
-    let known = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    known.unwrap_or_default().to_owned()
 }
 
 /// `user:password` of an address as the header that says the same.

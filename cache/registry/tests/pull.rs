@@ -370,6 +370,27 @@ fn mirrors_come_first_and_the_registry_after_them() {
 }
 
 #[test]
+fn a_name_is_looked_up_with_one_request() {
+    let image = random_image(1, 1);
+    let (origin, mirror) = (registry_with(&image), Registry::start().unwrap());
+    let [there, none] = ["team/app:1.0", "team/app:2"].map(|name| origin.reference(name).unwrap());
+    let bytes = image.blobs[&image.descriptor.digest].clone();
+    assert_eq!(client().find_manifest(&there).unwrap(), Some(bytes.clone()));
+    assert_eq!(client().find_manifest(&none).unwrap(), None);
+    assert!(client().has_manifest(&there).unwrap() && !client().has_manifest(&none).unwrap());
+    let asked = origin.seen().into_iter().map(|seen| seen.method).collect::<Vec<_>>();
+    assert_eq!(asked, ["GET", "GET", "HEAD", "HEAD"], "no tag is listed for what is not there");
+    let mirrors = [(origin.host().to_owned(), vec![mirror.host().parse().unwrap()])].into();
+    let mirrored = Client::new(Config { mirrors, ..eager() }, &Cancel::new());
+    assert_eq!(mirrored.find_manifest(&there).unwrap(), Some(bytes));
+    assert_eq!(mirrored.find_manifest(&none).unwrap(), None);
+    let before = mirror.seen().len();
+    assert!(mirrored.has_manifest(&there).unwrap() && mirror.seen().len() == before);
+    origin.fail("/manifests/", Fault::Corrupt, 1);
+    assert!(matches!(client().find_manifest(&there), Err(Error::WrongDigest { .. })));
+}
+
+#[test]
 fn a_blob_begun_at_a_mirror_is_finished_at_the_registry() {
     let (origin, blob, bytes) = registry_with_blob(100_000);
     let (mirror, _, _) = registry_with_blob(100_000);

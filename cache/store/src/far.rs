@@ -7,13 +7,13 @@
 use crate::error::{Error, Result, if_there};
 use crate::layer::{LayerIndex, LayerRef};
 use crate::layers::Layers;
-use crate::layout::Store;
-use rbuild_oci::{Descriptor, DiffId};
+use crate::layout::{Bucket, Store};
+use rbuild_oci::{Descriptor, DiffId, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -45,7 +45,10 @@ pub trait Bring: fmt::Debug + Send + Sync {
     fn layers(&self, store: &Store, wanted: &[(DiffId, Far)]) -> Result<()>;
 
     /// Gets the index of a layer alone; none where no place has it by itself, or it could not be had.
-    fn index(&self, layer: &DiffId, far: &Far) -> Result<Option<LayerIndex>>;
+    fn index(&self, store: &Store, layer: &DiffId, far: &Far) -> Result<Option<LayerIndex>>;
+
+    /// Opens a blob of a layer as it is, keeping nothing of it; what is read is right once it has ended.
+    fn open(&self, store: &Store, layer: &DiffId, blob: &FarBlob) -> Result<Box<dyn Read + Send>>;
 }
 
 /// What all clones of a store know of layers that are far away.
@@ -67,10 +70,9 @@ impl Store {
     /// This store as one whose missing layers come when they are read, as far as `bring` can have them. Who only asks
     /// whether a layer is here brings nothing.
     #[must_use]
-    pub fn bringing(&self, bring: Arc<dyn Bring>) -> Self {
-        let mut store = self.clone();
-        store.bring = Some(bring);
-        store
+    pub fn bringing(mut self, bring: Arc<dyn Bring>) -> Self {
+        self.bring = Some(bring);
+        self
     }
 
     /// Whether missing layers come when they are read.
@@ -79,9 +81,12 @@ impl Store {
     }
 
     fn far_path(&self, layer: &DiffId) -> PathBuf {
-        self.encoded_path(layer, "far.json")
+        self.encoded_path(layer, &NOTE[1..])
     }
 }
+
+/// How the names of notes end.
+const NOTE: &str = ".far.json";
 
 impl Layers {
     /// Notes a blob that holds a layer, and its uncompressed size where that is known; false where the layer turned out
@@ -116,13 +121,38 @@ impl Layers {
     pub fn known(&self, layer: &DiffId) -> Result<Option<LayerRef>> {
         match self.get(layer)? {
             Some(layer) => Ok(Some(layer)),
-            None => Ok(self.far(layer)?.map(|far| LayerRef { diff_id: *layer, size: far.size })),
+            None => Ok(self.far(layer)?.map(|far| LayerRef {
+                diff_id: *layer,
+                size: far.size,
+                blob: far.blobs.first().map(|far| Box::new(far.blob.clone())).filter(|_| far.size.is_none()),
+            })),
         }
     }
 
     /// The file that says where a layer may be, if there is one.
     pub fn far_note(&self, layer: &DiffId) -> Option<PathBuf> {
         Some(self.store.far_path(layer)).filter(|path| path.exists())
+    }
+
+    /// The layer that a blob is noted to hold, and where that is; none where nothing says so.
+    pub fn far_blob(&self, blob: &Digest) -> Result<Option<(DiffId, FarBlob)>> {
+        let bucket = self.store.dir(Bucket::Encoded);
+        let list = || fs::read_dir(&bucket)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+        for name in list().map_err(Error::io("list", bucket.display()))? {
+            let hex = name.to_str().and_then(|name| name.strip_suffix(NOTE));
+            let Some(layer) = hex.and_then(|hex| Digest::from_hex(hex).ok()).map(DiffId) else { continue };
+            let far = self.far(&layer)?.unwrap_or_default();
+            if let Some(found) = far.blobs.into_iter().find(|far| far.blob.digest == *blob) {
+                return Ok(Some((layer, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens a blob that is noted to hold a layer, where it is noted to be; nothing of it is kept.
+    pub fn open_far(&self, layer: &DiffId, blob: &FarBlob) -> Result<Box<dyn Read + Send>> {
+        let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
+        self.store.bring.as_ref().ok_or_else(missing)?.open(&self.store, layer, blob)
     }
 
     /// Notes that a place does not have a layer after all: this process does not believe it again. What else is noted
@@ -166,11 +196,22 @@ impl Layers {
         }
     }
 
+    /// Brings those of these layers whose index is neither here nor to be had by itself: before the indexes of a stack are
+    /// read one by one, so that its layers come at once.
+    pub fn bring_unlisted(&self, layers: &[DiffId]) -> Result<()> {
+        let mut unlisted = Vec::new();
+        for layer in layers.iter().filter(|layer| !self.store.layer_index_path(layer).exists()) {
+            let far = self.far(layer)?.unwrap_or_default();
+            unlisted.extend(Some(*layer).filter(|_| far.blobs.iter().all(|blob| blob.index.is_none())));
+        }
+        self.bring(&unlisted)
+    }
+
     /// The index of a layer that is not here, where a place has it by itself; it is kept.
     pub(crate) fn bring_index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
         let Some(bring) = &self.store.bring else { return Ok(None) };
         match self.far(layer)? {
-            Some(far) if !self.has(layer)? => bring.index(layer, &far),
+            Some(far) if !self.has(layer)? => bring.index(&self.store, layer, &far),
             _ => Ok(None),
         }
     }

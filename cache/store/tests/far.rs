@@ -1,10 +1,12 @@
 //! Layers that are noted to be elsewhere: who reads one has it brought, once; who asks does not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
+
 use rbuild_oci::{Cancel, Descriptor, DiffId, MediaType};
 use rbuild_store::layer::{Body, Entry, FileData, LayerIndex, Node};
 use rbuild_store::{Bring, Far, FarBlob, Result, Store};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
@@ -50,8 +52,12 @@ impl Bring for Shed {
         Ok(())
     }
 
-    fn index(&self, layer: &DiffId, _: &Far) -> Result<Option<LayerIndex>> {
+    fn index(&self, _: &Store, layer: &DiffId, _: &Far) -> Result<Option<LayerIndex>> {
         Ok(self.indexes.get(layer).cloned())
+    }
+
+    fn open(&self, _: &Store, layer: &DiffId, _: &FarBlob) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(self.layers[layer].clone())))
     }
 }
 
@@ -82,6 +88,10 @@ fn who_reads_a_layer_has_it_brought_and_who_asks_does_not() {
     layers.read_file(&id, entry).unwrap().read_to_string(&mut text).unwrap();
     assert_eq!((text.as_str(), shed.brought.load(Ordering::SeqCst)), ("one", 1));
     assert!(store.onlooker().layers().has(&id).unwrap());
+    let (found, far) = layers.far_blob(&blob("shed").blob.digest).unwrap().unwrap();
+    let mut bytes = Vec::new();
+    layers.open_far(&found, &far).unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!((found, bytes), (id, tarball("one").1));
 }
 
 #[test]

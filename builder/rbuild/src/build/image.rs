@@ -1,18 +1,21 @@
 //! Hop 7: the solved values of a graph made into images. Knows no tag and no output.
 
 use crate::assemble::{self, Image};
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
+use crate::request::{BuildRequest, Output as Destination, OutputKind};
 use crate::solve::schedule::Values;
 use crate::solve::{Made, Value};
 use crate::stack::Stack;
 use rbuild_graph::{BuildGraph, Target, VertexId};
 use rbuild_oci::Timestamp;
 use rbuild_records::{Output, Recipe, Record};
+use std::sync::atomic::Ordering;
 
-/// The image of a target, and its files.
+/// The image of a target, and its files; these are here afterwards, unless what is asked for lies elsewhere only.
 pub(super) fn image(
     ctx: Ctx<'_>,
+    request: &BuildRequest,
     graph: &BuildGraph,
     target: &Target,
     values: &Values<Value>,
@@ -21,6 +24,7 @@ pub(super) fn image(
         Some(id) => values.get(id).ok_or_else(|| Error::Step("the target was not built".into()))?.stack()?.clone(),
         None => Stack::default(),
     };
+    let stack = if stays_here(request) { whole(ctx, &stack)? } else { stack };
     let outcomes = |id: VertexId| -> Option<Made> {
         match values.get(id)? {
             Value::Files(_, made) => Some(made.clone()),
@@ -33,6 +37,29 @@ pub(super) fn image(
         None => remembered(ctx, &stack, &assemble)?,
     };
     Ok((image, stack))
+}
+
+/// Whether what is built is to be used from here: under a name that is not pushed, by its id, or as files. What only goes
+/// to registries, or nowhere, leaves layers where they are.
+fn stays_here(request: &BuildRequest) -> bool {
+    let is_pushed = request.outputs.iter().any(|output| output.push);
+    let leaves = |output: &Destination| output.push || output.kind == OutputKind::CacheOnly;
+    let is_local = request.outputs.is_empty() || !request.outputs.iter().all(leaves);
+    is_local || !is_pushed && !request.tags.is_empty()
+}
+
+/// The stack with all of its layers here.
+fn whole(ctx: Ctx<'_>, stack: &Stack) -> Result<Stack> {
+    let (layers, ids) = (ctx.store.layers(), stack.diff_ids());
+    if ids.iter().try_fold(false, |any, id| Ok::<_, Error>(any || !layers.has(id)?))? {
+        ctx.wrote.fetch_or(ctx.place == Place::Inside, Ordering::Relaxed);
+        layers.bring(&ids)?;
+    }
+    let known = stack.storeys().iter().map(|storey| {
+        let known = layers.get(&storey.layer.diff_id)?;
+        Ok(known.unwrap_or_else(|| storey.layer.clone()))
+    });
+    Ok(Stack::of(known.collect::<Result<Vec<_>>>()?))
 }
 
 /// Times that no step tells are remembered by what else is in the image, so that the same build gives the same bytes.

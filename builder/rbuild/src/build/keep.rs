@@ -33,9 +33,11 @@ fn keep_documents(store: &Store, built: &Built) -> Result<Vec<PathBuf>> {
         let rows = keep_rows(store, image)?.into_iter().map(|row| row.0);
         needed.extend(rows.chain([image.manifest.digest]).map(|digest| store.blob_path(&digest)));
         for storey in stack.storeys() {
-            needed.push(store.blob_path(&storey.layer.diff_id.0));
-            // One that was lost is made again when it is asked for.
-            needed.extend(Some(store.layer_index_path(&storey.layer.diff_id)).filter(|path| path.exists()));
+            // An index that was lost is made again when it is asked for; of a layer that is elsewhere there is a note.
+            let layer = &storey.layer.diff_id;
+            let parts = [store.blob_path(&layer.0), store.layer_index_path(layer)];
+            needed.extend(parts.into_iter().filter(|path| path.exists()));
+            needed.extend(store.layers().far_note(layer));
         }
     }
     if let Some(index) = &built.index {

@@ -71,14 +71,38 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         clamp: graph.source_date_epoch,
         jobs: request.jobs,
     };
-    let shelf = Shelf::new(ctx.store);
-    let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
-    let made = graph.targets.iter().map(|target| image::image(ctx, &graph, target, &values));
-    let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
-    keep::keep(ctx, request, &built)?;
-    built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
+    let built = believing(ctx, &|| {
+        let shelf = Shelf::new(ctx.store);
+        let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
+        let made = graph.targets.iter().map(|target| image::image(ctx, request, &graph, target, &values));
+        let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
+        keep::keep(ctx, request, &built)?;
+        built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
+        Ok(built)
+    })?;
     contexts.remember()?;
     Ok(built)
+}
+
+/// How often a build begins again for layers that caches do not have after all: each time it believes fewer of them.
+const ROUNDS: usize = 16;
+
+/// Builds, and once more from the top each time that a layer which a cache was said to have cannot be had: what was done
+/// by then is found, and what would have used the layer is done here.
+fn believing(ctx: Ctx<'_>, round: &dyn Fn() -> Result<Built>) -> Result<Built> {
+    let layers = ctx.store.layers();
+    for number in 1..ROUNDS {
+        let before = layers.forgotten();
+        match round() {
+            Err(error) if layers.forgotten() > before && ctx.cancel.check().is_ok() => {
+                if number == 1 {
+                    ctx.events.warning(&format!("{error}: what needs it is done here"));
+                }
+            }
+            other => return other,
+        }
+    }
+    round()
 }
 
 impl Built {

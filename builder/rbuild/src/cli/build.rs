@@ -11,6 +11,7 @@ use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::failed::{self, Failed};
+use crate::far::{Far, Registries, Source};
 use crate::import::context;
 use crate::metadata;
 use crate::prune::{Trimmed, keep_within};
@@ -48,6 +49,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         Place::Inside => progress.events(&store, &id).and(Box::new(first.clone())),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
+    let events = Arc::new(events);
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
     drop(events);
     let tell = || {
@@ -106,17 +108,19 @@ fn attempt(
     globals: &Globals,
     store: &Store,
     standing: &Standing,
-    events: &Events,
+    events: &Arc<Events>,
     cancel: &Cancel,
 ) -> Result<Built> {
+    let (network, client) = (globals.network(), globals.registries(cancel));
+    let caches = Caches::open(request, store, &network, cancel)?;
+    let places: Vec<Box<dyn Source>> = vec![Box::new(Registries::new(&client)), Box::new(caches.depots())];
+    let store = &store.clone().bringing(Arc::new(Far::new(places, cancel).for_build(events.clone())));
     let (drivers, near) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     if globals.offline && request.pull {
         return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
     }
-    let (network, client) = (globals.network(), globals.registries(cancel));
     let executor = Sandbox::new()?;
     let wrote = AtomicBool::new(false);
-    let caches = Caches::open(request, store, &network, cancel)?;
     let sharing = caches.around(store, &near, events);
     let ctx = Ctx {
         store,

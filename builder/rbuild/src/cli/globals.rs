@@ -5,6 +5,7 @@ use crate::container::{Launch, Patience, PluginFolders, PluginSettings, VolumeDr
 use crate::ctx::Place;
 use crate::driver::Drivers;
 use crate::error::{Error, Result};
+use crate::far::{Far, Registries, Source};
 use crate::request::StandardInput;
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -17,6 +18,7 @@ use rbuild_store::snapshot::known_driver;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Options of all verbs.
@@ -69,9 +71,15 @@ impl Globals {
             .ok_or_else(|| Error::Usage("HOME is not set: say where the store is with --root".to_owned()))
     }
 
-    /// Opens the store, making it if there is none.
+    /// Opens the store, making it if there is none. Layers of registries that are not here come when they are read.
     pub fn store(&self) -> Result<Store> {
-        Ok(Store::open(&self.root()?)?)
+        Ok(self.reaching(Store::open(&self.root()?)?, &Cancel::new()))
+    }
+
+    /// The store as one whose layers come from registries when they are read, until somebody cancels that.
+    pub(super) fn reaching(&self, store: Store, cancel: &Cancel) -> Store {
+        let registries: Box<dyn Source> = Box::new(Registries::new(&self.registries(cancel)));
+        store.bringing(Arc::new(Far::new(vec![registries], cancel)))
     }
 
     /// How registries and servers are reached: by the files, proxies and credentials that the environment names. Nothing

@@ -28,7 +28,9 @@ pub(super) fn stand(
     if standing.place == Place::Outside {
         return standing.start_again(store.root(), None);
     }
-    let ground = Ground::new(globals, store, standing, Cancel::new())?;
+    let cancel = Cancel::new();
+    let store = globals.reaching(store, &cancel);
+    let ground = Ground::new(globals, store, standing, cancel)?;
     let _watch = cancel_on_signal(&ground.cancel)?;
     work(&ground)
 }

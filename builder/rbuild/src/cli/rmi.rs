@@ -161,10 +161,10 @@ fn free(store: &Store, removal: &Removal<'_>, cancel: &Cancel) -> Result<String>
     freed.blobs.extend(rest.blobs);
     // Where it cannot be told, the record stays.
     let content = store.onlooker().content();
-    let is_gone = |digest: &Digest| matches!(content.has(digest), Ok(false));
+    let layers = store.onlooker().layers();
     LocalBackend::of(store).forget_old(&|output| match output {
-        Output::Layer { layer, .. } => is_gone(&layer.diff_id.0),
-        Output::Pinned { digest, .. } => is_gone(digest),
+        Output::Layer { layer, .. } => matches!(layers.known(&layer.diff_id), Ok(None)),
+        Output::Pinned { digest, .. } => matches!(content.has(digest), Ok(false)),
         Output::Unchanged => false,
     })?;
     let ids = orphans.iter().map(|orphan| orphan.id.0);

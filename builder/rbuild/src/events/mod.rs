@@ -17,8 +17,10 @@ pub use tty::Tty;
 
 use crate::failed::Failed;
 use dockerfile_parser::lint::Finding;
-use rbuild_oci::ImageId;
+use rbuild_oci::{DiffId, ImageId};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A step of the build as people see it: `#4`.
@@ -134,12 +136,14 @@ pub trait Sink: Send + Sync {
 #[derive(Default)]
 pub struct Events {
     sinks: Vec<Box<dyn Sink>>,
+    /// The steps that layers belong to which are not here yet.
+    expected: Mutex<BTreeMap<DiffId, (StepId, String)>>,
 }
 
 impl Events {
     /// Hands every event to each of these, in order.
     pub fn new(sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self { sinks }
+        Self { sinks, expected: Mutex::default() }
     }
 
     /// The same and one more.
@@ -154,6 +158,17 @@ impl Events {
         for sink in &self.sinks {
             sink.event(event);
         }
+    }
+
+    /// A layer that may come later belongs to that step, whose line is `name`.
+    pub fn expect(&self, layer: &DiffId, step: StepId, name: &str) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.insert(*layer, (step, name.to_owned()));
+    }
+
+    /// The step that a layer belongs to which comes now, and its line; none where nobody said.
+    pub fn expected(&self, layer: &DiffId) -> Option<(StepId, String)> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).get(layer).cloned()
     }
 
     /// Sends a note.

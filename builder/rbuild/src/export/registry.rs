@@ -5,12 +5,13 @@ use super::layout::Layout;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::import::Blobs;
+use crate::import::{Blobs, reference_of};
 use crate::request::Output;
 use crate::send::{AsTheyAre, Blob, Freight, Origins, Packing, Press, Repository, Sink, Walk};
 use crate::stack::Shelf;
 use rbuild_oci::{Descriptor, DiffId, MediaType, Reference};
 use rbuild_registry::{Client, Config};
+use rbuild_store::FarBlob;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -60,6 +61,15 @@ impl Registry {
         for (name, layers) in sent.iter().filter(|(name, _)| name.registry() == first.registry()) {
             origins.add(layers, name.repository());
         }
+        let freight = freight(product);
+        for far in freight.iter().filter_map(|piece| ctx.store.layers().far(&piece.layer?).transpose()) {
+            for FarBlob { place, blob, .. } in far?.blobs {
+                let from = reference_of(&place).filter(|from| from.registry() == first.registry());
+                if let Some(from) = from.filter(|from| from.repository() != first.repository()) {
+                    origins.add(&[blob], from.repository());
+                }
+            }
+        }
         let client = self.client_for(first, ctx);
         let press = Press::new(ctx.store, ctx.cancel, packing, self.output.force);
         ctx.events.note(&format!("pushing to {}", first.familiar_name()));
@@ -72,7 +82,6 @@ impl Registry {
             cancel: ctx.cancel,
             told: &|_, _, _| {},
         };
-        let freight = freight(product);
         let layers = walk.carry(&freight)?;
         let layout = Layout::with(&packed(&press, &freight)?, product, &self.output)?;
         let wanted = if self.output.by_digest { &[][..] } else { names };

@@ -53,8 +53,8 @@ impl StoredImage {
     fn of_config(store: &Store, bytes: &[u8]) -> Result<Self> {
         let config = ImageConfig::from_json(bytes)?;
         let layer = |diff_id: &rbuild_oci::DiffId| -> Result<Descriptor> {
-            let size = store.layers().get(diff_id)?.and_then(|layer| layer.size).unwrap_or_default();
-            Ok(Descriptor::new(MediaType::OCI_LAYER, diff_id.0, size))
+            let nowhere = || Descriptor::new(MediaType::OCI_LAYER, diff_id.0, 0);
+            Ok(store.layers().known(diff_id)?.map_or_else(nowhere, |layer| layer.descriptor()))
         };
         let layers = config.rootfs.diff_ids.iter().map(layer).collect::<Result<_>>()?;
         let manifest = Manifest::oci(Descriptor::of(MediaType::OCI_CONFIG, bytes), layers);

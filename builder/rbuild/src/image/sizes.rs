@@ -20,13 +20,17 @@ impl<'a> Sizes<'a> {
         Self { store, known: RefCell::new(BTreeMap::new()) }
     }
 
-    /// The bytes in a layer's files; zero for a layer that is not here.
+    /// The bytes in a layer's files; of a layer that is elsewhere what is known of its size, zero for one that is nowhere.
     pub fn layer(&self, layer: &DiffId) -> Result<u64> {
         if let Some(size) = self.known.borrow().get(layer) {
             return Ok(*size);
         }
         let layers = self.store.layers();
-        let size = if layers.has(layer)? { layers.index(layer)?.totals().bytes } else { 0 };
+        let size = match layers.kept_index(layer)? {
+            Some(index) => index.totals().bytes,
+            None if layers.has(layer)? => layers.index(layer)?.totals().bytes,
+            None => layers.known(layer)?.map_or(0, |layer| layer.descriptor().size),
+        };
         self.known.borrow_mut().insert(*layer, size);
         Ok(size)
     }

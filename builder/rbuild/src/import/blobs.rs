@@ -5,7 +5,8 @@ use rbuild_oci::Descriptor;
 use rbuild_store::Store;
 use rbuild_store::content::Verified;
 use std::fmt::Debug;
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 
 /// Bytes that are handled at once.
 const PIECE: usize = 256 << 10;
@@ -37,6 +38,33 @@ pub trait Blobs: Debug + Send + Sync {
 
     /// Where the content lies, as people know it: a path or a registry.
     fn place(&self) -> String;
+
+    /// Whether layers can be had from here later on.
+    fn later(&self) -> Later {
+        Later::Never
+    }
+}
+
+/// How layers can be had once something reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// Not at all: they are to be taken now.
+    Never,
+    /// As far as the store has notes of where they are.
+    Noted,
+    /// From the place that this text stands for in such notes.
+    From(String),
+}
+
+/// The content behind a descriptor, poured into an unfinished file of the store that is gone once it was read.
+pub(crate) fn spooled(blobs: &dyn Blobs, blob: &Descriptor, store: &Store) -> Result<Option<File>> {
+    let file = store.tmp_file()?;
+    if !blobs.pour(blob, &mut file.file())? {
+        return Ok(None);
+    }
+    let mut copy = file.file().try_clone().map_err(Error::io("open", file.path().display()))?;
+    copy.rewind().map_err(Error::io("read", file.path().display()))?;
+    Ok(Some(copy))
 }
 
 /// The whole of a small document, of the right size and digest; nothing where it is not there.

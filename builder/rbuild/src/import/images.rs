@@ -5,7 +5,7 @@ use super::local::{Local, Nearest};
 use super::memory::Memory;
 use super::pull::descend;
 use super::remote::Remote;
-use super::{Blobs, Found, fetch_layers, has_layers, layout};
+use super::{Blobs, Found, Later, fetch_layers, has_layers, layout};
 use crate::ctx::Clock;
 use crate::error::{Error, Result};
 use crate::image;
@@ -13,11 +13,12 @@ use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
-use rbuild_oci::{Cancel, Digest, Platform, Reference};
+use rbuild_oci::{Cancel, Descriptor, Digest, Platform, Reference};
 use rbuild_records::CacheBackend;
 use rbuild_registry::Client;
-use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
+use rbuild_store::layer::LayerRef;
+use rbuild_store::{FarBlob, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,14 +71,41 @@ impl<'a> Images<'a> {
         Ok(answer)
     }
 
-    /// The layers of an image that was found before; those that are not in the store yet are brought there.
+    /// The layers of an image that was found before. Of those that are not in the store it is noted where they are, for
+    /// whoever reads them; what cannot be had later is brought there now.
     pub fn stack(&self, image: &ImageOp, arrival: &Arrival<'_>) -> Result<Stack> {
         let found = self.lock().get(&image.digest).cloned();
         let found = found.ok_or_else(|| Error::Step(format!("the image {} was never asked for", image.reference)))?;
+        if let Some(layers) = self.known(&found, arrival)? {
+            return Ok(Stack::of(layers));
+        }
         if !has_layers(&found, self.store)? {
             (arrival.begin)()?;
         }
         Ok(Stack::of(fetch_layers(&found, self.store, self.cancel, arrival.moved)?))
+    }
+
+    /// The layers of an image, if each is in the store or can be had later.
+    fn known(&self, found: &Found, arrival: &Arrival<'_>) -> Result<Option<Vec<LayerRef>>> {
+        let place = match found.blobs.later() {
+            later if later == Later::Never || !self.store.brings() => return Ok(None),
+            Later::From(place) => Some(place),
+            _ => None,
+        };
+        let layers = self.store.layers();
+        let mut known = Vec::new();
+        for (blob, id) in found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids) {
+            if !layers.has(id)? {
+                let before = layers.far(id)?;
+                if let Some(place) = place.clone() {
+                    let blob = Descriptor::new(blob.media_type.clone(), blob.digest, blob.size);
+                    layers.note_far(id, None, &FarBlob { place, blob, index: None })?;
+                }
+                (arrival.later)(id, before.is_none());
+            }
+            known.push(layers.known(id)?);
+        }
+        Ok(known.into_iter().collect())
     }
 
     fn find(&self, ask: &Ask) -> Result<Found> {

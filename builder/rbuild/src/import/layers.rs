@@ -12,7 +12,7 @@ use rbuild_store::{Store, TmpFile};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Told how many bytes of a layer were fetched so far, at each MiB, and at its end once it is verified and in the store;
 /// from several threads.
@@ -53,6 +53,39 @@ pub fn has_layers(found: &Found, store: &Store) -> Result<bool> {
 fn present(found: &Found, store: &Store) -> Result<Option<Vec<LayerRef>>> {
     let ids = found.config.rootfs.diff_ids.iter();
     Ok(ids.map(|id| store.layers().get(id)).collect::<rbuild_store::Result<_>>()?)
+}
+
+/// A layer that is not in the store, and where it may be had: the first that has it is taken.
+pub(crate) struct Wish {
+    /// The layer.
+    pub(crate) layer: DiffId,
+    /// Places, and the blob that holds it there.
+    pub(crate) ways: Vec<(Arc<dyn Blobs>, Descriptor)>,
+}
+
+/// Brings these layers into the store as [`fetch_layers`] does. The first that cannot be had ends it, and is told with
+/// what went wrong in the last of its places.
+pub(crate) fn fetch_each<'a>(
+    wishes: &'a [Wish],
+    store: &Store,
+    cancel: &Cancel,
+    progress: &Progress<'_>,
+) -> std::result::Result<(), (&'a Wish, Error)> {
+    let scene = Scene { store, cancel, progress };
+    let one = |wish: &&'a Wish, stop: &AtomicBool| {
+        let mut failed = None;
+        for (blobs, blob) in &wish.ways {
+            let wanted = Wanted { blobs: &**blobs, blob, layer: &wish.layer, form: Form::Layer, has_layer: false };
+            match wanted.bring(&scene, stop) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_canceled() || stop.load(Ordering::Relaxed) => return Err((*wish, error)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let nowhere = || Error::Step("nothing that is known here has it".to_owned());
+        Err((*wish, failed.unwrap_or_else(nowhere)))
+    };
+    several(wishes.iter().collect(), &one)
 }
 
 /// In which form a layer is to be in the store.
@@ -101,13 +134,21 @@ fn wanted<'a>(images: &'a [Found], store: &Store, form: Form) -> Result<Vec<Want
 
 /// Brings all, several at once. The first failure stops the others and is the result.
 fn bring(wanted: Vec<Wanted<'_>>, scene: &Scene<'_>) -> Result<()> {
-    let threads = wanted.len().min(TRANSFERS);
-    let (queue, stop, failed) = (Mutex::new(wanted.into_iter()), AtomicBool::new(false), Mutex::new(None));
+    several(wanted, &|wanted: &Wanted<'_>, stop: &AtomicBool| wanted.bring(scene, stop))
+}
+
+/// Does all of some work, several pieces at once. The first failure stops the others and is the result.
+fn several<J: Send, E: Send>(
+    jobs: Vec<J>,
+    each: &(dyn Fn(&J, &AtomicBool) -> std::result::Result<(), E> + Sync),
+) -> std::result::Result<(), E> {
+    let threads = jobs.len().min(TRANSFERS);
+    let (queue, stop, failed) = (Mutex::new(jobs.into_iter()), AtomicBool::new(false), Mutex::new(None));
     let work = || {
         while !stop.load(Ordering::Relaxed) {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(wanted) = next else { return };
-            if let Err(error) = wanted.bring(scene, &stop) {
+            let Some(job) = next else { return };
+            if let Err(error) = each(&job, &stop) {
                 if !stop.swap(true, Ordering::Relaxed) {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }

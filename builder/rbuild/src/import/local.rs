@@ -1,7 +1,7 @@
 //! The content of the store, also as what is nearer than another place. Knows no image.
 
 use super::Blobs;
-use super::blobs::document;
+use super::blobs::{Later, document};
 use crate::error::Result;
 use rbuild_oci::Descriptor;
 use rbuild_store::Store;
@@ -24,11 +24,22 @@ impl Local {
 
 impl Blobs for Local {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        Ok(self.store.content().open(&blob.digest)?.map(|blob| blob as Box<dyn Read + Send>))
+        if let Some(found) = self.store.content().open(&blob.digest)? {
+            return Ok(Some(found));
+        }
+        if !blob.media_type.is_layer() || !self.store.brings() {
+            return Ok(None);
+        }
+        let layers = self.store.layers();
+        Ok(layers.far_blob(&blob.digest)?.map(|(layer, far)| layers.open_far(&layer, &far)).transpose()?)
     }
 
     fn place(&self) -> String {
         format!("the store {}", self.store.root().display())
+    }
+
+    fn later(&self) -> Later {
+        Later::Noted
     }
 }
 
@@ -82,5 +93,9 @@ impl Blobs for Nearest {
 
     fn place(&self) -> String {
         self.far.place()
+    }
+
+    fn later(&self) -> Later {
+        self.far.later()
     }
 }

@@ -32,14 +32,16 @@ mod tarballs;
 mod transport;
 mod unpack;
 
-pub use blobs::Blobs;
-pub(crate) use blobs::{missing, required_document};
+pub use blobs::{Blobs, Later};
+pub(crate) use blobs::{missing, required_document, spooled};
 pub use files::Files;
 pub use found::Found;
 pub use images::Images;
 pub use keep::{Kept, keep};
 pub use layers::{Progress, fetch_layers, has_layers};
+pub(crate) use layers::{Wish, fetch_each};
 pub(crate) use local::Local;
 pub use pull::{Choice, Pulled, pull};
+pub(crate) use remote::{Remote, reference_of};
 pub use source::Offered;
 pub use transport::{Outside, Part, Ways};

@@ -1,16 +1,17 @@
 //! The content of a repository of a registry. Knows no image.
 
 use super::Blobs;
+use super::blobs::{Later, spooled};
 use crate::error::{Error, Result};
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
 use rbuild_store::Store;
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{Cursor, Read, Write};
 
 /// The blobs of a repository of a registry. What is opened is downloaded whole, and again where the connection broke,
 /// before its first byte is read; what is poured goes by as it comes.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(crate) struct Remote {
     client: Client,
     reference: Reference,
     store: Store,
@@ -18,7 +19,7 @@ pub(super) struct Remote {
 
 impl Remote {
     /// What `reference` has in its registry; downloads lie in the store's place for unfinished files.
-    pub(super) fn new(client: &Client, reference: &Reference, store: &Store) -> Self {
+    pub(crate) fn new(client: &Client, reference: &Reference, store: &Store) -> Self {
         Self { client: client.clone(), reference: reference.clone(), store: store.clone() }
     }
 }
@@ -28,11 +29,7 @@ impl Blobs for Remote {
         if blob.media_type.is_manifest() || blob.media_type.is_index() {
             return Ok(Some(Box::new(Cursor::new(self.client.manifest(&self.reference, blob)?))));
         }
-        let file = self.store.tmp_file()?;
-        self.client.blob(&self.reference, blob, &mut file.file())?;
-        let mut copy = file.file().try_clone().map_err(Error::io("open", file.path().display()))?;
-        copy.seek(SeekFrom::Start(0)).map_err(Error::io("read", file.path().display()))?;
-        Ok(Some(Box::new(copy)))
+        Ok(spooled(self, blob, &self.store)?.map(|file| Box::new(file) as Box<dyn Read + Send>))
     }
 
     fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
@@ -48,4 +45,21 @@ impl Blobs for Remote {
     fn place(&self) -> String {
         self.reference.familiar_name()
     }
+
+    fn later(&self) -> Later {
+        Later::From(place_of(&self.reference))
+    }
+}
+
+/// How notes of layers call registries.
+const REGISTRY: &str = "docker://";
+
+/// What is noted of a layer that a repository has: `docker://docker.io/library/alpine`.
+fn place_of(reference: &Reference) -> String {
+    format!("{REGISTRY}{}", reference.full_name())
+}
+
+/// The repository that a note speaks of; none where it speaks of another kind of place.
+pub(crate) fn reference_of(place: &str) -> Option<Reference> {
+    place.strip_prefix(REGISTRY)?.parse().ok()
 }

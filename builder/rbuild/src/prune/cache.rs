@@ -58,6 +58,9 @@ impl Shelf<'_> {
                 None if group.paths.contains(&store.layer_index_path(&rbuild_oci::DiffId(digest))) => {
                     ("regular", "a layer")
                 }
+                None if store.layers().far_note(&rbuild_oci::DiffId(digest)).is_some() => {
+                    ("regular", "where a layer is that may not be here")
+                }
                 None if !group.paths.contains(&store.blob_path(&digest)) => ("regular", "unpacked layers"),
                 None => ("internal", "a document of an image or a step, or a download"),
             },

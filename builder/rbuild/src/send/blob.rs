@@ -3,9 +3,9 @@
 
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, Descriptor, DiffId, Digest, Hasher};
-use rbuild_store::Encoded;
 use rbuild_store::content::{ContentStore, DiskContent};
 use rbuild_store::layer::Codec;
+use rbuild_store::{Encoded, FarBlob, Layers};
 use std::io::{Cursor, Read, Write};
 
 /// Bytes that are copied at once, and how often a stop is looked for.
@@ -29,6 +29,10 @@ pub(super) enum Source {
     Stored(DiskContent),
     /// Among its compressed layers: one that turns out damaged is forgotten, and made again next time.
     Encoded(Encoded, DiffId, Codec),
+    /// Where it goes, if it can go there at all.
+    There,
+    /// Elsewhere.
+    Far(Layers, DiffId, Box<FarBlob>),
 }
 
 impl Blob {
@@ -44,6 +48,8 @@ impl Blob {
             Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
             Source::Stored(content) => content.open(&digest)?.ok_or_else(|| gone(&digest))?,
             Source::Encoded(encoded, layer, codec) => Box::new(encoded.open(layer, *codec)?),
+            Source::There => return Err(gone(&digest)),
+            Source::Far(layers, layer, far) => layers.open_far(layer, far)?,
         })
     }
 

@@ -44,13 +44,13 @@ impl Walk<'_> {
     fn send_blob(&self, piece: &Freight, failed: &Failure) -> Result<Descriptor> {
         self.cancel.check()?;
         if let Some(layer) = piece.layer.filter(|_| piece.anew) {
-            let packed = self.repack.layer(&piece.blob, &layer)?;
-            let placed = self.place(piece, packed.blob, &*packed.open, failed);
-            return placed.inspect_err(|_| {
-                if failed.get().is_none() {
-                    self.repack.failed(&piece.blob, &layer);
+            loop {
+                let packed = self.repack.layer(&piece.blob, &layer)?;
+                match self.place(piece, packed.blob, &*packed.open, failed) {
+                    Err(_) if failed.get().is_none() && self.repack.failed(&piece.blob, &layer) => {}
+                    placed => return placed,
                 }
-            });
+            }
         }
         let open = || self.from.open(&piece.blob)?.ok_or_else(|| missing(self.from, &piece.blob));
         self.place(piece, piece.blob.clone(), &open, failed)

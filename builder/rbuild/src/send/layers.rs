@@ -103,7 +103,7 @@ pub(crate) fn blobs(ctx: &Ctx<'_>, storeys: &[&Storey], packing: Packing) -> Res
 
 /// The blob of one layer of the store; compressed now, by all processors, if it is not yet.
 pub(crate) fn ready(store: &Store, cancel: &Cancel, layer: &DiffId, packing: Packing) -> Result<Blob> {
-    let layer = store.layers().get(layer)?.ok_or_else(|| missing(layer))?;
+    let layer = store.layers().known(layer)?.ok_or_else(|| missing(layer))?;
     find(store, &layer, packing)?.or_else(|work| encode(store, cancel, &work))
 }
 
@@ -118,6 +118,12 @@ struct Work {
 fn find(store: &Store, layer: &LayerRef, packing: Packing) -> Result<std::result::Result<Blob, Work>> {
     if let Some(blob) = original(store, &layer.diff_id, packing)? {
         return Ok(Ok(blob));
+    }
+    if !store.layers().has(&layer.diff_id)? {
+        if let Some(blob) = far(store, &layer.diff_id, packing)? {
+            return Ok(Ok(blob));
+        }
+        store.layers().bring(&[layer.diff_id])?;
     }
     let Some(codec) = packing.codec else {
         let descriptor = Descriptor::new(MediaType::OCI_LAYER, layer.diff_id.0, size_of(store, layer)?);
@@ -147,6 +153,23 @@ fn original(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Bl
     }
     let descriptor = Descriptor::new(format.media_type(), digest, size);
     Ok(Some(Blob { descriptor, source: Source::Stored(store.content()) }))
+}
+
+/// The blob that a layer of the store was brought from, if it serves where that blob is, without being sent.
+pub(super) fn there(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Blob>> {
+    let found = if store.layers().has(layer)? { far(store, layer, packing)? } else { None };
+    Ok(found.map(|blob| Blob { source: Source::There, ..blob }))
+}
+
+/// A blob of a layer that is elsewhere, if it serves.
+fn far(store: &Store, layer: &DiffId, packing: Packing) -> Result<Option<Blob>> {
+    for far in store.layers().far(layer)?.unwrap_or_default().blobs {
+        if let Some(format) = format_of(&far.blob.media_type).filter(|format| packing.takes(*format)) {
+            let descriptor = Descriptor::new(format.media_type(), far.blob.digest, far.blob.size);
+            return Ok(Some(Blob { descriptor, source: Source::Far(store.layers(), *layer, Box::new(far)) }));
+        }
+    }
+    Ok(None)
 }
 
 fn format_of(media_type: &MediaType) -> Option<Format> {

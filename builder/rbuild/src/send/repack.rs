@@ -13,8 +13,9 @@ pub trait Repack: Send + Sync {
     /// once, only where [`Repack::applies`].
     fn layer(&self, blob: &Descriptor, layer: &DiffId) -> Result<Packed<'_>>;
 
-    /// Told that a layer could not be sent: what was made for it and is damaged is forgotten.
-    fn failed(&self, blob: &Descriptor, layer: &DiffId);
+    /// Told that a layer could not be sent: what was made for it and is damaged is forgotten. Whether [`Repack::layer`] has
+    /// another blob for it now.
+    fn failed(&self, blob: &Descriptor, layer: &DiffId) -> bool;
 }
 
 /// A layer's blob on its way.
@@ -37,5 +38,8 @@ impl Repack for AsTheyAre {
     fn layer(&self, _: &Descriptor, layer: &DiffId) -> Result<Packed<'_>> {
         Err(rbuild_store::Error::Missing { what: "other form of the layer", subject: layer.to_string() }.into())
     }
-    fn failed(&self, _: &Descriptor, _: &DiffId) {}
+
+    fn failed(&self, _: &Descriptor, _: &DiffId) -> bool {
+        false
+    }
 }

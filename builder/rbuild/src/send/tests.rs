@@ -180,7 +180,9 @@ impl Repack for Reversing {
         Ok(Packed { blob, open: Box::new(move || Ok(Box::new(Cursor::new(bytes.clone())))) })
     }
 
-    fn failed(&self, _: &Descriptor, _: &DiffId) {}
+    fn failed(&self, _: &Descriptor, _: &DiffId) -> bool {
+        false
+    }
 }
 
 #[test]

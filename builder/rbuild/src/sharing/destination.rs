@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::request::Mode;
 use crate::send::{Packing, ready};
 use rbuild_oci::{Cancel, Descriptor, DiffId};
-use rbuild_records::depot::{Depot, Kind, Name};
+use rbuild_records::depot::{Depot, Guarded, Kind, Name};
 use rbuild_records::{CacheKey, Carried, Output, Parcel, Record};
 use rbuild_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,7 @@ const INDEX: &str = "application/vnd.rbuild.layer-index.v1";
 /// One cache that is told.
 pub struct Destination {
     depot: Arc<dyn Depot>,
+    guard: Arc<Guarded>,
     name: String,
     manner: Manner,
     scene: Scene,
@@ -65,10 +66,10 @@ pub struct Tally {
 }
 
 impl Destination {
-    /// The cache behind a depot, told in that manner.
-    pub fn new(depot: Arc<dyn Depot>, manner: Manner, scene: Scene) -> Self {
+    /// The cache behind a depot, told in that manner; `guard` knows what it did not take.
+    pub fn new(depot: Arc<dyn Depot>, guard: Arc<Guarded>, manner: Manner, scene: Scene) -> Self {
         let (seen, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { name: depot.to_string(), depot, manner, scene, seen, layers, tally }
+        Self { name: depot.to_string(), depot, guard, manner, scene, seen, layers, tally }
     }
 
     /// Where it is.
@@ -81,40 +82,46 @@ impl Destination {
         lock(&self.seen).insert(key);
     }
 
-    /// Whether it is to be told of a record: once, and only of what steps made.
-    pub(super) fn wants(&self, record: &Record) -> bool {
-        let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
+    /// Whether it is to be told of a record: once, and not of what was pinned.
+    pub(super) fn wants(&self, record: &Record, scope: Scope) -> bool {
         let is_made = !matches!(record.output, Output::Pinned { .. });
-        is_step && is_made && lock(&self.seen).insert(record.key())
+        let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
+        // That results are equal is of use to who can have them.
+        is_made && (is_step || self.carries(scope)) && lock(&self.seen).insert(record.key())
     }
 
-    /// Sends a record and what it speaks of. What goes wrong is a warning, or the end of the build if it is strict.
+    /// Whether layers of that scope go there.
+    fn carries(&self, scope: Scope) -> bool {
+        self.manner.mode == Mode::Max || scope == Scope::Image
+    }
+
+    /// Sends a record and what it speaks of. What goes wrong is told in the end.
     pub(super) fn send(&self, record: &Record, scope: Scope) {
         if self.scene.cancel.is_canceled() {
             return;
         }
         if let Err(error) = self.try_to_send(record, scope) {
-            let mut tally = lock(&self.tally);
-            if !self.manner.strict {
-                self.scene.said.say(&format!("the cache {} was not told of everything: {error}", self.name));
-            }
-            tally.1.get_or_insert(error);
+            lock(&self.tally).1.get_or_insert(error);
         }
     }
 
-    /// What it was told; the first failure, if it is strict.
-    pub(super) fn tally(&self) -> Result<Tally> {
+    /// What it was told; none, and a warning, where that is not everything; the first failure, if it is strict.
+    pub(super) fn tally(&self) -> Result<Option<Tally>> {
         let mut tally = lock(&self.tally);
-        match tally.1.take().filter(|_| self.manner.strict) {
-            Some(error) => Err(error),
-            None => Ok(tally.0),
+        match tally.1.take().or_else(|| self.guard.take_failure().map(Error::from)) {
+            Some(error) if self.manner.strict => Err(error),
+            Some(error) => {
+                self.scene.said.say(&format!("the cache {} was not told everything: {error}", self.name));
+                Ok(None)
+            }
+            None => Ok(Some(tally.0)),
         }
     }
 
     /// Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
     /// finds all else there needs none of them.
     fn try_to_send(&self, record: &Record, scope: Scope) -> Result<()> {
-        let is_whole = self.manner.mode == Mode::Max || scope == Scope::Image;
+        let is_whole = self.carries(scope);
         let kind = if is_whole { Kind::Record } else { Kind::Trace };
         let name = Name::new(kind, record.key().digest());
         if self.depot.has(&name)? {

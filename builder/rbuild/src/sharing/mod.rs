@@ -47,7 +47,8 @@ impl<'a> Sharing<'a> {
     pub fn finish(self) -> Result<()> {
         let told = self.outbox.finish();
         self.said.tell(self.events);
-        for (name, Tally { records, there, bytes }) in told? {
+        for (name, tally) in told? {
+            let Some(Tally { records, there, bytes }) = tally else { continue };
             let (plural, sent) = (if records == 1 { "" } else { "s" }, human::size(bytes));
             self.events.note(&format!("cache {name}: {records} record{plural} sent ({sent}), {there} there already"));
         }

@@ -2,20 +2,25 @@
 
 use super::mounts::{self, Mounts};
 use super::{Destination, Manner, Outbox, Said, Scene, Sharing};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::Events;
-use crate::request::{self, BuildRequest, CachePlace, CacheTo};
+use crate::far::Depots;
+use crate::request::{self, BuildRequest, CacheFrom, CachePlace, CacheTo};
 use crate::send::Packing;
-use rbuild_oci::{Cancel, Descriptor, MediaType};
-use rbuild_records::depot::{Depot, DirDepot, RegistryDepot, hurried};
+use rbuild_oci::{Cancel, Descriptor, MediaType, Platform};
+use rbuild_records::depot::{
+    Depot, DirDepot, Guarded, InlineDepot, Joined, Patience, RegistryDepot, Sealed, SigningKey, TrustedKey,
+    hurried_writing,
+};
 use rbuild_records::{Distant, LocalBackend, Output, Parcel};
 use rbuild_registry::{Client, Config};
 use rbuild_store::{FarBlob, Store};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The caches of other machines that a build asks and tells.
-#[derive(Debug)]
 pub struct Caches {
+    asked: Vec<Arc<dyn Depot>>,
     far: Vec<Distant>,
     outbox: Outbox,
     said: Said,
@@ -25,29 +30,34 @@ pub struct Caches {
 impl Caches {
     /// Those that a request names. Nobody is asked yet.
     pub fn open(request: &BuildRequest, store: &Store, network: &Config, cancel: &Cancel) -> Result<Self> {
-        let said = Said::default();
-        let scene = Scene { store: store.clone(), cancel: cancel.clone(), said: said.clone() };
-        let far = request.cache_from.iter().map(|from| {
-            let depot = open(&from.place, network, cancel)?;
-            let warn = said.clone();
-            let source = mounts::Source::new(depot.clone(), from.mounts_most);
-            let distant =
-                Distant::new(depot.clone(), Box::new(noting(store, &depot)), Box::new(move |text| warn.say(text)));
-            Ok((distant, source))
-        });
-        let to = request.cache_to.iter().map(|to| {
-            let depot = open(&to.place, network, cancel)?;
-            let target = mounts::Target::new(depot.clone(), to.mounts.clone(), to.mounts_most, to.strict);
-            Ok((Destination::new(depot, manner(to, &request.outputs)?, scene.clone()), target))
-        });
-        let (far, sources): (Vec<_>, Vec<_>) = far.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        let (to, targets): (Vec<_>, Vec<_>) = to.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        Ok(Self { far, outbox: Outbox::new(to), said, mounts: Mounts::new(sources, targets) })
+        let mut way = Way { request, network, cancel, said: Said::default(), open: Vec::new() };
+        let (mut asked, mut far, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        for from in &request.cache_from {
+            let (depot, warn) = (way.ask(from)?, way.said.clone());
+            let found = Box::new(noting(store, &depot));
+            asked.push(depot.clone());
+            sources.push(mounts::Source::new(depot.clone(), from.mounts_most));
+            far.push(Distant::new(depot, found, Box::new(move |text| warn.say(text))));
+        }
+        let scene = Scene { store: store.clone(), cancel: cancel.clone(), said: way.said.clone() };
+        let (mut told, mut targets) = (Vec::new(), Vec::new());
+        for to in &request.cache_to {
+            let (depot, guard) = way.tell(to)?;
+            targets.push(mounts::Target::new(depot.clone(), guard.clone(), to));
+            told.push(Destination::new(depot, guard, manner(to, &request.outputs)?, scene.clone()));
+        }
+        let mounts = Mounts::new(sources, targets, way.said.clone());
+        Ok(Self { asked, far, outbox: Outbox::new(told), said: way.said, mounts })
     }
 
     /// What becomes of cache mounts.
     pub const fn mounts(&self) -> &Mounts {
         &self.mounts
+    }
+
+    /// Those that are asked, as places that layers come from.
+    pub fn depots(&self) -> Depots {
+        Depots::new(self.asked.clone())
     }
 
     /// All caches of a build, those of the store in front.
@@ -73,14 +83,72 @@ fn noting(store: &Store, depot: &Arc<dyn Depot>) -> impl Fn(&Parcel) -> rbuild_r
     }
 }
 
-fn open(place: &CachePlace, network: &Config, cancel: &Cancel) -> Result<Arc<dyn Depot>> {
-    Ok(match place {
-        CachePlace::Local(path) => Arc::new(DirDepot::new(path)),
-        CachePlace::Registry { reference, insecure } => {
-            let mut config = hurried(network.clone());
-            config.insecure.extend(insecure.then(|| reference.registry().to_owned()));
-            Arc::new(RegistryDepot::new(Client::new(config, cancel), reference)?)
+/// The way to caches; what is both asked and told is opened once, so that one that is dead is waited for once.
+struct Way<'a> {
+    request: &'a BuildRequest,
+    network: &'a Config,
+    cancel: &'a Cancel,
+    said: Said,
+    open: Vec<(CachePlace, Arc<Guarded>)>,
+}
+
+impl Way<'_> {
+    /// The depot behind a cache that is asked.
+    fn ask(&mut self, from: &CacheFrom) -> Result<Arc<dyn Depot>> {
+        let trusted =
+            from.verify.iter().map(|path| TrustedKey::read(path)).collect::<rbuild_records::Result<Vec<_>>>()?;
+        let guard = self.place(&from.place)?;
+        Ok(self.sealed(guard, None, trusted.concat()))
+    }
+
+    /// The depot behind a cache that is told, and who knows what it did not take.
+    fn tell(&mut self, to: &CacheTo) -> Result<(Arc<dyn Depot>, Arc<Guarded>)> {
+        let key = to.sign.as_ref().map(|path: &PathBuf| SigningKey::read(path)).transpose()?;
+        for caution in key.iter().filter_map(SigningKey::caution) {
+            self.said.say(caution);
         }
-        other => return Err(Error::Usage(format!("{other:?} is not there yet"))),
-    })
+        let guard = self.place(&to.place)?;
+        Ok((self.sealed(guard.clone(), key, Vec::new()), guard))
+    }
+
+    fn sealed(&self, inner: Arc<Guarded>, key: Option<SigningKey>, trusted: Vec<TrustedKey>) -> Arc<dyn Depot> {
+        let said = self.said.clone();
+        Arc::new(Sealed::new(inner, key, trusted, move |text| said.say(text)))
+    }
+
+    fn guarded(&self, depot: impl Depot + 'static) -> Guarded {
+        let said = self.said.clone();
+        Guarded::new(Arc::new(depot), Patience::default(), move |text| said.say(text))
+    }
+
+    fn place(&mut self, place: &CachePlace) -> Result<Arc<Guarded>> {
+        if let Some((_, open)) = self.open.iter().find(|(known, _)| known == place) {
+            return Ok(open.clone());
+        }
+        let depot = match place {
+            CachePlace::Local(path) => self.guarded(DirDepot::new(path)),
+            CachePlace::Registry { reference, insecure } => {
+                let client = self.client(reference, *insecure);
+                let inline = InlineDepot::new(client.clone(), reference.clone(), self.platforms());
+                self.guarded(Joined(RegistryDepot::new(client, reference)?, inline))
+            }
+            CachePlace::S3(_) | CachePlace::Gha(_) | CachePlace::Inline => {
+                return Err(crate::error::Error::Usage(format!("{place:?} is not there yet")));
+            }
+        };
+        let depot = Arc::new(depot);
+        self.open.push((place.clone(), depot.clone()));
+        Ok(depot)
+    }
+
+    fn platforms(&self) -> Vec<Platform> {
+        let platforms = &self.request.graph.platforms;
+        if platforms.is_empty() { vec![Platform::native()] } else { platforms.clone() }
+    }
+
+    fn client(&self, reference: &rbuild_oci::Reference, insecure: bool) -> Client {
+        let mut config = hurried_writing(self.network.clone());
+        config.insecure.extend(insecure.then(|| reference.registry().to_owned()));
+        Client::new(config, self.cancel)
+    }
 }

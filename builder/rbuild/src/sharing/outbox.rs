@@ -43,7 +43,7 @@ impl Outbox {
 
     /// Sends a record to the caches that want it and have not been told yet; returns at once.
     pub fn offer(&self, record: &Record, scope: Scope) {
-        for to in self.destinations.iter().filter(|to| to.wants(record)) {
+        for to in self.destinations.iter().filter(|to| to.wants(record, scope)) {
             let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
             // A clerk that is gone has told why.
             drop(office.get_or_insert_with(|| Office::open(&self.closed)).inlet.send((
@@ -54,8 +54,8 @@ impl Outbox {
         }
     }
 
-    /// Waits until everything was sent; what each cache was told, or the first failure of one that must not fail.
-    pub fn finish(&self) -> Result<Vec<(String, Tally)>> {
+    /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
+    pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
         let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Office { inlet, clerks }) = office {
             drop(inlet);

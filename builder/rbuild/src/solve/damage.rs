@@ -19,7 +19,9 @@ pub(super) fn trace_stacks<'s>(work: &Work<'_>, stacks: impl IntoIterator<Item =
     }
     let layers = work.ctx.store.layers();
     for storey in stacks.into_iter().flat_map(Stack::storeys) {
-        if let Err(damage) = layers.verify(&storey.layer.diff_id, work.ctx.cancel) {
+        // What is not here was read from nowhere.
+        let here = layers.has(&storey.layer.diff_id).unwrap_or(true);
+        if here && let Err(damage) = layers.verify(&storey.layer.diff_id, work.ctx.cancel) {
             return damage.into();
         }
     }

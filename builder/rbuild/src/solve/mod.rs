@@ -21,7 +21,7 @@ use crate::reach::Reach;
 use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
-use rbuild_oci::{Descriptor, ImageId, Timestamp};
+use rbuild_oci::{Descriptor, DiffId, ImageId, Timestamp};
 use rbuild_runner::Limit;
 use schedule::Values;
 use std::collections::BTreeSet;
@@ -119,6 +119,8 @@ pub struct Inputs<'a> {
 pub struct Arrival<'a> {
     /// Called before the first layer is read, where any has to be; may refuse.
     pub begin: &'a dyn Fn() -> Result<()>,
+    /// Told of a layer that comes later, once something reads it, and whether that is news.
+    pub later: &'a dyn Fn(&DiffId, bool),
     /// Told how many bytes of a layer were read so far, from several threads.
     pub moved: &'a (dyn Fn(&Descriptor, u64) + Sync),
 }
@@ -225,7 +227,7 @@ fn one(work: &Work<'_>, id: VertexId, values: &Values<Value>) -> Result<Value> {
         }
         Ok((_, Shown::Silent, Some(image))) => events.send(&Event::Image { step: work.step, image: *image }),
         Ok((_, Shown::Silent, None)) | Err(Error::NeedsNamespace | Error::At { .. }) => {}
-        Err(error) if error.is_canceled() => events.send(&Event::Canceled { step: work.step }),
+        Err(error) if error.is_canceled() || error.is_lost() => events.send(&Event::Canceled { step: work.step }),
         Err(error) => {
             let (name, error) = (work.vertex.place.to_string(), redact(&error.to_string()));
             events.send(&Event::Failed { step: work.step, name: &name, error: &error });

@@ -22,7 +22,7 @@ impl<T> Values<T> {
 }
 
 /// Runs `work` once for every vertex, on at most `jobs` threads at a time, each after all its inputs. The first failure
-/// cancels the rest and is what comes back.
+/// cancels the rest and is what comes back; one that [is lost](Error::is_lost) only keeps more from beginning.
 pub fn run<T: Send + Sync>(
     graph: &BuildGraph,
     jobs: usize,
@@ -132,13 +132,17 @@ impl Shared<'_> {
     }
 
     fn fail(&self, error: Error) {
+        // What can be made again ends the walk and stops nobody: what its siblings are at serves the next one.
+        let stops = !error.is_lost();
         let mut state = self.lock();
         // What a sibling says once the first failure has canceled it is not the cause.
-        if state.failure.is_none() {
+        if state.failure.as_ref().is_none_or(|before| stops && before.is_lost()) {
             state.failure = Some(error);
         }
         drop(state);
-        self.cancel.cancel();
+        if stops {
+            self.cancel.cancel();
+        }
         self.changed.notify_all();
     }
 }

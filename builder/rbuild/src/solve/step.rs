@@ -1,7 +1,7 @@
 //! A step that makes at most one layer: look up under its recipes, else make, keep and record. Knows no operation.
 
 use super::{Made, Shown, Value, Work};
-use crate::ctx::Place;
+use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::stack::Stack;
@@ -162,18 +162,28 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// The stack a record leads to, if it is of this parent and its layer is here.
+    /// The stack a record leads to, if it is of this parent and its layer is here, or can be had once it is read.
     fn usable(&self, record: &Record) -> Result<Option<Stack>> {
         if record.parent != self.parent.chain() {
             return Ok(None);
         }
         match &record.output {
             Output::Unchanged => Ok(Some(self.parent.clone())),
-            Output::Layer { layer, .. } if self.work.ctx.store.layers().has(&layer.diff_id)? => {
-                Ok(Some(self.parent.with(layer.clone())))
-            }
+            Output::Layer { layer, .. } if self.is_within_reach(layer)? => Ok(Some(self.parent.with(layer.clone()))),
             Output::Layer { .. } | Output::Pinned { .. } => Ok(None),
         }
+    }
+
+    fn is_within_reach(&self, layer: &LayerRef) -> Result<bool> {
+        let Ctx { store, events, .. } = self.work.ctx;
+        if store.layers().has(&layer.diff_id)? {
+            return Ok(true);
+        }
+        let far = store.brings() && store.layers().far(&layer.diff_id)?.is_some();
+        if far {
+            events.expect(&layer.diff_id, self.work.step, &self.work.vertex.place.to_string());
+        }
+        Ok(far)
     }
 
     fn value(&self, stack: Stack, created: Timestamp) -> Value {

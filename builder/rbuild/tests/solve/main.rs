@@ -10,6 +10,7 @@ mod cutoff;
 mod damage;
 mod editing;
 mod failure;
+mod far;
 mod hits;
 mod order;
 mod proofs;

@@ -5,13 +5,26 @@
 //! that many writers never lose each other's work; a blob is written before the document that speaks of it.
 
 mod dir;
+mod gha;
+mod guarded;
+mod inline;
+mod joined;
+mod line;
 mod memory;
 mod registry;
+mod s3;
+mod sealed;
 
 pub use dir::{DirDepot, Trimmed};
+pub use gha::{GhaDepot, GhaSettings};
+pub use guarded::{Guarded, Patience};
+pub use inline::{INLINE_FIELD, InlineDepot, embed, extract};
+pub use joined::Joined;
 pub use memory::MemoryDepot;
 pub use rbuild_registry::Open;
-pub use registry::{RegistryDepot, hurried};
+pub use registry::{RegistryDepot, hurried, hurried_writing};
+pub use s3::{Login, S3Depot, S3Settings};
+pub use sealed::{Sealed, SigningKey, TrustedKey};
 
 use crate::error::Result;
 use crate::key::CacheKey;
@@ -83,6 +96,13 @@ impl Name {
     /// The name of what `digest` stands for.
     pub const fn new(kind: Kind, digest: Digest) -> Self {
         Self { kind, digest }
+    }
+
+    /// The name in a text, as it is displayed; none for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (word, hex) = text.split_once('-')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+        Some(Self::new(kind, Digest::from_hex(hex).ok()?))
     }
 
     /// What it is of.

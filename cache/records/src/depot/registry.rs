@@ -6,11 +6,11 @@
 //! speaks of are layers too, so that a registry's garbage collection leaves them.
 
 use super::{DOCUMENT_LIMIT, Depot, Name, Open};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_for_all};
 use rbuild_oci::{Descriptor, Manifest, MediaType, Reference, to_canonical_json};
 use rbuild_registry::{Client, Config, Pushed, Schedule, Timeouts};
 use std::fmt;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -48,17 +48,27 @@ const TAG_LIMIT: usize = 128;
 /// The characters of the longest name: `record-` and a digest.
 const NAME_LENGTH: usize = 71;
 
-/// The settings of a client for caches, which nobody waits for long: `config` with short times and one second try, none
-/// where there is no connection.
+/// The settings of a client that reads caches, for which nobody waits long: `config` with short times and one second try,
+/// none where there is no connection.
 pub fn hurried(config: Config) -> Config {
-    let timeouts = Timeouts { connect: Duration::from_millis(1800), idle: Duration::from_secs(10) };
+    hasty(config, Duration::from_secs(10))
+}
+
+/// The same of a client that writes them: a registry may take its time before it says that it has a large blob.
+pub fn hurried_writing(config: Config) -> Config {
+    hasty(config, Duration::from_secs(30))
+}
+
+fn hasty(config: Config, idle: Duration) -> Config {
+    let timeouts = Timeouts { connect: Duration::from_millis(1800), idle };
     let retry = Schedule { attempts: 2, first: Duration::from_millis(100), longest: Duration::from_secs(1) };
     Config { timeouts, retry, ..config }
 }
 
 impl RegistryDepot {
     /// The depot in the repository of `reference`; several share it that have different tags, of 56 characters at most.
-    /// Without a tag, which means `latest`, tags begin with nothing. The client is best made with [`hurried`] settings.
+    /// Without a tag, which means `latest`, tags begin with nothing. The client is best made with
+    /// [`hurried`] or [`hurried_writing`] settings.
     pub fn new(client: Client, reference: &Reference) -> Result<Self> {
         let prefix = match reference.tag() {
             None | Some("latest") => String::new(),
@@ -224,26 +234,4 @@ pub(super) fn failed(
 /// Whether a manifest may have been refused for want of a blob (`MANIFEST_BLOB_UNKNOWN`).
 fn misses_a_blob(error: &rbuild_registry::Error) -> bool {
     error.is_not_found() || matches!(error, rbuild_registry::Error::Status { status: 400, .. })
-}
-
-/// Whether whatever else is asked will fail in the same way.
-fn is_for_all(error: &rbuild_registry::Error) -> bool {
-    use rbuild_registry::Error as Fault;
-    match error {
-        Fault::Interrupted { source, .. } => {
-            matches!(source.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
-        }
-        Fault::Mirrors { source, .. } => is_for_all(source),
-        other => matches!(
-            other,
-            Fault::Offline { .. }
-                | Fault::Unreachable { .. }
-                | Fault::Tls { .. }
-                | Fault::Unauthorized { .. }
-                | Fault::Denied { .. }
-                | Fault::TooManyRequests { .. }
-                | Fault::Credentials { .. }
-                | Fault::Setting { .. }
-        ),
-    }
 }

@@ -1,6 +1,11 @@
 //! One test suite for every backend, one for every depot, and doubles that fail on purpose.
 
 pub mod depot;
+mod gha;
+mod server;
+
+pub use gha::{ActionsCache, Token};
+pub use server::Server;
 
 use crate::backend::CacheBackend;
 use crate::error::{Error, Result};

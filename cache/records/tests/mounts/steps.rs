@@ -1,9 +1,11 @@
 //! What goes up and down when little changed, counted.
 
 use crate::world::{ID, MOST, Machine, Witness, noise, tree};
-use rbuild_records::depot::MemoryDepot;
+use rbuild_records::depot::{Guarded, MemoryDepot, Patience};
 use rbuild_records::mounts::{Offer, Stock};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 /// 10,000 files of 20 kB: 200 MB.
 fn filled() -> Machine {
@@ -57,6 +59,24 @@ fn what_did_not_change_costs_one_question() {
     assert_eq!(depot.take_asked(), ["has"]);
     assert_eq!(there.forward(&depot), None);
     assert_eq!(depot.take_asked(), ["document"]);
+}
+
+#[test]
+fn what_a_guarded_depot_did_not_take_is_not_noted_as_carried() {
+    let (here, depot, said) = (Machine::new(), Arc::new(Witness::default()), Arc::new(Mutex::new(String::new())));
+    let words = said.clone();
+    let guarded = Guarded::new(depot.clone(), Patience::default(), move |text| words.lock().unwrap().push_str(text));
+    here.write("f", "one");
+    assert!(here.carry(&guarded, 1).is_there);
+    here.write("f", "two");
+    depot.is_full.store(true, Ordering::Relaxed);
+    assert!(!here.carry(&guarded, 2).is_there);
+    assert!(said.lock().unwrap().contains("it is full"));
+    depot.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(here.carry(&guarded, 3).pieces, 1);
+    let there = Machine::new();
+    there.bring(&*depot);
+    assert_eq!(there.read("f"), "two");
 }
 
 #[test]

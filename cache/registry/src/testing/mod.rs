@@ -5,6 +5,6 @@ mod api;
 mod referrers;
 mod registry;
 mod uploads;
-mod wire;
+pub mod wire;
 
 pub use registry::{Fault, Login, Manners, Registry, Seen};

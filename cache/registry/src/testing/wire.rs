@@ -1,4 +1,4 @@
-//! HTTP/1.1 as a server needs it, one message at a time. Knows no registry.
+//! HTTP/1.1 as a server of tests needs it, one message at a time. Knows no registry.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -7,62 +7,75 @@ use std::thread;
 use std::time::Duration;
 
 /// A request, whose body is read after its head.
-pub(super) struct Call {
-    pub(super) method: String,
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: String,
     /// Path and query as they came.
-    pub(super) target: String,
-    pub(super) path: String,
-    pub(super) query: BTreeMap<String, String>,
+    pub target: String,
+    /// The path as it came.
+    pub path: String,
+    /// What stands behind it, decoded.
+    pub query: BTreeMap<String, String>,
     /// By lower-case name.
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    /// Its body, once that was read.
+    pub body: Vec<u8>,
 }
 
 impl Call {
-    pub(super) fn header(&self, name: &str) -> &str {
+    /// A header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
     /// The bytes that the body has.
-    pub(super) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.header("content-length").parse().unwrap_or(0)
     }
 
     /// Whether the body only comes once it was asked for.
-    pub(super) fn is_held_back(&self) -> bool {
+    pub fn is_held_back(&self) -> bool {
         self.header("expect").eq_ignore_ascii_case("100-continue")
     }
 }
 
 /// An answer to be sent.
-#[derive(Default)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers besides `Content-Length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
     /// Sends so many bytes of the body, then closes the connection.
-    pub(super) cut_at: Option<usize>,
+    pub cut_at: Option<usize>,
     /// Sends the body byte by byte, so long apart.
-    pub(super) pause: Option<Duration>,
+    pub pause: Option<Duration>,
 }
 
 impl Reply {
-    pub(super) fn status(status: u16) -> Self {
+    /// An answer of that status.
+    pub fn status(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
-    pub(super) fn json(status: u16, text: impl Into<Vec<u8>>) -> Self {
+    /// An answer in JSON.
+    pub fn json(status: u16, text: impl Into<Vec<u8>>) -> Self {
         Self { body: text.into(), ..Self::status(status) }.with("Content-Type", "application/json")
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// The same with a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 }
 
 /// The head of the next request of a connection; none where it ends, or is not HTTP.
-pub(super) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
+pub fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
     let first = read_line(reader)?;
     let words: Vec<&str> = first.split(' ').collect();
     let [method, target, "HTTP/1.1"] = words[..] else { return Ok(None) };
@@ -78,12 +91,7 @@ pub(super) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<
 }
 
 /// Reads the first `length` bytes of a call's body, with a pause before each part of it.
-pub(super) fn read_body(
-    reader: &mut BufReader<TcpStream>,
-    call: &mut Call,
-    length: usize,
-    pause: Duration,
-) -> io::Result<()> {
+pub fn read_body(reader: &mut BufReader<TcpStream>, call: &mut Call, length: usize, pause: Duration) -> io::Result<()> {
     call.body = vec![0; length];
     for part in call.body.chunks_mut(64 << 10) {
         thread::sleep(pause);
@@ -101,7 +109,7 @@ fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
 }
 
 /// `a=b&c=d` with `%XX` decoded; what comes twice is joined by a space.
-pub(super) fn pairs(text: &str) -> BTreeMap<String, String> {
+pub fn pairs(text: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
         let entry = found.entry(name.to_owned()).or_default();
@@ -123,7 +131,7 @@ fn decode(text: &str) -> String {
 }
 
 /// Sends `reply`; whether the connection may be used again.
-pub(super) fn write_reply(stream: &mut TcpStream, reply: &Reply, head_only: bool) -> io::Result<bool> {
+pub fn write_reply(stream: &mut TcpStream, reply: &Reply, head_only: bool) -> io::Result<bool> {
     let headers: String = reply.headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
     let head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n{headers}", reply.status, reply.body.len());
     stream.write_all(format!("{head}\r\n").as_bytes())?;

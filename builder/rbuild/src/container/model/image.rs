@@ -33,8 +33,9 @@ impl Image {
     }
 }
 
-/// A stack of layers, lowest first, which have to be in the store.
+/// A stack of layers, lowest first, which have to be in the store or to be had from elsewhere.
 pub(crate) fn stack(store: &Store, layers: &[DiffId]) -> Result<Vec<StackLayer>> {
+    store.layers().bring_unlisted(layers)?;
     let mut stack: Vec<StackLayer> = Vec::new();
     for diff in layers {
         let chain = ChainId::extend(stack.last().map(|below| &below.chain), diff);

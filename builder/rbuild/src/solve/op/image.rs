@@ -7,9 +7,9 @@ use crate::stack::Stack;
 use rbuild_graph::ImageOp;
 use std::cell::Cell;
 
-/// The image's files; what is not in the store yet is brought there.
+/// The image's files; what is not in the store yet is brought there, or comes when a step reads it.
 pub fn solve(work: &Work<'_>, image: &ImageOp) -> Result<(Value, Shown)> {
-    let (nothing, began) = (Stack::default(), Cell::new(false));
+    let (nothing, began, news) = (Stack::default(), Cell::new(false), Cell::new(false));
     let begin = || {
         began.set(true);
         Step::new(work, &nothing).begin()
@@ -18,8 +18,16 @@ pub fn solve(work: &Work<'_>, image: &ImageOp) -> Result<(Value, Shown)> {
     let moved = |blob: &rbuild_oci::Descriptor, done: u64| {
         events.send(&Event::Progress { step, what: &blob.digest.short(), done, total: blob.size });
     };
-    let stack = (work.inputs.image)(image, &Arrival { begin: &begin, moved: &moved })?;
+    let name = work.vertex.place.to_string();
+    let later = |layer: &rbuild_oci::DiffId, is_news: bool| {
+        events.expect(layer, step, &name);
+        news.set(news.get() || is_news);
+    };
+    let stack = (work.inputs.image)(image, &Arrival { begin: &begin, later: &later, moved: &moved })?;
     let layers = stack.storeys().len();
-    let shown = if began.get() { Shown::Done } else { Shown::Cached };
+    if news.get() && !began.get() {
+        events.send(&Event::Started { step, name: &name });
+    }
+    let shown = if began.get() || news.get() { Shown::Done } else { Shown::Cached };
     Ok((Value::Files(stack, Made { layers, created: None }), shown))
 }

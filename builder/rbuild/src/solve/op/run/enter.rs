@@ -60,11 +60,11 @@ fn inside(
     (argv, stdio): (Vec<Vec<u8>>, Stdio),
     output: &mut dyn Output,
 ) -> Result<Exit> {
-    let Ctx { store, snapshots, cancel, executor, .. } = work.ctx;
+    let Ctx { snapshots, cancel, executor, .. } = work.ctx;
     let surroundings = mounts::prepare(work, &failed.run, shown, &mounts::Keyed::new())?;
     let stack = stack(&work.ctx, &failed.files())?;
     let (layers, snapshots) = (work.shelf.stack_layers(&stack)?, snapshots.get()?);
-    snapshots.ensure(&layers, &store.layers(), cancel)?;
+    snapshots.ensure(&layers, &work.shelf.source(&stack), cancel)?;
     let draft = snapshots.prepare(&layers, rbuild_store::snapshot::Place::Temporary, cancel)?;
     let view = work.shelf.view(&stack)?;
     let mut container = container::plan(work, &failed.run, &draft, (&stack, &view), &surroundings)?;
@@ -82,7 +82,7 @@ fn files(stack: Stack) -> Value {
 fn stack(ctx: &Ctx<'_>, layers: &[DiffId]) -> Result<Stack> {
     let found = layers.iter().map(|layer| {
         let gone = || rbuild_store::Error::Missing { what: "layer", subject: layer.to_string() };
-        Ok(ctx.store.layers().get(layer)?.ok_or_else(gone)?)
+        Ok(ctx.store.layers().known(layer)?.ok_or_else(gone)?)
     });
     Ok(Stack::of(found.collect::<Result<Vec<_>>>()?))
 }

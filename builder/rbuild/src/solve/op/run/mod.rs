@@ -36,7 +36,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     };
     let snapshots = work.ctx.snapshots.get()?;
     let layers = work.shelf.stack_layers(parent)?;
-    let ensured = snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel);
+    let ensured = snapshots.ensure(&layers, &work.shelf.source(parent), work.ctx.cancel);
     ensured.map_err(|error| damage::trace_stacks(work, [parent], error.into()))?;
     let draft = snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?;
     let begun = work.ctx.executor.begin(&container::birth(run))?;

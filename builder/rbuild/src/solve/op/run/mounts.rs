@@ -235,7 +235,7 @@ fn whole_or_picked(
 /// A place that shows a stack.
 fn prepared(work: &Work<'_>, stack: &Stack) -> Result<Draft> {
     let (layers, snapshots) = (work.shelf.stack_layers(stack)?, work.ctx.snapshots.get()?);
-    snapshots.ensure(&layers, &work.ctx.store.layers(), work.ctx.cancel)?;
+    snapshots.ensure(&layers, &work.shelf.source(stack), work.ctx.cancel)?;
     Ok(snapshots.prepare(&layers, Place::Temporary, work.ctx.cancel)?)
 }
 

@@ -1,0 +1,12 @@
+//! Caches that many machines share: several stores with no disk in common, real registries and object stores between
+//! them, and the program itself on either side.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
+
+#[path = "../common/mod.rs"]
+mod common;
+mod dead;
+mod machine;
+mod meter;
+mod recipes;
+mod shared;
