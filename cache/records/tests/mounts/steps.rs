@@ -121,14 +121,19 @@ fn an_empty_directory_that_never_travelled_is_filled() {
 #[test]
 fn a_depot_that_lost_a_piece_gets_it_again() {
     let (here, there, depot) = (Machine::new(), Machine::new(), Witness::default());
-    here.write("f", noise(9_000_000, 1));
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let write = |machine: &Machine| {
+        machine.write("f", noise(9_000_000, 1));
+        std::fs::File::open(machine.mount().join("f")).unwrap().set_modified(then).unwrap();
+    };
+    write(&here);
     here.carry(&depot, 1);
     let lost = Offer::of(&depot, ID, MOST).unwrap().unwrap().manifest().pieces[1].blob.digest;
     depot.lost.lock().unwrap().insert(lost);
     let error = there.try_bring(&depot).unwrap_err().to_string();
     assert!(error.contains(&lost.to_string()) && error.contains("witness"), "{error}");
     assert_eq!(there.left_over(), 0);
-    there.write("f", noise(9_000_000, 1));
+    write(&there);
     assert_eq!(there.carry(&depot, 2).pieces, 1);
     Machine::new().bring(&depot);
 }

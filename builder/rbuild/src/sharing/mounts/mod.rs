@@ -15,7 +15,7 @@ use crate::error::Result;
 use rbuild_graph::{BuildGraph, Mount, Op};
 use rbuild_records::mounts::Ground;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What becomes of cache mounts besides lying in the store.
@@ -63,12 +63,14 @@ pub struct Mounts {
     said: Said,
     /// By their identities, what the Dockerfile calls those that were used.
     used: Mutex<BTreeMap<String, String>>,
+    /// The directories that were brought or need not be: each is looked at once.
+    seen: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Mounts {
     /// Mounts that are brought from and carried to these, in the order in which they are asked.
     pub fn new(from: Vec<Source>, to: Vec<Target>, said: Said) -> Self {
-        Self { from, to, said, used: Mutex::default() }
+        Self { from, to, said, used: Mutex::default(), seen: Mutex::default() }
     }
 
     /// Carries the mounts that steps of this build used to where they are wanted. Fails only for a cache that must not fail,
@@ -96,7 +98,10 @@ impl CarryMounts for Mounts {
     }
 
     fn bring(&self, ctx: &Ctx<'_>, mount: &CacheId<'_>, place: &Path) -> Result<()> {
-        if self.from.is_empty() { Ok(()) } else { down::bring(ctx, &self.from, mount, place) }
+        if self.from.is_empty() || !lock(&self.seen).insert(place.to_owned()) {
+            return Ok(());
+        }
+        down::bring(ctx, &self.from, mount, place)
     }
 
     fn used(&self, mount: &CacheId<'_>) {
