@@ -85,7 +85,8 @@ fn the_note_of_a_cache_mount_goes_with_it() {
     let mount = store.dir(Bucket::Mounts).join("m");
     fs::create_dir(&mount).unwrap();
     fs::write(note_of(&mount), "{}").unwrap();
-    for path in [note_of(&mount), mount.clone()] {
+    fs::write(mount.with_file_name("m.lock"), "").unwrap();
+    for path in [note_of(&mount), mount.with_file_name("m.lock"), mount.clone()] {
         age_by(&path, 86_400);
     }
     let mut groups = store.groups().unwrap();
