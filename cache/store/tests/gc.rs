@@ -4,7 +4,7 @@
 
 use rbuild_oci::{Cancel, ChainId, DiffId, Digest};
 use rbuild_store::content::{ContentStore, put};
-use rbuild_store::{Bucket, Error, Freed, Store};
+use rbuild_store::{Bucket, Error, Freed, GroupKind, Store, note_of};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -77,6 +77,23 @@ fn what_lives_for_a_blob_goes_with_it() {
     assert_eq!(here(&store), [kept]);
     let left = |bucket: &str| fs::read_dir(store.root().join(bucket)).unwrap().count();
     assert_eq!((left("index.v1"), left("encoded.v1"), left("snapshots.v1/copy/0"), left("tmp.v1")), (1, 1, 1, 0));
+}
+
+#[test]
+fn the_note_of_a_cache_mount_goes_with_it() {
+    let (_dir, store) = fixture();
+    let mount = store.dir(Bucket::Mounts).join("m");
+    fs::create_dir(&mount).unwrap();
+    fs::write(note_of(&mount), "{}").unwrap();
+    fs::write(mount.with_file_name("m.lock"), "").unwrap();
+    for path in [note_of(&mount), mount.with_file_name("m.lock"), mount.clone()] {
+        age_by(&path, 86_400);
+    }
+    let mut groups = store.groups().unwrap();
+    groups.retain(|group| group.kind == GroupKind::Mount);
+    assert_eq!((groups.len(), groups[0].name()), (1, "m".to_owned()));
+    assert_eq!(store.sweep(&Cancel::new()).unwrap().discard(groups).unwrap().gone.len(), 1);
+    assert!(!mount.exists() && !note_of(&mount).exists());
 }
 
 #[test]

@@ -59,11 +59,13 @@ pub struct BuildArgs {
     #[arg(long = "no-cache-filter", value_name = "STAGE")]
     pub no_cache_filters: Vec<String>,
     /// Cache of other machines to take results from: `type=registry,ref=NAME`, `type=local,src=DIR`,
-    /// `type=s3,bucket=NAME,…` or `type=gha`, all with `[,verify=PUBLIC-KEY]`; may be given several times
+    /// `type=s3,bucket=NAME,…` or `type=gha`, all with `[,verify=PUBLIC-KEY]`; may be given several times;
+    /// cache mounts that were carried there come with it, up to `mounts-max-size`
     #[arg(long = "cache-from", value_name = "SPEC")]
     pub cache_from: Vec<String>,
     /// Cache to keep results in for other machines: `type=registry,ref=NAME`, `type=local,dest=DIR`,
-    /// `type=s3,bucket=NAME,…`, `type=gha` or `type=inline`, all with `[,mode=min|max][,sign=KEY]…`
+    /// `type=s3,bucket=NAME,…`, `type=gha` or `type=inline`, all with `[,mode=min|max][,sign=KEY]…`; with
+    /// `mounts=all|ID;ID` cache mounts of up to `mounts-max-size` (2g) each are carried, too
     #[arg(long = "cache-to", value_name = "SPEC")]
     pub cache_to: Vec<String>,
     /// Ask registries also for images that the store has

@@ -45,15 +45,16 @@ impl Caches {
         let (mut told, mut targets) = (Vec::new(), Vec::new());
         for to in &request.cache_to {
             let (depot, guard) = way.tell(to)?;
-            targets.push(mounts::Target::new(depot.clone(), to.mounts.clone(), to.mounts_most, to.strict));
+            targets.push(mounts::Target::new(depot.clone(), guard.clone(), to));
             told.push(Destination::new(depot, guard, manner(to, &request.outputs)?, scene.clone()));
         }
+        let mounts = Mounts::new(sources, targets, way.said.clone());
         Ok(Self {
             asked,
             far,
             outbox: Outbox::new(told),
             said: way.said,
-            mounts: Mounts::new(sources, targets),
+            mounts,
             tray: way.tray,
         })
     }

@@ -47,6 +47,8 @@ pub struct Sent {
     pub of: usize,
     /// The bytes that went.
     pub bytes: u64,
+    /// Whether the depot has it now: it may have lost some of it on the way, or have got another one meanwhile.
+    pub is_there: bool,
 }
 
 /// How hard pieces are compressed.
@@ -95,7 +97,7 @@ fn known(depot: &dyn Depot, identity: &str, note: Option<Note>) -> Result<BTreeM
 }
 
 impl Load {
-    /// Sends what is new, then the manifest, and notes beside the mount what it was.
+    /// Sends what is new, then the manifest, and notes beside the mount what it was if the depot has it then.
     pub fn send(self, ground: &Ground<'_>, depot: &dyn Depot) -> Result<Sent> {
         let Self { mount, print, manifest, spool, fresh, .. } = self;
         let document = manifest.to_bytes().map_err(rbuild_store::Error::from)?;
@@ -116,8 +118,11 @@ impl Load {
         depot.put_document(&name, &document, &manifest.blobs())?;
         let (pieces, bytes) = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let of = manifest.pieces.len();
-        Note { depot: depot.to_string(), print, manifest }.keep(ground, &mount)?;
-        Ok(Sent { pieces, of, bytes })
+        let is_there = depot.document(&name)?.as_ref() == Some(&document);
+        if is_there {
+            Note { depot: depot.to_string(), print, manifest }.keep(ground, &mount)?;
+        }
+        Ok(Sent { pieces, of, bytes, is_there })
     }
 }
 

@@ -1,9 +1,11 @@
 //! What goes up and down when little changed, counted.
 
 use crate::world::{ID, MOST, Machine, Witness, noise, tree};
-use rbuild_records::depot::MemoryDepot;
+use rbuild_records::depot::{Guarded, MemoryDepot, Patience};
 use rbuild_records::mounts::{Offer, Stock};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 /// 10,000 files of 20 kB: 200 MB.
 fn filled() -> Machine {
@@ -60,6 +62,24 @@ fn what_did_not_change_costs_one_question() {
 }
 
 #[test]
+fn what_a_guarded_depot_did_not_take_is_not_noted_as_carried() {
+    let (here, depot, said) = (Machine::new(), Arc::new(Witness::default()), Arc::new(Mutex::new(String::new())));
+    let words = said.clone();
+    let guarded = Guarded::new(depot.clone(), Patience::default(), move |text| words.lock().unwrap().push_str(text));
+    here.write("f", "one");
+    assert!(here.carry(&guarded, 1).is_there);
+    here.write("f", "two");
+    depot.is_full.store(true, Ordering::Relaxed);
+    assert!(!here.carry(&guarded, 2).is_there);
+    assert!(said.lock().unwrap().contains("it is full"));
+    depot.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(here.carry(&guarded, 3).pieces, 1);
+    let there = Machine::new();
+    there.bring(&*depot);
+    assert_eq!(there.read("f"), "two");
+}
+
+#[test]
 fn another_depot_gets_all_of_it() {
     let (here, one, two) = (Machine::new(), Witness::default(), MemoryDepot::default());
     here.write("f", noise(1000, 1));
@@ -101,14 +121,19 @@ fn an_empty_directory_that_never_travelled_is_filled() {
 #[test]
 fn a_depot_that_lost_a_piece_gets_it_again() {
     let (here, there, depot) = (Machine::new(), Machine::new(), Witness::default());
-    here.write("f", noise(9_000_000, 1));
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let write = |machine: &Machine| {
+        machine.write("f", noise(9_000_000, 1));
+        std::fs::File::open(machine.mount().join("f")).unwrap().set_modified(then).unwrap();
+    };
+    write(&here);
     here.carry(&depot, 1);
     let lost = Offer::of(&depot, ID, MOST).unwrap().unwrap().manifest().pieces[1].blob.digest;
     depot.lost.lock().unwrap().insert(lost);
     let error = there.try_bring(&depot).unwrap_err().to_string();
     assert!(error.contains(&lost.to_string()) && error.contains("witness"), "{error}");
     assert_eq!(there.left_over(), 0);
-    there.write("f", noise(9_000_000, 1));
+    write(&there);
     assert_eq!(there.carry(&depot, 2).pieces, 1);
     Machine::new().bring(&depot);
 }

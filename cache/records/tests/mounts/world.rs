@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const ID: &str = "/root/.cache";
 pub(crate) const MOST: u64 = 1 << 30;
@@ -148,6 +149,8 @@ pub(crate) struct Witness {
     pub(crate) depot: MemoryDepot,
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) lost: Mutex<BTreeSet<rbuild_oci::Digest>>,
+    /// It takes no blobs.
+    pub(crate) is_full: AtomicBool,
 }
 
 impl Witness {
@@ -193,6 +196,9 @@ impl Depot for Witness {
 
     fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool> {
         self.note("put");
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(rbuild_store::Error::io("write", "blob")(std::io::Error::other("it is full")).into());
+        }
         let was_lost = self.lost.lock().unwrap().remove(&blob.digest);
         Ok(self.depot.put(blob, open)? || was_lost)
     }

@@ -9,12 +9,13 @@ pub use down::Source;
 pub use up::Target;
 pub use wanted::MountsWanted;
 
+use super::Said;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use rbuild_graph::{BuildGraph, Mount, Op};
 use rbuild_records::mounts::Ground;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What becomes of cache mounts besides lying in the store.
@@ -58,14 +59,18 @@ impl CarryMounts for StayMounts {
 pub struct Mounts {
     from: Vec<Source>,
     to: Vec<Target>,
+    /// What the caches have to say.
+    said: Said,
     /// By their identities, what the Dockerfile calls those that were used.
     used: Mutex<BTreeMap<String, String>>,
+    /// The directories that were brought or need not be: each is looked at once.
+    seen: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Mounts {
     /// Mounts that are brought from and carried to these, in the order in which they are asked.
-    pub fn new(from: Vec<Source>, to: Vec<Target>) -> Self {
-        Self { from, to, used: Mutex::default() }
+    pub fn new(from: Vec<Source>, to: Vec<Target>, said: Said) -> Self {
+        Self { from, to, said, used: Mutex::default(), seen: Mutex::default() }
     }
 
     /// Carries the mounts that steps of this build used to where they are wanted. Fails only for a cache that must not fail,
@@ -74,7 +79,9 @@ impl Mounts {
         let used = lock(&self.used).clone();
         for target in &self.to {
             for (identity, id) in used.iter().filter(|(_, id)| target.wanted().has(id)) {
-                target.carry(ctx, &CacheId { id, identity })?;
+                let carried = target.carry(ctx, &CacheId { id, identity });
+                self.said.tell(ctx.events);
+                carried?;
             }
         }
         Ok(())
@@ -91,7 +98,10 @@ impl CarryMounts for Mounts {
     }
 
     fn bring(&self, ctx: &Ctx<'_>, mount: &CacheId<'_>, place: &Path) -> Result<()> {
-        if self.from.is_empty() { Ok(()) } else { down::bring(ctx, &self.from, mount, place) }
+        if self.from.is_empty() || !lock(&self.seen).insert(place.to_owned()) {
+            return Ok(());
+        }
+        down::bring(ctx, &self.from, mount, place)
     }
 
     fn used(&self, mount: &CacheId<'_>) {

@@ -5,8 +5,9 @@ use super::{CacheId, MountsWanted, ground};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::render::human;
+use crate::request::CacheTo;
 use crate::solve::op::run::cache_alone;
-use rbuild_records::depot::Depot;
+use rbuild_records::depot::{Depot, Guarded};
 use rbuild_records::mounts::{Load, Sent, Stock, stock};
 use std::fmt;
 use std::sync::Arc;
@@ -14,16 +15,16 @@ use std::sync::Arc;
 /// A cache that mounts are carried to.
 pub struct Target {
     depot: Arc<dyn Depot>,
+    guard: Arc<Guarded>,
     wanted: MountsWanted,
     most: u64,
     strict: bool,
 }
 
 impl Target {
-    /// Carries the mounts that are `wanted`, of at most `most` bytes each, to a depot. The build fails where that fails and
-    /// `strict` is true; else it is a warning.
-    pub fn new(depot: Arc<dyn Depot>, wanted: MountsWanted, most: u64, strict: bool) -> Self {
-        Self { depot, wanted, most, strict }
+    /// Carries the mounts that `to` asks for to the depot behind it; `guard` knows what that did not take.
+    pub fn new(depot: Arc<dyn Depot>, guard: Arc<Guarded>, to: &CacheTo) -> Self {
+        Self { depot, guard, wanted: to.mounts.clone(), most: to.mounts_most, strict: to.strict }
     }
 
     pub(super) const fn wanted(&self) -> &MountsWanted {
@@ -35,6 +36,7 @@ impl Target {
         let carried = self.read(ctx, mount).and_then(|load| load.map(|load| self.send(ctx, mount, *load)).transpose());
         ctx.cancel.check()?;
         match carried {
+            Ok(_) if self.strict => self.guard.take_failure().map_or(Ok(()), |error| Err(error.into())),
             Ok(_) => Ok(()),
             Err(error) if self.strict => Err(error),
             Err(error) => {
@@ -73,7 +75,11 @@ impl Target {
         for note in &load.notes {
             ctx.events.warning(&format!("cache mount {}: {note}", mount.id));
         }
-        let Sent { pieces, of, bytes } = load.send(&ground(ctx), &*self.depot)?;
+        let Sent { pieces, of, bytes, is_there } = load.send(&ground(ctx), &*self.depot)?;
+        if !is_there {
+            // It said why itself, or has what another machine carried at the same time.
+            return Ok(());
+        }
         let (id, bytes, depot) = (mount.id, human::size(bytes), &self.depot);
         ctx.events.note(&format!("cache mount {id}: {pieces} of {of} pieces sent to {depot} ({bytes})"));
         Ok(())
