@@ -29,4 +29,5 @@ pub mod send;
 pub mod solve;
 pub mod stack;
 pub mod tree;
+pub mod verify;
 pub mod warnings;

@@ -30,6 +30,10 @@ pub struct BuildArgs {
     /// Value of an ARG, `NAME=VALUE`; `NAME` alone takes the value from the environment
     #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
     pub build_args: Vec<String>,
+    /// The time that stands in for now, to which later times in layers, configuration and history are clamped: seconds since
+    /// 1970, `context`, or the name of a context or stage that has a time; as the build argument SOURCE_DATE_EPOCH
+    #[arg(long, value_name = "TIME")]
+    pub source_date_epoch: Option<String>,
     /// Another context or image under a name (`NAME::PLATFORM` for one platform only): a directory, a git repository, a
     /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
     #[arg(long = "build-context", value_name = "NAME=SOURCE")]

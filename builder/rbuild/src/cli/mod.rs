@@ -60,6 +60,7 @@ pub mod supervise;
 mod system;
 pub mod tag;
 pub mod top;
+mod verify;
 pub mod volume;
 mod would;
 
@@ -131,6 +132,7 @@ enum Verb {
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Unpause(pause::UnpauseArgs),
+    Verify(Box<verify::VerifyArgs>),
     Volume(volume::VolumeArgs),
     Wait(stop::WaitArgs),
 }
@@ -188,6 +190,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
+        Verb::Verify(args) => verify::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
         Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };

@@ -152,11 +152,25 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
     request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
-    if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
+    if let Some(text) = epoch(args)?.or_else(|| env(EPOCH).filter(|text| !text.is_empty())) {
         request.build_args.entry(EPOCH.to_owned()).or_insert(text);
     }
     request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
+}
+
+/// The time of `--source-date-epoch`; the build argument of that name may not say another.
+fn epoch(args: &BuildArgs) -> Result<Option<String>> {
+    let Some(text) = &args.source_date_epoch else { return Ok(None) };
+    let wrong = |why: &str| Err(Error::Usage(format!("--source-date-epoch {text:?}: {why}")));
+    if text.is_empty() {
+        return wrong("it is empty: give seconds since 1970, context, or the name of a context or stage");
+    }
+    let argument = args.build_args.iter().rev().find_map(|other| other.strip_prefix(EPOCH)?.strip_prefix('='));
+    match argument {
+        Some(other) if other != text => wrong(&format!("--build-arg {EPOCH}={other} says another time: leave one out")),
+        _ => Ok(Some(text.clone())),
+    }
 }
 
 fn limits(args: &BuildArgs) -> Result<RunLimits> {

@@ -19,6 +19,11 @@ pub(super) fn settle(reach: &Reach<'_>, request: &mut BuildRequest, context: Opt
         Some(TimeSource::Context) => context,
         Some(TimeSource::Leaf(op)) => of_leaf(reach, request, &op)?,
     };
+    if time.is_none() {
+        let note =
+            format!("what {EPOCH} names has no time of its own, as a directory has none: times stay as they are made");
+        request.notes.push(note);
+    }
     let text = time.map_or_else(String::new, |seconds| seconds.to_string());
     request.graph.build_args.insert(EPOCH.to_owned(), text);
     request.graph.source_date_epoch = time;
