@@ -18,6 +18,7 @@ pub mod failed;
 pub mod git;
 pub mod image;
 pub mod import;
+pub mod lock;
 mod metadata;
 pub mod prune;
 pub mod reach;

@@ -67,6 +67,12 @@ pub struct BuildArgs {
     #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true)]
     pub pull: bool,
+    /// Build only with what the lock file says that images, URLs and repositories are (see `rbuild lock`)
+    #[arg(long)]
+    pub locked: bool,
+    /// The lock file [default: rbuild.lock beside the Dockerfile]
+    #[arg(long, value_name = "FILE")]
+    pub lock_file: Option<PathBuf>,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
     pub secrets: Vec<String>,

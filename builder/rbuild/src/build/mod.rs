@@ -50,7 +50,7 @@ pub struct Built {
 /// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut Linter) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
-    let images = images.refreshing(request.pull).remembering(ctx.cache, ctx.clock);
+    let images = images.refreshing(request.pull).locked(request.lock.as_ref()).remembering(ctx.cache, ctx.clock);
     let graph = plan(request, &images, ctx.cancel, linter)?;
     if let Some(error) = Error::of_lint(linter) {
         return Err(error);

@@ -31,6 +31,7 @@ pub mod inspect;
 mod inspect_container;
 mod label;
 pub mod load;
+mod lock;
 mod login;
 mod logout;
 pub mod logs;
@@ -109,6 +110,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Lock(Box<lock::LockArgs>),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
@@ -167,6 +169,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Lock(args) => lock::run(&args, &cli.globals),
         Verb::Login(args) => login::run(&args, &cli.globals),
         Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),

@@ -5,6 +5,7 @@ mod dockerfile;
 mod elsewhere;
 pub mod entitlement;
 mod ignore;
+mod lock;
 mod named;
 mod near;
 mod output;
@@ -17,6 +18,7 @@ pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use ignore::ignored_in;
+pub use lock::path as lock_path;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::{SecretSource, agents, secrets};
@@ -25,6 +27,7 @@ pub use text::{LIMIT, limited};
 
 use crate::args::{BuildArgs, Env, Limit, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
@@ -61,6 +64,8 @@ pub struct BuildRequest {
     pub allowed: BTreeSet<Entitlement>,
     /// What processes of steps may use.
     pub limits: RunLimits,
+    /// What names and addresses mean, where only that may be taken.
+    pub lock: Option<Lock>,
     /// Whether registries are asked also for images that the store has.
     pub pull: bool,
     /// Whether every step runs again.
@@ -118,6 +123,7 @@ impl BuildRequest {
             ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
             limits: limits(args)?,
+            lock: lock::lock(args)?,
             pull: args.pull,
             no_cache: args.no_cache,
             on_error: args.on_error,
