@@ -15,6 +15,7 @@ mod etc;
 pub mod events;
 pub mod export;
 pub mod failed;
+pub mod fsck;
 pub mod git;
 pub mod image;
 pub mod import;

@@ -17,6 +17,7 @@ pub mod diff;
 mod each;
 pub mod exec;
 pub mod export;
+mod fsck;
 mod globals;
 mod graph;
 mod ground;
@@ -101,6 +102,7 @@ enum Verb {
     Diff(diff::DiffArgs),
     Exec(Box<crate::args::ExecArgs>),
     Export(export::ExportArgs),
+    Fsck(fsck::FsckArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Image(image::ImageVerbs),
@@ -160,6 +162,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
+        Verb::Fsck(args) => fsck::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Image(args) => image::run(&args, &cli.globals),
