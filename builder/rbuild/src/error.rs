@@ -3,7 +3,7 @@
 
 use dockerfile_parser::Span;
 use dockerfile_parser::lint::Linter;
-use rbuild_oci::Canceled;
+use rbuild_oci::{Canceled, Digest};
 use std::io;
 
 /// The result of every fallible call of this crate.
@@ -128,6 +128,24 @@ pub enum Error {
     /// A step cannot be done as it is written.
     #[error("{0}")]
     Step(String),
+    /// What is at an address is not what it has to be.
+    #[error("{address}: its content has the digest {found}, not {wanted} as its checksum says")]
+    OtherContent {
+        /// The address.
+        address: String,
+        /// The digest of what is there.
+        found: Box<Digest>,
+        /// The digest that it has to have.
+        wanted: Box<Digest>,
+    },
+    /// A build that is locked asks for what its lock file does not have.
+    #[error("{file} has no {what}")]
+    NotLocked {
+        /// What is asked for.
+        what: String,
+        /// The lock file.
+        file: String,
+    },
     /// A step asks for what the command line does not allow.
     #[error("{entitlement} is not allowed")]
     NotAllowed {

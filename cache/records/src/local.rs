@@ -49,6 +49,31 @@ impl LocalBackend {
         list().map_err(|source| Error::List { place: self.directory.display().to_string(), source })
     }
 
+    /// The files of records that say nothing, each with why: damaged ones, and those that lie under another's key.
+    pub fn damaged(&self) -> Result<Vec<(PathBuf, String)>> {
+        let list = || -> io::Result<Vec<(PathBuf, String)>> {
+            let mut found = Vec::new();
+            for path in
+                children(&self.directory)?.iter().map(|shelf| children(shelf)).collect::<io::Result<Vec<_>>>()?.concat()
+            {
+                // One that is being written is nobody's yet.
+                if path.extension().is_none_or(|extension| extension != "json") {
+                    continue;
+                }
+                let Some(bytes) = if_there(fs::read(&path))? else { continue };
+                match serde_json::from_slice::<Record>(&bytes) {
+                    Err(error) => found.push((path, error.to_string())),
+                    Ok(record) if self.path(&record.key()) != path => {
+                        found.push((path, format!("it is the record of {}", record.key())));
+                    }
+                    Ok(_) => {}
+                }
+            }
+            Ok(found)
+        };
+        list().map_err(|source| Error::List { place: self.directory.display().to_string(), source })
+    }
+
     /// The files written since the last call, for the one flush before a tag becomes visible.
     pub fn take_written(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.written.lock().unwrap_or_else(PoisonError::into_inner))

@@ -50,19 +50,29 @@ impl Refs {
     /// All tags, sorted by name.
     pub fn list(&self) -> Result<Vec<Tag>> {
         let mut tags = Vec::new();
+        for (_, tag) in self.files()? {
+            tags.extend(tag?);
+        }
+        tags.sort_by(|a: &Tag, b: &Tag| a.reference.cmp(&b.reference));
+        Ok(tags)
+    }
+
+    /// The files that hold tags, each with what it says: none where it is gone by now.
+    pub fn files(&self) -> Result<Vec<(PathBuf, Result<Option<Tag>>)>> {
+        let mut files = Vec::new();
         let mut ahead = vec![self.store.dir(Bucket::Refs)];
         while let Some(directory) = ahead.pop() {
             for path in entries(&directory)? {
                 let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
                 if name.starts_with(b":") {
-                    tags.extend(read(&path)?);
+                    let tag = read(&path);
+                    files.push((path, tag));
                 } else if !name.starts_with(b".") {
                     ahead.push(path);
                 }
             }
         }
-        tags.sort_by(|a: &Tag, b: &Tag| a.reference.cmp(&b.reference));
-        Ok(tags)
+        Ok(files)
     }
 
     /// Points names at images. What the images need must be on the disk before. Names that point there already are left
@@ -143,14 +153,42 @@ impl Refs {
         }
     }
 
+    /// Whether `index.json` has these images under these names. One that lost a part for a while was left out there.
+    pub fn are_listed(&self, tags: &[(Reference, Descriptor)]) -> Result<bool> {
+        let path = self.store.root().join(INDEX);
+        let there = fs::read(&path).map_err(Error::io("read", path.display()))?;
+        let Ok(index) = Index::from_json(&there) else { return Ok(false) };
+        let is_listed = |(reference, image): &(Reference, Descriptor)| {
+            let has = |listed: &Descriptor| listed.annotations.get(REF_NAME) == Some(&reference.familiar());
+            index.manifests.iter().any(|listed| listed.digest == image.digest && has(listed))
+        };
+        Ok(tags.iter().all(is_listed))
+    }
+
+    /// What of `index.json` is not as the tags would have it written; none where all of it is.
+    pub fn stale(&self) -> Result<Option<String>> {
+        let _lock = self.lock()?;
+        let path = self.store.root().join(INDEX);
+        let there = fs::read(&path).map_err(Error::io("read", path.display()))?;
+        let Ok(found) = Index::from_json(&there) else { return Ok(Some("it is no index".to_owned())) };
+        let wanted = self.index(self.list()?)?;
+        let lacks = wanted.manifests.iter().find(|image| !found.manifests.contains(image));
+        let more = found.manifests.iter().find(|image| !wanted.manifests.contains(image));
+        let name =
+            |image: &Descriptor| image.annotations.get(REF_NAME).cloned().unwrap_or_else(|| image.digest.to_string());
+        let lacks = lacks.map(|image| format!("it lacks {}", name(image)));
+        Ok(lacks.or_else(|| more.map(|image| format!("it has {}, which is no tag of a whole image", name(image)))))
+    }
+
     /// Writes `index.json` anew from the tags.
     pub fn refresh(&self) -> Result<()> {
         let _lock = self.lock()?;
         self.write_index(self.list()?)
     }
 
-    /// `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a colon.
-    fn path(&self, reference: &Reference) -> PathBuf {
+    /// Where a tag is, or would be: `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a
+    /// colon.
+    pub fn path(&self, reference: &Reference) -> PathBuf {
         let name = self.store.dir(Bucket::Refs).join(reference.registry()).join(reference.repository());
         match (reference.tag(), reference.digest()) {
             (Some(tag), _) => name.join(format!(":{tag}")),
@@ -176,7 +214,12 @@ impl Refs {
     }
 
     /// Writes `index.json` from those of these tags whose images are whole.
-    fn write_index(&self, mut tags: Vec<Tag>) -> Result<()> {
+    fn write_index(&self, tags: Vec<Tag>) -> Result<()> {
+        self.write(&self.store.root().join(INDEX), &to_canonical_json(&self.index(tags)?)?)
+    }
+
+    /// The index of those of these tags whose images are whole.
+    fn index(&self, mut tags: Vec<Tag>) -> Result<Index> {
         tags.sort_by(|a, b| a.reference.cmp(&b.reference));
         // What an index lists is no reason to keep it.
         let (seen, mut manifests) = (self.store.onlooker(), Vec::new());
@@ -195,7 +238,7 @@ impl Refs {
                 manifests.push(descriptor);
             }
         }
-        self.write(&self.store.root().join(INDEX), &to_canonical_json(&Index::oci(manifests))?)
+        Ok(Index::oci(manifests))
     }
 }
 

@@ -30,6 +30,10 @@ pub struct BuildArgs {
     /// Value of an ARG, `NAME=VALUE`; `NAME` alone takes the value from the environment
     #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
     pub build_args: Vec<String>,
+    /// The time that stands in for now, to which later times in layers, configuration and history are clamped: seconds since
+    /// 1970, `context`, or the name of a context or stage that has a time; as the build argument SOURCE_DATE_EPOCH
+    #[arg(long, value_name = "TIME")]
+    pub source_date_epoch: Option<String>,
     /// Another context or image under a name (`NAME::PLATFORM` for one platform only): a directory, a git repository, a
     /// URL, `oci-layout://PATH[:tag|@digest]` or `docker-image://REF`
     #[arg(long = "build-context", value_name = "NAME=SOURCE")]
@@ -73,6 +77,12 @@ pub struct BuildArgs {
     #[arg(action = ArgAction::Set, default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true)]
     pub pull: bool,
+    /// Build only with what the lock file says that images, URLs and repositories are (see `rbuild lock`)
+    #[arg(long)]
+    pub locked: bool,
+    /// The lock file [default: rbuild.lock beside the Dockerfile]
+    #[arg(long, value_name = "FILE")]
+    pub lock_file: Option<PathBuf>,
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|,env=NAME]`
     #[arg(long = "secret", value_name = "SPEC")]
     pub secrets: Vec<String>,

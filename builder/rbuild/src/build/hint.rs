@@ -10,6 +10,9 @@ pub(super) fn of_image(question: &Question, images: &Images<'_>, source: Error) 
     if source.is_canceled() {
         return source;
     }
+    if let Error::NotLocked { .. } = source {
+        return Error::At { step: question.ask.to_string(), span: question.span, hint: None, source: Box::new(source) };
+    }
     let near = || images.near(&question.ask).map(|near| format!("did you mean {near}? It is in the store"));
     let hint = question.hint.clone().or_else(near);
     Error::At { step: question.ask.to_string(), span: question.span, hint, source: Box::new(source) }
@@ -25,5 +28,11 @@ pub(super) fn of_step(request: &BuildRequest, error: Error) -> Error {
         _ => None,
     };
     let hint = near.map(|near| format!("did you mean {near}? A secret of that id is given")).or(hint);
+    let hint = match (&*source, &request.lock) {
+        (Error::OtherContent { .. }, Some(lock)) => {
+            Some(format!("{} says so; `rbuild lock` takes over what is there now", lock.name()))
+        }
+        _ => hint,
+    };
     Error::At { step, span, hint, source }
 }

@@ -9,6 +9,7 @@ use rbuild_oci::ImageId;
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 /// Keeps the images' documents and sets the tags.
 pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
@@ -19,6 +20,8 @@ pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Resul
     if known.collect::<Result<Vec<_>>>()?.contains(&false) {
         rbuild_store::durable::sync_batch([needed, ctx.written.take_written()].concat())?;
         refs.set(&tags, ctx.clock.now())?;
+    } else if ctx.wrote.load(Ordering::Relaxed) && !refs.are_listed(&tags)? {
+        refs.refresh()?;
     }
     Ok(())
 }

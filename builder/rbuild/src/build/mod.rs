@@ -9,6 +9,7 @@ mod plan;
 mod steps;
 
 pub use plan::plan;
+pub use steps::StepMade;
 
 use crate::args::OnError;
 use crate::assemble::Image;
@@ -40,12 +41,16 @@ pub struct Built {
     pub id: Digest,
     /// What the last output that holds an image points at.
     pub exported: Option<Descriptor>,
+    /// What each step of the graph made, inputs before users; steps that make no files are not among them.
+    pub steps: Vec<StepMade>,
+    /// The time that later ones became, in seconds since 1970, where one was given.
+    pub clamp: Option<i64>,
 }
 
 /// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
 pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut Linter) -> Result<Built> {
     let images = Images::new(ctx.store, &request.named, client, ctx.cancel);
-    let images = images.refreshing(request.pull).remembering(ctx.cache, ctx.clock);
+    let images = images.refreshing(request.pull).locked(request.lock.as_ref()).remembering(ctx.cache, ctx.clock);
     let graph = plan(request, &images, ctx.cancel, linter)?;
     if let Some(error) = Error::of_lint(linter) {
         return Err(error);
@@ -76,6 +81,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
         let made = graph.targets.iter().map(|target| image::image(ctx, request, &graph, target, &values));
         let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
+        (built.steps, built.clamp) = (steps::made(&graph, &values), graph.source_date_epoch);
         keep::keep(ctx, request, &built)?;
         built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
         Ok(built)
@@ -114,14 +120,15 @@ impl Built {
         if let ([(image, _)], false) = (&images[..], request.is_index) {
             let top = Descriptor { platform: None, ..image.manifest.clone() };
             let id = image.id.0;
-            return Ok(Self { images, index: None, top, id, exported: None });
+            return Ok(Self { images, index: None, top, id, exported: None, steps: Vec::new(), clamp: None });
         }
         let manifests = images.iter().map(|(image, _)| image.manifest.clone()).collect();
         let annotations = notes.of(Annotated::Index, None);
         let index = to_canonical_json(&Index { annotations, ..Index::oci(manifests) })?;
         let annotations = notes.of(Annotated::IndexDescriptor, None);
         let top = Descriptor { annotations, ..Descriptor::of(MediaType::OCI_INDEX, &index) };
-        Ok(Self { images, index: Some(index), id: top.digest, top, exported: None })
+        let (index, id) = (Some(index), top.digest);
+        Ok(Self { images, index, id, top, exported: None, steps: Vec::new(), clamp: None })
     }
 }
 

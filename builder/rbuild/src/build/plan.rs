@@ -3,6 +3,7 @@
 use super::hint;
 use crate::error::Result;
 use crate::import::Images;
+use crate::lock::pin;
 use crate::request::BuildRequest;
 use dockerfile_parser::lint::Linter;
 use rbuild_graph::{Answers, BuildGraph, Outcome, lower};
@@ -15,7 +16,12 @@ pub fn plan(request: &BuildRequest, images: &Images<'_>, cancel: &Cancel, linter
     loop {
         cancel.check()?;
         match lower(&file, &request.graph, &answers, linter)? {
-            Outcome::Done(graph) => return Ok(*graph),
+            Outcome::Done(mut graph) => {
+                if let Some(lock) = &request.lock {
+                    pin(lock, &mut graph)?;
+                }
+                return Ok(*graph);
+            }
             Outcome::Need(questions) => {
                 for question in &questions {
                     let answer = images.answer(question).map_err(|error| hint::of_image(question, images, error))?;

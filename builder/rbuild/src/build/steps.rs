@@ -5,10 +5,44 @@ use crate::assemble::ending_with;
 use crate::error::Result;
 use crate::solve::schedule::Values;
 use crate::solve::{Made, Value};
-use rbuild_graph::{BuildGraph, Op, Origin, Target, VertexId};
+use crate::stack::{Stack, Storey};
+use rbuild_graph::{BuildGraph, Op, Origin, Place, Target, VertexId};
 use rbuild_oci::ImageId;
 use rbuild_store::Store;
 use std::collections::BTreeMap;
+
+/// What a step made.
+#[derive(Clone, Debug)]
+pub struct StepMade {
+    /// Where the Dockerfile asks for it.
+    pub place: Place,
+    /// Whether it is an image that was there before.
+    pub is_base: bool,
+    /// The files after it.
+    pub stack: Stack,
+    /// How many layers of those are its own, on top.
+    pub count: usize,
+}
+
+impl StepMade {
+    /// Its own layers, lowest first.
+    pub fn own(&self) -> &[Storey] {
+        let storeys = self.stack.storeys();
+        &storeys[storeys.len().saturating_sub(self.count)..]
+    }
+}
+
+/// What the steps of a graph came to.
+pub(super) fn made(graph: &BuildGraph, values: &Values<Value>) -> Vec<StepMade> {
+    let of = |(id, vertex): (VertexId, &rbuild_graph::Vertex)| match values.get(id)? {
+        Value::Files(stack, made) => {
+            let (place, is_base) = (vertex.place.clone(), matches!(vertex.op, Op::Image(_)));
+            Some(StepMade { place, is_base, stack: stack.clone(), count: made.layers })
+        }
+        Value::Tree(_) => None,
+    };
+    graph.iter().filter_map(of).collect()
+}
 
 /// Which lines of which stage end with a vertex.
 pub(super) struct Steps<'a> {

@@ -203,7 +203,7 @@ fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<Exi
 
 /// How a build is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     Plain,
     Tty,
     RawJson,
@@ -211,7 +211,8 @@ enum Progress {
 }
 
 impl Progress {
-    fn parse(args: &BuildArgs) -> Result<Self> {
+    /// As it is asked for.
+    pub(super) fn parse(args: &BuildArgs) -> Result<Self> {
         if args.quiet {
             return Ok(Self::Quiet);
         }
@@ -228,13 +229,17 @@ impl Progress {
 
     fn events(self, store: &Store, build: &str) -> Events {
         let log: Box<dyn Sink> = Box::new(LogFile::new(store.dir(Bucket::Builds).join(build)));
-        let shown: Option<Box<dyn Sink>> = match self {
+        Events::new(self.shown().into_iter().chain([log]).collect())
+    }
+
+    /// What shows it, if anything does.
+    pub(super) fn shown(self) -> Option<Box<dyn Sink>> {
+        match self {
             Self::Plain => Some(Box::new(Plain::new(io::stderr()))),
             Self::Tty => Some(Box::new(Tty::new())),
             Self::RawJson => Some(Box::new(RawJson::new(io::stderr()))),
             Self::Quiet => None,
-        };
-        Events::new(shown.into_iter().chain([log]).collect())
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod diff;
 mod each;
 pub mod exec;
 pub mod export;
+mod fsck;
 mod globals;
 mod graph;
 mod ground;
@@ -31,6 +32,7 @@ pub mod inspect;
 mod inspect_container;
 mod label;
 pub mod load;
+mod lock;
 mod login;
 mod logout;
 pub mod logs;
@@ -60,6 +62,7 @@ pub mod supervise;
 mod system;
 pub mod tag;
 pub mod top;
+mod verify;
 pub mod volume;
 mod would;
 
@@ -99,6 +102,7 @@ enum Verb {
     Diff(diff::DiffArgs),
     Exec(Box<crate::args::ExecArgs>),
     Export(export::ExportArgs),
+    Fsck(fsck::FsckArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
     Image(image::ImageVerbs),
@@ -108,6 +112,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Kill(stop::KillArgs),
     Load(load::LoadArgs),
+    Lock(Box<lock::LockArgs>),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Logs(logs::LogsArgs),
@@ -131,6 +136,7 @@ enum Verb {
     Tag(tag::TagArgs),
     Top(top::TopArgs),
     Unpause(pause::UnpauseArgs),
+    Verify(Box<verify::VerifyArgs>),
     Volume(volume::VolumeArgs),
     Wait(stop::WaitArgs),
 }
@@ -156,6 +162,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
+        Verb::Fsck(args) => fsck::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),
         Verb::Image(args) => image::run(&args, &cli.globals),
@@ -165,6 +172,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args, &cli.globals),
         Verb::Kill(args) => stop::kill(&args, &cli.globals),
         Verb::Load(args) => load::run(&args, &cli.globals),
+        Verb::Lock(args) => lock::run(&args, &cli.globals),
         Verb::Login(args) => login::run(&args, &cli.globals),
         Verb::Logout(args) => logout::run(&args),
         Verb::Logs(args) => logs::run(&args, &cli.globals),
@@ -188,6 +196,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Tag(args) => tag::run(&args, &cli.globals),
         Verb::Top(args) => top::run(&args, &cli.globals),
         Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
+        Verb::Verify(args) => verify::run(&args, &cli.globals),
         Verb::Volume(args) => volume::run(&args, &cli.globals),
         Verb::Wait(args) => stop::wait(&args, &cli.globals),
     };

@@ -77,6 +77,18 @@ pub fn bring(reach: &Reach<'_>, op: &GitOp) -> Result<Checkout> {
     Ok(Checkout { place, arrival: Arrival::Fresh })
 }
 
+/// The id of the commit that `op` names now; the remote is asked.
+pub fn commit(reach: &Reach<'_>, op: &GitOp) -> Result<String> {
+    let bucket = reach.store.dir(Bucket::Git);
+    let access = Access::new(&op.remote, reach.secret, (reach.agent)("default"), bucket.join("known_hosts"))?;
+    if reach.network.offline {
+        return Err(offline(reach, access.remote(), op, None));
+    }
+    let (events, step) = (reach.events, reach.step);
+    let log = |line: &[u8]| crate::reach::complain(events, step, line);
+    ask(&Git::new(&access, reach.cancel, &log), op, &bucket).map(|found| found.commit)
+}
+
 /// The failure where the remote may not be asked.
 fn offline(reach: &Reach<'_>, remote: &str, op: &GitOp, pinned: Option<&Found>) -> Error {
     if let Some(found) = pinned {

@@ -17,7 +17,7 @@ mod mirror;
 mod settings;
 
 pub use access::Access;
-pub use bring::{Arrival, Checkout, bring};
+pub use bring::{Arrival, Checkout, bring, commit};
 pub use checkout::{Wanted, checkout};
 pub use command::{Git, Outcome, Place};
 pub use find::{Found, ask, pinned};

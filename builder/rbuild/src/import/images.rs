@@ -9,11 +9,12 @@ use super::{Blobs, Found, Later, fetch_layers, has_layers, layout};
 use crate::ctx::Clock;
 use crate::error::{Error, Result};
 use crate::image;
+use crate::lock::Lock;
 use crate::request::Named;
 use crate::solve::Arrival;
 use crate::stack::Stack;
 use rbuild_graph::{Answer, Ask, ImageOp, ImageSource, Question};
-use rbuild_oci::{Cancel, Descriptor, Digest, Platform, Reference};
+use rbuild_oci::{Cancel, Descriptor, Digest, Manifest, MediaType, Platform, Reference};
 use rbuild_records::CacheBackend;
 use rbuild_registry::Client;
 use rbuild_store::content::ContentStore;
@@ -29,8 +30,10 @@ pub struct Images<'a> {
     client: &'a Client,
     cancel: &'a Cancel,
     refresh: bool,
+    lock: Option<&'a Lock>,
     memory: Option<Memory<'a>>,
     found: Mutex<BTreeMap<Digest, Found>>,
+    pins: Mutex<BTreeMap<String, Digest>>,
 }
 
 impl Images<'_> {
@@ -48,13 +51,25 @@ impl<'a> Images<'a> {
     /// Images from the store, from these named contexts, and from registries.
     pub fn new(store: &'a Store, named: &'a BTreeMap<String, Named>, client: &'a Client, cancel: &'a Cancel) -> Self {
         let named = named.values().map(|named| (named.to_string(), named)).collect();
-        Self { store, named, client, cancel, refresh: false, memory: None, found: Mutex::default() }
+        let (found, pins) = (Mutex::default(), Mutex::default());
+        Self { store, named, client, cancel, refresh: false, lock: None, memory: None, found, pins }
     }
 
     /// Asks registries also for images that the store has, where `refresh` is set.
     #[must_use]
     pub fn refreshing(self, refresh: bool) -> Self {
         Self { refresh, ..self }
+    }
+
+    /// Takes what names mean from a lock, where there is one, and asks nobody for that.
+    #[must_use]
+    pub fn locked(self, lock: Option<&'a Lock>) -> Self {
+        Self { lock, ..self }
+    }
+
+    /// What the names that were asked for so far mean, as a lock has it.
+    pub fn pins(&self) -> BTreeMap<String, Digest> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps what names of registries mean among the records, and takes it from there where nobody may be asked.
@@ -110,15 +125,45 @@ impl<'a> Images<'a> {
 
     fn find(&self, ask: &Ask) -> Result<Found> {
         match &ask.image {
-            ImageSource::Registry(reference) => self.by_name_or_memory(reference, &ask.platform),
+            ImageSource::Registry(reference) => self.by_reference(reference, ask),
             ImageSource::Context(text) => match self.named.get(text) {
                 Some(Named::Layout { path, image }) => layout::resolve(path, image.as_deref(), &ask.platform),
-                Some(Named::Registry(reference)) => self.by_name_or_memory(reference, &ask.platform),
+                Some(Named::Registry(reference)) => self.by_reference(reference, ask),
                 Some(Named::Directory(_) | Named::Remote(_) | Named::Scratch) | None => {
                     Err(Error::Usage(format!("the context {text} is no image: use a directory or an oci-layout://")))
                 }
             },
         }
+    }
+
+    fn by_reference(&self, reference: &Reference, ask: &Ask) -> Result<Found> {
+        let key = ask.to_string();
+        let found = match self.lock {
+            Some(lock) => self.by_digest(reference, lock.image(&key)?, &ask.platform)?,
+            None => self.by_name_or_memory(reference, &ask.platform)?,
+        };
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.descriptor.digest);
+        Ok(found)
+    }
+
+    /// The image with that manifest, whose documents are asked for only where the store lacks them.
+    fn by_digest(&self, reference: &Reference, digest: Digest, platform: &Platform) -> Result<Found> {
+        let pinned: Reference = format!("{}@{digest}", reference.full_name()).parse()?;
+        let remote: Arc<dyn Blobs> = Arc::new(Remote::new(self.client, &pinned, self.store));
+        let nearest: Arc<dyn Blobs> = Arc::new(Nearest::new(self.store, &remote));
+        let top = match self.store.document(&digest) {
+            Ok(Some(bytes)) => {
+                let kind = Manifest::from_json(&bytes)?.media_type;
+                Descriptor::of(kind.unwrap_or_else(|| MediaType::OCI_MANIFEST.into()), &bytes)
+            }
+            _ => self.client.resolve(&pinned)?,
+        };
+        let found = Found::read(&nearest, &descend(&*nearest, &pinned, &top, platform)?)?;
+        if let Some(memory) = self.memory {
+            // What cannot be kept is asked for again.
+            drop(memory.remember(&pinned, platform, &found));
+        }
+        Ok(found)
     }
 
     fn by_name_or_memory(&self, reference: &Reference, platform: &Platform) -> Result<Found> {

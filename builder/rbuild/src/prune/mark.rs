@@ -117,6 +117,6 @@ impl Owner {
 }
 
 /// A full name as people write it.
-pub(super) fn familiar(reference: &str) -> String {
+pub(crate) fn familiar(reference: &str) -> String {
     reference.parse::<Reference>().map_or_else(|_| reference.to_owned(), |parsed| parsed.familiar())
 }

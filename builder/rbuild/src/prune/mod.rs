@@ -17,6 +17,7 @@ mod tests;
 
 pub use act::{Done, carry_out, refuse_read_only};
 pub use cap::{Trimmed, keep_within};
+pub(crate) use mark::familiar;
 pub use mark::{Mark, Owner};
 pub use plan::{Images, Plan, plan};
 pub use space::{Space, Tally, space};

@@ -21,6 +21,7 @@ pub(crate) fn hints(error: &Error) -> Vec<String> {
         Error::Runner(error) => error.hint().map(str::to_owned),
         Error::Io { source, .. } => of_system(source).map(str::to_owned),
         Error::Registry(error) => error.hint().map(str::to_owned),
+        Error::NotLocked { .. } => Some("`rbuild lock` with the same options writes what is missing there".to_owned()),
         Error::NotAllowed { entitlement } => {
             Some(format!("to trust this Dockerfile with it, build with --allow {entitlement}"))
         }

@@ -6,6 +6,7 @@ mod dockerfile;
 mod elsewhere;
 pub mod entitlement;
 mod ignore;
+mod lock;
 mod named;
 mod near;
 mod output;
@@ -19,6 +20,7 @@ pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;
 pub use ignore::ignored_in;
+pub use lock::path as lock_path;
 pub use named::Named;
 pub use output::{Annotated, Compression, Notes, Others, Output, OutputKind, Times};
 pub use secret::{SecretSource, agents, secrets};
@@ -27,6 +29,7 @@ pub use text::{LIMIT, limited};
 
 use crate::args::{BuildArgs, Env, Limit, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 use crate::solve::RunLimits;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
@@ -67,6 +70,8 @@ pub struct BuildRequest {
     pub allowed: BTreeSet<Entitlement>,
     /// What processes of steps may use.
     pub limits: RunLimits,
+    /// What names and addresses mean, where only that may be taken.
+    pub lock: Option<Lock>,
     /// Whether registries are asked also for images that the store has.
     pub pull: bool,
     /// Whether every step runs again.
@@ -126,6 +131,7 @@ impl BuildRequest {
             ssh: secret::agents(&args.ssh, env)?,
             allowed: entitlement::parse(&args.allow, network(args.network.as_deref())?)?,
             limits: limits(args)?,
+            lock: lock::lock(args)?,
             pull: args.pull,
             no_cache: args.no_cache,
             on_error: args.on_error,
@@ -165,11 +171,25 @@ fn graph_request(args: &BuildArgs, env: &Env<'_>, named: &BTreeMap<String, Named
     let names = args.no_cache_filters.iter().flat_map(|names| names.split(','));
     request.renewed_stages = names.map(|name| name.trim().to_ascii_lowercase()).collect();
     // A number, or the name of what has a time, which only the Dockerfile can tell.
-    if let Some(text) = env(EPOCH).filter(|text| !text.is_empty()) {
+    if let Some(text) = epoch(args)?.or_else(|| env(EPOCH).filter(|text| !text.is_empty())) {
         request.build_args.entry(EPOCH.to_owned()).or_insert(text);
     }
     request.source_date_epoch = request.build_args.get(EPOCH).and_then(|text| text.parse().ok());
     Ok(request)
+}
+
+/// The time of `--source-date-epoch`; the build argument of that name may not say another.
+fn epoch(args: &BuildArgs) -> Result<Option<String>> {
+    let Some(text) = &args.source_date_epoch else { return Ok(None) };
+    let wrong = |why: &str| Err(Error::Usage(format!("--source-date-epoch {text:?}: {why}")));
+    if text.is_empty() {
+        return wrong("it is empty: give seconds since 1970, context, or the name of a context or stage");
+    }
+    let argument = args.build_args.iter().rev().find_map(|other| other.strip_prefix(EPOCH)?.strip_prefix('='));
+    match argument {
+        Some(other) if other != text => wrong(&format!("--build-arg {EPOCH}={other} says another time: leave one out")),
+        _ => Ok(Some(text.clone())),
+    }
 }
 
 fn limits(args: &BuildArgs) -> Result<RunLimits> {

@@ -112,6 +112,11 @@ impl Tool {
         Self { driver: Some(driver), ..self }
     }
 
+    /// The base image, as an argument for `--build-context`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The store.
     pub(crate) fn root(&self) -> PathBuf {
         self.place.path().join("home/store")

@@ -34,6 +34,8 @@ fn a_context_has_the_time_of_its_commit_its_server_or_its_youngest_file() {
     assert_eq!(time(&lab, "context", &[&server.url("/dated")], b""), "t1420070400.");
     crate::common::files(&lab.path("c"), &[("Dockerfile", DOCKERFILE), ("f", "f")]);
     assert_eq!(time(&lab, "context", &["c"], b""), "t.");
+    let ran = lab.build(&["--source-date-epoch", "context", "c"], b"");
+    assert!(ran.code == Some(0) && ran.log.contains("has no time of its own"), "{}", ran.log);
     let Some(daemon) = Daemon::start(&root) else { return };
     let url = daemon.url("r.git");
     assert_eq!(time(&lab, "context", &[&url], b""), format!("t{THEN}."));

@@ -10,6 +10,7 @@ mod epoch;
 mod git;
 mod hostile;
 mod lab;
+mod lock;
 mod named;
 #[allow(dead_code)]
 #[path = "../remote/server.rs"]

@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const TEMPORARY: &str = "tmp";
-const FLAT: &str = "flat";
-const BOOT: &str = "boot";
-const SYNCED: &str = "synced";
+pub(super) const FLAT: &str = "flat";
+pub(super) const BOOT: &str = "boot";
+pub(super) const SYNCED: &str = "synced";
 
 /// The directory of one driver's snapshots for one id map.
 #[derive(Debug)]

@@ -12,6 +12,7 @@
 mod baseline;
 mod btrfs;
 mod changes;
+mod check;
 mod choose;
 mod clone;
 mod compare;

@@ -4,6 +4,7 @@
 use super::{url, with};
 use crate::error::Result;
 use crate::git::{Arrival, bring};
+use crate::lock::pin_op;
 use crate::reach::Reach;
 use crate::request::{BuildRequest, EPOCH};
 use crate::solve::Shown;
@@ -13,12 +14,21 @@ use rbuild_graph::{Op, TimeSource, time_source};
 /// parse is left to those who say so.
 pub(super) fn settle(reach: &Reach<'_>, request: &mut BuildRequest, context: Option<i64>) -> Result<()> {
     let Ok(file) = dockerfile_parser::parse(&request.dockerfile.bytes) else { return Ok(()) };
-    let time = match time_source(&file, &request.graph)? {
+    let mut source = time_source(&file, &request.graph)?;
+    if let (Some(TimeSource::Leaf(op)), Some(lock)) = (&mut source, &request.lock) {
+        pin_op(lock, op)?;
+    }
+    let time = match source {
         None => return Ok(()),
         Some(TimeSource::Timeless) => None,
         Some(TimeSource::Context) => context,
         Some(TimeSource::Leaf(op)) => of_leaf(reach, request, &op)?,
     };
+    if time.is_none() {
+        let note =
+            format!("what {EPOCH} names has no time of its own, as a directory has none: times stay as they are made");
+        request.notes.push(note);
+    }
     let text = time.map_or_else(String::new, |seconds| seconds.to_string());
     request.graph.build_args.insert(EPOCH.to_owned(), text);
     request.graph.source_date_epoch = time;

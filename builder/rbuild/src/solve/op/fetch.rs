@@ -30,10 +30,8 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
     let body = download.get(known)?;
     match op.checksum {
         Some(wanted) if wanted != body.digest => {
-            let found = body.digest;
-            Err(Error::Step(format!(
-                "{address}: its content has the digest {found}, not {wanted} as its checksum says"
-            )))
+            let (address, found) = (address.to_string(), Box::new(body.digest));
+            Err(Error::OtherContent { address, found, wanted: Box::new(wanted) })
         }
         _ => Ok((tree(work, op, &body), Shown::Done)),
     }

@@ -1,0 +1,66 @@
+//! Takes away what two builds left in the store that nobody else needs: their layers, unpacked layers and documents. Base
+//! images and downloads stay, as after any build.
+
+use crate::build::{Built, StepMade};
+use crate::error::Result;
+use crate::events::{Event, Sink};
+use crate::prune::{Mark, Owner};
+use rbuild_oci::{Cancel, Digest};
+use rbuild_store::Store;
+use rbuild_store::content::ContentStore;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What was in the store before, and which images of steps were told of since.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    before: Arc<BTreeSet<Digest>>,
+    images: Arc<Mutex<BTreeSet<Digest>>>,
+}
+
+impl Trace {
+    /// From now on.
+    pub fn begin(store: &Store) -> Result<Self> {
+        let before = store.onlooker().content().list()?.into_iter().collect();
+        Ok(Self { before: Arc::new(before), images: Arc::default() })
+    }
+}
+
+impl Sink for Trace {
+    fn event(&self, event: &Event<'_>) {
+        let image = match event {
+            Event::Cached { image, .. } | Event::Done { image, .. } => *image,
+            Event::Image { image, .. } => Some(*image),
+            _ => None,
+        };
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).extend(image.map(|image| image.0));
+    }
+}
+
+/// Removes what came since then of these builds. What another process may rely on stays, as build cache.
+pub fn clear(store: &Store, trace: &Trace, builds: &[Built], cancel: &Cancel) -> Result<()> {
+    store.release();
+    let mut documents = trace.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut content = BTreeSet::new();
+    for built in builds {
+        documents.insert(built.top.digest);
+        for (image, _) in &built.images {
+            documents.extend([image.id.0, image.manifest.digest]);
+            documents.extend(image.earlier()?.into_iter().map(|earlier| earlier.id.0));
+        }
+        let own = built.steps.iter().filter(|step| !step.is_base).flat_map(StepMade::own);
+        for storey in own.filter(|storey| !trace.before.contains(&storey.layer.diff_id.0)) {
+            content.extend([storey.layer.diff_id.0, storey.chain.0]);
+        }
+    }
+    documents.retain(|digest| !trace.before.contains(digest));
+    let mut sweep = store.sweep(cancel)?;
+    let mark = Mark::of(store)?;
+    let needed = mark.without(|owner| match owner {
+        Owner::Image(listed) => listed.tags.is_empty() && documents.contains(&listed.image.id.0),
+        Owner::Container(_) | Owner::Failed(_) => false,
+    });
+    sweep.remove(&documents, &needed)?;
+    sweep.remove(&content, &needed)?;
+    Ok(())
+}
