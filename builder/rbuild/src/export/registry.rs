@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::{Exporter, Product};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::import::{Blobs, reference_of};
+use crate::import::{Blobs, place_of, reference_of};
 use crate::request::Output;
 use crate::send::{AsTheyAre, Blob, Freight, Origins, Packing, Press, Repository, Sink, Walk};
 use crate::stack::Shelf;
@@ -83,6 +83,7 @@ impl Registry {
             told: &|_, _, _| {},
         };
         let layers = walk.carry(&freight)?;
+        note_places(ctx, &freight, &layers, first)?;
         let layout = Layout::with(&packed(&press, &freight)?, product, &self.output)?;
         let wanted = if self.output.by_digest { &[][..] } else { names };
         let walk = Walk { from: &layout, repack: &AsTheyAre, ..walk };
@@ -119,6 +120,20 @@ fn freight(product: &Product<'_>) -> Vec<Freight> {
         }
     }
     freight
+}
+
+/// Notes that a repository has them now, for those layers that are not here.
+fn note_places(ctx: &Ctx<'_>, freight: &[Freight], sent: &[Descriptor], name: &Reference) -> Result<()> {
+    let layers = ctx.store.layers();
+    for (piece, blob) in freight.iter().zip(sent) {
+        if let Some(layer) = piece.layer
+            && !layers.has(&layer)?
+        {
+            let size = (piece.blob.size > 0).then_some(piece.blob.size);
+            layers.note_far(&layer, size, &FarBlob { place: place_of(name), blob: blob.clone(), index: None })?;
+        }
+    }
+    Ok(())
 }
 
 /// The blobs that layers went out as.

@@ -5,7 +5,7 @@ use super::blobs::files;
 use super::{Finding, Looked, Remedy};
 use crate::error::{Error, Result};
 use crate::prune::familiar;
-use rbuild_oci::{Descriptor, Digest, ImageConfig, ImageId, Index, Manifest};
+use rbuild_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageId, Index, Manifest};
 use rbuild_store::content::ContentStore;
 use rbuild_store::layer::LayerIndex;
 use rbuild_store::{Bucket, Store, if_there};
@@ -100,33 +100,38 @@ fn lacking(store: &Store, image: &Descriptor, seen: &mut BTreeSet<Digest>) -> Ve
 }
 
 fn blobs(store: &Store, manifest: &Manifest) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for layer in &manifest.layers {
-        if !is_here(store, &layer.digest) {
-            wrong.push(format!("its layer {} is missing", layer.digest));
+    let (layers, mut wrong) = match layers(store, manifest) {
+        Ok(layers) => (layers, Vec::new()),
+        Err(reason) => (Vec::new(), vec![reason]),
+    };
+    for (at, blob) in manifest.layers.iter().enumerate() {
+        if !can_be_had(store, &blob.digest, layers.get(at)) {
+            wrong.push(format!("its layer {} is missing", blob.digest));
         }
-    }
-    let config = &manifest.config;
-    match store.document(&config.digest) {
-        Ok(None) => wrong.push(format!("its configuration {} is missing", config.digest)),
-        Err(error) => wrong.push(error.to_string()),
-        Ok(Some(bytes)) if config.media_type.is_config() => match ImageConfig::from_json(&bytes) {
-            Ok(found) if found.rootfs.diff_ids.len() == manifest.layers.len() => {}
-            Ok(found) => wrong.push(format!(
-                "its configuration names {} layers, its manifest {}",
-                found.rootfs.diff_ids.len(),
-                manifest.layers.len()
-            )),
-            Err(error) => wrong.push(error.to_string()),
-        },
-        Ok(Some(_)) => {}
     }
     wrong
 }
 
-/// Whether a layer can be had. This is the one place that says what counts as that.
-fn is_here(store: &Store, layer: &Digest) -> bool {
-    store.content().has(layer).unwrap_or(false)
+/// The layers that a manifest's configuration names; none where it is none of an image.
+fn layers(store: &Store, manifest: &Manifest) -> std::result::Result<Vec<DiffId>, String> {
+    let config = &manifest.config;
+    let bytes = store.document(&config.digest).map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("its configuration {} is missing", config.digest))?;
+    if !config.media_type.is_config() {
+        return Ok(Vec::new());
+    }
+    let found = ImageConfig::from_json(&bytes).map_err(|error| error.to_string())?.rootfs.diff_ids;
+    if found.len() == manifest.layers.len() {
+        return Ok(found);
+    }
+    Err(format!("its configuration names {} layers, its manifest {}", found.len(), manifest.layers.len()))
+}
+
+/// Whether a layer is here as the manifest names it, or can be had from elsewhere. This is the one place that says what
+/// counts as that.
+fn can_be_had(store: &Store, blob: &Digest, layer: Option<&DiffId>) -> bool {
+    let is_far = |layer| store.layers().far(layer).is_ok_and(|far| far.is_some());
+    store.content().has(blob).unwrap_or(false) || layer.is_some_and(is_far)
 }
 
 fn kind(image: &Descriptor) -> &'static str {

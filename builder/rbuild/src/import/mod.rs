@@ -42,6 +42,6 @@ pub use layers::{Progress, fetch_layers, has_layers};
 pub(crate) use layers::{Wish, fetch_each};
 pub(crate) use local::Local;
 pub use pull::{Choice, Pulled, pull};
-pub(crate) use remote::{Remote, reference_of};
+pub(crate) use remote::{Remote, place_of, reference_of};
 pub use source::Offered;
 pub use transport::{Outside, Part, Ways};

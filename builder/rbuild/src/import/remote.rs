@@ -55,7 +55,7 @@ impl Blobs for Remote {
 const REGISTRY: &str = "docker://";
 
 /// What is noted of a layer that a repository has: `docker://docker.io/library/alpine`.
-fn place_of(reference: &Reference) -> String {
+pub(crate) fn place_of(reference: &Reference) -> String {
     format!("{REGISTRY}{}", reference.full_name())
 }
 

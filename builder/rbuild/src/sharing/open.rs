@@ -49,14 +49,7 @@ impl Caches {
             told.push(Destination::new(depot, guard, manner(to, &request.outputs)?, scene.clone()));
         }
         let mounts = Mounts::new(sources, targets, way.said.clone());
-        Ok(Self {
-            asked,
-            far,
-            outbox: Outbox::new(told),
-            said: way.said,
-            mounts,
-            tray: way.tray,
-        })
+        Ok(Self { asked, far, outbox: Outbox::new(told), said: way.said, mounts, tray: way.tray })
     }
 
     /// Those that are asked, as places that layers come from.

@@ -2,6 +2,7 @@
 
 use crate::common;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,7 +12,11 @@ use tempfile::TempDir;
 /// A machine that starts with an empty disk.
 pub(crate) struct Machine {
     place: TempDir,
+    env: Env,
 }
+
+/// Variables of the environment.
+pub(crate) type Env = BTreeMap<String, String>;
 
 /// A build that was run.
 #[derive(Debug)]
@@ -49,15 +54,20 @@ impl Built {
 
 impl Machine {
     pub(crate) fn new() -> Self {
+        Self::with(&Env::new())
+    }
+
+    /// One whose environment says this, too.
+    pub(crate) fn with(env: &Env) -> Self {
         let place = common::public_dir();
         fs::create_dir(place.path().join("home")).unwrap();
-        Self { place }
+        Self { place, env: env.clone() }
     }
 
     /// The program with these arguments.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rbuild"));
-        command.args(args).env("RBUILD_ROOT", self.root()).env("HOME", self.path("home"));
+        command.args(args).envs(&self.env).env("RBUILD_ROOT", self.root()).env("HOME", self.path("home"));
         command.env_remove("SOURCE_DATE_EPOCH").current_dir("/").stdin(Stdio::null());
         command
     }

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests: a panic is how they fail
 
+#[allow(dead_code, reason = "shared with tests of other crates")]
+#[path = "../../../../cache/records/tests/buckets/mod.rs"]
+mod buckets;
 #[path = "../common/mod.rs"]
 mod common;
 mod dead;

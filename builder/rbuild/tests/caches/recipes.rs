@@ -3,17 +3,13 @@
 
 use crate::common;
 use crate::common::registry::Registry;
-use crate::machine::Machine;
+use crate::machine::{Env, Machine};
 use crate::shared::publish_base;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The variables that a recipe runs with.
-pub(crate) type Env = BTreeMap<String, String>;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/ci")

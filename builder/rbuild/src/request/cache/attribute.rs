@@ -3,6 +3,7 @@
 use super::{CachePlace, Mode};
 use crate::args::size::bytes;
 use crate::error::Error;
+use rbuild_records::depot::{GhaSettings, S3Settings};
 use std::collections::BTreeMap;
 
 /// Why a text is refused.
@@ -12,25 +13,8 @@ type Refusal = String;
 const PLACES: [(&str, &[&str]); 5] = [
     ("registry", &["ref", "registry.insecure"]),
     ("local", &["src", "dest", "tag", "digest"]),
-    (
-        "s3",
-        &[
-            "bucket",
-            "region",
-            "prefix",
-            "endpoint_url",
-            "use_path_style",
-            "access_key_id",
-            "secret_access_key",
-            "session_token",
-            "name",
-            "blobs_prefix",
-            "manifests_prefix",
-            "upload_parallelism",
-            "touch_refresh",
-        ],
-    ),
-    ("gha", &["scope", "url", "url_v2", "token", "timeout", "version", "repository", "ghtoken"]),
+    ("s3", S3Settings::ATTRIBUTES),
+    ("gha", GhaSettings::ATTRIBUTES),
     ("inline", &[]),
 ];
 
@@ -108,7 +92,7 @@ impl Fields {
                 insecure: self.boolean("registry.insecure", false)?,
             },
             "local" => CachePlace::Local(needed(path)?.into()),
-            "s3" => needed("bucket").map(|_| CachePlace::S3(all()))?,
+            "s3" => CachePlace::S3(all()),
             "gha" => CachePlace::Gha(all()),
             _ => CachePlace::Inline,
         })

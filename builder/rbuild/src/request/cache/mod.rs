@@ -180,7 +180,7 @@ mod tests {
             ("type=registry", "it has no ref"),
             ("type=local,src=x", "\"src\" is none of --cache-to: did you mean"),
             ("type=local,dest=", "it has no dest"),
-            ("type=s3,region=x", "it has no bucket"),
+            ("type=s3,bukcet=x", "did you mean bucket?"),
             ("type=registry,ref=x,mode=most", "use min or max"),
             ("type=registry,ref=x,bucket=b", "\"bucket\" is none of type=registry"),
             ("type=registry,ref=x,compression-level=99", "99"),

@@ -101,8 +101,15 @@ impl DirDepot {
 
     /// The error of a write. What stands in the way of one stands in the way of all.
     fn unwritable(&self, subject: impl fmt::Display, error: &rbuild_store::Error) -> Error {
-        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        let for_all = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        use io::ErrorKind as Why;
+        let for_all = [
+            Why::PermissionDenied,
+            Why::QuotaExceeded,
+            Why::ReadOnlyFilesystem,
+            Why::StorageFull,
+            Why::AlreadyExists,
+            Why::NotADirectory,
+        ];
         match error {
             rbuild_store::Error::Io { source, .. } if for_all.contains(&source.kind()) => {
                 Error::away(self, "keep", subject, error)
