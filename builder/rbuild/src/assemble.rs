@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::request::{Annotated, Notes};
+use crate::sharing::Documents;
 use crate::solve::Made;
 use crate::stack::Storey;
 use rbuild_graph::{Origin, Row, Target, VertexId};
@@ -10,6 +11,7 @@ use rbuild_oci::{
     Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp,
     to_canonical_json,
 };
+use rbuild_records::depot::embed;
 
 /// An image for one platform, with its bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +79,19 @@ pub fn ending_with(
 }
 
 impl Image {
+    /// The image with documents of the build cache in its configuration. The images that end at its earlier lines carry
+    /// none.
+    pub fn carrying(self, documents: &Documents, storeys: &[Storey]) -> Result<Self> {
+        if documents.is_empty() {
+            return Ok(self);
+        }
+        let config_bytes = embed(&self.config_bytes, documents)
+            .map_err(|source| rbuild_oci::Error::Json { what: "image configuration", source })?;
+        let (manifest, manifest_bytes) = manifest(&config_bytes, storeys)?;
+        let manifest = Descriptor { platform: self.manifest.platform.clone(), ..manifest };
+        Ok(Self { id: ImageId(Digest::of(&config_bytes)), manifest, manifest_bytes, config_bytes, ..self })
+    }
+
     /// The image with annotations.
     pub fn annotated(mut self, notes: &Notes) -> Result<Self> {
         let platform = self.manifest.platform.clone();

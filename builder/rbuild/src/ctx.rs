@@ -2,6 +2,7 @@
 
 use crate::driver::Drivers;
 use crate::events::Events;
+use crate::sharing::Documents;
 use crate::sharing::mounts::CarryMounts;
 use rbuild_oci::{Cancel, Timestamp};
 use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend};
@@ -22,6 +23,8 @@ pub struct Ctx<'a> {
     pub cache: &'a dyn CacheBackend,
     /// The build cache as steps see it that are in no image of the request.
     pub aside: &'a dyn CacheBackend,
+    /// What images are to carry of the build cache, once their steps are done.
+    pub inline: &'a (dyn Fn() -> Documents + Sync),
     /// What becomes of cache mounts besides lying in the store.
     pub mounts: &'a dyn CarryMounts,
     /// What runs processes.

@@ -158,6 +158,10 @@ impl Layers {
     pub fn ingest(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<LayerRef> {
         let file = self.store.tmp_file()?;
         let taken = same(ingest(blob, &mut file.file(), Limits::default(), cancel)?, layer)?;
+        // One that came alone from elsewhere may be wrong.
+        if self.kept_index(layer)?.is_some_and(|kept| kept != taken.index) {
+            remove(&self.store.layer_index_path(layer))?;
+        }
         self.adopt(file, layer, &taken.index)?;
         Ok(LayerRef::stored(*layer, taken.size))
     }

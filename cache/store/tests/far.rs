@@ -107,6 +107,18 @@ fn an_index_that_a_place_has_by_itself_brings_no_layer() {
 }
 
 #[test]
+fn an_index_that_was_wrong_is_put_right_by_its_layer() {
+    let (_place, store) = store();
+    let ((id, _, index), (_, _, other)) = (tarball("one"), tarball("other"));
+    let shed = Arc::new(Shed { indexes: BTreeMap::from([(id, other.clone())]), ..Shed::with(&["one"]) });
+    let store = store.bringing(shed);
+    store.layers().note_far(&id, None, &blob("shed")).unwrap();
+    assert_eq!(store.layers().index(&id).unwrap(), other);
+    store.layers().bring(&[id]).unwrap();
+    assert_eq!(store.layers().index(&id).unwrap(), index);
+}
+
+#[test]
 fn several_threads_have_a_layer_brought_once_and_a_stack_at_once() {
     let (_place, store) = store();
     let names = ["one", "two", "three"];

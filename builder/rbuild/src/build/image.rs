@@ -36,7 +36,7 @@ pub(super) fn image(
         Some(epoch) => assemble(Timestamp::from_seconds(epoch))?,
         None => remembered(ctx, &stack, &assemble)?,
     };
-    Ok((image, stack))
+    Ok((image.carrying(&(ctx.inline)(), stack.storeys())?, stack))
 }
 
 /// Whether what is built is to be used from here: under a name that is not pushed, by its id, or as files. What only goes

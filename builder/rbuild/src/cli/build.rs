@@ -127,6 +127,7 @@ fn attempt(
         snapshots: &drivers,
         cache: &sharing.of(Scope::Image),
         aside: &sharing.of(Scope::Aside),
+        inline: &|| caches.inline(),
         mounts: caches.mounts(),
         network: &network,
         executor: &executor,

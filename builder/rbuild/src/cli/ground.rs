@@ -77,6 +77,7 @@ impl Ground {
             snapshots: &self.drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
             mounts: &StayMounts,
             network: &self.network,
             executor: &self.executor,

@@ -80,6 +80,16 @@ impl Far {
     }
 }
 
+impl Far {
+    /// Layers that a cache was told of and not given go together: where one is missed, so will be the others.
+    fn doubt_traces(&self, store: &Store, wanted: &[(DiffId, rbuild_store::Far)]) -> Result<()> {
+        let blobs = wanted.iter().flat_map(|(layer, far)| far.blobs.iter().map(move |blob| (layer, blob)));
+        let traces = blobs.filter(|(layer, far)| far.blob.digest == layer.0 && self.is_cache(&far.place));
+        let mut traces = traces.filter(|_| self.doubt == Doubt::Forget);
+        traces.try_for_each(|(layer, far)| store.layers().forget_far(layer, &far.place))
+    }
+}
+
 impl Bring for Far {
     fn layers(&self, store: &Store, wanted: &[(DiffId, rbuild_store::Far)]) -> Result<()> {
         let way = |far: &'_ FarBlob| self.blobs(&far.place, store).map(|blobs| (blobs, far.blob.clone()));
@@ -95,7 +105,8 @@ impl Bring for Far {
         telling.end(fetched.is_ok());
         fetched.map_err(|(wish, error)| {
             let far = wanted.iter().find(|(layer, _)| *layer == wish.layer).map(|(_, far)| far.clone());
-            self.fail(store, &wish.layer, &far.unwrap_or_default(), &error)
+            let failure = self.fail(store, &wish.layer, &far.unwrap_or_default(), &error);
+            self.doubt_traces(store, wanted).err().unwrap_or(failure)
         })
     }
 

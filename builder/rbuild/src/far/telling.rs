@@ -1,12 +1,13 @@
-//! Tells of layers on their way under the lines of the steps that they belong to. Knows no place.
+//! Tells of layers on their way, those of base images under their lines. Knows no place.
 
 use crate::events::{Event, Events, StepId};
 use crate::import::Wish;
+use crate::render::human;
 use rbuild_oci::{Descriptor, Digest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// Layers that come together. Layers that belong to no step are not told of.
+/// Layers that come together.
 pub(super) struct Telling<'a> {
     events: &'a Events,
     began: Instant,
@@ -15,13 +16,22 @@ pub(super) struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    /// Tells that these steps go on.
+    /// Tells that these come.
     pub(super) fn begin(events: &'a Events, wishes: &[Wish]) -> Self {
         let (mut steps, mut lines) = (BTreeMap::new(), BTreeSet::new());
+        let (mut others, mut bytes) = (0, 0);
         for wish in wishes {
-            let Some(line) = events.expected(&wish.layer) else { continue };
+            let Some(line) = events.expected(&wish.layer) else {
+                others += 1;
+                bytes += wish.ways.first().map_or(0, |(_, blob)| blob.size);
+                continue;
+            };
             steps.extend(wish.ways.iter().map(|(_, blob)| (blob.digest, line.0)));
             lines.insert(line);
+        }
+        if others > 0 {
+            let plural = if others == 1 { "" } else { "s" };
+            events.note(&format!("bringing {others} layer{plural} of earlier results ({})", human::size(bytes)));
         }
         for (step, name) in lines {
             events.send(&Event::Started { step, name: &name });

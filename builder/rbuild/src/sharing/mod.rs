@@ -7,12 +7,14 @@ mod open;
 mod outbox;
 mod said;
 mod shared;
+mod tray;
 
 pub use destination::{Destination, Manner, Scene, Tally};
 pub use open::Caches;
 pub use outbox::Outbox;
 pub use said::Said;
 pub use shared::{Scope, Shared};
+pub use tray::{Documents, Tray};
 
 use crate::error::Result;
 use crate::events::Events;

@@ -1,7 +1,7 @@
 //! The caches that a request names, each opened and wrapped in what keeps a build safe from it. Knows no step.
 
 use super::mounts::{self, Mounts};
-use super::{Destination, Manner, Outbox, Said, Scene, Sharing};
+use super::{Destination, Documents, Manner, Outbox, Said, Scene, Sharing, Tray};
 use crate::error::Result;
 use crate::events::Events;
 use crate::far::Depots;
@@ -9,14 +9,15 @@ use crate::request::{self, BuildRequest, CacheFrom, CachePlace, CacheTo};
 use crate::send::Packing;
 use rbuild_oci::{Cancel, Descriptor, MediaType, Platform};
 use rbuild_records::depot::{
-    Depot, DirDepot, Guarded, InlineDepot, Joined, Patience, RegistryDepot, Sealed, SigningKey, TrustedKey,
-    hurried_writing,
+    Depot, DirDepot, GhaDepot, GhaSettings, Guarded, InlineDepot, Joined, Patience, RegistryDepot, S3Depot, S3Settings,
+    Sealed, SigningKey, TrustedKey, hurried_writing,
 };
 use rbuild_records::{Distant, LocalBackend, Output, Parcel};
 use rbuild_registry::{Client, Config};
 use rbuild_store::{FarBlob, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The caches of other machines that a build asks and tells.
 pub struct Caches {
@@ -25,18 +26,19 @@ pub struct Caches {
     outbox: Outbox,
     said: Said,
     mounts: Mounts,
+    tray: Option<Tray>,
 }
 
 impl Caches {
     /// Those that a request names. Nobody is asked yet.
     pub fn open(request: &BuildRequest, store: &Store, network: &Config, cancel: &Cancel) -> Result<Self> {
-        let mut way = Way { request, network, cancel, said: Said::default(), open: Vec::new() };
+        let mut way = Way { request, network, cancel, said: Said::default(), open: Vec::new(), tray: None };
         let (mut asked, mut far, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         for from in &request.cache_from {
             let (depot, warn) = (way.ask(from)?, way.said.clone());
             let found = Box::new(noting(store, &depot));
-            asked.push(depot.clone());
             sources.push(mounts::Source::new(depot.clone(), from.mounts_most));
+            asked.push(depot.clone());
             far.push(Distant::new(depot, found, Box::new(move |text| warn.say(text))));
         }
         let scene = Scene { store: store.clone(), cancel: cancel.clone(), said: way.said.clone() };
@@ -47,17 +49,24 @@ impl Caches {
             told.push(Destination::new(depot, guard, manner(to, &request.outputs)?, scene.clone()));
         }
         let mounts = Mounts::new(sources, targets, way.said.clone());
-        Ok(Self { asked, far, outbox: Outbox::new(told), said: way.said, mounts })
-    }
-
-    /// What becomes of cache mounts.
-    pub const fn mounts(&self) -> &Mounts {
-        &self.mounts
+        Ok(Self { asked, far, outbox: Outbox::new(told), said: way.said, mounts, tray: way.tray })
     }
 
     /// Those that are asked, as places that layers come from.
     pub fn depots(&self) -> Depots {
         Depots::new(self.asked.clone())
+    }
+
+    /// What the images of the build are to carry of what it has told caches by now.
+    pub fn inline(&self) -> Documents {
+        let Some(tray) = &self.tray else { return Documents::default() };
+        self.outbox.empty();
+        tray.documents()
+    }
+
+    /// What becomes of cache mounts.
+    pub const fn mounts(&self) -> &Mounts {
+        &self.mounts
     }
 
     /// All caches of a build, those of the store in front.
@@ -90,6 +99,7 @@ struct Way<'a> {
     cancel: &'a Cancel,
     said: Said,
     open: Vec<(CachePlace, Arc<Guarded>)>,
+    tray: Option<Tray>,
 }
 
 impl Way<'_> {
@@ -132,8 +142,17 @@ impl Way<'_> {
                 let inline = InlineDepot::new(client.clone(), reference.clone(), self.platforms());
                 self.guarded(Joined(RegistryDepot::new(client, reference)?, inline))
             }
-            CachePlace::S3(_) | CachePlace::Gha(_) | CachePlace::Inline => {
-                return Err(crate::error::Error::Usage(format!("{place:?} is not there yet")));
+            CachePlace::S3(attributes) => {
+                let settings = S3Settings::read(attributes, &|name| std::env::var_os(name))?;
+                self.guarded(S3Depot::new(settings, self.network, self.cancel, SystemTime::now)?)
+            }
+            CachePlace::Gha(attributes) => {
+                let settings = GhaSettings::read(attributes, &|name| std::env::var_os(name))?;
+                self.guarded(GhaDepot::new(settings, self.network, self.cancel, SystemTime::now))
+            }
+            CachePlace::Inline => {
+                let tray = self.tray.get_or_insert_default().clone();
+                self.guarded(tray)
             }
         };
         let depot = Arc::new(depot);

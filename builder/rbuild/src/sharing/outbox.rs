@@ -54,15 +54,19 @@ impl Outbox {
         }
     }
 
+    /// Waits until everything was sent that was offered so far.
+    pub fn empty(&self) {
+        let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Office { inlet, clerks }) = office else { return };
+        drop(inlet);
+        for clerk in clerks {
+            drop(clerk.join());
+        }
+    }
+
     /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
     pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
-        let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Office { inlet, clerks }) = office {
-            drop(inlet);
-            for clerk in clerks {
-                drop(clerk.join());
-            }
-        }
+        self.empty();
         self.destinations.iter().map(|to| Ok((to.name().to_owned(), to.tally()?))).collect()
     }
 }

@@ -41,7 +41,7 @@ impl Built {
         log.lines().filter(|line| line.starts_with('#')).filter_map(name).collect()
     }
 
-    /// The RUN steps that really ran.
+    /// The RUN steps that ran.
     pub(crate) fn ran(&self) -> Vec<String> {
         self.ended("DONE").into_iter().filter(|line| line.starts_with("RUN")).collect()
     }

@@ -86,7 +86,7 @@ fn an_up_to_date_build_of_a_pushed_image_brings_no_layer() {
     meter.read();
     let built = b.build(app.path(), &["-t", &image, "--push", "--cache-from", &cache]);
     let (up, down) = meter.read();
-    assert_eq!(built.ended("DONE"), Vec::<String>::new(), "{}", built.log());
+    assert!(built.ended("DONE").iter().all(|line| line.starts_with("FROM")), "{}", built.log());
     assert!(up < 30_000 && down < 60_000, "{up} bytes up, {down} bytes down\n{}", built.log());
     assert_eq!(b.run(&["manifest", "inspect", &image]), pushed, "what is pushed is what was there");
     let said = b.run(&["run", "--rm", &image, "wc", "-c", "/tool"]);

@@ -103,6 +103,7 @@ impl World {
             snapshots: &drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
             mounts: &StayMounts,
             network: &self.network,
             executor: &executor,

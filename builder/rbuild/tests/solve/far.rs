@@ -14,6 +14,9 @@ use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+/// Times that do not tell one run of a program from another.
+const EPOCH: [&str; 2] = ["--build-arg", "SOURCE_DATE_EPOCH=1600000000"];
+
 const DOCKERFILE: &str = "FROM scratch\nCOPY a /a\nRUN make\nCOPY b /b\n";
 
 /// A store whose layers were moved to a cache, and that cache.
@@ -29,7 +32,7 @@ impl Moved {
     fn new(has: &dyn Fn(usize) -> bool, indexes: bool) -> Self {
         let mut world = World::new();
         let context = common::context(&[("Dockerfile", DOCKERFILE), ("a", "1"), ("b", "2")]);
-        let layers = world.build(&context, &maker(), &["-t", "app"]).layers();
+        let layers = world.build(&context, &maker(), &[&EPOCH[..], &["-t", "app"]].concat()).layers();
         let depot = Arc::new(MemoryDepot::default());
         let sources = vec![Box::new(Depots::new(vec![depot.clone() as Arc<dyn Depot>])) as _];
         let far = Far::new(sources, &world.cancel).for_build(Arc::default());
@@ -74,9 +77,9 @@ fn move_away(world: &World, layer: &DiffId, (depot, has): (&MemoryDepot, bool), 
 fn hits_whose_layers_are_far_away_bring_nothing_unless_the_image_is_to_be_here() {
     let moved = Moved::new(&|_| true, true);
     let executor = maker();
-    let report = moved.world.build(&moved.context, &executor, &["-o", "type=cacheonly"]);
+    let report = moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-o", "type=cacheonly"]].concat());
     assert_eq!((report.told.started.len(), moved.here()), (0, vec![false; 3]));
-    let report = moved.world.build(&moved.context, &executor, &["-t", "app"]);
+    let report = moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-t", "app"]].concat());
     assert_eq!((report.layers(), moved.here()), (moved.layers.clone(), vec![true; 3]));
     assert_eq!((executor.ran(), moved.world.read(&report, "made")), (vec![], Some("3".to_owned())));
 }
@@ -85,11 +88,11 @@ fn hits_whose_layers_are_far_away_bring_nothing_unless_the_image_is_to_be_here()
 fn a_copy_needs_the_indexes_of_what_it_lands_on_and_no_layer() {
     let moved = Moved::new(&|_| true, true);
     common::files(moved.context.path(), &[("b", "other")]);
-    moved.world.build(&moved.context, &maker(), &["-o", "type=cacheonly"]);
+    moved.world.build(&moved.context, &maker(), &[&EPOCH[..], &["-o", "type=cacheonly"]].concat());
     assert_eq!(moved.here(), [false, false, false]);
     common::files(moved.context.path(), &[("Dockerfile", "FROM scratch\nCOPY a /a\nRUN make\nRUN make more\n")]);
     let executor = Scripted::new().writes("make more", "more", "4");
-    moved.world.build(&moved.context, &executor, &["-o", "type=cacheonly"]);
+    moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-o", "type=cacheonly"]].concat());
     assert_eq!((executor.ran(), moved.here()), (vec![shell("make more")], vec![true, true, false]));
 }
 
@@ -142,7 +145,7 @@ fn a_run_has_the_layers_below_it_brought_at_the_same_time() {
     moved.world.store = moved.world.store.clone().bringing(Arc::new(far));
     common::files(moved.context.path(), &[("Dockerfile", "FROM scratch\nCOPY a /a\nRUN make\nRUN make more\n")]);
     let executor = Scripted::new().writes("make more", "more", "4");
-    moved.world.build(&moved.context, &executor, &["-o", "type=cacheonly"]);
+    moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-o", "type=cacheonly"]].concat());
     assert_eq!((executor.ran(), moved.here()), (vec![shell("make more")], vec![true, true, false]));
 }
 
@@ -151,7 +154,7 @@ fn what_a_cache_lost_is_made_again() {
     for (indexes, lost) in [(true, 1), (false, 1), (false, 0), (true, 2)] {
         let moved = Moved::new(&|at| at != lost, indexes);
         let executor = maker();
-        let report = moved.world.build(&moved.context, &executor, &["-t", "app"]);
+        let report = moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-t", "app"]].concat());
         assert_eq!((report.layers(), moved.here()), (moved.layers.clone(), vec![true; 3]), "{lost} {indexes}");
         assert_eq!(executor.ran(), if lost == 1 { vec![shell("make")] } else { vec![] }, "{lost} {indexes}");
         assert_eq!(report.told.failed, Vec::<String>::new());
@@ -159,11 +162,22 @@ fn what_a_cache_lost_is_made_again() {
 }
 
 #[test]
+fn a_cache_that_this_build_was_not_given_counts_as_lost() {
+    let mut moved = Moved::new(&|_| true, true);
+    let far = Far::new(Vec::new(), &moved.world.cancel).for_build(Arc::default());
+    moved.world.store = moved.world.store.clone().bringing(Arc::new(far));
+    let executor = maker();
+    let report = moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-t", "app"]].concat());
+    assert_eq!((executor.ran(), report.layers()), (vec![shell("make")], moved.layers.clone()));
+    assert_eq!(moved.here(), [true; 3]);
+}
+
+#[test]
 fn a_cache_that_lost_all_costs_what_no_cache_does() {
     let moved = Moved::new(&|_| false, false);
     common::files(moved.context.path(), &[("b", "other")]);
     let executor = maker();
-    let report = moved.world.build(&moved.context, &executor, &["-t", "app"]);
+    let report = moved.world.build(&moved.context, &executor, &[&EPOCH[..], &["-t", "app"]].concat());
     assert_eq!((executor.ran(), report.layers().len()), (vec![shell("make")], 3));
     assert!(moved.depot.to_string() == "memory" && moved.world.leftovers().is_empty());
 }

@@ -151,6 +151,7 @@ impl World {
             snapshots: &drivers,
             cache,
             aside: cache,
+            inline: &Default::default,
             mounts: &StayMounts,
             network: client.config(),
             executor,

@@ -89,6 +89,7 @@ impl World {
             snapshots: &self.drivers,
             cache: &self.cache,
             aside: &self.cache,
+            inline: &Default::default,
             mounts: &StayMounts,
             network: &self.network,
             executor: &self.executor,

@@ -122,8 +122,15 @@ impl CacheTo {
         let as_pushed = self.compression.is_none() && self.level.is_none();
         match pushed.filter(|_| as_pushed) {
             Some(output) => output.codec(),
-            None => self.compression.unwrap_or(Compression::Zstd).codec(self.level),
+            None => self.compression.unwrap_or(self.usual()).codec(self.level),
         }
+    }
+}
+
+impl CacheTo {
+    /// An image carries its layers as images are pushed.
+    fn usual(&self) -> Compression {
+        if self.place == CachePlace::Inline { Compression::Gzip } else { Compression::Zstd }
     }
 }
 
