@@ -2,14 +2,17 @@
 
 use crate::build::Built;
 use crate::error::{Error, Result};
+use crate::explain::REFERENCE;
 use crate::request::BuildRequest;
 use rbuild_oci::Reference;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Writes the file.
-pub(crate) fn write(path: &Path, request: &BuildRequest, built: &Built) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(&Value::Object(fields(request, built)))
+/// Writes the file of the build with that id.
+pub(crate) fn write(path: &Path, (build, request): (&str, &BuildRequest), built: &Built) -> Result<()> {
+    let mut fields = fields(request, built);
+    fields.insert("buildx.build.ref".to_owned(), json!(format!("{REFERENCE}{build}")));
+    let mut text = serde_json::to_vec_pretty(&Value::Object(fields))
         .map_err(|source| rbuild_oci::Error::Json { what: "metadata", source })?;
     text.push(b'\n');
     std::fs::write(path, text).map_err(Error::io("write", path.display()))

@@ -14,6 +14,7 @@ use crate::args::OnError;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::explain::project;
 use crate::export::{Product, exporter};
 use crate::import::Images;
 use crate::request::{Annotated, BuildRequest, Times, entitlement};
@@ -40,6 +41,8 @@ pub struct Built {
     pub id: Digest,
     /// What the last output that holds an image points at.
     pub exported: Option<Descriptor>,
+    /// Whether a tag points at it now that did not before.
+    pub is_named_anew: bool,
 }
 
 /// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
@@ -53,7 +56,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     entitlement::check(&graph, &request.allowed)?;
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
-    let steps = Steps::of(&graph, ctx.store);
+    let (steps, project) = (Steps::of(&graph, ctx.store), project(request));
     let inputs = Inputs {
         identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {
@@ -64,6 +67,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         image: &|image, arrival| images.stack(image, arrival),
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
+        project: &project,
         no_cache: request.no_cache,
         keep_failed: request.on_error == OnError::Shell,
         limits: &request.limits,
@@ -74,7 +78,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
     let made = graph.targets.iter().map(|target| image::image(ctx, &graph, target, &values));
     let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
-    keep::keep(ctx, request, &built)?;
+    built.is_named_anew = keep::keep(ctx, request, &built)?;
     built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
     contexts.remember()?;
     Ok(built)
@@ -89,14 +93,14 @@ impl Built {
         if let ([(image, _)], false) = (&images[..], request.is_index) {
             let top = Descriptor { platform: None, ..image.manifest.clone() };
             let id = image.id.0;
-            return Ok(Self { images, index: None, top, id, exported: None });
+            return Ok(Self { images, index: None, top, id, exported: None, is_named_anew: false });
         }
         let manifests = images.iter().map(|(image, _)| image.manifest.clone()).collect();
         let annotations = notes.of(Annotated::Index, None);
         let index = to_canonical_json(&Index { annotations, ..Index::oci(manifests) })?;
         let annotations = notes.of(Annotated::IndexDescriptor, None);
         let top = Descriptor { annotations, ..Descriptor::of(MediaType::OCI_INDEX, &index) };
-        Ok(Self { images, index: Some(index), id: top.digest, top, exported: None })
+        Ok(Self { images, index: Some(index), id: top.digest, top, exported: None, is_named_anew: false })
     }
 }
 

@@ -16,6 +16,7 @@ mod df;
 pub mod diff;
 mod each;
 pub mod exec;
+pub mod explain;
 pub mod export;
 mod globals;
 mod graph;
@@ -98,6 +99,7 @@ enum Verb {
     Debug(debug::DebugArgs),
     Diff(diff::DiffArgs),
     Exec(Box<crate::args::ExecArgs>),
+    Explain(explain::ExplainArgs),
     Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     History(history::HistoryArgs),
@@ -155,6 +157,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Explain(args) => explain::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),
         Verb::History(args) => history::run(&args, &cli.globals),

@@ -17,6 +17,7 @@ pub use step::Step;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepId};
+use crate::explain::Footing;
 use crate::reach::Reach;
 use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
@@ -101,6 +102,8 @@ pub struct Inputs<'a> {
     pub identify: &'a Identify<'a>,
     /// Asked before any work is done, by every step that has some; may refuse, naming the place itself.
     pub begin: &'a (dyn Fn() -> Result<()> + Sync),
+    /// What tells this project's steps from those of others.
+    pub project: &'a str,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Whether the state in which a RUN fails is kept.
@@ -135,6 +138,8 @@ pub struct Work<'a> {
     pub vertex: &'a Vertex,
     /// Its number for people.
     pub step: StepId,
+    /// What it stands on.
+    pub footing: Footing<'a>,
 }
 
 impl Work<'_> {
@@ -150,11 +155,12 @@ impl Work<'_> {
 /// Solves all vertices of a graph.
 pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Inputs<'_>) -> Result<Values<Value>> {
     let numbers = numbers(graph);
+    let footings = footings(graph, &numbers);
     schedule::run(graph, inputs.jobs, ctx.cancel, &|id, values| {
         let Some(vertex) = graph.vertex(id) else {
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
-        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
+        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()], footing: footings[id.index()] };
         one(&work, id, values).map_err(|error| at(&ctx, vertex, error))
     })
 }
@@ -167,6 +173,21 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
         StepId(last)
     };
     graph.vertices.iter().map(number).collect()
+}
+
+/// What each vertex stands on; inputs come before their users.
+fn footings<'g>(graph: &'g BuildGraph, numbers: &[StepId]) -> Vec<Footing<'g>> {
+    let mut footings: Vec<Footing<'g>> = Vec::new();
+    for vertex in &graph.vertices {
+        let below = vertex.parent.map(|id| (footings[id.index()], &graph.vertices[id.index()].op, numbers[id.index()]));
+        footings.push(match (below, &vertex.op) {
+            (None, Op::Image(image)) => Footing { base: Some(image), below: None },
+            (None, _) => Footing::default(),
+            (Some((_, Op::Image(image), _)), _) => Footing { base: Some(image), below: None },
+            (Some((footing, _, number)), _) => Footing { base: footing.base, below: Some(number.0) },
+        });
+    }
+    footings
 }
 
 fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {
