@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::key::CacheKey;
 use crate::record::Record;
 use crate::trail::{StepName, Trace, Trail};
+use rbuild_oci::Descriptor;
 
 /// A place that keeps records by key. Writing a key again replaces the record; both calls are safe from many threads
 /// and processes at once.
@@ -27,5 +28,11 @@ pub trait CacheBackend: Send + Sync {
     fn trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
         let _ = (step, trace);
         Ok(())
+    }
+
+    /// The list of files that a trace speaks of, where the trace came from a place that keeps such lists itself; unverified.
+    fn files(&self, list: &Descriptor) -> Result<Option<Vec<u8>>> {
+        let _ = list;
+        Ok(None)
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::key::CacheKey;
 use crate::record::Record;
 use crate::trail::{StepName, Trace, Trail};
+use rbuild_oci::Descriptor;
 
 /// Several backends as one, nearest first. Records are written to all.
 pub struct Tiered {
@@ -53,5 +54,9 @@ impl CacheBackend for Tiered {
 
     fn trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
         self.tiers.iter().try_for_each(|tier| tier.trace(step, trace))
+    }
+
+    fn files(&self, list: &Descriptor) -> Result<Option<Vec<u8>>> {
+        self.tiers.iter().try_fold(None, |found, tier| if found.is_some() { Ok(found) } else { tier.files(list) })
     }
 }

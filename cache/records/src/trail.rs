@@ -39,7 +39,7 @@ impl From<StepName> for Name {
 pub struct Trace {
     /// What it was made from.
     pub recipe: Recipe,
-    /// The instruction, as people read it.
+    /// What it did, as people read it.
     pub text: String,
     /// The image that it all began with, and its digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +77,13 @@ impl Trail {
     /// The traces, the latest first.
     pub fn traces(&self) -> &[Trace] {
         &self.traces
+    }
+
+    /// The trail with only the traces of which that is said.
+    #[must_use]
+    pub fn of(mut self, holds: impl FnMut(&Trace) -> bool) -> Self {
+        self.traces.retain(holds);
+        self
     }
 
     /// The trail with one trace more.

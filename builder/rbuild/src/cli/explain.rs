@@ -92,7 +92,7 @@ fn detail(noted: &Noted, recipe: Option<&Recipe>) -> String {
         None => {}
     }
     for part in recipe.iter().flat_map(|recipe| recipe.parts()) {
-        say(&format!("  {}", part.name), &part.value);
+        say(&format!("  {}", printable(&part.name)), &part.value);
     }
     align_by(&text, 0, 2)
 }

@@ -48,6 +48,10 @@ pub fn compare(was: &Side, is: &Side, below: Option<usize>) -> Vec<Difference> {
             found.push((rank, difference));
         }
     }
+    // Another instruction copies other files.
+    if found.iter().any(|(_, known)| matches!(known, Difference::Instruction { .. })) {
+        found.retain(|(_, known)| !matches!(known, Difference::Files { mount: None, .. }));
+    }
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, difference)| difference).collect()
 }

@@ -2,6 +2,7 @@
 //! digest, a line each, compressed. It is a blob that records do not rest on. Knows no tree.
 
 use rbuild_oci::{Descriptor, Digest, Hasher};
+use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Node};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -66,7 +67,8 @@ impl Listing {
             return Ok(None);
         }
         let bytes = zstd::bulk::compress(text.as_bytes(), 1)?;
-        Ok(Some((Descriptor::of(MEDIA_TYPE, &bytes), bytes)))
+        let fits = bytes.len() as u64 <= Store::DOCUMENT_LIMIT;
+        Ok(fits.then(|| (Descriptor::of(MEDIA_TYPE, &bytes), bytes)))
     }
 
     /// What [`Self::pack`] wrote; none where it is something else.

@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::why::Why;
 use crate::error::{Error, Result};
 use crate::request::{BuildRequest, ContextPlace};
-use rbuild_graph::{ImageOp, Place, redact};
+use rbuild_graph::{BuildGraph, ImageOp, Place, redact};
 use rbuild_oci::{Descriptor, Timestamp};
 use rbuild_records::{CacheBackend, Recipe, StepName, Trace, Trail};
 use rbuild_store::Store;
@@ -18,6 +18,8 @@ pub struct Footing<'a> {
     pub base: Option<&'a ImageOp>,
     /// The number of the step before; none where that is the base image, or nothing.
     pub below: Option<usize>,
+    /// The build that it is in.
+    pub graph: Option<&'a BuildGraph>,
 }
 
 impl Footing<'_> {
@@ -27,6 +29,11 @@ impl Footing<'_> {
             let name = image.reference.split_once('@').map_or(&*image.reference, |(name, _)| name);
             format!("{}@{}", redact(name), image.digest)
         })
+    }
+
+    /// Whether an instruction stands in the same Dockerfile: a result of it was none of a step that now reads otherwise.
+    fn has(&self, text: &str) -> bool {
+        self.graph.is_some_and(|graph| graph.vertices.iter().any(|vertex| vertex.place.text == text))
     }
 }
 
@@ -79,8 +86,16 @@ impl Missed {
     }
 
     /// Why it was not found.
-    pub fn why(&self, cache: &dyn CacheBackend, store: &Store, below: Option<usize>) -> Why {
-        why(&known(cache, &self.names), &self.side, below, &|files| store.document(&files.digest).ok().flatten())
+    pub fn why(&self, cache: &dyn CacheBackend, store: &Store, footing: &Footing<'_>) -> Why {
+        let is_other = |trace: &Trace| trace.text != self.side.text;
+        let stood = known(cache, &self.names[1..]);
+        // A line that was moved left its place to another, which is new.
+        let moved = stood.traces().first().is_some_and(|last| is_other(last) && footing.has(&last.text));
+        let stood = stood.of(|trace| !is_other(trace) || (!moved && !footing.has(&trace.text)));
+        let trail = known(cache, &self.names[..1]).merged(stood);
+        let near = |list: &Descriptor| store.document(&list.digest).ok().flatten();
+        let far = |list: &Descriptor| cache.files(list).ok().flatten();
+        why(&trail, &self.side, footing.below, &|list| near(list).or_else(|| far(list)))
     }
 
     /// Remembers that it was executed, for whoever asks the next time.

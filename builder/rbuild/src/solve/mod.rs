@@ -179,13 +179,14 @@ fn numbers(graph: &BuildGraph) -> Vec<StepId> {
 fn footings<'g>(graph: &'g BuildGraph, numbers: &[StepId]) -> Vec<Footing<'g>> {
     let mut footings: Vec<Footing<'g>> = Vec::new();
     for vertex in &graph.vertices {
-        let below = vertex.parent.map(|id| (footings[id.index()], &graph.vertices[id.index()].op, numbers[id.index()]));
-        footings.push(match (below, &vertex.op) {
-            (None, Op::Image(image)) => Footing { base: Some(image), below: None },
-            (None, _) => Footing::default(),
-            (Some((_, Op::Image(image), _)), _) => Footing { base: Some(image), below: None },
-            (Some((footing, _, number)), _) => Footing { base: footing.base, below: Some(number.0) },
-        });
+        let parent =
+            vertex.parent.map(|id| (footings[id.index()], &graph.vertices[id.index()].op, numbers[id.index()]));
+        let (base, below) = match (parent, &vertex.op) {
+            (Some((_, Op::Image(image), _)), _) | (None, Op::Image(image)) => (Some(image), None),
+            (Some((footing, _, number)), _) => (footing.base, Some(number.0)),
+            (None, _) => (None, None),
+        };
+        footings.push(Footing { base, below, graph: Some(graph) });
     }
     footings
 }

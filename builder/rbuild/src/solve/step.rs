@@ -61,12 +61,10 @@ impl<'a> Step<'a> {
     /// Looks a recipe up; on a miss it is one of those under which the result will be recorded.
     pub fn look_up(&mut self, recipe: Recipe) -> Result<Option<(Value, Shown)>> {
         let Work { step, ctx, .. } = *self.work;
-        ctx.events.send(&Event::Keyed { step, names: &self.names(), key: recipe.key() });
-        let found = if self.work.inputs.no_cache || self.work.vertex.renewed {
-            None
-        } else {
-            self.work.ctx.cache.get(&recipe.key())?
-        };
+        let key = recipe.key();
+        ctx.events.send(&Event::Keyed { step, names: &self.names(), key });
+        let found =
+            if self.work.inputs.no_cache || self.work.vertex.renewed { None } else { self.work.ctx.cache.get(&key)? };
         if let Some(record) = found
             && let Some(stack) = self.usable(&record)?
         {
@@ -132,7 +130,7 @@ impl<'a> Step<'a> {
         match (inputs.no_cache, vertex.renewed) {
             (true, _) => Why::Asked { option: "--no-cache".to_owned() },
             (_, true) => Why::Asked { option: "--no-cache-filter".to_owned() },
-            _ => missed.why(ctx.cache, ctx.store, footing.below),
+            _ => missed.why(ctx.cache, ctx.store, footing),
         }
     }
 
