@@ -58,9 +58,7 @@ impl World {
 
     /// Builds the context; the lines that say why steps were not cached, without their numbers.
     pub(crate) fn missed(&self, args: &[&str]) -> Vec<String> {
-        let log = self.log(args);
-        let lines = log.lines().filter_map(|line| line.split_once(" not cached: "));
-        lines.map(|(_, why)| why.to_owned()).collect()
+        why(&self.log(args))
     }
 
     /// Builds the context; what is told to machines.
@@ -75,6 +73,12 @@ impl World {
         let paths = common::walk(&self.path("store")).into_iter().filter(|path| path.is_file());
         paths.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect()
     }
+}
+
+/// The lines of a log that say why steps were not cached, without their numbers.
+pub(crate) fn why(log: &str) -> Vec<String> {
+    let lines = log.lines().filter_map(|line| line.split_once(" not cached: "));
+    lines.map(|(_, why)| why.to_owned()).collect()
 }
 
 /// Output and errors of what ended with that code.
