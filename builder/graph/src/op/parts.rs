@@ -35,7 +35,8 @@ impl Parts {
     fn text(&mut self, name: &str, value: &[u8]) {
         let mut shown = redact(&String::from_utf8_lossy(value));
         if shown.len() > LONGEST {
-            shown.truncate(shown.floor_char_boundary(LONGEST));
+            let end = (0..=LONGEST).rev().find(|end| shown.is_char_boundary(*end));
+            shown.truncate(end.unwrap_or_default());
         }
         if shown.as_bytes() != value {
             self.put(format!("digest of {name}"), Digest::of(value).to_string());

@@ -84,12 +84,12 @@ fn detail(noted: &Noted, recipe: Option<&Recipe>) -> String {
     if let Some(key) = &noted.key {
         say("key:", &key.to_string());
     }
-    match &noted.why {
-        Some(Why::Differs { differences }) => {
-            differences.iter().for_each(|found| say("not cached:", &found.to_string()))
-        }
-        Some(why) => say("not cached:", &why.to_string()),
-        None => {}
+    let reasons = match &noted.why {
+        Some(Why::Differs { differences }) => differences.iter().map(ToString::to_string).collect(),
+        why => why.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    for reason in reasons {
+        say("not cached:", &reason);
     }
     for part in recipe.iter().flat_map(|recipe| recipe.parts()) {
         say(&format!("  {}", printable(&part.name)), &part.value);

@@ -176,7 +176,9 @@ mod tests {
 
     fn lines(events: &[Event<'_>]) -> Vec<Value> {
         let sink = RawJson::new(Vec::new());
-        events.iter().for_each(|event| sink.event(event));
+        for event in events {
+            sink.event(event);
+        }
         let text = String::from_utf8(sink.state.into_inner().unwrap().out).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
