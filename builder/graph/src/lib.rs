@@ -20,10 +20,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use graph::{BuildGraph, Origin, Place, Row, Target, Vertex, VertexId};
 pub use lower::{TimeSource, lower, time_source};
 pub use op::{
-    BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, ENCODING_VERSION, FetchOp, GitOp, ImageOp, InlineFile,
-    Input, MkdirOp, Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
+    BindMount, CacheMount, Chmod, ContextOp, CopyOp, Device, FetchOp, GitOp, ImageOp, InlineFile, Input, MkdirOp,
+    Mount, Op, RunOp, SecretMount, Security, Sharing, Source, SshMount, TmpfsMount, Unpack,
 };
 pub use parameters::{Argument, Credential, Parameters};
-pub use redact::redact;
+pub use redact::{is_secret, redact};
 pub use request::{Answer, Answers, Ask, ImageSource, NamedContext, Network, Outcome, Question, Request};
 pub use show::{to_dot, to_mermaid, to_text};

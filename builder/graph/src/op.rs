@@ -1,15 +1,14 @@
-//! The operations a build is made of, as plain data with a canonical encoding. Knows no vertex: an operation names its
+//! The operations a build is made of, as plain data with a canonical form. Knows no vertex: an operation names its
 //! inputs by their place in its vertex's list, so that equal operations are equal wherever they stand.
 
 mod copy;
-mod encode;
+mod parts;
 mod run;
 mod source;
 
 use serde::{Deserialize, Serialize};
 
 pub use copy::{Chmod, CopyOp, InlineFile, MkdirOp, Source, Unpack};
-pub use encode::ENCODING_VERSION;
 pub use run::{BindMount, CacheMount, Device, Mount, RunOp, SecretMount, Security, Sharing, SshMount, TmpfsMount};
 pub use source::{ContextOp, FetchOp, GitOp, ImageOp};
 
@@ -53,14 +52,15 @@ impl Op {
         }
     }
 
-    /// Appends what of the operation can change its result, and nothing else: the part of a cache key that is not content.
+    /// What of the operation can change its result, and nothing else, as named texts in a fixed order: the part of a cache
+    /// key that is not content.
     ///
-    /// Every value is preceded by its length or is of fixed size, so no two operations share an encoding. The first byte
-    /// is [`ENCODING_VERSION`]. What the caller adds: the identity of the parent and of each input's selected content; for
-    /// a fetch the digest of its body, for git the commit. Left out: an image's name (its digest is in), a context's name,
-    /// a URL, a repository and its reference, checksums (they allow, they do not change), sharing modes of cache mounts,
-    /// `env_unkeyed`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        encode::op(self, out);
+    /// No two operations have the same parts. A text that is no UTF-8, is very long or has the credentials of a URL in it is
+    /// shown as far as that goes, behind `digest of NAME`; of a variable that is named like a secret there is the digest
+    /// only. What the caller adds: the identity of the parent and of each input's selected content; for a fetch the digest
+    /// of its body, for git the commit. Left out: an image's name (its digest is in), a context's name, a URL, a repository
+    /// and its reference, checksums (they allow, they do not change), sharing modes of cache mounts, `env_unkeyed`.
+    pub fn parts(&self) -> Vec<(String, String)> {
+        parts::of(self)
     }
 }

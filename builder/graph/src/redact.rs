@@ -1,15 +1,15 @@
-//! Addresses without what opens their doors: user, password, and values in the query that are secrets by their name.
-//! Knows no instruction; any text may be given.
+//! Addresses without what opens their doors: user, password, and values in the query that are secrets by their name; and
+//! which names those are. Knows no instruction; any text may be given.
 
 use std::ops::Range;
 
 /// What stands for what is not shown, as BuildKit writes it.
 const MASK: &str = "xxxxx";
 
-/// Parts of the name of a query's value that is not shown.
-const SECRET_PARTS: [&str; 8] = ["token", "secret", "passw", "pwd", "signature", "credential", "auth", "key"];
+/// Parts of the name of a value that is not shown.
+const SECRET_PARTS: [&str; 9] = ["token", "pword", "secret", "passw", "pwd", "signature", "credential", "auth", "key"];
 
-/// Whole names of a query's values that are not shown.
+/// Words of the name of a value that is not shown.
 const SECRET_NAMES: [&str; 4] = ["sig", "pass", "pw", "jwt"];
 
 /// The text with the credentials of every URL in it masked: `https://me:pw@host/x?token=t` becomes
@@ -79,9 +79,11 @@ fn in_query(text: &str, rest: Range<usize>, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-fn is_secret(name: &str) -> bool {
+/// Whether a value of that name may be a secret. It rather says so too often.
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_NAMES.contains(&name.as_str()) || SECRET_PARTS.iter().any(|part| name.contains(part))
+    let is_whole = |word: &str| SECRET_NAMES.contains(&word);
+    name.split(['_', '-', '.']).any(is_whole) || SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]

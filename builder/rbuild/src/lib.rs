@@ -13,6 +13,7 @@ pub mod driver;
 pub mod error;
 mod etc;
 pub mod events;
+pub mod explain;
 pub mod export;
 pub mod failed;
 pub mod far;

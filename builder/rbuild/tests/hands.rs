@@ -126,7 +126,9 @@ fn warnings_tell_their_place_and_can_be_silenced() {
     assert!(!hands.ok(&["-f", "quiet", "."]).err.contains("found"));
     let raw = hands.ok(&["--progress", "rawjson", "."]).err;
     let told = raw.lines().find(|line| line.contains("\"warnings\"")).unwrap();
-    for part in ["\"rule\":\"UndefinedVar\"", "\"first_line\":2", "\"last_line\":4", "/undefined-var/", "\"fix\":"] {
+    for part in
+        ["\"rule\":\"UndefinedVar\"", "\"start\":{\"line\":2}", "\"end\":{\"line\":4}", "/undefined-var/", "\"fix\":"]
+    {
         assert!(told.contains(part), "{part} in {told}");
     }
 }

@@ -91,6 +91,14 @@ pub enum Error {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] rbuild_store::Error),
+    /// What was before cannot be written down.
+    #[error("cannot encode what was before the cache record {key}: {source}")]
+    Trail {
+        /// The record's key.
+        key: CacheKey,
+        /// What the encoder refused.
+        source: rbuild_oci::Error,
+    },
     /// A record that cannot be written down.
     #[error("cannot encode the cache record {key}: {source}")]
     Encode {

@@ -51,7 +51,7 @@ pub struct Recipe {
 }
 
 /// Begins every key, so that another way of making keys never meets this one's records.
-const SCHEMA: &str = "rbuild-key/1";
+const SCHEMA: &str = "rbuild-key/2";
 
 impl Recipe {
     /// A recipe without inputs.

@@ -16,6 +16,7 @@ mod parcel;
 mod record;
 pub mod testing;
 mod tiered;
+mod trail;
 
 pub use backend::CacheBackend;
 pub use distant::{Distant, Found};
@@ -26,3 +27,4 @@ pub use memory::MemoryBackend;
 pub use parcel::{Carried, Parcel};
 pub use record::{Output, Record};
 pub use tiered::Tiered;
+pub use trail::{StepName, Trace, Trail};

@@ -1,10 +1,11 @@
-//! Records as files of the store: `<bucket>/<first two characters>/<key>.json`. Knows no other process; a rename makes
-//! each record whole or absent. Records are not flushed to disk here: rbuild does that once before a tag is visible.
+//! Records as files of the store: `<bucket>/<first two characters>/<key>.json`, and the trails of steps in a bucket beside
+//! them: `<name>.json`. Knows no other process; a rename makes each of them whole or absent. Records are not flushed to disk here: rbuild does that once before a tag is visible.
 
 use crate::backend::CacheBackend;
 use crate::error::{Error, Result};
 use crate::key::CacheKey;
 use crate::record::{Output, Record};
+use crate::trail::{StepName, Trace, Trail};
 use rbuild_store::{Bucket, Store, if_there};
 use std::fs;
 use std::io::{self, Write};
@@ -17,6 +18,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct LocalBackend {
     directory: PathBuf,
+    /// Where trails are; without it none are kept.
+    steps: Option<PathBuf>,
     /// The store that the directory is of, whose gc may be at work.
     store: Option<Store>,
     written: Mutex<Vec<PathBuf>>,
@@ -25,12 +28,13 @@ pub struct LocalBackend {
 impl LocalBackend {
     /// Records below `directory`, which need not exist before the first write.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), store: None, written: Mutex::default() }
+        Self { directory: directory.into(), steps: None, store: None, written: Mutex::default() }
     }
 
     /// The records of a store. One that is written while gc is at work is not taken for the old one that it replaces.
     pub fn of(store: &Store) -> Self {
-        Self { store: Some(store.onlooker()), ..Self::new(store.dir(Bucket::Records)) }
+        let steps = Some(store.dir(Bucket::Steps));
+        Self { store: Some(store.onlooker()), steps, ..Self::new(store.dir(Bucket::Records)) }
     }
 
     /// All records, each with the file it lies in; damaged ones are left out.
@@ -109,6 +113,10 @@ impl LocalBackend {
         self.directory.join(&hex[..2]).join(format!("{hex}.json"))
     }
 
+    fn trail_path(&self, step: &StepName) -> Option<PathBuf> {
+        self.steps.as_ref().map(|steps| steps.join(format!("{}.json", step.hex())))
+    }
+
     fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -163,5 +171,17 @@ impl CacheBackend for LocalBackend {
         Self::write(&path, &bytes).map_err(|source| Error::Io { operation: "write", key, backend, source })?;
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(path);
         Ok(())
+    }
+    fn trail(&self, step: &StepName) -> Result<Trail> {
+        let bytes = self.trail_path(step).and_then(|path| fs::read(path).ok());
+        Ok(bytes.map_or_else(Trail::default, |bytes| Trail::read(&bytes)))
+    }
+
+    fn trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
+        let Some(path) = self.trail_path(step) else { return Ok(()) };
+        let _passage = self.store.as_ref().map(Store::pass).transpose()?;
+        let (key, backend) = (trace.recipe.key(), path.display().to_string());
+        let bytes = self.trail(step)?.with(trace.clone()).to_bytes().map_err(|source| Error::Trail { key, source })?;
+        Self::write(&path, &bytes).map_err(|source| Error::Io { operation: "write", key, backend, source })
     }
 }

@@ -4,6 +4,8 @@ use crate::backend::CacheBackend;
 use crate::error::Result;
 use crate::key::CacheKey;
 use crate::record::Record;
+use crate::trail::{StepName, Trace, Trail};
+use rbuild_oci::Descriptor;
 
 /// Several backends as one, nearest first. Records are written to all.
 pub struct Tiered {
@@ -44,5 +46,17 @@ impl CacheBackend for Tiered {
 
     fn put(&self, record: &Record) -> Result<()> {
         self.tiers.iter().try_for_each(|tier| tier.put(record))
+    }
+
+    fn trail(&self, step: &StepName) -> Result<Trail> {
+        self.tiers.iter().try_fold(Trail::default(), |trail, tier| Ok(trail.merged(tier.trail(step)?)))
+    }
+
+    fn trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
+        self.tiers.iter().try_for_each(|tier| tier.trace(step, trace))
+    }
+
+    fn files(&self, list: &Descriptor) -> Result<Option<Vec<u8>>> {
+        self.tiers.iter().try_fold(None, |found, tier| if found.is_some() { Ok(found) } else { tier.files(list) })
     }
 }

@@ -9,7 +9,7 @@
 //!      encoded.v1/<diff id>.origin.json                 the blob that a layer from elsewhere came in
 //!      encoded.v1/<diff id>.far.json                    where a layer is that may not be here
 //!      snapshots.v1/<driver>/<id map>/<chain id>        unpacked layers
-//!      records.v1, files.v1, git.v1                     build cache, stat caches, repositories
+//!      records.v1, steps.v1, files.v1, git.v1           build cache and what was before, stat caches, repositories
 //!      mounts.v1/<name>, <name>.lock, <name>.note       cache mounts, who uses them, what they were when they travelled
 //!      builds.v1, containers.v1, volumes.v1             logs and state, containers, named volumes
 //!      leases.v1, tmp.v1                                who is at work; what is not finished
@@ -24,7 +24,7 @@
 //! | refs, containers, volumes | user data: until the user removes it |
 //! | blobs, index, encoded, snapshots | as long as an image or a container needs the digest; else it is build cache (base images and layers of other stages, downloads), which goes 30 days after a build that had work to do last used it, or sooner |
 //! | records | build cache: as long as what they lead to is here |
-//! | git, files, builds | build cache: 30 days after they were last used, or written, or sooner |
+//! | git, files, steps, builds | build cache: 30 days after they were last used, or written, or sooner |
 //! | states of failed steps in builds | the five youngest, for seven days at most; what they need stays as long |
 //! | mounts | build cache: until it is larger than it may be, or somebody prunes it |
 //! | leases, tmp | as long as their process lives |
@@ -60,6 +60,8 @@ pub enum Bucket {
     Snapshots,
     /// Records of the build cache.
     Records,
+    /// The latest results of steps by what those are called.
+    Steps,
     /// Stat caches of contexts.
     Files,
     /// Cache mounts.
@@ -80,12 +82,13 @@ pub enum Bucket {
 
 impl Bucket {
     /// All buckets.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Refs,
         Self::Index,
         Self::Encoded,
         Self::Snapshots,
         Self::Records,
+        Self::Steps,
         Self::Files,
         Self::Mounts,
         Self::Git,
@@ -104,6 +107,7 @@ impl Bucket {
             Self::Encoded => "encoded.v1",
             Self::Snapshots => "snapshots.v1",
             Self::Records => "records.v1",
+            Self::Steps => "steps.v1",
             Self::Files => "files.v1",
             Self::Mounts => "mounts.v1",
             Self::Git => "git.v1",

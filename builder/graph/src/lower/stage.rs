@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Origin, Place, VertexId};
 use crate::lower::vertices::Inputs;
 use crate::op::Op;
-use crate::redact::redact;
+use crate::redact::{is_secret, redact};
 use dockerfile_parser::lint::{self, Seen};
 use dockerfile_parser::words::{self, Options, Quotes};
 use dockerfile_parser::{Instruction, Kind, Text};
@@ -138,7 +138,8 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
         }
     }
 
-    /// The instruction as people read it: on one line, with its variables expanded where they are set.
+    /// The instruction as people read it: on one line, with its variables expanded where they are set and not
+    /// named like secrets.
     fn shown(&self, original: &Text) -> String {
         let options = Options {
             quotes: Quotes::Keep,
@@ -147,7 +148,9 @@ impl<'s, 'a, 'w> Stage<'s, 'a, 'w> {
             ..Options::new(self.job.outline.escape)
         };
         let variables = &self.state.variables;
-        let expanded = words::expand_with(&original.bytes, options, &|name| variables.get(name).map(str::to_owned));
+        let expanded = words::expand_with(&original.bytes, options, &|name| {
+            variables.get(name).filter(|_| !is_secret(name)).map(str::to_owned)
+        });
         let text = expanded.map_or_else(|_| original.to_str_lossy().into_owned(), |expanded| expanded.value);
         let text = text.trim();
         match text.split_once(char::is_whitespace) {

@@ -122,6 +122,9 @@ pub struct BuildArgs {
     /// How to show what happens: auto, plain, tty, rawjson or quiet
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: String,
+    /// Print a table at the end: each step, whether it was cached, and what differs where it was not
+    #[arg(long)]
+    pub explain: bool,
     /// Print the image id and nothing else
     #[arg(short, long)]
     pub quiet: bool,

@@ -11,19 +11,20 @@ use rbuild_store::content::ContentStore;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-/// Keeps the images' documents and sets the tags.
-pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<()> {
+/// Keeps the images' documents and sets the tags; whether any of these points elsewhere than before.
+pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<bool> {
     let needed = keep_documents(ctx.store, built)?;
     let tags: Vec<_> = request.tags.iter().map(|tag| (tag.clone(), built.top.clone())).collect();
     let refs = ctx.store.refs();
     let known = tags.iter().map(|(tag, top)| Ok(refs.get(tag)?.is_some_and(|tag| tag.descriptor == *top)));
-    if known.collect::<Result<Vec<_>>>()?.contains(&false) {
+    let is_news = known.collect::<Result<Vec<_>>>()?.contains(&false);
+    if is_news {
         rbuild_store::durable::sync_batch([needed, ctx.written.take_written()].concat())?;
         refs.set(&tags, ctx.clock.now())?;
     } else if ctx.wrote.load(Ordering::Relaxed) && !refs.are_listed(&tags)? {
         refs.refresh()?;
     }
-    Ok(())
+    Ok(is_news)
 }
 
 /// Keeps manifests, configurations and the index; the files that a tag rests on.

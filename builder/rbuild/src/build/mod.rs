@@ -15,6 +15,7 @@ use crate::args::OnError;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::explain::project;
 use crate::export::{Product, exporter};
 use crate::import::Images;
 use crate::request::{Annotated, BuildRequest, Times, entitlement};
@@ -45,6 +46,8 @@ pub struct Built {
     pub steps: Vec<StepMade>,
     /// The time that later ones became, in seconds since 1970, where one was given.
     pub clamp: Option<i64>,
+    /// Whether a tag points at it now that did not before.
+    pub is_named_anew: bool,
 }
 
 /// Builds what a request asks for. `linter` sees the Dockerfile, and may refuse it before any work is done.
@@ -59,7 +62,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     ctx.mounts.expect(&ctx, &graph);
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
-    let steps = Steps::of(&graph, ctx.store);
+    let (steps, project) = (Steps::of(&graph, ctx.store), project(request));
     let inputs = Inputs {
         identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {
@@ -70,6 +73,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         image: &|image, arrival| images.stack(image, arrival),
         secret: &|id| request.secrets.get(id).map(|source| source.read(id)).transpose(),
         ssh: &|id| request.ssh.get(id).cloned(),
+        project: &project,
         no_cache: request.no_cache,
         keep_failed: request.on_error == OnError::Shell,
         limits: &request.limits,
@@ -82,7 +86,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         let made = graph.targets.iter().map(|target| image::image(ctx, request, &graph, target, &values));
         let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
         (built.steps, built.clamp) = (steps::made(&graph, &values), graph.source_date_epoch);
-        keep::keep(ctx, request, &built)?;
+        built.is_named_anew = keep::keep(ctx, request, &built)?;
         built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
         Ok(built)
     })?;
@@ -120,7 +124,16 @@ impl Built {
         if let ([(image, _)], false) = (&images[..], request.is_index) {
             let top = Descriptor { platform: None, ..image.manifest.clone() };
             let id = image.id.0;
-            return Ok(Self { images, index: None, top, id, exported: None, steps: Vec::new(), clamp: None });
+            return Ok(Self {
+                images,
+                index: None,
+                top,
+                id,
+                exported: None,
+                steps: Vec::new(),
+                clamp: None,
+                is_named_anew: false,
+            });
         }
         let manifests = images.iter().map(|(image, _)| image.manifest.clone()).collect();
         let annotations = notes.of(Annotated::Index, None);
@@ -128,7 +141,7 @@ impl Built {
         let annotations = notes.of(Annotated::IndexDescriptor, None);
         let top = Descriptor { annotations, ..Descriptor::of(MediaType::OCI_INDEX, &index) };
         let (index, id) = (Some(index), top.digest);
-        Ok(Self { images, index, id, top, exported: None, steps: Vec::new(), clamp: None })
+        Ok(Self { images, index, id, top, exported: None, steps: Vec::new(), clamp: None, is_named_anew: false })
     }
 }
 

@@ -9,7 +9,8 @@ use crate::args::{BuildArgs, Limit};
 use crate::build::{Built, build};
 use crate::ctx::{Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
-use crate::events::{Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::events::{Diarist, Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
+use crate::explain::{self, Diary, Outcome};
 use crate::failed::{self, Failed};
 use crate::far::{Far, Registries, Source};
 use crate::import::context;
@@ -45,11 +46,12 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     let cancel = Cancel::new();
     let watch = cancel_on_signal(&cancel)?;
     let (held, first, id) = (Arc::new(Held::default()), Arc::new(FirstFailed::default()), build_id());
+    let diarist = Arc::new(Diarist::default());
     let events = match standing.place {
         Place::Inside => progress.events(&store, &id).and(Box::new(first.clone())),
         Place::Outside => Events::new(vec![Box::new(held.clone())]),
     };
-    let events = Arc::new(events);
+    let events = Arc::new(events.and(Box::new(diarist.clone())));
     let result = attempt((&mut request, &mut linter), globals, &store, &standing, &events, &cancel);
     drop(events);
     let tell = || {
@@ -60,7 +62,8 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
     match result {
         Ok(built) => {
             tell();
-            finish(args, &request, &built)
+            look_back(args, (&store, &id), &request, Some(&built), &diarist)?;
+            finish(args, (&id, &request), &built)
         }
         Err(Error::NeedsNamespace) => {
             drop(watch);
@@ -69,6 +72,7 @@ pub fn run(args: &BuildArgs, globals: &Globals) -> Result<ExitCode> {
         }
         Err(error) => {
             tell();
+            look_back(args, (&store, &id), &request, None, &diarist)?;
             complain_of(&report::with_source(&error, &request.dockerfile.name, &request.dockerfile.bytes));
             let signal = watch.signal().filter(|_| error.is_canceled());
             drop(watch);
@@ -188,12 +192,34 @@ fn remove_stale(path: &Path) -> Result<()> {
     }
 }
 
-fn finish(args: &BuildArgs, request: &BuildRequest, built: &Built) -> Result<ExitCode> {
+/// Shows what became of the steps where that is asked for, and keeps it where anything was new.
+fn look_back(
+    args: &BuildArgs,
+    (store, build): (&Store, &str),
+    request: &BuildRequest,
+    built: Option<&Built>,
+    diarist: &Diarist,
+) -> Result<()> {
+    let steps = diarist.steps();
+    // Lines of JSON stay so.
+    if args.explain && args.progress != "rawjson" {
+        complain(&format!("\n{}", explain::table(&steps)));
+    }
+    let is_news = steps.iter().any(|noted| noted.outcome != Outcome::Cached);
+    if !is_news && !built.is_some_and(|built| built.is_named_anew) {
+        return Ok(());
+    }
+    let (image, when) = (built.map(|built| built.id), std::time::SystemTime::now().into());
+    let tags = request.tags.iter().filter(|_| built.is_some()).map(ToString::to_string).collect();
+    Diary { version: Diary::VERSION, build: build.to_owned(), when, image, tags, steps }.keep(store)
+}
+
+fn finish(args: &BuildArgs, (build, request): (&str, &BuildRequest), built: &Built) -> Result<ExitCode> {
     if let Some(path) = &request.iidfile {
         std::fs::write(path, built.id_to_tell(request).to_string()).map_err(Error::io("write", path.display()))?;
     }
     if let Some(path) = &request.metadata_file {
-        metadata::write(path, request, built)?;
+        metadata::write(path, (build, request), built)?;
     }
     if args.quiet || args.progress == "quiet" {
         print(&format!("{}\n", built.id))?;

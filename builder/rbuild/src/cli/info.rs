@@ -165,6 +165,7 @@ const fn content(bucket: Bucket) -> &'static str {
         Bucket::Encoded => "compressed layers",
         Bucket::Snapshots => "unpacked layers",
         Bucket::Records => "the build cache",
+        Bucket::Steps => "what steps were made from before",
         Bucket::Files => "digests of files in contexts",
         Bucket::Mounts => "cache mounts",
         Bucket::Git => "git repositories",

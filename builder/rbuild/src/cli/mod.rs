@@ -16,6 +16,7 @@ mod df;
 pub mod diff;
 mod each;
 pub mod exec;
+pub mod explain;
 pub mod export;
 mod fsck;
 mod globals;
@@ -101,6 +102,7 @@ enum Verb {
     Debug(debug::DebugArgs),
     Diff(diff::DiffArgs),
     Exec(Box<crate::args::ExecArgs>),
+    Explain(explain::ExplainArgs),
     Export(export::ExportArgs),
     Fsck(fsck::FsckArgs),
     Graph(graph::GraphArgs),
@@ -161,6 +163,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Debug(args) => debug::run(&args, &cli.globals),
         Verb::Diff(args) => diff::run(&args, &cli.globals),
         Verb::Exec(args) => exec::run(&args, &cli.globals),
+        Verb::Explain(args) => explain::run(&args, &cli.globals),
         Verb::Export(args) => export::run(&args, &cli.globals),
         Verb::Fsck(args) => fsck::run(&args, &cli.globals),
         Verb::Graph(args) => graph::run(&args, &cli.globals),

@@ -2,6 +2,7 @@
 //! start again elsewhere.
 
 use super::{Event, Events, Sink, StepId, Stream};
+use crate::explain::Why;
 use dockerfile_parser::lint::Finding;
 use rbuild_oci::ImageId;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ pub struct Held {
 #[derive(Debug)]
 enum Kept {
     Started(StepId, String),
+    Missed(StepId, Why),
     Output(StepId, Stream, Vec<u8>),
     Done(StepId, Duration, Option<ImageId>),
     Cached(StepId, String, Option<ImageId>),
@@ -33,6 +35,7 @@ impl Held {
         for kept in self.kept.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             match &kept {
                 Kept::Started(step, name) => events.send(&Event::Started { step: *step, name }),
+                Kept::Missed(step, why) => events.send(&Event::Missed { step: *step, why }),
                 Kept::Output(step, stream, bytes) => {
                     events.send(&Event::Output { step: *step, stream: *stream, bytes });
                 }
@@ -62,12 +65,13 @@ impl Sink for Arc<Held> {
             Event::Note(text) => Kept::Note((*text).to_owned()),
             Event::Findings { file, findings } => Kept::Findings((*file).to_owned(), findings.to_vec()),
             Event::Started { step, name } => Kept::Started(*step, (*name).to_owned()),
+            Event::Missed { step, why } => Kept::Missed(*step, (*why).clone()),
             Event::Output { step, stream, bytes } => Kept::Output(*step, *stream, bytes.to_vec()),
             Event::Done { step, took, image } => Kept::Done(*step, *took, *image),
             Event::Canceled { step } => Kept::Canceled(*step),
             Event::Image { step, image } => Kept::Image(*step, *image),
-            // Nothing is executed there.
-            Event::Progress { .. } | Event::Kept(_) => return,
+            // Nothing is executed there, and whoever wants keys is told of them at once.
+            Event::Progress { .. } | Event::Kept(_) | Event::Keyed { .. } => return,
         };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }

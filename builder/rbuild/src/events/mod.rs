@@ -1,5 +1,6 @@
 //! One typed stream of what a build does, and the sinks that show or keep it. Knows no step's inner working.
 
+mod diarist;
 mod first_failed;
 mod held;
 mod log_file;
@@ -8,6 +9,7 @@ mod rawjson;
 mod summary;
 mod tty;
 
+pub use diarist::Diarist;
 pub use first_failed::FirstFailed;
 pub use held::Held;
 pub use log_file::LogFile;
@@ -15,9 +17,11 @@ pub use plain::Plain;
 pub use rawjson::RawJson;
 pub use tty::Tty;
 
+use crate::explain::Why;
 use crate::failed::Failed;
 use dockerfile_parser::lint::Finding;
 use rbuild_oci::{DiffId, ImageId};
+use rbuild_records::{CacheKey, StepName};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -51,6 +55,22 @@ pub enum Event<'a> {
         step: StepId,
         /// Its line.
         name: &'a str,
+    },
+    /// A step is looked for under a key; one that has several is told of with each, as far as they are tried.
+    Keyed {
+        /// Which step.
+        step: StepId,
+        /// What it is called among earlier results.
+        names: &'a [StepName; 2],
+        /// The key.
+        key: CacheKey,
+    },
+    /// A step that began was not found in the cache.
+    Missed {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        why: &'a Why,
     },
     /// A step's process wrote something.
     Output {

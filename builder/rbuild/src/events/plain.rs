@@ -51,6 +51,7 @@ impl<W: Write> State<W> {
                 self.steps.insert(*step, Step::begin());
                 writeln!(self.out, "{step} {}", printable(name))
             }
+            Event::Missed { step, why } => writeln!(self.out, "{step} not cached: {}", printable(&why.to_string())),
             Event::Output { step, stream, bytes } => self.output(*step, *stream, bytes),
             Event::Progress { step, what, done, total } => self.progress(*step, what, (*done, *total)),
             Event::Cached { step, name, image } => {
@@ -61,7 +62,7 @@ impl<W: Write> State<W> {
                 writeln!(self.out, "{step} DONE {:.1}s\n{}", took.as_secs_f64(), arrow(*step, *image))
             }
             Event::Image { step, image } => writeln!(self.out, "{}", arrow(*step, Some(*image))),
-            Event::Kept(_) => Ok(()),
+            Event::Kept(_) | Event::Keyed { .. } => Ok(()),
             // One that had not begun is not worth a line.
             Event::Canceled { step } if !self.steps.contains_key(step) => Ok(()),
             Event::Canceled { step } => {

@@ -86,9 +86,14 @@ impl Sink for Tty {
                     state.bar.set_message(format!("{what} {} / {}", size(*done), size(*total)));
                 }
             }
+            Event::Missed { step, why } => {
+                if let Some(state) = self.steps().get(step) {
+                    state.bar.set_message(printable(&format!("not cached: {why}")));
+                }
+            }
             Event::Cached { step, name, .. } => self.print(&format!("{step} CACHED {name}")),
             Event::Done { step, took, .. } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
-            Event::Image { .. } | Event::Kept(_) => {}
+            Event::Image { .. } | Event::Kept(_) | Event::Keyed { .. } => {}
             Event::Canceled { step } => self.end(*step, "CANCELED"),
             Event::Failed { step, name, error } => self.fail(*step, name, error),
             Event::Warning(text) => self.print(&format!("WARNING: {text}")),

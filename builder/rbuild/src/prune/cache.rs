@@ -65,6 +65,7 @@ impl Shelf<'_> {
                 None => ("internal", "a document of an image or a step, or a download"),
             },
             GroupKind::Record => ("internal", "a record"),
+            GroupKind::Step => ("internal", "what a step was made from before"),
             GroupKind::Files => ("source.local", "what the files of a context hash to"),
             GroupKind::Build => ("internal", "the log of a build"),
             GroupKind::Git

@@ -17,6 +17,7 @@ pub use step::Step;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepId};
+use crate::explain::Footing;
 use crate::reach::Reach;
 use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
@@ -102,6 +103,8 @@ pub struct Inputs<'a> {
     pub identify: &'a Identify<'a>,
     /// Asked before any work is done, by every step that has some; may refuse, naming the place itself.
     pub begin: &'a (dyn Fn() -> Result<()> + Sync),
+    /// What tells this project's steps from those of others.
+    pub project: &'a str,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Whether the state in which a RUN fails is kept.
@@ -138,6 +141,8 @@ pub struct Work<'a> {
     pub vertex: &'a Vertex,
     /// Its number for people.
     pub step: StepId,
+    /// What it stands on.
+    pub footing: Footing<'a>,
 }
 
 impl Work<'_> {
@@ -153,12 +158,13 @@ impl Work<'_> {
 /// Solves all vertices of a graph.
 pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Inputs<'_>) -> Result<Values<Value>> {
     let (numbers, images) = (numbers(graph), in_images(graph));
+    let footings = footings(graph, &numbers);
     schedule::run(graph, inputs.jobs, ctx.cancel, &|id, values| {
         let Some(vertex) = graph.vertex(id) else {
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
         let ctx = if images.contains(&id) { ctx } else { Ctx { cache: ctx.aside, ..ctx } };
-        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()] };
+        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()], footing: footings[id.index()] };
         one(&work, id, values).map_err(|error| at(&ctx, vertex, error))
     })
 }
@@ -184,6 +190,22 @@ fn in_images(graph: &BuildGraph) -> BTreeSet<VertexId> {
         }
     }
     found
+}
+
+/// What each vertex stands on; inputs come before their users.
+fn footings<'g>(graph: &'g BuildGraph, numbers: &[StepId]) -> Vec<Footing<'g>> {
+    let mut footings: Vec<Footing<'g>> = Vec::new();
+    for vertex in &graph.vertices {
+        let parent =
+            vertex.parent.map(|id| (footings[id.index()], &graph.vertices[id.index()].op, numbers[id.index()]));
+        let (base, below) = match (parent, &vertex.op) {
+            (Some((_, Op::Image(image), _)), _) | (None, Op::Image(image)) => (Some(image), None),
+            (Some((footing, _, number)), _) => (footing.base, Some(number.0)),
+            (None, _) => (None, None),
+        };
+        footings.push(Footing { base, below, graph: Some(graph) });
+    }
+    footings
 }
 
 fn at(ctx: &Ctx<'_>, vertex: &Vertex, source: Error) -> Error {

@@ -23,6 +23,13 @@ pub struct Match {
     pub on_the_way: BTreeSet<Vec<u8>>,
 }
 
+impl Match {
+    /// All that is taken.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        std::iter::once(&self.entry).chain(&self.below)
+    }
+}
+
 /// A source as written.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {

@@ -1,12 +1,13 @@
 //! A step that makes at most one layer: look up under its recipes, else make, keep and record. Knows no operation.
 
 use super::{Made, Shown, Value, Work};
-use crate::ctx::Place;
+use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::explain::{self, Listing, Missed, Why};
 use crate::stack::Stack;
 use rbuild_oci::{ChainId, Digest, Timestamp};
-use rbuild_records::{Output, Recipe, Record};
+use rbuild_records::{Output, Recipe, Record, StepName};
 use rbuild_store::layer::{LayerIndex, LayerRef};
 
 /// A step in the course of being solved.
@@ -15,6 +16,7 @@ pub struct Step<'a> {
     parent: &'a Stack,
     recipes: Vec<Recipe>,
     begun: bool,
+    missed: Option<Missed>,
 }
 
 /// A layer that was just made and lies in the store.
@@ -42,17 +44,14 @@ pub struct Kept {
 impl<'a> Step<'a> {
     /// A step on `parent`; its recipes follow.
     pub const fn new(work: &'a Work<'a>, parent: &'a Stack) -> Self {
-        Self { work, parent, recipes: Vec::new(), begun: false }
+        Self { work, parent, recipes: Vec::new(), begun: false, missed: None }
     }
 
-    /// A recipe that begins with what every step has in common: its definition, its parent and what times become.
+    /// A recipe that begins with what every step has in common: what it does, its parent and what times become.
     pub fn recipe(&self, parent: &Stack) -> Recipe {
-        let mut definition = Vec::new();
-        self.work.vertex.op.encode(&mut definition);
-        let recipe = Recipe::new()
-            .with("op", self.work.vertex.op.kind())
-            .with("definition", Digest::of(&definition).to_string())
-            .with("parent", parent.name());
+        let op = &self.work.vertex.op;
+        let recipe = Recipe::new().with("op", op.kind()).with("parent", parent.name());
+        let recipe = op.parts().into_iter().fold(recipe, |recipe, (name, value)| recipe.with(name, value));
         match self.work.inputs.clamp {
             Some(clamp) => recipe.with("latest-time", clamp.to_string()),
             None => recipe,
@@ -61,11 +60,11 @@ impl<'a> Step<'a> {
 
     /// Looks a recipe up; on a miss it is one of those under which the result will be recorded.
     pub fn look_up(&mut self, recipe: Recipe) -> Result<Option<(Value, Shown)>> {
-        let found = if self.work.inputs.no_cache || self.work.vertex.renewed {
-            None
-        } else {
-            self.work.ctx.cache.get(&recipe.key())?
-        };
+        let Work { step, ctx, .. } = *self.work;
+        let key = recipe.key();
+        ctx.events.send(&Event::Keyed { step, names: &self.names(), key });
+        let found =
+            if self.work.inputs.no_cache || self.work.vertex.renewed { None } else { self.work.ctx.cache.get(&key)? };
         if let Some(record) = found
             && let Some(stack) = self.usable(&record)?
         {
@@ -95,18 +94,49 @@ impl<'a> Step<'a> {
 
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
     pub fn begin(&mut self) -> Result<()> {
+        self.begin_with(&|| Ok(Listing::default()))
+    }
+
+    /// The same for a step that files go into, which are listed only then.
+    pub fn begin_with(&mut self, files: &dyn Fn() -> Result<Listing>) -> Result<()> {
         (self.work.inputs.begin)()?;
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);
         }
         self.work.ctx.cancel.check()?;
         if std::mem::replace(&mut self.begun, true) {
-            return Ok(());
+            return self.missed(files()?);
         }
         self.work.ctx.store.hold()?;
         self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
         self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
+        self.missed(files()?)?;
+        if let Some(missed) = &self.missed {
+            self.work.ctx.events.send(&Event::Missed { step: self.work.step, why: &self.why(missed) });
+        }
         Ok(())
+    }
+
+    /// Notes what the step is made from, by its last recipe, which says most.
+    fn missed(&mut self, files: Listing) -> Result<()> {
+        let Some(recipe) = self.recipes.last() else { return Ok(()) };
+        let about = (&self.work.vertex.place, &self.work.footing);
+        self.missed = Some(Missed::new(self.names(), about, recipe, files)?);
+        Ok(())
+    }
+
+    fn why(&self, missed: &Missed) -> Why {
+        let Work { ctx, inputs, vertex, footing, .. } = self.work;
+        match (inputs.no_cache, vertex.renewed) {
+            (true, _) => Why::Asked { option: "--no-cache".to_owned() },
+            (_, true) => Why::Asked { option: "--no-cache-filter".to_owned() },
+            _ => missed.why(ctx.cache, ctx.store, footing),
+        }
+    }
+
+    /// What the step is called.
+    fn names(&self) -> [StepName; 2] {
+        explain::names(&self.work.vertex.place, self.work.inputs.project)
     }
 
     /// Records that the step changed nothing; where it did not before either, it keeps the time of then.
@@ -159,7 +189,8 @@ impl<'a> Step<'a> {
             let parent = self.parent.chain();
             self.work.ctx.cache.put(&Record { recipe: recipe.clone(), parent, output: output.clone(), created })?;
         }
-        Ok(())
+        let Ctx { cache, store, clock, .. } = self.work.ctx;
+        self.missed.as_ref().map_or(Ok(()), |missed| missed.leave(cache, store, clock.now()))
     }
 
     /// The stack a record leads to, if it is of this parent and its layer is here, or can be had once it is read.

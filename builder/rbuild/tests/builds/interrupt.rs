@@ -3,6 +3,8 @@
 use crate::common::base::Content;
 use crate::common::{context, fsck};
 use crate::tool::{Tool, Who, events, started};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -25,7 +27,7 @@ fn wait_for(child: &mut Child, word: &str) {
     while lines.read_line(&mut line).unwrap() > 0 {
         let told = events(&line).any(|event| {
             started(&event).is_some_and(|text| text.starts_with(word))
-                || event["data"].as_str().is_some_and(|data| data.contains(word))
+                || log(&event).is_some_and(|data| data.contains(word))
         });
         if told {
             return;
@@ -33,6 +35,12 @@ fn wait_for(child: &mut Child, word: &str) {
         line.clear();
     }
     panic!("{word} never began");
+}
+
+/// What a program wrote, if the event tells of that.
+fn log(event: &serde_json::Value) -> Option<String> {
+    let bytes = STANDARD.decode(event["logs"][0]["data"].as_str()?).unwrap();
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Interrupts a build so long after a word was told, and sees that it ends well.

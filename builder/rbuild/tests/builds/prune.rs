@@ -173,7 +173,8 @@ fn df_has_dockers_columns() {
         "Containers space usage:\n\nCONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE",
         "Local Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\nnamed         1         ",
         "Build cache usage: ",
-        "CACHE ID       CACHE TYPE        SIZE      CREATED",
+        "\n\nCACHE ID   ",
+        "   CACHE TYPE        SIZE      CREATED",
     ] {
         assert!(text.contains(heading), "{heading:?} in {text}");
     }

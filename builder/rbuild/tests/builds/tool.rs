@@ -81,7 +81,8 @@ pub(crate) fn events(log: &str) -> impl Iterator<Item = Value> + '_ {
 
 /// The instruction that an event tells the beginning of; the import of a base is none.
 pub(crate) fn started(event: &Value) -> Option<String> {
-    let name = event["name"].as_str().filter(|_| event["event"] == "started")?;
+    let vertex = &event["vertexes"][0];
+    let name = vertex["name"].as_str().filter(|_| vertex["completed"].is_null())?;
     let line = name.split_once("] ").map_or(name, |(_, line)| line);
     (!line.starts_with("FROM ")).then(|| line.to_owned())
 }

@@ -115,8 +115,9 @@ impl Said {
     /// The instructions of the steps that ran, with the parts before them.
     pub(crate) fn started(&self) -> Vec<String> {
         let events = self.err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let started = events.filter(|event| event["event"] == "started");
-        started.map(|event| event["name"].as_str().unwrap().to_owned()).collect()
+        let vertexes = events.map(|event| event["vertexes"][0].clone());
+        let started = vertexes.filter(|vertex| vertex.is_object() && vertex["completed"].is_null());
+        started.map(|vertex| vertex["name"].as_str().unwrap().to_owned()).collect()
     }
 }
 

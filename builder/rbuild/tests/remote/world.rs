@@ -5,6 +5,7 @@ use rbuild::ctx::{Ctx, Place, SystemClock, Written};
 use rbuild::driver::Drivers;
 use rbuild::error::Result;
 use rbuild::events::{Event, Events, Sink, StepId};
+use rbuild::explain::Footing;
 use rbuild::sharing::mounts::StayMounts;
 use rbuild::solve::op::{fetch, git};
 use rbuild::solve::{Inputs, RunLimits, Shown, Value, Work};
@@ -123,6 +124,7 @@ impl World {
             image: &|_, _| unreachable!("no image"),
             secret: &|id| Ok(self.secrets.get(id).map(|text| text.clone().into_bytes())),
             ssh: &|_| None,
+            project: "",
             no_cache: false,
             begin: &|| Ok(()),
             limits: &RunLimits::default(),
@@ -131,7 +133,14 @@ impl World {
         };
         let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere(), renewed: false };
         let shelf = Shelf::new(&self.store);
-        let (value, shown) = solve(&Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(1) })?;
+        let (value, shown) = solve(&Work {
+            ctx,
+            shelf: &shelf,
+            inputs: &inputs,
+            vertex: &vertex,
+            step: StepId(1),
+            footing: Footing::default(),
+        })?;
         let Value::Tree(tree) = value else { unreachable!("a tree") };
         Ok(Solved { tree, shown })
     }

@@ -11,6 +11,7 @@ use crate::backend::CacheBackend;
 use crate::error::{Error, Result};
 use crate::key::{CacheKey, Recipe};
 use crate::record::{Output, Record};
+use crate::trail::{StepName, Trace};
 use rbuild_oci::Timestamp;
 use std::io;
 
@@ -40,6 +41,12 @@ pub fn conformance(backend: &dyn CacheBackend) -> Result<Vec<String>> {
     let later = Record { created: Timestamp::from_seconds(1_800_000_000), ..one.clone() };
     backend.put(&later)?;
     check(backend.get(&one.key())?.as_ref() == Some(&later), "the last record of a key counts");
+    let (step, base) = (StepName::of(&["a step"]), None);
+    let trace = Trace { recipe: one.recipe, text: "one".to_owned(), base, files: None, created: one.created };
+    backend.trace(&step, &trace)?;
+    let trail = backend.trail(&step)?;
+    check(trail.traces().iter().all(|found| *found == trace), "a trail has nothing but what was added");
+    check(backend.trail(&StepName::of(&["another"]))?.traces().is_empty(), "another step's trail is empty");
     Ok(wrong)
 }
 

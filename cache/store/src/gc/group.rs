@@ -29,6 +29,8 @@ pub enum GroupKind {
     Content(Digest),
     /// A record of the build cache.
     Record,
+    /// The latest results of a step.
+    Step,
     /// The digests of the files of a context.
     Files,
     /// The log and the state of a build.
@@ -140,6 +142,7 @@ pub(super) fn homes(store: &Store) -> Result<Vec<[String; 2]>> {
 pub(super) fn caches(store: &Store) -> Result<Vec<Group>> {
     let git = store.dir(Bucket::Git);
     let places = [
+        (GroupKind::Step, store.dir(Bucket::Steps)),
         (GroupKind::Files, store.dir(Bucket::Files)),
         (GroupKind::Build, store.dir(Bucket::Builds)),
         (GroupKind::Git, git.join("checkouts")),

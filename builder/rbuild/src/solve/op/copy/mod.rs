@@ -5,6 +5,7 @@ mod archive;
 mod chmod;
 
 use crate::error::Result;
+use crate::explain::Listing;
 use crate::solve::layer::{self, Data};
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::select::{self, Match, Wanted};
@@ -36,10 +37,10 @@ fn attempt(
     }
     let trees = open(work, inputs)?;
     let picked = copy.sources.iter().map(|source| pick(copy, source, &trees)).collect::<Result<Vec<_>>>()?;
-    if let Some(found) = step.look_up(step.recipe(parent).with("files", digest(&picked)))? {
+    if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&picked)))? {
         return Ok(found);
     }
-    step.begin()?;
+    step.begin_with(&|| Ok(listing(&picked)))?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
@@ -49,6 +50,9 @@ fn attempt(
     }
     Ok(step.keep(layer::write(work, entries)?)?.value)
 }
+
+/// The part of the recipe that all files make.
+const FILES: &str = "files";
 
 /// What a source names, before it is placed.
 enum Picked<'a> {
@@ -101,6 +105,17 @@ fn digest(picked: &[Picked<'_>]) -> String {
         }
     }
     hasher.finish().to_string()
+}
+
+/// The files that are copied.
+fn listing(picked: &[Picked<'_>]) -> Listing {
+    let mut listing = Listing::default();
+    for source in picked {
+        if let Picked::Files { matches, .. } = source {
+            listing.add(FILES, matches.iter().flat_map(Match::entries));
+        }
+    }
+    listing
 }
 
 /// Everything placed where it belongs, as the entries of a layer.

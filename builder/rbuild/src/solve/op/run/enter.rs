@@ -6,6 +6,7 @@ use crate::args::ulimit;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::events::StepId;
+use crate::explain::Footing;
 use crate::failed::Failed;
 use crate::solve::{Inputs, Made, RunLimits, Value, Work};
 use crate::stack::{Shelf, Stack};
@@ -40,6 +41,7 @@ pub fn enter(ctx: Ctx<'_>, failed: &Failed, entry: Entry<'_>, output: &mut dyn O
         ssh: entry.ssh,
         identify: &|_, _, _| Ok(None),
         begin: &|| Ok(()),
+        project: "",
         no_cache: false,
         keep_failed: false,
         limits: &limits,
@@ -47,7 +49,8 @@ pub fn enter(ctx: Ctx<'_>, failed: &Failed, entry: Entry<'_>, output: &mut dyn O
         jobs: 1,
     };
     let (shelf, vertex) = (Shelf::new(ctx.store), vertex(failed));
-    let work = Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(0) };
+    let work =
+        Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(0), footing: Footing::default() };
     let shown = failed.inputs.iter().map(|layers| Ok(files(stack(&ctx, layers)?)));
     let shown: Vec<Value> = shown.collect::<Result<_>>()?;
     inside(&work, failed, &shown.iter().collect::<Vec<_>>(), (entry.argv, entry.stdio), output)

@@ -2,11 +2,12 @@
 //! faithful the executor is. Secrets, ssh agents, what is in cache mounts and proxies are left out.
 
 use crate::error::Result;
-use crate::solve::select;
+use crate::explain::Listing;
+use crate::solve::select::{self, Match};
 use crate::solve::{Step, Value, Work};
 use crate::stack::Stack;
 use crate::tree::StageTree;
-use rbuild_graph::{Mount, RunOp};
+use rbuild_graph::{Input, Mount, RunOp};
 use rbuild_records::Recipe;
 use std::collections::BTreeMap;
 
@@ -16,39 +17,60 @@ pub(super) type Shown<'a> = BTreeMap<&'a str, String>;
 /// Looks at what the mounts show.
 pub(super) fn shown<'a>(work: &Work<'_>, run: &'a RunOp, inputs: &[&Value]) -> Result<Shown<'a>> {
     let mut shown = BTreeMap::new();
-    for mount in &run.mounts {
-        let (target, input, source) = match mount {
-            Mount::Bind(bind) => (&bind.target, bind.input, &bind.source),
-            Mount::Cache(cache) => (&cache.target, cache.input, &cache.source),
-            Mount::Tmpfs(_) | Mount::Secret(_) | Mount::Ssh(_) => continue,
-        };
-        if let Some(input) = input {
-            shown.insert(target.as_str(), content(work, inputs[input.0 as usize], source)?);
-        }
+    for (target, input, source) in run.mounts.iter().filter_map(shows) {
+        shown.insert(target, content(work, inputs[input.0 as usize], source)?);
     }
     Ok(shown)
 }
 
-/// The recipe of a RUN.
-pub(super) fn recipe(work: &Work<'_>, step: &Step<'_>, run: &RunOp, parent: &Stack, shown: &Shown<'_>) -> Recipe {
-    let mut recipe = step.recipe(parent).with("fidelity", work.ctx.fidelity);
-    let words = run.argv.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>();
-    recipe = recipe.with("command", words.join(" ")).with("user", &run.user).with("directory", &run.cwd);
-    for (name, value) in &run.env {
-        recipe = recipe.with(format!("env {name}"), value);
+/// The files that the mounts show, but for those of whole stages.
+pub(super) fn listing(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<Listing> {
+    let mut listing = Listing::default();
+    for (target, input, source) in run.mounts.iter().filter_map(shows) {
+        if let Some(matches) = files(work, inputs[input.0 as usize], source)? {
+            listing.add(&part(target), matches.iter().flat_map(Match::entries));
+        }
     }
-    shown.iter().fold(recipe, |recipe, (target, content)| recipe.with(format!("mount {target}"), content))
+    Ok(listing)
+}
+
+/// The recipe of a RUN.
+pub(super) fn recipe(work: &Work<'_>, step: &Step<'_>, parent: &Stack, shown: &Shown<'_>) -> Recipe {
+    let recipe = step.recipe(parent).with("fidelity", work.ctx.fidelity);
+    shown.iter().fold(recipe, |recipe, (target, content)| recipe.with(part(target), content))
+}
+
+/// The part of the recipe that the files of a mount make.
+fn part(target: &str) -> String {
+    format!("files of {target}")
+}
+
+/// Where a mount shows files that count, of which input, and which of them.
+fn shows(mount: &Mount) -> Option<(&str, Input, &str)> {
+    let (target, input, source) = match mount {
+        Mount::Bind(bind) => (&bind.target, bind.input, &bind.source),
+        Mount::Cache(cache) => (&cache.target, cache.input, &cache.source),
+        Mount::Tmpfs(_) | Mount::Secret(_) | Mount::Ssh(_) => return None,
+    };
+    input.map(|input| (&**target, input, &**source))
 }
 
 /// The identity of what lies at `source`: a whole stage by its layers, anything else by its files.
 fn content(work: &Work<'_>, value: &Value, source: &str) -> Result<String> {
-    let matches = match value {
-        Value::Files(stack, _) if source == "/" => return Ok(stack.name()),
+    match files(work, value, source)? {
+        Some(matches) => Ok(select::digest(&matches).to_string()),
+        None => Ok(value.stack()?.name()),
+    }
+}
+
+/// The files that lie at `source`; none where that is a whole stage.
+fn files(work: &Work<'_>, value: &Value, source: &str) -> Result<Option<Vec<Match>>> {
+    match value {
+        Value::Files(..) if source == "/" => Ok(None),
         Value::Files(stack, _) => {
             let tree = StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack);
-            select::select_plain(&tree, source)?
+            select::select_plain(&tree, source).map(Some)
         }
-        Value::Tree(tree) => select::select_plain(&**tree, source)?,
-    };
-    Ok(select::digest(&matches).to_string())
+        Value::Tree(tree) => select::select_plain(&**tree, source).map(Some),
+    }
 }

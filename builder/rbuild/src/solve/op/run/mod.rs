@@ -100,10 +100,10 @@ fn refuse_devices(run: &RunOp) -> Result<()> {
 
 fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) -> Result<Found> {
     let shown = key::shown(work, run, inputs)?;
-    if let Some(found) = step.look_up(key::recipe(work, step, run, parent, &shown))? {
+    if let Some(found) = step.look_up(key::recipe(work, step, parent, &shown))? {
         return Ok(Found::Cached(found));
     }
-    step.begin()?;
+    step.begin_with(&|| key::listing(work, run, inputs))?;
     mounts::prepare(work, run, inputs, &shown).map(Found::Surroundings)
 }
 

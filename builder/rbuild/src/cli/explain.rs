@@ -1,0 +1,98 @@
+//! `rbuild explain`: why the steps of a build ran, looked at afterwards. What differs was found while the build ran, or is
+//! found now in another cache.
+
+use super::globals::Globals;
+use super::out::print;
+use crate::error::{Error, Result};
+use crate::events::printable;
+use crate::explain::{Diary, Noted, Why, known, table};
+use crate::render::align_by;
+use clap::{Args, ValueEnum};
+use rbuild_records::{CacheBackend, LocalBackend, Recipe};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Say why the steps of a build ran: what differs from the nearest time before
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// The build: the name of an image (the last build that gave it), an id or its beginning, or `latest`
+    #[arg(value_name = "TAG|BUILD", default_value = "latest")]
+    build: String,
+    /// One step, by its number: all that it was made from, and all that differs
+    #[arg(value_name = "STEP", value_parser = number)]
+    step: Option<usize>,
+    /// How to print it
+    #[arg(long, value_name = "HOW", value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// A step's number, with or without its sign.
+fn number(text: &str) -> std::result::Result<usize, &'static str> {
+    text.trim_start_matches('#').parse().map_err(|_| "give the number of a step, as in 3 or #3")
+}
+
+/// Prints what is known.
+pub fn run(args: &ExplainArgs, globals: &Globals) -> Result<ExitCode> {
+    let store = globals.store()?;
+    let diary = Diary::find(&store, &args.build)?;
+    let cache = LocalBackend::of(&store);
+    let text = match (args.step, args.format) {
+        (None, Format::Table) => table(&diary.steps),
+        (None, Format::Json) => json(&json!(diary))?,
+        (Some(step), format) => {
+            let noted = diary.step(step)?;
+            let recipe = recipe(&cache, noted)?;
+            match format {
+                Format::Table => detail(noted, recipe.as_ref()),
+                Format::Json => json(&json!({"step": noted, "recipe": recipe}))?,
+            }
+        }
+    };
+    print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+fn json(value: &Value) -> Result<String> {
+    let failed = |source| Error::from(rbuild_oci::Error::Json { what: "explanation", source });
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(failed)
+}
+
+/// What a step was made from, as far as a cache still knows.
+fn recipe(cache: &dyn CacheBackend, noted: &Noted) -> Result<Option<Recipe>> {
+    let Some(key) = noted.key else { return Ok(None) };
+    if let Some(record) = cache.get(&key)? {
+        return Ok(Some(record.recipe));
+    }
+    let trail = known(cache, noted.names.as_ref().map_or(&[], |names| &names[..]));
+    Ok(trail.traces().iter().map(|trace| &trace.recipe).find(|recipe| recipe.key() == key).cloned())
+}
+
+/// A step in full.
+fn detail(noted: &Noted, recipe: Option<&Recipe>) -> String {
+    let mut text = format!("#{} {}\n", noted.step, printable(&noted.name));
+    let mut say = |name: &str, value: &str| text.push_str(&format!("{name}\t{}\n", printable(value)));
+    let took = noted.seconds.map(|seconds| format!(" in {seconds:.1}s")).unwrap_or_default();
+    say("result:", &format!("{}{took}", noted.outcome.word()));
+    if let Some(image) = &noted.image {
+        say("image:", &image.0.short());
+    }
+    if let Some(key) = &noted.key {
+        say("key:", &key.to_string());
+    }
+    let reasons = match &noted.why {
+        Some(Why::Differs { differences }) => differences.iter().map(ToString::to_string).collect(),
+        why => why.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    for reason in reasons {
+        say("not cached:", &reason);
+    }
+    for part in recipe.iter().flat_map(|recipe| recipe.parts()) {
+        say(&format!("  {}", printable(&part.name)), &part.value);
+    }
+    align_by(&text, 0, 2)
+}

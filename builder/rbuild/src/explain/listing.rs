@@ -1,0 +1,248 @@
+//! Which files went into a step, so that a later one can be compared: path, kind, mode, owner, size and the beginning of a
+//! digest, a line each, compressed. It is a blob that records do not rest on. Knows no tree.
+
+use rbuild_oci::{Descriptor, Digest, Hasher};
+use rbuild_store::Store;
+use rbuild_store::layer::{Entry, Node};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Read};
+
+/// One file, directory or link.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// The path in its tree.
+    pub path: Vec<u8>,
+    /// What it is: `f` a file, `d` a directory, `l` a symbolic link, `h` a hard link, `s` something special.
+    pub kind: char,
+    /// The twelve permission bits.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The size in bytes.
+    pub size: u64,
+    /// The beginning of the digest of its data or of what it leads to; `-` where it has none.
+    pub data: String,
+    /// The beginning of the digest of its extended attributes; `-` where it has none.
+    pub attributes: String,
+}
+
+/// Files by what they are for: `files` of a COPY, `files of TARGET` of a mount. Each list is sorted by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    groups: BTreeMap<String, Vec<Listed>>,
+}
+
+/// What a listing is called by.
+const MEDIA_TYPE: &str = "application/vnd.rbuild.files.v1+zstd";
+
+/// The first line.
+const HEAD: &str = "rbuild-files/1\n";
+
+/// No listing is longer than this in bytes, uncompressed.
+const LIMIT: u64 = 256 << 20;
+
+const NONE: &str = "-";
+
+impl Listing {
+    /// Adds what was selected for `group`.
+    pub fn add<'e>(&mut self, group: &str, entries: impl IntoIterator<Item = &'e Entry>) {
+        let list = self.groups.entry(group.to_owned()).or_default();
+        list.extend(entries.into_iter().map(Listed::of));
+        list.sort_unstable();
+        list.dedup();
+    }
+
+    /// The files of a group; none where it is not known.
+    pub fn group(&self, name: &str) -> Option<&[Listed]> {
+        self.groups.get(name).map(Vec::as_slice)
+    }
+
+    /// The blob and what describes it; none where nothing is listed, or too much.
+    pub fn pack(&self) -> io::Result<Option<(Descriptor, Vec<u8>)>> {
+        let text = self.to_text();
+        if self.groups.is_empty() || text.len() as u64 > LIMIT {
+            return Ok(None);
+        }
+        let bytes = zstd::bulk::compress(text.as_bytes(), 1)?;
+        let fits = bytes.len() as u64 <= Store::DOCUMENT_LIMIT;
+        Ok(fits.then(|| (Descriptor::of(MEDIA_TYPE, &bytes), bytes)))
+    }
+
+    /// What [`Self::pack`] wrote; none where it is something else.
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut text = String::new();
+        zstd::Decoder::new(bytes).ok()?.take(LIMIT).read_to_string(&mut text).ok()?;
+        Self::from_text(text.strip_prefix(HEAD)?)
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = HEAD.to_owned();
+        for (name, files) in &self.groups {
+            text.extend(["= ", &escaped(name.as_bytes()), "\n"]);
+            for file in files {
+                file.put(&mut text);
+            }
+        }
+        text
+    }
+
+    /// The listing in these lines: `= GROUP`, and below it `KIND MODE UID GID SIZE DATA ATTRIBUTES PATH`.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut groups: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        let mut current: Option<&mut Vec<Listed>> = None;
+        for line in text.lines() {
+            match line.strip_prefix("= ") {
+                Some(name) => {
+                    let name = String::from_utf8(plain(name)?).ok()?;
+                    current = Some(groups.entry(name).or_default());
+                }
+                None => current.as_mut()?.push(Listed::parse(line)?),
+            }
+        }
+        Some(Self { groups })
+    }
+}
+
+impl Listed {
+    fn of(entry: &Entry) -> Self {
+        let target = |target: &[u8]| short(&Digest::of(target));
+        let special = |text: &str| ('s', 0, target(text.as_bytes()));
+        let (kind, size, data) = match &entry.node {
+            Node::Directory { .. } => ('d', 0, NONE.to_owned()),
+            Node::File(data) => ('f', data.size, short(&data.digest)),
+            Node::HardLink { target: path } => ('h', 0, target(path)),
+            Node::Symlink { target: path } => ('l', 0, target(path)),
+            Node::CharDevice(device) => special(&format!("c{}:{}", device.major, device.minor)),
+            Node::BlockDevice(device) => special(&format!("b{}:{}", device.major, device.minor)),
+            Node::Fifo => special("p"),
+            Node::Whiteout => special("w"),
+        };
+        let Entry { path, mode, uid, gid, xattrs, .. } = entry;
+        let attributes = if xattrs.is_empty() { NONE.to_owned() } else { of_attributes(xattrs) };
+        Self { path: path.clone(), kind, mode: *mode, uid: *uid, gid: *gid, size, data, attributes }
+    }
+
+    fn put(&self, text: &mut String) {
+        let Self { path, kind, mode, uid, gid, size, data, attributes } = self;
+        let path = escaped(path);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{kind} {mode:04o} {uid} {gid} {size} {data} {attributes} {path}");
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.splitn(8, ' ');
+        let mut next = || words.next();
+        Some(Self {
+            kind: next()?.chars().next()?,
+            mode: u32::from_str_radix(next()?, 8).ok()?,
+            uid: next()?.parse().ok()?,
+            gid: next()?.parse().ok()?,
+            size: next()?.parse().ok()?,
+            data: next()?.to_owned(),
+            attributes: next()?.to_owned(),
+            path: plain(next()?)?,
+        })
+    }
+}
+
+fn of_attributes(xattrs: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
+    let mut hasher = Hasher::new();
+    for part in xattrs.iter().flat_map(|(name, value)| [name, value]) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    short(&hasher.finish())
+}
+
+/// The first eight bytes: enough to tell two versions of one file apart.
+fn short(digest: &Digest) -> String {
+    let mut hex = digest.hex();
+    hex.truncate(16);
+    hex
+}
+
+/// A path on one line: what is no printable ASCII is `\xx`, and so is the backslash.
+fn escaped(path: &[u8]) -> String {
+    let mut text = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char == '\\' || char.is_control() {
+                let mut bytes = [0; 4];
+                put_escaped(&mut text, char.encode_utf8(&mut bytes).as_bytes());
+            } else {
+                text.push(char);
+            }
+        }
+        put_escaped(&mut text, chunk.invalid());
+    }
+    text
+}
+
+fn put_escaped(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\\{byte:02x}");
+    }
+}
+
+fn plain(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        bytes.extend_from_slice(&rest[..at]);
+        let hex = std::str::from_utf8(rest.get(at + 1..at + 3)?).ok()?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        rest = &rest[at + 3..];
+    }
+    bytes.extend_from_slice(rest);
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_store::layer::FileData;
+
+    fn file(path: &[u8], content: &[u8]) -> Entry {
+        let data = FileData { digest: Digest::of(content), ..FileData::unread(content.len() as u64) };
+        Entry::new(path.to_vec(), Node::File(data), 0o644)
+    }
+
+    #[test]
+    fn a_listing_comes_back_as_it_was() {
+        let mut listing = Listing::default();
+        let names: [&[u8]; 6] = [b"b c", b"a\nb", b"\\0a", b"\xff\xfe", "ä".as_bytes(), b""];
+        let mut entries: Vec<Entry> = names.iter().map(|name| file(name, name)).collect();
+        entries.push(Entry::new(b"link".to_vec(), Node::Symlink { target: b"x".to_vec() }, 0o777));
+        entries[0].xattrs.insert(b"user.a".to_vec(), b"b".to_vec());
+        listing.add("files", &entries);
+        listing.add("files of /m", &entries[..1]);
+        listing.add("files", &entries[..2]);
+        let (descriptor, bytes) = listing.pack().unwrap().unwrap();
+        assert_eq!(descriptor.digest, Digest::of(&bytes));
+        assert_eq!(Listing::unpack(&bytes), Some(listing.clone()));
+        assert_eq!(listing.group("files").unwrap().len(), 7);
+        assert_eq!(Listing::default().pack().unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_listing_is_none() {
+        for text in ["x", "f 0644 0 0 1 a - x", "= a\nf 0x44 0 0 1 a - x", "= a\nf 0644 0 0 1 a", "= a\\0"] {
+            assert_eq!(Listing::from_text(text), None, "{text}");
+        }
+        assert_eq!(Listing::unpack(b"junk"), None);
+    }
+
+    #[test]
+    fn many_files_are_a_few_megabytes() {
+        let mut listing = Listing::default();
+        let name = |at: usize| format!("project/module{}/source/file{at}.rs", at % 500);
+        let entries: Vec<Entry> = (0..50_000).map(|at| file(name(at).as_bytes(), name(at).as_bytes())).collect();
+        listing.add("files", &entries);
+        let (_, bytes) = listing.pack().unwrap().unwrap();
+        assert!(bytes.len() < 1 << 20, "{}", bytes.len());
+    }
+}

@@ -1,0 +1,17 @@
+//! Why a step was not found in the cache: what differs from the nearest earlier time that it was executed. `compare` is
+//! pure; `trail` finds that time among records; `listing` is how the files that went in are remembered. `diary` is what is kept of a build's steps. Knows no sink.
+
+mod compare;
+mod diary;
+mod files;
+mod listing;
+mod text;
+mod trail;
+mod why;
+
+pub use compare::{Side, compare};
+pub use diary::{Diary, Noted, Outcome, REFERENCE, table};
+pub use files::{Change, FileChange};
+pub use listing::{Listed, Listing};
+pub use trail::{Footing, Missed, known, names, project, why};
+pub use why::{Difference, Why};
