@@ -1,14 +1,13 @@
-//! `rbuild explain`: why the steps of a build ran, looked at afterwards. What differs was found while the build ran, or is
-//! found now in another cache.
+//! `rbuild explain`: why the steps of a build ran, looked at afterwards. What differs was found while the build ran.
 
 use super::globals::Globals;
 use super::out::print;
 use crate::error::{Error, Result};
 use crate::events::printable;
-use crate::explain::{Diary, Noted, Why, known, table};
+use crate::explain::{Diary, Noted, Why, side, table};
 use crate::render::align_by;
 use clap::{Args, ValueEnum};
-use rbuild_records::{CacheBackend, LocalBackend, Recipe};
+use rbuild_records::{LocalBackend, Recipe};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -47,7 +46,7 @@ pub fn run(args: &ExplainArgs, globals: &Globals) -> Result<ExitCode> {
         (None, Format::Json) => json(&json!(diary))?,
         (Some(step), format) => {
             let noted = diary.step(step)?;
-            let recipe = recipe(&cache, noted)?;
+            let recipe = side(&cache, &store, noted)?.map(|side| side.recipe);
             match format {
                 Format::Table => detail(noted, recipe.as_ref()),
                 Format::Json => json(&json!({"step": noted, "recipe": recipe}))?,
@@ -60,16 +59,6 @@ pub fn run(args: &ExplainArgs, globals: &Globals) -> Result<ExitCode> {
 fn json(value: &Value) -> Result<String> {
     let failed = |source| Error::from(rbuild_oci::Error::Json { what: "explanation", source });
     serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(failed)
-}
-
-/// What a step was made from, as far as a cache still knows.
-fn recipe(cache: &dyn CacheBackend, noted: &Noted) -> Result<Option<Recipe>> {
-    let Some(key) = noted.key else { return Ok(None) };
-    if let Some(record) = cache.get(&key)? {
-        return Ok(Some(record.recipe));
-    }
-    let trail = known(cache, noted.names.as_ref().map_or(&[], |names| &names[..]));
-    Ok(trail.traces().iter().map(|trace| &trace.recipe).find(|recipe| recipe.key() == key).cloned())
 }
 
 /// A step in full.

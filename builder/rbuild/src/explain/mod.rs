@@ -3,6 +3,7 @@
 
 mod compare;
 mod diary;
+mod elsewhere;
 mod files;
 mod listing;
 mod text;
@@ -11,6 +12,7 @@ mod why;
 
 pub use compare::{Side, compare};
 pub use diary::{Diary, Noted, Outcome, REFERENCE, table};
+pub use elsewhere::{elsewhere, side};
 pub use files::{Change, FileChange};
 pub use listing::{Listed, Listing};
 pub use trail::{Footing, Missed, known, names, project, why};

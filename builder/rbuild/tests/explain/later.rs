@@ -1,9 +1,10 @@
 //! What is told at the end of a build and afterwards: `--explain`, `rbuild explain`, `--progress rawjson`, `--metadata-file`.
 
 use crate::world::World;
-use rbuild::explain::{Side, Why, known, why};
+use rbuild::explain::{Diary, elsewhere, known, side};
 use rbuild_oci::Timestamp;
-use rbuild_records::{CacheBackend, MemoryBackend, Recipe, StepName, Trace};
+use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend};
+use rbuild_store::Store;
 use serde_json::Value;
 use std::fs;
 
@@ -77,12 +78,24 @@ fn machines_are_told_in_buildkits_shape() {
 
 #[test]
 fn another_cache_is_asked_in_the_same_way() {
-    let (far, step) = (MemoryBackend::default(), StepName::of(&["a step"]));
-    let recipe = |v: &str| Recipe::new().with("op", "run").with("env V", v);
-    let (text, created) = ("RUN make".to_owned(), Timestamp::from_seconds(1));
-    far.trace(&step, &Trace { recipe: recipe("1"), text: text.clone(), base: None, files: None, created }).unwrap();
-    let side = Side { recipe: recipe("2"), text, ..Side::default() };
-    let told = |names: &[StepName]| why(&known(&far, names), &side, None, &|_| None);
-    assert_eq!(told(&[step]).to_string(), "V is \"2\", was \"1\"");
-    assert_eq!(told(&[StepName::of(&["another"])]), Why::New);
+    let world = app();
+    world.log(&["-t", "x"]);
+    world.write(&[("b", "other")]);
+    world.log(&["-t", "x"]);
+    let store = Store::open(&world.path("store")).unwrap();
+    let (near, far) = (LocalBackend::of(&store), MemoryBackend::default());
+    let diary = Diary::find(&store, "x").unwrap();
+    let noted = diary.step(2).unwrap();
+    let now = side(&near, &store, noted).unwrap().unwrap();
+    let told = || elsewhere(&far, noted, &now).unwrap().map(|why| why.to_string());
+    assert_eq!(told().as_deref(), Some("no earlier result of this step is known"));
+    let names = noted.names.unwrap();
+    let trail = known(&near, &names);
+    let first = trail.traces().iter().find(|trace| trace.recipe != now.recipe).unwrap();
+    far.trace(&names[0], first).unwrap();
+    assert_eq!(told().as_deref(), Some("its files differ"), "the list is not there");
+    far.trace(&names[0], &trail.traces()[0]).unwrap();
+    assert_eq!(told().as_deref(), Some("its result was pruned or lost"));
+    far.put(&near.get(&noted.key.unwrap()).unwrap().unwrap()).unwrap();
+    assert_eq!(told(), None);
 }
