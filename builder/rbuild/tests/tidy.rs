@@ -192,7 +192,8 @@ fn every_command_of_readme_is_a_transcript() {
 
 #[test]
 fn every_example_is_built_by_a_test() {
-    let tests = fs::read_to_string(root().join("builder/rbuild/tests/projects/examples.rs")).unwrap();
+    let read = |name: &str| fs::read_to_string(root().join("builder/rbuild/tests").join(name)).unwrap();
+    let tests = read("projects/examples.rs") + &read("caches/recipes.rs");
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let entries = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap());
     let folders = entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());

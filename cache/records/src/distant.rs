@@ -6,7 +6,12 @@ use crate::error::{Error, Result};
 use crate::key::CacheKey;
 use crate::parcel::Parcel;
 use crate::record::{Output, Record};
+use crate::trail::{StepName, Trail};
+use rbuild_oci::Descriptor;
 use std::sync::Arc;
+
+/// The largest list of files that is read, in bytes.
+const LIST_LIMIT: u64 = 64 << 20;
 
 /// Told of each record that was found, before anybody relies on it: where its layer can be had from. False where that is
 /// known to be of no use.
@@ -59,6 +64,17 @@ impl CacheBackend for Distant {
             (self.warn)(&error.to_string());
             Ok(None)
         })
+    }
+
+    fn trail(&self, step: &StepName) -> Result<Trail> {
+        let bytes = self.depot.document(&Name::from(*step))?;
+        Ok(bytes.map(|bytes| Trail::read(&bytes)).unwrap_or_default())
+    }
+
+    fn files(&self, list: &Descriptor) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let found = list.size <= LIST_LIMIT && self.depot.pour(list, &mut bytes)?;
+        Ok(found.then_some(bytes))
     }
 
     /// Keeps nothing: what goes out has its own way.

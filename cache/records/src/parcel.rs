@@ -23,8 +23,16 @@ pub struct Parcel {
 pub struct Carried {
     /// The layer's tarball, compressed or not.
     pub blob: Descriptor,
-    /// The layer's index, in the store's own encoding.
-    pub index: Descriptor,
+    /// The layer's index in the store's own encoding, where it is there by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Descriptor>,
+}
+
+impl Carried {
+    /// All that has to stay as long as it is spoken of.
+    pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
+        std::iter::once(self.blob.clone()).chain(self.index.clone())
+    }
 }
 
 impl Parcel {

@@ -116,7 +116,7 @@ fn attempt(
     cancel: &Cancel,
 ) -> Result<Built> {
     let (network, client) = (globals.network(), globals.registries(cancel));
-    let caches = Caches::open(request, store, &network, cancel)?;
+    let caches = Caches::open(request, &network, cancel)?;
     let places: Vec<Box<dyn Source>> = vec![Box::new(Registries::new(&client)), Box::new(caches.depots())];
     let store = &store.clone().bringing(Arc::new(Far::new(places, cancel).for_build(events.clone())));
     let (drivers, near) = (globals.drivers(store, standing)?, LocalBackend::of(store));
@@ -125,13 +125,14 @@ fn attempt(
     }
     let executor = Sandbox::new()?;
     let wrote = AtomicBool::new(false);
-    let sharing = caches.around(store, &near, events);
+    let traffic = caches.traffic(store, cancel);
+    let sharing = traffic.behind(store, &near, events);
     let ctx = Ctx {
         store,
         snapshots: &drivers,
         cache: &sharing.of(Scope::Image),
         aside: &sharing.of(Scope::Aside),
-        inline: &|| caches.inline(),
+        inline: &|| traffic.inline(),
         mounts: caches.mounts(),
         network: &network,
         executor: &executor,

@@ -1,13 +1,16 @@
 //! `rbuild explain`: why the steps of a build ran, looked at afterwards. What differs was found while the build ran.
 
 use super::globals::Globals;
-use super::out::print;
+use super::out::{complain, print};
 use crate::error::{Error, Result};
 use crate::events::printable;
-use crate::explain::{Diary, Noted, Why, side, table};
+use crate::explain::{Diary, Noted, Side, Why, elsewhere, side, table};
 use crate::render::align_by;
+use crate::request::CacheFrom;
+use crate::sharing::looked_at;
 use clap::{Args, ValueEnum};
-use rbuild_records::{LocalBackend, Recipe};
+use rbuild_oci::Cancel;
+use rbuild_records::{CacheBackend, Distant, LocalBackend, Recipe};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -20,6 +23,9 @@ pub struct ExplainArgs {
     /// One step, by its number: all that it was made from, and all that differs
     #[arg(value_name = "STEP", value_parser = number)]
     step: Option<usize>,
+    /// Say, too, why these caches of other machines would not have the step, as `rbuild build` names them
+    #[arg(long = "cache-from", value_name = "SPEC", requires = "step")]
+    cache_from: Vec<String>,
     /// How to print it
     #[arg(long, value_name = "HOW", value_enum, default_value = "table")]
     format: Format,
@@ -46,14 +52,29 @@ pub fn run(args: &ExplainArgs, globals: &Globals) -> Result<ExitCode> {
         (None, Format::Json) => json(&json!(diary))?,
         (Some(step), format) => {
             let noted = diary.step(step)?;
-            let recipe = side(&cache, &store, noted)?.map(|side| side.recipe);
+            let side = side(&cache, &store, noted)?;
+            let far = far(&args.cache_from, globals, noted, side.as_ref())?;
+            let recipe = side.map(|side| side.recipe);
             match format {
-                Format::Table => detail(noted, recipe.as_ref()),
-                Format::Json => json(&json!({"step": noted, "recipe": recipe}))?,
+                Format::Table => detail(noted, &far, recipe.as_ref()),
+                Format::Json => json(&json!({"step": noted, "far": far, "recipe": recipe}))?,
             }
         }
     };
     print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+/// What caches of other machines have of a step, each under its name; the reason is none where the step is there.
+fn far(texts: &[String], globals: &Globals, noted: &Noted, side: Option<&Side>) -> Result<Vec<(String, Option<Why>)>> {
+    let from = texts.iter().map(|text| CacheFrom::parse(text)).collect::<Result<Vec<_>>>()?;
+    let (caches, said) = looked_at(&from, &globals.network(), &Cancel::new())?;
+    let ask = |cache: &Distant, side: &Side| Ok((cache.name().to_owned(), elsewhere(cache, noted, side)?));
+    let found = match side {
+        Some(side) => caches.iter().map(|cache| ask(cache, side)).collect(),
+        None => Ok(Vec::new()),
+    };
+    said.take().iter().for_each(|text| complain(&format!("WARNING: {text}\n")));
+    found
 }
 
 fn json(value: &Value) -> Result<String> {
@@ -62,7 +83,7 @@ fn json(value: &Value) -> Result<String> {
 }
 
 /// A step in full.
-fn detail(noted: &Noted, recipe: Option<&Recipe>) -> String {
+fn detail(noted: &Noted, far: &[(String, Option<Why>)], recipe: Option<&Recipe>) -> String {
     let mut text = format!("#{} {}\n", noted.step, printable(&noted.name));
     let mut say = |name: &str, value: &str| text.push_str(&format!("{name}\t{}\n", printable(value)));
     let took = noted.seconds.map(|seconds| format!(" in {seconds:.1}s")).unwrap_or_default();
@@ -79,6 +100,10 @@ fn detail(noted: &Noted, recipe: Option<&Recipe>) -> String {
     };
     for reason in reasons {
         say("not cached:", &reason);
+    }
+    for (cache, why) in far {
+        let found = why.as_ref().map_or_else(|| "it is there".to_owned(), |why| format!("not there: {why}"));
+        say(&format!("{}:", printable(cache)), &found);
     }
     for part in recipe.iter().flat_map(|recipe| recipe.parts()) {
         say(&format!("  {}", printable(&part.name)), &part.value);

@@ -4,10 +4,10 @@
 use super::{Said, Scope};
 use crate::error::{Error, Result};
 use crate::request::Mode;
-use crate::send::{Packing, ready};
+use crate::send::{Blob, Packing, ready};
 use rbuild_oci::{Cancel, Descriptor, DiffId};
 use rbuild_records::depot::{Depot, Guarded, Kind, Name};
-use rbuild_records::{CacheKey, Carried, Output, Parcel, Record};
+use rbuild_records::{CacheKey, Carried, Output, Parcel, Record, StepName, Trace, Trail};
 use rbuild_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,14 +19,29 @@ const INDEX: &str = "application/vnd.rbuild.layer-index.v1";
 
 /// One cache that is told.
 pub struct Destination {
-    depot: Arc<dyn Depot>,
-    guard: Arc<Guarded>,
+    told: Told,
     name: String,
-    manner: Manner,
     scene: Scene,
     seen: Mutex<BTreeSet<CacheKey>>,
     layers: Mutex<BTreeMap<DiffId, Turn>>,
     tally: Mutex<(Tally, Option<Error>)>,
+}
+
+/// A cache that is to be told.
+#[derive(Clone)]
+pub struct Told {
+    /// Where it is.
+    pub depot: Arc<dyn Depot>,
+    /// Who knows what it did not take.
+    pub guard: Arc<Guarded>,
+    /// How it is told.
+    pub manner: Manner,
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Told({}, {:?})", self.depot, self.manner)
+    }
 }
 
 /// A layer that one thread carries, while others wait for where it is.
@@ -39,8 +54,19 @@ pub struct Manner {
     pub mode: Mode,
     /// What layers become.
     pub(crate) packing: Packing,
+    /// What of layers goes there.
+    pub carries: Carries,
     /// Whether the build fails where it does not take what it is told.
     pub strict: bool,
+}
+
+/// What of layers goes to a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// They and their indexes.
+    Layers,
+    /// Only what they are called: they go elsewhere in that form.
+    Names,
 }
 
 /// What it takes to tell one.
@@ -66,10 +92,10 @@ pub struct Tally {
 }
 
 impl Destination {
-    /// The cache behind a depot, told in that manner; `guard` knows what it did not take.
-    pub fn new(depot: Arc<dyn Depot>, guard: Arc<Guarded>, manner: Manner, scene: Scene) -> Self {
+    /// One that is told what `scene` has.
+    pub fn new(told: Told, scene: Scene) -> Self {
         let (seen, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { name: depot.to_string(), depot, guard, manner, scene, seen, layers, tally }
+        Self { name: told.depot.to_string(), told, scene, seen, layers, tally }
     }
 
     /// Where it is.
@@ -92,7 +118,7 @@ impl Destination {
 
     /// Whether layers of that scope go there.
     fn carries(&self, scope: Scope) -> bool {
-        self.manner.mode == Mode::Max || scope == Scope::Image
+        self.told.manner.mode == Mode::Max || scope == Scope::Image
     }
 
     /// Sends a record and what it speaks of. What goes wrong is told in the end.
@@ -100,7 +126,18 @@ impl Destination {
         if self.scene.cancel.is_canceled() {
             return;
         }
-        if let Err(error) = self.try_to_send(record, scope) {
+        self.note(self.try_to_send(record, scope));
+    }
+
+    /// Adds to the trail of a step. Where two do so at once, one may be lost: a trail is a hint.
+    pub(super) fn send_trace(&self, step: &StepName, trace: &Trace) {
+        if !self.scene.cancel.is_canceled() && self.told.manner.carries == Carries::Layers {
+            self.note(self.try_to_send_trace(step, trace));
+        }
+    }
+
+    fn note(&self, done: Result<()>) {
+        if let Err(error) = done {
             lock(&self.tally).1.get_or_insert(error);
         }
     }
@@ -108,8 +145,8 @@ impl Destination {
     /// What it was told; none, and a warning, where that is not everything; the first failure, if it is strict.
     pub(super) fn tally(&self) -> Result<Option<Tally>> {
         let mut tally = lock(&self.tally);
-        match tally.1.take().or_else(|| self.guard.take_failure().map(Error::from)) {
-            Some(error) if self.manner.strict => Err(error),
+        match tally.1.take().or_else(|| self.told.guard.take_failure().map(Error::from)) {
+            Some(error) if self.told.manner.strict => Err(error),
             Some(error) => {
                 self.scene.said.say(&format!("the cache {} was not told everything: {error}", self.name));
                 Ok(None)
@@ -118,13 +155,29 @@ impl Destination {
         }
     }
 
+    fn try_to_send_trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
+        let name = Name::from(*step);
+        if let Some(list) = &trace.files
+            && let Some(bytes) = self.scene.store.document(&list.digest)?
+        {
+            self.put(list, &|| Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>))?;
+        }
+        let before = self.told.depot.document(&name)?.map(|bytes| Trail::read(&bytes)).unwrap_or_default();
+        let trail = before.with(trace.clone());
+        let lists: Vec<Descriptor> = trail.traces().iter().filter_map(|trace| trace.files.clone()).collect();
+        let bytes = trail.to_bytes()?;
+        self.told.depot.put_document(&name, &bytes, &lists)?;
+        lock(&self.tally).0.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
     /// Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
     /// finds all else there needs none of them.
     fn try_to_send(&self, record: &Record, scope: Scope) -> Result<()> {
         let is_whole = self.carries(scope);
         let kind = if is_whole { Kind::Record } else { Kind::Trace };
         let name = Name::new(kind, record.key().digest());
-        if self.depot.has(&name)? {
+        if self.told.depot.has(&name)? {
             lock(&self.tally).0.there += 1;
             return Ok(());
         }
@@ -136,36 +189,41 @@ impl Destination {
             },
             _ => None,
         };
-        let blobs: Vec<Descriptor> = layer.iter().flat_map(|layer| [layer.blob.clone(), layer.index.clone()]).collect();
+        let blobs: Vec<Descriptor> = layer.iter().flat_map(Carried::blobs).collect();
         let bytes = Parcel { version: Parcel::VERSION, record: record.clone(), layer }.to_bytes()?;
-        self.depot.put_document(&name, &bytes, &blobs)?;
+        self.told.depot.put_document(&name, &bytes, &blobs)?;
         let mut tally = lock(&self.tally);
         tally.0.records += 1;
         tally.0.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    /// Sees to it that a layer and its index are there; nothing where the layer is not here.
+    /// Sees to it that a layer and its index are there; nothing where the layer is not to be had.
     fn carry(&self, layer: &DiffId) -> Result<Option<Carried>> {
         let turn = lock(&self.layers).entry(*layer).or_default().clone();
         let mut turn = lock(&turn);
-        if turn.is_none() {
-            let store = &self.scene.store;
-            if !store.layers().has(layer)? {
-                return Ok(None);
-            }
-            let blob = ready(store, &self.scene.cancel, layer, self.manner.packing)?;
-            self.put(&blob.descriptor, &|| blob.open().map_err(io::Error::other))?;
-            let bytes = store.layers().index(layer)?.encode();
-            let index = Descriptor::of(INDEX, &bytes);
-            self.put(&index, &|| Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>))?;
+        if turn.is_none() && self.scene.store.layers().known(layer)?.is_some() {
+            let blob = ready(&self.scene.store, &self.scene.cancel, layer, self.told.manner.packing)?;
+            let index = match self.told.manner.carries {
+                Carries::Names => None,
+                Carries::Layers => Some(self.send_layer(layer, &blob)?),
+            };
             *turn = Some(Carried { blob: blob.descriptor, index });
         }
         Ok(turn.clone())
     }
 
+    /// Sends a layer and its index; gives what the index is called.
+    fn send_layer(&self, layer: &DiffId, blob: &Blob) -> Result<Descriptor> {
+        self.put(&blob.descriptor, &|| blob.open().map_err(io::Error::other))?;
+        let bytes = self.scene.store.layers().index(layer)?.encode();
+        let index = Descriptor::of(INDEX, &bytes);
+        self.put(&index, &|| Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>))?;
+        Ok(index)
+    }
+
     fn put(&self, blob: &Descriptor, open: &rbuild_records::depot::Open<'_>) -> Result<()> {
-        if self.depot.put(blob, open)? {
+        if self.told.depot.put(blob, open)? {
             lock(&self.tally).0.bytes += blob.size;
         }
         Ok(())
@@ -178,6 +236,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Destination({}, {:?})", self.name, self.manner)
+        write!(f, "Destination({:?})", self.told)
     }
 }

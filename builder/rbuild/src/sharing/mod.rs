@@ -7,13 +7,15 @@ mod open;
 mod outbox;
 mod said;
 mod shared;
+mod traffic;
 mod tray;
 
-pub use destination::{Destination, Manner, Scene, Tally};
-pub use open::Caches;
+pub use destination::{Carries, Destination, Manner, Scene, Tally, Told};
+pub use open::{Caches, looked_at};
 pub use outbox::Outbox;
 pub use said::Said;
 pub use shared::{Scope, Shared};
+pub use traffic::Traffic;
 pub use tray::{Documents, Tray};
 
 use crate::error::Result;

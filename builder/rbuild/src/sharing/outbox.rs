@@ -2,7 +2,7 @@
 
 use super::{Destination, Scope, Tally};
 use crate::error::Result;
-use rbuild_records::{CacheKey, Record};
+use rbuild_records::{CacheKey, Record, StepName, Trace};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,19 @@ pub struct Outbox {
     closed: Arc<AtomicBool>,
 }
 
-type Job = (Arc<Destination>, Record, Scope);
+/// Something to send, and to whom.
+#[derive(Debug)]
+struct Job {
+    to: Arc<Destination>,
+    item: Item,
+}
+
+/// Something to send.
+#[derive(Debug)]
+enum Item {
+    Record(Record, Scope),
+    Trace(StepName, Box<Trace>),
+}
 
 /// Those who send.
 #[derive(Debug)]
@@ -44,14 +56,22 @@ impl Outbox {
     /// Sends a record to the caches that want it and have not been told yet; returns at once.
     pub fn offer(&self, record: &Record, scope: Scope) {
         for to in self.destinations.iter().filter(|to| to.wants(record, scope)) {
-            let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
-            // A clerk that is gone has told why.
-            drop(office.get_or_insert_with(|| Office::open(&self.closed)).inlet.send((
-                to.clone(),
-                record.clone(),
-                scope,
-            )));
+            self.post(to, Item::Record(record.clone(), scope));
         }
+    }
+
+    /// Sends what a step was executed with, for who wants to know why it is not found.
+    pub fn offer_trace(&self, step: &StepName, trace: &Trace) {
+        for to in &self.destinations {
+            self.post(to, Item::Trace(*step, Box::new(trace.clone())));
+        }
+    }
+
+    fn post(&self, to: &Arc<Destination>, item: Item) {
+        let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
+        let office = office.get_or_insert_with(|| Office::open(&self.closed));
+        // A clerk that is gone has told why.
+        drop(office.inlet.send(Job { to: to.clone(), item }));
     }
 
     /// Waits until everything was sent that was offered so far.
@@ -93,7 +113,10 @@ fn work(outlet: &Mutex<Receiver<Job>>, closed: &AtomicBool) {
     loop {
         let next = outlet.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok((to, record, scope)) if !closed.load(Ordering::Relaxed) => to.send(&record, scope),
+            Ok(job) if !closed.load(Ordering::Relaxed) => match job.item {
+                Item::Record(record, scope) => job.to.send(&record, scope),
+                Item::Trace(step, trace) => job.to.send_trace(&step, &trace),
+            },
             _ => return,
         }
     }

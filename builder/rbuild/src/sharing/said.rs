@@ -16,11 +16,15 @@ impl Said {
         }
     }
 
+    /// What waits, which is no more said.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Tells what waits.
     pub fn tell(&self, events: &Events) {
-        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for text in &waiting {
-            events.warning(text);
+        for text in self.take() {
+            events.warning(&text);
         }
     }
 }

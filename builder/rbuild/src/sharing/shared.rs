@@ -1,7 +1,8 @@
 //! The records as a step sees them: near ones first, then far ones, which are kept near. Knows no medium.
 
 use super::Sharing;
-use rbuild_records::{CacheBackend, CacheKey, Output, Record, Result};
+use rbuild_oci::Descriptor;
+use rbuild_records::{CacheBackend, CacheKey, Output, Record, Result, StepName, Trace, Trail};
 
 /// Whether a step is one of the images of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,5 +65,26 @@ impl CacheBackend for Shared<'_> {
         self.sharing.near.put(record)?;
         self.sharing.outbox.offer(record, self.scope);
         Ok(())
+    }
+
+    /// Far ones are only asked of steps that this machine knows nothing of.
+    fn trail(&self, step: &StepName) -> Result<Trail> {
+        let near = self.sharing.near.trail(step)?;
+        if !near.traces().is_empty() {
+            return Ok(near);
+        }
+        let mut far = self.sharing.far.iter();
+        far.try_fold(near, |trail, far| Ok(trail.merged(far.trail(step)?)))
+    }
+
+    fn trace(&self, step: &StepName, trace: &Trace) -> Result<()> {
+        self.sharing.near.trace(step, trace)?;
+        self.sharing.outbox.offer_trace(step, trace);
+        Ok(())
+    }
+
+    fn files(&self, list: &Descriptor) -> Result<Option<Vec<u8>>> {
+        let mut far = self.sharing.far.iter();
+        far.try_fold(None, |found, far| if found.is_some() { Ok(found) } else { far.files(list) })
     }
 }

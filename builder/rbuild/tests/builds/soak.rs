@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 /// Processes that build at once.
 const BUILDERS: usize = 8;
 
-/// What each build is told besides: where else the cache lies, below `place`, once that can be said.
-fn remote(_place: &Path) -> Vec<String> {
-    Vec::new()
+/// What each build is told besides: the cache below `place` that all share.
+fn remote(place: &Path) -> Vec<String> {
+    let cache = place.join("cache").display().to_string();
+    let (to, from) = (format!("type=local,dest={cache},mode=max"), format!("type=local,src={cache}"));
+    ["--cache-to", &to, "--cache-from", &from].map(str::to_owned).into()
 }
 
 /// The steps that all builders share, a line that only some do, and their own.

@@ -13,3 +13,4 @@ mod machine;
 mod meter;
 mod recipes;
 mod shared;
+mod trusted;

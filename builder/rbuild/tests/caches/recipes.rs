@@ -1,10 +1,12 @@
 //! examples/ci: what each recipe says is done, on two machines with no disk in common, as far as one machine can: the
 //! steps that install the program or belong to a CI system's own actions are left out.
 
+use crate::buckets::{BUCKET, Bucket};
 use crate::common;
 use crate::common::registry::Registry;
 use crate::machine::{Env, Machine};
-use crate::shared::publish_base;
+use crate::shared::{keys, publish_base};
+use rbuild_records::testing::ActionsCache;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/ci")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join("ci")
 }
 
 /// A file of YAML. None, said aloud, where nobody here can read it.
@@ -113,4 +115,55 @@ fn gitlab_with_the_projects_registry() {
     ];
     let env: Env = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     on_three_machines("gitlab", &text.join("\n"), &env, nothing, true);
+}
+
+#[test]
+fn github_with_its_cache_service() {
+    let (Some(registry), Some(recipe)) = (Registry::start(&[]), yaml(".github/workflows/image.yml")) else { return };
+    let service = ActionsCache::start(&[("token", &["main"])]).unwrap();
+    let steps = recipe["jobs"]["image"]["steps"].as_array().unwrap();
+    let (mut env, mut text) = (Env::new(), Vec::new());
+    for step in steps.iter().filter(|step| step["name"] != "Install rbuild") {
+        text.extend(step["run"].as_str());
+        for (name, value) in step["env"].as_object().into_iter().flatten() {
+            env.insert(name.clone(), value.as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(text.len(), 2, "one logs in, one builds");
+    env.extend(
+        [
+            ("BASE", publish_base(&registry)),
+            ("REGISTRY", registry.host.clone()),
+            ("GITHUB_REPOSITORY", "team/page".to_owned()),
+            ("GITHUB_SHA", "0123abc".to_owned()),
+            ("GITHUB_REF_NAME", "feature".to_owned()),
+            ("GITHUB_ACTOR", "somebody".to_owned()),
+            ("ACTIONS_RESULTS_URL", service.url()),
+            ("ACTIONS_RUNTIME_TOKEN", "token".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    on_three_machines("github", &text.join("\n"), &env, nothing, false);
+}
+
+#[test]
+fn kubernetes_with_a_bucket() {
+    let (Some(registry), Some(recipe)) = (Registry::start(&[]), yaml("kubernetes-job.yaml")) else { return };
+    let Some(bucket) = Bucket::moto() else { return };
+    let container = &recipe["spec"]["template"]["spec"]["containers"][0];
+    let mut env = keys();
+    for variable in container["env"].as_array().unwrap() {
+        env.insert(variable["name"].as_str().unwrap().to_owned(), variable["value"].as_str().unwrap().to_owned());
+    }
+    env.extend(
+        [
+            ("BASE", publish_base(&registry)),
+            ("IMAGE", registry.name("team/page:latest")),
+            ("BUCKET", BUCKET.to_owned()),
+            ("S3_ENDPOINT", format!("http://{}", bucket.host)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    let text = container["args"][0].as_str().unwrap();
+    on_three_machines("kubernetes", text, &env, nothing, false);
 }

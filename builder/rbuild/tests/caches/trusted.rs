@@ -1,0 +1,85 @@
+//! Caches that only some may write: what others put there is refused and named, and the build goes on.
+
+use crate::common;
+use crate::machine::Machine;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A pair of keys, as openssl makes them.
+fn keys(place: &Path, name: &str) -> (String, String) {
+    let path = |end: &str| place.join(format!("{name}.{end}")).display().to_string();
+    let (private, public) = (path("key"), path("pem"));
+    let openssl = |args: &[&str]| {
+        let output = Command::new("openssl").args(args).output().unwrap();
+        assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    openssl(&["genpkey", "-algorithm", "ed25519", "-out", &private]);
+    openssl(&["pkey", "-in", &private, "-pubout", "-out", &public]);
+    (private, public)
+}
+
+fn project() -> tempfile::TempDir {
+    common::context(&[("Dockerfile", "FROM scratch\nCOPY a /a\nCOPY b /b\n"), ("a", "1"), ("b", "2")])
+}
+
+#[test]
+fn only_what_trusted_writers_signed_is_believed() {
+    let place = common::public_dir();
+    let (ours, theirs) = (keys(place.path(), "ours"), keys(place.path(), "theirs"));
+    for (who, sign, believed) in
+        [("we", Some(&ours.0), true), ("somebody else", Some(&theirs.0), false), ("nobody", None, false)]
+    {
+        let cache = place.path().join(who).display().to_string();
+        let key = sign.map(|key| format!(",sign={key}")).unwrap_or_default();
+        let project = project();
+        Machine::new().build(project.path(), &["-t", "x", "--cache-to", &format!("type=local,dest={cache}{key}")]);
+        let from = format!("type=local,src={cache},verify={}", ours.1);
+        let built = Machine::new().build(project.path(), &["-t", "x", "--cache-from", &from]);
+        let cached = built.ended("CACHED").len();
+        assert_eq!(cached, if believed { 2 } else { 0 }, "{who}: {}", built.log());
+        let names_it = |line: &str| line.starts_with("WARNING") && line.contains("record-");
+        assert_eq!(built.log().lines().any(names_it), !believed, "{who}: {}", built.log());
+    }
+}
+
+#[test]
+fn a_forged_record_is_refused_and_named() {
+    let (place, project) = (common::public_dir(), project());
+    let cache = place.path().join("cache");
+    let text = |key: &str| format!("type=local,{key}={}", cache.display());
+    Machine::new().build(project.path(), &["-t", "x", "--cache-to", &text("dest")]);
+    // One record in the place of another: its recipe has another key.
+    let records: Vec<_> = common::walk(&cache.join("record")).into_iter().filter(|path| path.is_file()).collect();
+    let (first, last) = (records.first().unwrap(), records.last().unwrap());
+    assert_ne!(first, last);
+    fs::copy(first, last).unwrap();
+    let built = Machine::new().build(project.path(), &["-t", "x", "--cache-from", &text("src")]);
+    let name = last.file_name().unwrap().to_str().unwrap();
+    let names_it = |line: &str| line.starts_with("WARNING") && line.contains(name);
+    assert!(built.log().lines().any(names_it), "{name}: {}", built.log());
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_before_anything_is_built() {
+    let place = common::public_dir();
+    let (_, public) = keys(place.path(), "k");
+    let cache = place.path().join("cache").display().to_string();
+    let text = format!("type=local,dest={cache},sign={public}");
+    let built = Machine::new().attempt(project().path(), &["-t", "x", "--cache-to", &text]);
+    assert!(!built.output.status.success() && built.log().contains(&public), "{}", built.log());
+}
+
+#[test]
+fn another_machine_is_told_why_it_has_to_work() {
+    let (place, project) = (common::public_dir(), project());
+    let cache = place.path().join("cache").display().to_string();
+    let (to, from) = (format!("type=local,dest={cache}"), format!("type=local,src={cache}"));
+    Machine::new().build(project.path(), &["-t", "x", "--cache-to", &to]);
+    fs::write(project.path().join("b"), "other").unwrap();
+    let machine = Machine::new();
+    let built = machine.build(project.path(), &["-t", "x", "--cache-from", &from]);
+    assert!(built.log().contains("not cached: b differs"), "{}", built.log());
+    let said = machine.run(&["explain", "x", "2", "--cache-from", &from]);
+    assert!(said.contains("not there: b differs"), "{said}");
+}
