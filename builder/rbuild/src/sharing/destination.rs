@@ -113,7 +113,8 @@ impl Destination {
         let is_made = !matches!(record.output, Output::Pinned { .. });
         let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
         // That results are equal is of use to who can have them.
-        is_made && (is_step || self.carries(scope)) && lock(&self.seen).insert(record.key())
+        let says_equal = self.told.manner.carries == Carries::Layers && self.carries(scope);
+        is_made && (is_step || says_equal) && lock(&self.seen).insert(record.key())
     }
 
     /// Whether layers of that scope go there.

@@ -113,6 +113,9 @@ impl CacheTo {
             return Err(wrong("an image carries no cache mounts: add another --cache-to with mounts=".to_owned()));
         }
         to.codec(&[]).map_err(|error| wrong(error.to_string()))?;
+        if to.place == CachePlace::Inline && to.sign.is_some() {
+            return Err(wrong("what is in an image is signed with the image: leave sign out".to_owned()));
+        }
         Ok(to)
     }
 
@@ -185,6 +188,7 @@ mod tests {
             ("type=registry,ref=x,bucket=b", "\"bucket\" is none of type=registry"),
             ("type=registry,ref=x,compression-level=99", "99"),
             ("ref=x", "it has no type"),
+            ("type=inline,sign=k", "leave sign out"),
             ("type=local,dest=d,mounts-max-size=much", "\"much\" is not a size"),
             ("type=inline,mounts=all", "carries no cache mounts"),
         ] {
