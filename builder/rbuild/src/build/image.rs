@@ -65,14 +65,15 @@ fn whole(ctx: Ctx<'_>, stack: &Stack) -> Result<Stack> {
 /// Times that no step tells are remembered by what else is in the image, so that the same build gives the same bytes.
 fn remembered(ctx: Ctx<'_>, stack: &Stack, assemble: &dyn Fn(Timestamp) -> Result<Image>) -> Result<Image> {
     let timeless = assemble(Timestamp::default())?;
+    let created = ctx.clock.now();
+    let image = assemble(created)?;
+    if image == timeless {
+        return Ok(image);
+    }
     let recipe = Recipe::new().with("op", "assemble").with("image", timeless.id.to_string());
     if let Some(record) = ctx.cache.get(&recipe.key())? {
         return assemble(record.created);
     }
-    let created = ctx.clock.now();
-    let image = assemble(created)?;
-    if image != timeless {
-        ctx.cache.put(&Record { recipe, parent: stack.chain(), output: Output::Unchanged, created })?;
-    }
+    ctx.cache.put(&Record { recipe, parent: stack.chain(), output: Output::Unchanged, created })?;
     Ok(image)
 }

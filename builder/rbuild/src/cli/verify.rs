@@ -94,15 +94,20 @@ fn both(
     for which in ["first", "second"] {
         let events = Events::new(progress.shown().into_iter().collect()).and(Box::new(trace.clone()));
         events.note(&format!("the {which} build"));
-        builds.push(once(request, globals, ground, &events)?);
+        builds.push(once(request, globals, ground, (&events, trace))?);
     }
     Ok(())
 }
 
 /// Builds with no step known.
-fn once(request: &BuildRequest, globals: &Globals, ground: &Ground, events: &Events) -> Result<Built> {
+fn once(
+    request: &BuildRequest,
+    globals: &Globals,
+    ground: &Ground,
+    (events, trace): (&Events, &Trace),
+) -> Result<Built> {
     let records = LocalBackend::of(&ground.store);
-    let afresh = Afresh::new(&records);
-    let ctx = Ctx { cache: &afresh, written: &afresh, events, ..ground.ctx() };
+    let afresh = Afresh::new(&records, trace);
+    let ctx = Ctx { cache: &afresh, aside: &afresh, written: &afresh, events, ..ground.ctx() };
     build(ctx, request, &globals.registries(&ground.cancel), &mut request.graph.linter()?)
 }

@@ -11,18 +11,25 @@ use rbuild_store::content::ContentStore;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was in the store before, and which images of steps were told of since.
+/// What was in the store before, and which documents of steps there are since.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     before: Arc<BTreeSet<Digest>>,
-    images: Arc<Mutex<BTreeSet<Digest>>>,
+    documents: Arc<Mutex<BTreeSet<Digest>>>,
 }
 
 impl Trace {
     /// From now on.
     pub fn begin(store: &Store) -> Result<Self> {
         let before = store.onlooker().content().list()?.into_iter().collect();
-        Ok(Self { before: Arc::new(before), images: Arc::default() })
+        Ok(Self { before: Arc::new(before), documents: Arc::default() })
+    }
+}
+
+impl Trace {
+    /// A step left that document.
+    pub(super) fn note(&self, document: Option<Digest>) {
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner).extend(document);
     }
 }
 
@@ -33,14 +40,14 @@ impl Sink for Trace {
             Event::Image { image, .. } => Some(*image),
             _ => None,
         };
-        self.images.lock().unwrap_or_else(PoisonError::into_inner).extend(image.map(|image| image.0));
+        self.note(image.map(|image| image.0));
     }
 }
 
 /// Removes what came since then of these builds. What another process may rely on stays, as build cache.
 pub fn clear(store: &Store, trace: &Trace, builds: &[Built], cancel: &Cancel) -> Result<()> {
     store.release();
-    let mut documents = trace.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut documents = trace.documents.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut content = BTreeSet::new();
     for built in builds {
         documents.insert(built.top.digest);

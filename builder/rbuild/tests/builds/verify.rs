@@ -65,6 +65,17 @@ fn what_was_there_before_stays() {
 }
 
 #[test]
+fn a_stage_that_the_image_takes_nothing_from_is_done_twice_too() {
+    let tool = Tool::new(Who::Caller);
+    let text = "FROM busybox AS a\nRUN cat /proc/sys/kernel/random/uuid > /id && echo same > /same\n\
+                FROM busybox\nCOPY --from=a /same /same\n";
+    let context = context(&[("Dockerfile", text)]);
+    tool.build(context.path(), &["-t", "kept", "--build-arg", EPOCH]);
+    let (code, out, log) = verify(&tool, context.path(), &["--build-arg", EPOCH]);
+    assert!(code == Some(1) && out.contains("/id"), "the other stage has another file each time: {out}{log}");
+}
+
+#[test]
 fn the_first_step_and_file_that_differ_are_named() {
     let tool = Tool::new(Who::Caller);
     let uuid = "cat /proc/sys/kernel/random/uuid";

@@ -12,7 +12,7 @@ type Refusal = String;
 /// The kinds of places, each with the attributes that say where it is; the first is needed.
 const PLACES: [(&str, &[&str]); 5] = [
     ("registry", &["ref", "registry.insecure"]),
-    ("local", &["src", "dest", "tag", "digest"]),
+    ("local", &["src", "dest"]),
     ("s3", S3Settings::ATTRIBUTES),
     ("gha", GhaSettings::ATTRIBUTES),
     ("inline", &[]),
