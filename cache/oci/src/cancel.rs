@@ -44,6 +44,14 @@ impl Cancel {
         }
     }
 
+    /// A flag of its own that is raised with this one, and not the other way round; and what ties the two.
+    pub fn child(&self) -> (Self, OnCancel) {
+        let child = Self::new();
+        let raised = child.clone();
+        let tie = self.on_cancel(move || raised.cancel());
+        (child, tie)
+    }
+
     /// Whether the flag is raised.
     pub fn is_canceled(&self) -> bool {
         self.0.raised.load(Ordering::Relaxed)
@@ -98,6 +106,18 @@ impl Drop for OnCancel {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn a_child_is_raised_with_its_parent_and_not_the_other_way_round() {
+        let parent = Cancel::new();
+        let (one, tie_one) = parent.child();
+        let (other, tie_other) = parent.child();
+        one.cancel();
+        assert!(one.is_canceled() && !parent.is_canceled() && !other.is_canceled());
+        parent.cancel();
+        assert!(other.is_canceled());
+        drop((tie_one, tie_other));
+    }
 
     #[test]
     fn actions_run_once_and_may_be_taken_back() {

@@ -115,10 +115,12 @@ fn attempt(
     events: &Arc<Events>,
     cancel: &Cancel,
 ) -> Result<Built> {
-    let (network, client) = (globals.network(), globals.registries(cancel));
+    // A step that fails ends the others, and not what caches are told meanwhile.
+    let (steps, _tie) = cancel.child();
+    let (network, client) = (globals.network(), globals.registries(&steps));
     let caches = Caches::open(request, &network, cancel)?;
     let places: Vec<Box<dyn Source>> = vec![Box::new(Registries::new(&client)), Box::new(caches.depots())];
-    let store = &store.clone().bringing(Arc::new(Far::new(places, cancel).for_build(events.clone())));
+    let store = &store.clone().bringing(Arc::new(Far::new(places, &steps).for_build(events.clone())));
     let (drivers, near) = (globals.drivers(store, standing)?, LocalBackend::of(store));
     if globals.offline && request.pull {
         return Err(Error::Usage("--pull asks registries, which --offline forbids: leave one of them out".to_owned()));
@@ -137,7 +139,7 @@ fn attempt(
         network: &network,
         executor: &executor,
         events,
-        cancel,
+        cancel: &steps,
         clock: &SystemClock,
         written: &near,
         wrote: &wrote,
@@ -153,6 +155,7 @@ fn attempt(
     let told = if built.as_ref().is_err_and(gives_up) { Ok(()) } else { sharing.finish() };
     let built = built?;
     told?;
+    cancel.check()?;
     caches.mounts().carry(&ctx)?;
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));

@@ -22,7 +22,7 @@ pub struct Destination {
     told: Told,
     name: String,
     scene: Scene,
-    seen: Mutex<BTreeSet<CacheKey>>,
+    books: Mutex<Books>,
     layers: Mutex<BTreeMap<DiffId, Turn>>,
     tally: Mutex<(Tally, Option<Error>)>,
 }
@@ -56,8 +56,35 @@ pub struct Manner {
     pub(crate) packing: Packing,
     /// What of layers goes there.
     pub carries: Carries,
+    /// Whether what is made takes the place of what is there.
+    pub renews: bool,
     /// Whether the build fails where it does not take what it is told.
     pub strict: bool,
+}
+
+/// Which records a cache was told of, and which were found there.
+#[derive(Debug, Default)]
+struct Books {
+    told: BTreeSet<CacheKey>,
+    found: BTreeSet<CacheKey>,
+}
+
+/// How a record came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was in a cache.
+    Found,
+    /// Its step was executed.
+    Made,
+}
+
+/// How a cache is told of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Where it has none of that key.
+    Add,
+    /// Whatever it has: that did not serve.
+    Replace,
 }
 
 /// What of layers goes to a cache.
@@ -94,8 +121,8 @@ pub struct Tally {
 impl Destination {
     /// One that is told what `scene` has.
     pub fn new(told: Told, scene: Scene) -> Self {
-        let (seen, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { name: told.depot.to_string(), told, scene, seen, layers, tally }
+        let (books, layers, tally) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { name: told.depot.to_string(), told, scene, books, layers, tally }
     }
 
     /// Where it is.
@@ -103,18 +130,26 @@ impl Destination {
         &self.name
     }
 
-    /// Notes that it has a record.
+    /// Notes that a record was found there.
     pub(super) fn has(&self, key: CacheKey) {
-        lock(&self.seen).insert(key);
+        lock(&self.books).found.insert(key);
     }
 
-    /// Whether it is to be told of a record: once, and not of what was pinned.
-    pub(super) fn wants(&self, record: &Record, scope: Scope) -> bool {
+    /// Whether it is to be told of a record, and how: of one that was found once, of one that was made now each time; of
+    /// none that was pinned.
+    pub(super) fn wants(&self, record: &Record, scope: Scope, origin: Origin) -> Option<Telling> {
         let is_made = !matches!(record.output, Output::Pinned { .. });
         let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
         // That results are equal is of use to who can have them.
         let says_equal = self.told.manner.carries == Carries::Layers && self.carries(scope);
-        is_made && (is_step || says_equal) && lock(&self.seen).insert(record.key())
+        let mut books = lock(&self.books);
+        let (is_first, was_found) = (books.told.insert(record.key()), books.found.contains(&record.key()));
+        let is_news = match origin {
+            Origin::Found => is_first && !was_found,
+            Origin::Made => true,
+        };
+        let telling = if was_found || self.told.manner.renews { Telling::Replace } else { Telling::Add };
+        (is_made && (is_step || says_equal) && is_news).then_some(telling)
     }
 
     /// Whether layers of that scope go there.
@@ -123,11 +158,13 @@ impl Destination {
     }
 
     /// Sends a record and what it speaks of. What goes wrong is told in the end.
-    pub(super) fn send(&self, record: &Record, scope: Scope) {
-        if self.scene.cancel.is_canceled() {
-            return;
+    pub(super) fn send(&self, record: &Record, scope: Scope, telling: Telling) {
+        let sent =
+            self.scene.cancel.check().map_err(Error::from).and_then(|()| self.try_to_send(record, scope, telling));
+        if !matches!(sent, Ok(true)) {
+            lock(&self.books).told.remove(&record.key());
         }
-        self.note(self.try_to_send(record, scope));
+        self.note(sent.map(drop));
     }
 
     /// Adds to the trail of a step. Where two do so at once, one may be lost: a trail is a hint.
@@ -172,21 +209,21 @@ impl Destination {
         Ok(())
     }
 
-    /// Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
+    /// Sends a record, unless it is there; false where its layer is not to be had. Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
     /// finds all else there needs none of them.
-    fn try_to_send(&self, record: &Record, scope: Scope) -> Result<()> {
+    fn try_to_send(&self, record: &Record, scope: Scope, telling: Telling) -> Result<bool> {
         let is_whole = self.carries(scope);
         let kind = if is_whole { Kind::Record } else { Kind::Trace };
         let name = Name::new(kind, record.key().digest());
-        if self.told.depot.has(&name)? {
+        if telling == Telling::Add && self.told.depot.has(&name)? {
             lock(&self.tally).0.there += 1;
-            return Ok(());
+            return Ok(true);
         }
         let layer = match &record.output {
             Output::Layer { layer, .. } if is_whole => match self.carry(&layer.diff_id)? {
                 Some(carried) => Some(carried),
                 // It is not here any more: the step will be made again, and told of then.
-                None => return Ok(()),
+                None => return Ok(false),
             },
             _ => None,
         };
@@ -196,14 +233,14 @@ impl Destination {
         let mut tally = lock(&self.tally);
         tally.0.records += 1;
         tally.0.bytes += bytes.len() as u64;
-        Ok(())
+        Ok(true)
     }
 
     /// Sees to it that a layer and its index are there; nothing where the layer is not to be had.
     fn carry(&self, layer: &DiffId) -> Result<Option<Carried>> {
         let turn = lock(&self.layers).entry(*layer).or_default().clone();
         let mut turn = lock(&turn);
-        if turn.is_none() && self.scene.store.layers().known(layer)?.is_some() {
+        if turn.is_none() && self.can_be_had(layer)? {
             let blob = ready(&self.scene.store, &self.scene.cancel, layer, self.told.manner.packing)?;
             let index = match self.told.manner.carries {
                 Carries::Names => None,
@@ -212,6 +249,19 @@ impl Destination {
             *turn = Some(Carried { blob: blob.descriptor, index });
         }
         Ok(turn.clone())
+    }
+
+    /// Whether a layer can be sent as it is to be: one that is elsewhere comes first, so that what goes wrong there is not
+    /// taken for a fault of this cache.
+    fn can_be_had(&self, layer: &DiffId) -> Result<bool> {
+        let layers = self.scene.store.layers();
+        if self.told.manner.carries == Carries::Names {
+            return Ok(layers.known(layer)?.is_some());
+        }
+        match layers.bring(&[*layer]).map_err(Error::from) {
+            Err(error) if !error.is_lost() => Err(error),
+            _ => Ok(layers.has(layer)?),
+        }
     }
 
     /// Sends a layer and its index; gives what the index is called.

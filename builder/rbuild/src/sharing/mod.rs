@@ -10,7 +10,7 @@ mod shared;
 mod traffic;
 mod tray;
 
-pub use destination::{Carries, Destination, Manner, Scene, Tally, Told};
+pub use destination::{Carries, Destination, Manner, Origin, Scene, Tally, Telling, Told};
 pub use open::{Caches, looked_at};
 pub use outbox::Outbox;
 pub use said::Said;

@@ -4,7 +4,7 @@ use super::mounts::{self, Mounts};
 use super::{Carries, Manner, Said, Told, Traffic, Tray};
 use crate::error::Result;
 use crate::far::Depots;
-use crate::request::{BuildRequest, CacheFrom, CachePlace, CacheTo, Output};
+use crate::request::{BuildRequest, CacheFrom, CachePlace, CacheTo};
 use crate::send::Packing;
 use rbuild_oci::{Cancel, Platform};
 use rbuild_records::Distant;
@@ -39,7 +39,7 @@ impl Caches {
         }
         let (mut told, mut targets) = (Vec::new(), Vec::new());
         for to in &request.cache_to {
-            let to_tell = way.tell(to, &request.outputs)?;
+            let to_tell = way.tell(to, request)?;
             targets.push(mounts::Target::new(to_tell.depot.clone(), to_tell.guard.clone(), to));
             told.push(to_tell);
         }
@@ -99,15 +99,16 @@ impl<'a> Way<'a> {
     }
 
     /// A cache that is told.
-    fn tell(&mut self, to: &CacheTo, outputs: &[Output]) -> Result<Told> {
+    fn tell(&mut self, to: &CacheTo, request: &BuildRequest) -> Result<Told> {
         let key = to.sign.as_ref().map(|path: &PathBuf| SigningKey::read(path)).transpose()?;
         for caution in key.iter().filter_map(SigningKey::caution) {
             self.said.say(caution);
         }
         let guard = self.place(&to.place)?;
         let carries = if to.place == CachePlace::Inline { Carries::Names } else { Carries::Layers };
-        let packing = Packing::by(to.codec(outputs)?, to.force);
-        let manner = Manner { mode: to.mode, packing, carries, strict: to.strict };
+        let renews = request.no_cache;
+        let packing = Packing::by(to.codec(&request.outputs)?, to.force);
+        let manner = Manner { mode: to.mode, packing, carries, renews, strict: to.strict };
         Ok(Told { depot: self.sealed(guard.clone(), key, Vec::new()), guard, manner })
     }
 

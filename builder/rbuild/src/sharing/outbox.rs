@@ -1,6 +1,6 @@
 //! What goes out to caches while a build runs: a few threads that send records one by one. Knows no medium.
 
-use super::{Destination, Scope, Tally};
+use super::{Destination, Origin, Scope, Tally, Telling};
 use crate::error::Result;
 use rbuild_records::{CacheKey, Record, StepName, Trace};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ struct Job {
 /// Something to send.
 #[derive(Debug)]
 enum Item {
-    Record(Record, Scope),
+    Record(Record, Scope, Telling),
     Trace(StepName, Box<Trace>),
 }
 
@@ -53,10 +53,12 @@ impl Outbox {
         self.destinations.iter().filter(|to| to.name() == name).for_each(|to| to.has(*key));
     }
 
-    /// Sends a record to the caches that want it and have not been told yet; returns at once.
-    pub fn offer(&self, record: &Record, scope: Scope) {
-        for to in self.destinations.iter().filter(|to| to.wants(record, scope)) {
-            self.post(to, Item::Record(record.clone(), scope));
+    /// Sends a record to the caches that want it; returns at once.
+    pub fn offer(&self, record: &Record, scope: Scope, origin: Origin) {
+        for to in &self.destinations {
+            if let Some(telling) = to.wants(record, scope, origin) {
+                self.post(to, Item::Record(record.clone(), scope, telling));
+            }
         }
     }
 
@@ -114,7 +116,7 @@ fn work(outlet: &Mutex<Receiver<Job>>, closed: &AtomicBool) {
         let next = outlet.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
             Ok(job) if !closed.load(Ordering::Relaxed) => match job.item {
-                Item::Record(record, scope) => job.to.send(&record, scope),
+                Item::Record(record, scope, telling) => job.to.send(&record, scope, telling),
                 Item::Trace(step, trace) => job.to.send_trace(&step, &trace),
             },
             _ => return,

@@ -1,6 +1,6 @@
 //! The records as a step sees them: near ones first, then far ones, which are kept near. Knows no medium.
 
-use super::Sharing;
+use super::{Origin, Sharing};
 use rbuild_oci::Descriptor;
 use rbuild_records::{CacheBackend, CacheKey, Output, Record, Result, StepName, Trace, Trail};
 
@@ -52,18 +52,19 @@ impl CacheBackend for Shared<'_> {
         let near = self.sharing.near.get(key)?;
         let found = match near {
             Some(record) if self.is_enough(&record)? => Some(record),
-            near => self.find_far(key)?.or(near),
+            // One that only leads to where a layer was once is worth no more than what that place says now.
+            _ => self.find_far(key)?,
         };
         self.sharing.said.tell(self.sharing.events);
         if let Some(record) = &found {
-            self.sharing.outbox.offer(record, self.scope);
+            self.sharing.outbox.offer(record, self.scope, Origin::Found);
         }
         Ok(found)
     }
 
     fn put(&self, record: &Record) -> Result<()> {
         self.sharing.near.put(record)?;
-        self.sharing.outbox.offer(record, self.scope);
+        self.sharing.outbox.offer(record, self.scope, Origin::Made);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod buckets;
 mod common;
 mod dead;
 mod machine;
+mod mended;
 mod meter;
 mod recipes;
 mod shared;
