@@ -288,6 +288,7 @@ impl Error {
             | Self::Store(rbuild_store::Error::Canceled(_))
             | Self::Registry(rbuild_registry::Error::Canceled(_))
             | Self::Runner(rbuild_runner::Error::Canceled(_)) => true,
+            Self::Records(error) => error.is_canceled(),
             Self::At { source, .. } => source.is_canceled(),
             _ => false,
         }

@@ -110,6 +110,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this is the end of work that was asked to stop.
+    pub fn is_canceled(&self) -> bool {
+        match self {
+            Self::Store(rbuild_store::Error::Canceled(_)) => true,
+            Self::Network { source, .. } => matches!(**source, rbuild_registry::Error::Canceled(_)),
+            _ => false,
+        }
+    }
+
     /// Whether whatever else is asked of the place will fail in the same way: it is not worth a second question.
     pub fn is_out_of_reach(&self) -> bool {
         match self {

@@ -154,7 +154,7 @@ impl Guarded {
         let was_over = state.is_over;
         state.is_over |= state.failures >= FAILURES || error.is_out_of_reach();
         let is_over = state.is_over;
-        let is_canceled = matches!(error, Error::Store(rbuild_store::Error::Canceled(_)));
+        let is_canceled = error.is_canceled();
         let text = format!("{error}; the build goes on{}", if is_over { " without this cache" } else { "" });
         if state.failure.is_none() && (is_upload || is_over) {
             state.failure = Some(error);
