@@ -66,11 +66,11 @@ pub fn stock(
     let note = Note::read(mount)?.filter(|note| note.depot == depot.to_string());
     if let Some(note) = &note
         && note.holds(ground, mount)?
-        && depot.has(&name(identity))?
+        && is_kept(depot, identity, note, now)?
     {
         return Ok(Stock::Unchanged);
     }
-    let known = known(depot, identity, note)?;
+    let known = known(depot, identity, note.filter(|note| is_young(note, now)))?;
     let gather =
         || Ok(Gather { known: known.clone(), spool: Spool::new(ground.store)?, all: Vec::new(), fresh: Vec::new() });
     let Whole { taker, size, print, notes } = match read(ground, mount, most, &gather)? {
@@ -81,6 +81,23 @@ pub fn stock(
     let Gather { spool, all: pieces, fresh, .. } = taker;
     let manifest = Manifest { version: Manifest::VERSION, identity: identity.to_owned(), size, when: now, pieces };
     Ok(Stock::Ready(Box::new(Load { mount: mount.to_owned(), print, manifest, spool, fresh, notes })))
+}
+
+/// For how many seconds a depot is trusted to keep the pieces that it had. Then each is asked for once.
+const TRUSTED: i64 = 24 * 60 * 60;
+
+fn is_young(note: &Note, now: Timestamp) -> bool {
+    now.seconds.saturating_sub(note.manifest.when.seconds) < TRUSTED
+}
+
+/// Whether a mount that nobody touched need not be sent: the depot has it, or has what somebody else carried since.
+fn is_kept(depot: &dyn Depot, identity: &str, note: &Note, now: Timestamp) -> Result<bool> {
+    let name = name(identity);
+    if is_young(note, now) {
+        return depot.has(&name);
+    }
+    let own = note.manifest.to_bytes().map_err(rbuild_store::Error::from)?;
+    Ok(depot.document(&name)?.is_some_and(|document| document != own))
 }
 
 /// The pieces that the depot has for sure: they were there when this mount travelled, and its document still speaks of them.
