@@ -155,7 +155,7 @@ fn once_a_day_every_piece_is_asked_for() {
     assert!(here.carry(&depot, DAY + 1).pieces > 0);
     assert!(other.try_bring(&depot).is_err(), "the pieces that are known are not asked for that day");
     here.write("a", "other");
-    here.carry(&depot, 3 * DAY);
+    here.carry(&depot, 2 * DAY);
     other.bring(&depot);
     assert_eq!(other.read("a"), "other");
 
