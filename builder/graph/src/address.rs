@@ -20,7 +20,7 @@ pub fn context_op(address: &str) -> Result<Option<Op>> {
             Some(Op::Git(git.checkout(keep, checksum)))
         }
         Remote::Url { .. } => {
-            Some(Op::Fetch(FetchOp { url: address.to_owned(), name: FILE.to_owned(), checksum: None }))
+            Some(Op::Fetch(FetchOp { url: address.to_owned(), name: FILE.to_owned(), checksum: None, modified: None }))
         }
         Remote::Local => None,
     })
@@ -45,7 +45,12 @@ mod tests {
         assert_eq!(git("git@h:r.git#x").remote, "git@h:r.git");
         assert_eq!(git("https://h/r.git?tag=v1&keep-git-dir=1").reference, "refs/tags/v1");
         assert!(git("https://h/r.git?tag=v1&keep-git-dir=1").keep_git_dir);
-        let file = FetchOp { url: "http://h/r.tar?x=1".to_owned(), name: "context".to_owned(), checksum: None };
+        let file = FetchOp {
+            url: "http://h/r.tar?x=1".to_owned(),
+            name: "context".to_owned(),
+            checksum: None,
+            modified: None,
+        };
         assert_eq!(context_op("http://h/r.tar?x=1").unwrap(), Some(Op::Fetch(file)));
         for path in ["dir", "./github.com/x", "github.com", "a/github.com/b", "ftp://h/x.git", "file:///r.git"] {
             assert_eq!(context_op(path).unwrap(), None, "{path}");

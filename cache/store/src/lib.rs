@@ -27,7 +27,7 @@ pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
 pub use far::{Bring, Far, FarBlob};
 pub use files::FileCache;
-pub use gc::{Freed, Group, GroupKind, Sweep, Swept, note_of};
+pub use gc::{Freed, Group, GroupKind, Sweep, Swept, lock_of, note_of};
 pub use history::Histories;
 pub use layers::{Landed, Layers, StoreTarball, StoreWriter, Unfinished};
 pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};

@@ -130,7 +130,7 @@ fn leaf(add: &Add, expand: &dyn Fn(&Text) -> Result<String>) -> Result<std::resu
         }
         Ok(Remote::Url { name }) => {
             let checksum = checksum.map(|text| text.parse().map_err(|error: rbuild_oci::Error| error.to_string()));
-            checksum.transpose().map(|checksum| Op::Fetch(FetchOp { url: source, name, checksum }))
+            checksum.transpose().map(|checksum| Op::Fetch(FetchOp { url: source, name, checksum, modified: None }))
         }
         Ok(Remote::Local) => Err("its ADD must be of a URL or git repository".to_owned()),
     })

@@ -29,6 +29,8 @@ pub struct FetchOp {
     pub name: String,
     /// The digest its body must have.
     pub checksum: Option<Digest>,
+    /// The time of the file in seconds since 1970, 0 for none, whatever the server says.
+    pub modified: Option<i64>,
 }
 
 /// A checkout of a git repository.

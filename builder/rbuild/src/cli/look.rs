@@ -11,7 +11,7 @@ use crate::events::Events;
 use crate::git;
 use crate::import::Images;
 use crate::import::context::complete;
-use crate::lock::{self, Lock};
+use crate::lock::{self, Content, Lock};
 use crate::reach::Reach;
 use crate::request::BuildRequest;
 use dockerfile_parser::lint::Linter;
@@ -86,7 +86,8 @@ fn asked(reach: &Reach<'_>, op: &Op, lock: &mut Lock) -> Result<()> {
             let address = Address::parse(&fetch.url).ok_or_else(wrong)?;
             let download = Download::new(reach, &address);
             let body = download.get(download.known()?)?;
-            lock.entries.files.insert(lock::address(fetch), body.digest);
+            let content = Content { digest: body.digest, modified: body.mtime };
+            lock.entries.files.insert(lock::address(fetch), content);
         }
         Op::Git(git) if git::pinned(git)?.is_none() => {
             lock.entries.commits.insert(lock::repository(git), git::commit(reach, git)?);

@@ -7,14 +7,14 @@ use super::out::{complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::BuildArgs;
 use crate::build::{Built, build};
-use crate::ctx::{Ctx, Place};
+use crate::ctx::{Clock, Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::import::context;
 use crate::reach::Reach;
 use crate::report;
 use crate::request::BuildRequest;
-use crate::verify::{self, Afresh, Trace, Verdict, clear, compare};
+use crate::verify::{self, Afresh, Apart, Trace, Verdict, clear, compare};
 use clap::{Args, ValueEnum};
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
@@ -94,7 +94,8 @@ fn both(
     for which in ["first", "second"] {
         let events = Events::new(progress.shown().into_iter().collect()).and(Box::new(trace.clone()));
         events.note(&format!("the {which} build"));
-        builds.push(once(request, globals, ground, (&events, trace))?);
+        let mounts = Apart::new(format!("the {which} build of {} at {}", std::process::id(), SystemClock.now()), trace);
+        builds.push(once(request, globals, ground, (&events, &mounts, trace))?);
     }
     Ok(())
 }
@@ -104,10 +105,10 @@ fn once(
     request: &BuildRequest,
     globals: &Globals,
     ground: &Ground,
-    (events, trace): (&Events, &Trace),
+    (events, mounts, trace): (&Events, &Apart<'_>, &Trace),
 ) -> Result<Built> {
     let records = LocalBackend::of(&ground.store);
     let afresh = Afresh::new(&records, trace);
-    let ctx = Ctx { cache: &afresh, aside: &afresh, written: &afresh, events, ..ground.ctx() };
+    let ctx = Ctx { cache: &afresh, aside: &afresh, written: &afresh, mounts, events, ..ground.ctx() };
     build(ctx, request, &globals.registries(&ground.cancel), &mut request.graph.linter()?)
 }

@@ -61,6 +61,27 @@ impl<'a> Download<'a> {
         }
     }
 
+    /// The content that is wanted, or any: nobody is asked where that one is here. Says whether somebody was.
+    pub fn wanted(&self, wanted: Option<Digest>) -> Result<(Body, bool)> {
+        let known = self.known()?;
+        let known = match (wanted, known) {
+            (Some(wanted), Some(body)) if body.digest == wanted => return Ok((body, false)),
+            (_, known) => known,
+        };
+        if known.is_none() {
+            (self.reach.ready)()?;
+        }
+        self.reach.begin();
+        let body = self.get(known)?;
+        match wanted {
+            Some(wanted) if wanted != body.digest => {
+                let (address, found) = (self.address.to_string(), Box::new(body.digest));
+                Err(Error::OtherContent { address, found, wanted: Box::new(wanted) })
+            }
+            _ => Ok((body, true)),
+        }
+    }
+
     fn has(&self, body: &Body) -> Result<bool> {
         Ok(self.reach.store.content().size(&body.digest)? == Some(body.size))
     }

@@ -1,5 +1,6 @@
 //! The file: JSON, sorted, a line an entry, so that a change of one input is a change of one line. Knows no Dockerfile.
 
+use super::Content;
 use crate::error::{Error, Result};
 use rbuild_oci::Digest;
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,9 @@ pub struct Entries {
     /// Images by name and platform, as `docker.io/library/debian:12 for linux/amd64`: the digests of their manifests.
     #[serde(default)]
     pub images: BTreeMap<String, Digest>,
-    /// Addresses of files without their passwords: the digests of what is there.
+    /// Addresses of files without their passwords: what is there, as `sha256:… of 2015-01-01T00:00:00Z`.
     #[serde(default)]
-    pub files: BTreeMap<String, Digest>,
+    pub files: BTreeMap<String, Content>,
     /// Repositories with what is checked out, as `https://host/app.git#main`: the ids of the commits.
     #[serde(default)]
     pub commits: BTreeMap<String, String>,
@@ -89,8 +90,8 @@ impl Lock {
         self.entries.images.get(key).copied().ok_or_else(|| self.lacks(key))
     }
 
-    /// The digest of what is at an address.
-    pub fn file(&self, key: &str) -> Result<Digest> {
+    /// What is at an address.
+    pub fn file(&self, key: &str) -> Result<Content> {
         self.entries.files.get(key).copied().ok_or_else(|| self.lacks(key))
     }
 

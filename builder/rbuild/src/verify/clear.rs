@@ -1,14 +1,16 @@
-//! Takes away what two builds left in the store that nobody else needs: their layers, unpacked layers and documents. Base
-//! images and downloads stay, as after any build.
+//! Takes away what two builds left in the store that nobody else needs: their layers, unpacked layers, documents and cache
+//! mounts. Base images and downloads stay, as after any build.
 
 use crate::build::{Built, StepMade};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::{Event, Sink};
 use crate::prune::{Mark, Owner};
 use rbuild_oci::{Cancel, Digest};
-use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
+use rbuild_store::{Group, Store, Sweep, if_there, lock_of};
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was in the store before, and which documents of steps there are since.
@@ -16,13 +18,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Trace {
     before: Arc<BTreeSet<Digest>>,
     documents: Arc<Mutex<BTreeSet<Digest>>>,
+    mounts: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Trace {
     /// From now on.
     pub fn begin(store: &Store) -> Result<Self> {
         let before = store.onlooker().content().list()?.into_iter().collect();
-        Ok(Self { before: Arc::new(before), documents: Arc::default() })
+        Ok(Self { before: Arc::new(before), ..Self::default() })
     }
 }
 
@@ -30,6 +33,11 @@ impl Trace {
     /// A step left that document.
     pub(super) fn note(&self, document: Option<Digest>) {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner).extend(document);
+    }
+
+    /// A cache mount of these builds is there.
+    pub(super) fn mount(&self, place: &Path) {
+        self.mounts.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned());
     }
 }
 
@@ -69,5 +77,19 @@ pub fn clear(store: &Store, trace: &Trace, builds: &[Built], cancel: &Cancel) ->
     });
     sweep.remove(&documents, &needed)?;
     sweep.remove(&content, &needed)?;
+    mounts(store, trace, &mut sweep)
+}
+
+/// Removes the cache mounts, and the locks that nobody else ever looks at.
+fn mounts(store: &Store, trace: &Trace, sweep: &mut Sweep) -> Result<()> {
+    let mounts = trace.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+    if mounts.is_empty() {
+        return Ok(());
+    }
+    let is_own = |group: &Group| group.paths.first().is_some_and(|path| mounts.contains(path));
+    let swept = sweep.discard(store.groups()?.into_iter().filter(is_own).collect())?;
+    for lock in swept.gone.iter().filter_map(|group| group.paths.first()).map(|path| lock_of(path)) {
+        if_there(fs::remove_file(&lock)).map_err(Error::io("remove", lock.display()))?;
+    }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Whether a build gives the same bytes twice, and if not, which step and which file is to blame. Compares what two builds
 //! came to; builds nothing itself.
 //!
-//! The two builds share base images, downloads and repositories, and no result of a step ([`Afresh`]). Steps are compared
+//! The two builds share base images, downloads and repositories, and no result of a step ([`Afresh`]) and no
+//! cache mount ([`Apart`]). Steps are compared
 //! in the order in which their inputs come first, those of all stages, so the first that differs is where it begins.
 
 mod afresh;
+mod apart;
 mod clear;
 mod difference;
 mod documents;
@@ -12,6 +14,7 @@ mod layers;
 mod show;
 
 pub use afresh::Afresh;
+pub use apart::Apart;
 pub use clear::{Trace, clear};
 pub use difference::{Difference, What};
 pub use show::{json, text};

@@ -128,3 +128,28 @@ fn a_build_that_fails_is_told_at_its_line() {
     assert_eq!((code, out), (Some(1), String::new()));
     assert!(log.contains(">>> RUN false") || log.contains("RUN false"), "{log}");
 }
+
+#[test]
+fn each_build_has_cache_mounts_of_its_own() {
+    for who in Who::all() {
+        let tool = Tool::new(who);
+        let mounts = |tool: &Tool| {
+            let mut files: Vec<String> =
+                walk(&tool.root().join("mounts.v1")).iter().map(|path| path.display().to_string()).collect();
+            files.sort();
+            files
+        };
+        let text = "FROM busybox\nRUN --mount=type=cache,target=/c,sharing=SHARING \
+                    [ -e /c/id ] || cat /proc/sys/kernel/random/uuid > /c/id; mkdir -p -m 0 /c/d; cp /c/id /id\n";
+        for sharing in ["shared", "locked", "private"] {
+            let context = context(&[("Dockerfile", &text.replace("SHARING", sharing))]);
+            tool.build(context.path(), &["-t", "kept", "--build-arg", EPOCH]);
+            let before = mounts(&tool);
+            assert!(before.iter().any(|path| path.ends_with("/id")), "{before:#?}");
+            let (code, out, log) = verify(&tool, context.path(), &["--build-arg", EPOCH]);
+            assert!(code == Some(1) && out.contains("/id: "), "{who:?}, {sharing}: {out}{log}");
+            assert_eq!(mounts(&tool), before, "{who:?}, {sharing}");
+            assert_eq!((tool.leftovers(), tool.traces()), (Vec::new(), Vec::new()));
+        }
+    }
+}

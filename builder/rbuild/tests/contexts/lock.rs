@@ -168,3 +168,68 @@ fn each_platform_and_each_named_context_has_its_line() {
     there.move_all();
     assert_eq!(good(rbuild(&lab, "new", &[&["build", "-q", "--locked"], &args[..]].concat())), id);
 }
+
+/// A stage that takes a download, and the time of that.
+fn dated(url: &str) -> Vec<u8> {
+    format!("FROM scratch AS source\nADD {url} /f\n\nFROM scratch\nARG SOURCE_DATE_EPOCH\nCOPY --from=source / /\n")
+        .into_bytes()
+}
+
+#[test]
+fn the_time_of_a_download_is_locked_with_its_content() {
+    let lab = Lab::new();
+    let answer = Arc::new(Mutex::new(("one", "Thu, 01 Jan 2015 00:00:00 GMT")));
+    let served = answer.clone();
+    let server = Server::start(move |_, _| {
+        let (body, time) = *served.lock().unwrap();
+        Reply::new(200, body).with("Last-Modified", time)
+    });
+    let url = server.url("/f");
+    lab.file("c/Dockerfile", &dated(&url));
+    let told = good(rbuild(&lab, "s", &["lock", "c"]));
+    assert!(told.contains(&format!("{} of 2015-01-01T00:00:00Z", Digest::of(b"one"))), "{told}");
+    for epoch in ["1700000000", "source"] {
+        let build = ["build", "-q", "--locked", "--source-date-epoch", epoch, "c"];
+        let id = good(rbuild(&lab, "s", &build));
+        let calls = server.seen().len();
+        *answer.lock().unwrap() = ("one", "Sun, 01 Jan 2017 00:00:00 GMT");
+        assert_eq!(good(rbuild(&lab, &format!("new {epoch}"), &build)), id, "{epoch}: the server says another time");
+        assert!(server.seen().len() > calls);
+        *answer.lock().unwrap() = ("two", "Sun, 01 Jan 2017 00:00:00 GMT");
+        let calls = server.seen().len();
+        assert_eq!(good(rbuild(&lab, &format!("new {epoch}"), &build)), id, "{epoch}");
+        assert_eq!(server.seen().len(), calls, "{epoch}: what is here is what is locked");
+        let refused = bad(rbuild(&lab, &format!("empty {epoch}"), &build), 1);
+        for part in [Digest::of(b"one"), Digest::of(b"two")] {
+            assert!(refused.contains(&part.to_string()), "{epoch}: {refused}");
+        }
+        *answer.lock().unwrap() = ("one", "Thu, 01 Jan 2015 00:00:00 GMT");
+    }
+}
+
+#[test]
+fn a_dockerfile_at_a_url_cannot_be_locked() {
+    let lab = Lab::new();
+    let server = Server::start(|_, _| Reply::new(200, "FROM scratch\nCOPY f /\n"));
+    let url = server.url("/Dockerfile?token=hidden");
+    lab.file("c/f", b"f");
+    lab.file("l", b"{\"version\": 1}");
+    for verb in [&["lock"][..], &["build", "--locked"]] {
+        let refused = bad(rbuild(&lab, "s", &[verb, &["--lock-file", "l", "-f", &url, "c"]].concat()), 2);
+        assert!(refused.contains(&server.url("/Dockerfile")) && refused.contains("-f"), "{refused}");
+        assert!(!refused.contains("hidden"), "{refused}");
+    }
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[test]
+fn addresses_that_differ_in_what_is_hidden_are_two() {
+    let lab = Lab::new();
+    let server = Server::start(|call, _| Reply::new(200, call.target.clone()));
+    let (one, two) = (server.url("/f?token=one"), server.url("/f?token=two"));
+    lab.file("c/Dockerfile", format!("FROM scratch\nADD {one} /one\nADD {two} /two\n").as_bytes());
+    good(rbuild(&lab, "s", &["lock", "c"]));
+    let text = std::fs::read_to_string(lab.path("c/rbuild.lock")).unwrap();
+    assert_eq!((text.matches("/f?token=xxxxx (").count(), text.contains("token=one")), (2, false), "{text}");
+    good(rbuild(&lab, "s", &["build", "-q", "--locked", "c"]));
+}

@@ -87,7 +87,8 @@ impl World {
 
     pub(crate) fn fetch(&self, url: &str, checksum: Option<&str>) -> Result<Solved> {
         let name = url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
-        let op = FetchOp { url: url.to_owned(), name, checksum: checksum.map(|text| text.parse().unwrap()) };
+        let checksum = checksum.map(|text| text.parse().unwrap());
+        let op = FetchOp { url: url.to_owned(), name, checksum, modified: None };
         self.solve(Op::Fetch(op.clone()), &|work| fetch::solve(work, &op))
     }
 

@@ -43,7 +43,8 @@ impl Arrived {
             done => done.map_err(failed)?,
         }
         let print = print(mount, ground.cancel)?;
-        Note { depot: self.depot, print, manifest: self.manifest }.keep(ground, mount)?;
+        let asked = self.manifest.when;
+        Note { depot: self.depot, print, manifest: self.manifest, asked }.keep(ground, mount)?;
         Ok(true)
     }
 }

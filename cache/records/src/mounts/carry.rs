@@ -32,6 +32,7 @@ pub struct Load {
     mount: PathBuf,
     print: Digest,
     manifest: Manifest,
+    asked: Timestamp,
     spool: Spool,
     fresh: Vec<Piece>,
     /// What was left behind and why, for people.
@@ -66,11 +67,13 @@ pub fn stock(
     let note = Note::read(mount)?.filter(|note| note.depot == depot.to_string());
     if let Some(note) = &note
         && note.holds(ground, mount)?
-        && depot.has(&name(identity))?
+        && is_kept(depot, identity, note, now)?
     {
         return Ok(Stock::Unchanged);
     }
-    let known = known(depot, identity, note)?;
+    let trusted = note.filter(|note| is_young(note, now));
+    let asked = trusted.as_ref().map_or(now, |note| note.asked);
+    let known = known(depot, identity, trusted)?;
     let gather =
         || Ok(Gather { known: known.clone(), spool: Spool::new(ground.store)?, all: Vec::new(), fresh: Vec::new() });
     let Whole { taker, size, print, notes } = match read(ground, mount, most, &gather)? {
@@ -80,7 +83,24 @@ pub fn stock(
     };
     let Gather { spool, all: pieces, fresh, .. } = taker;
     let manifest = Manifest { version: Manifest::VERSION, identity: identity.to_owned(), size, when: now, pieces };
-    Ok(Stock::Ready(Box::new(Load { mount: mount.to_owned(), print, manifest, spool, fresh, notes })))
+    Ok(Stock::Ready(Box::new(Load { mount: mount.to_owned(), print, manifest, asked, spool, fresh, notes })))
+}
+
+/// For how many seconds a depot is trusted to keep the pieces that it had. Then each is asked for once.
+const TRUSTED: i64 = 24 * 60 * 60;
+
+fn is_young(note: &Note, now: Timestamp) -> bool {
+    now.seconds.saturating_sub(note.asked.seconds) < TRUSTED
+}
+
+/// Whether a mount that nobody touched need not be sent: the depot has it, or has what somebody else carried since.
+fn is_kept(depot: &dyn Depot, identity: &str, note: &Note, now: Timestamp) -> Result<bool> {
+    let name = name(identity);
+    if is_young(note, now) {
+        return depot.has(&name);
+    }
+    let own = note.manifest.to_bytes().map_err(rbuild_store::Error::from)?;
+    Ok(depot.document(&name)?.is_some_and(|document| document != own))
 }
 
 /// The pieces that the depot has for sure: they were there when this mount travelled, and its document still speaks of them.
@@ -99,7 +119,7 @@ fn known(depot: &dyn Depot, identity: &str, note: Option<Note>) -> Result<BTreeM
 impl Load {
     /// Sends what is new, then the manifest, and notes beside the mount what it was if the depot has it then.
     pub fn send(self, ground: &Ground<'_>, depot: &dyn Depot) -> Result<Sent> {
-        let Self { mount, print, manifest, spool, fresh, .. } = self;
+        let Self { mount, print, manifest, asked, spool, fresh, .. } = self;
         let document = manifest.to_bytes().map_err(rbuild_store::Error::from)?;
         let name = name(&manifest.identity);
         if document.len() as u64 > DOCUMENT_LIMIT {
@@ -120,7 +140,7 @@ impl Load {
         let of = manifest.pieces.len();
         let is_there = depot.document(&name)?.as_ref() == Some(&document);
         if is_there {
-            Note { depot: depot.to_string(), print, manifest }.keep(ground, &mount)?;
+            Note { depot: depot.to_string(), print, manifest, asked }.keep(ground, &mount)?;
         }
         Ok(Sent { pieces, of, bytes, is_there })
     }

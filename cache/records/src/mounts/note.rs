@@ -2,7 +2,7 @@
 
 use super::{Ground, Manifest, print::print};
 use crate::error::Result;
-use rbuild_oci::{Digest, to_canonical_json};
+use rbuild_oci::{Digest, Timestamp, to_canonical_json};
 use rbuild_store::{Error, if_there, note_of};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -18,6 +18,9 @@ pub struct Note {
     pub print: Digest,
     /// What was carried or brought.
     pub manifest: Manifest,
+    /// When each of its pieces was last asked for.
+    #[serde(default)]
+    pub asked: Timestamp,
 }
 
 impl Note {

@@ -137,3 +137,29 @@ fn a_depot_that_lost_a_piece_gets_it_again() {
     assert_eq!(there.carry(&depot, 2).pieces, 1);
     Machine::new().bring(&depot);
 }
+
+#[test]
+fn once_a_day_every_piece_is_asked_for() {
+    const DAY: i64 = 24 * 60 * 60;
+    let (here, other, depot) = (Machine::new(), Machine::new(), Witness::default());
+    here.write("f", noise(9_000_000, 1));
+    here.carry(&depot, 0);
+    let pieces = Offer::of(&depot, ID, MOST).unwrap().unwrap().manifest().pieces.clone();
+    let lose = || depot.lost.lock().unwrap().insert(pieces[1].blob.digest);
+
+    lose();
+    assert!(matches!(here.stock(&depot, DAY - 1).unwrap(), Stock::Unchanged));
+    assert_eq!(here.carry(&depot, DAY).pieces, 1, "nobody touched it, and the depot has it whole again");
+    lose();
+    here.write("a", "small");
+    assert!(here.carry(&depot, DAY + 1).pieces > 0);
+    assert!(other.try_bring(&depot).is_err(), "the pieces that are known are not asked for that day");
+    here.write("a", "other");
+    here.carry(&depot, 2 * DAY);
+    other.bring(&depot);
+    assert_eq!(other.read("a"), "other");
+
+    other.write("a", "others");
+    other.carry(&depot, 4 * DAY);
+    assert!(matches!(here.stock(&depot, 9 * DAY).unwrap(), Stock::Unchanged), "what others carried since stays");
+}

@@ -97,7 +97,7 @@ impl Store {
 }
 
 /// The lock of a cache mount, which is stamped when the mount is used.
-pub(super) fn lock_of(mount: &Path) -> PathBuf {
+pub fn lock_of(mount: &Path) -> PathBuf {
     beside(mount, ".lock")
 }
 

@@ -10,7 +10,7 @@
 
 mod group;
 
-pub use group::{Group, GroupKind, note_of};
+pub use group::{Group, GroupKind, lock_of, note_of};
 
 use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};

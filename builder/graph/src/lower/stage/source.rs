@@ -48,7 +48,8 @@ impl Stage<'_, '_, '_> {
                     let refuse = |source| Error::at(*span, ErrorKind::Checksum { text: text.clone(), source });
                     text.parse().map_err(refuse)
                 });
-                let fetch = FetchOp { url: source.to_owned(), name: name.clone(), checksum: parsed.transpose()? };
+                let (url, checksum) = (source.to_owned(), parsed.transpose()?);
+                let fetch = FetchOp { url, name: name.clone(), checksum, modified: None };
                 let input = self.leaf(Op::Fetch(fetch), (source, span), inputs)?;
                 Ok(Source::Download { input, name, unpack: unpacking(unpack.unwrap_or(false)) })
             }

@@ -43,7 +43,7 @@ fn of_leaf(reach: &Reach<'_>, request: &BuildRequest, op: &Op) -> Result<Option<
             Ok((found.time()?, shown))
         }),
         Op::Fetch(fetch) => {
-            with(reach, request, &format!("{EPOCH} of {}", fetch.url), &|reach| url::time(reach, &fetch.url))
+            with(reach, request, &format!("{EPOCH} of {}", fetch.url), &|reach| url::time(reach, fetch))
         }
         _ => Ok(None),
     }

@@ -7,6 +7,7 @@ use crate::reach::Reach;
 use crate::request::{ContextPlace, LIMIT, limited};
 use crate::solve::Shown;
 use crate::tree::{ArchiveTree, DownloadTree};
+use rbuild_graph::FetchOp;
 use rbuild_registry::Address;
 use rbuild_store::layer::{Compression, FileData, is_archive};
 use std::fs::File;
@@ -44,15 +45,17 @@ pub(super) fn bring(reach: &Reach<'_>, url: &str) -> Result<(Brought, Shown)> {
     Ok((brought, Shown::Done))
 }
 
-/// The time of what a URL gives: that which the server says, else that of the youngest file in a tarball.
-pub(super) fn time(reach: &Reach<'_>, url: &str) -> Result<(Option<i64>, Shown)> {
-    let (name, body) = download(reach, url, u64::MAX)?;
-    let path = reach.store.blob_path(&body.digest);
-    if body.mtime != 0 || !is_archive(open(&path)?)? {
-        return Ok(((body.mtime != 0).then_some(body.mtime), Shown::Done));
+/// The time of what a URL gives: that which it is locked to or the server says, else that of the youngest file in a tarball.
+pub(super) fn time(reach: &Reach<'_>, fetch: &FetchOp) -> Result<(Option<i64>, Shown)> {
+    let address = address(&fetch.url)?;
+    let (body, was_asked) = Download::new(reach, &address).wanted(fetch.checksum)?;
+    let shown = if was_asked { Shown::Done } else { Shown::Cached };
+    let (path, served) = (reach.store.blob_path(&body.digest), fetch.modified.unwrap_or(body.mtime));
+    if served != 0 || !is_archive(open(&path)?)? {
+        return Ok(((served != 0).then_some(served), shown));
     }
-    let tree = ArchiveTree::open(&name, open(&path)?, reach.store, reach.cancel)?;
-    Ok((tree.time(), Shown::Done))
+    let tree = ArchiveTree::open(&address.to_string(), open(&path)?, reach.store, reach.cancel)?;
+    Ok((tree.time(), shown))
 }
 
 /// The text that a URL gives.
@@ -73,11 +76,15 @@ fn is_page(first: &[u8]) -> bool {
 
 /// What is there now, of so many bytes at most, and the address without what opens doors.
 fn download(reach: &Reach<'_>, url: &str, most: u64) -> Result<(String, Body)> {
-    let address = Address::parse(url).ok_or_else(|| unusable(url, "it is not of the form http(s)://HOST/PATH"))?;
+    let address = address(url)?;
     reach.begin();
     let download = Download::new(reach, &address).at_most(most);
     let body = download.get(download.known()?)?;
     Ok((address.to_string(), body))
+}
+
+fn address(url: &str) -> Result<Address> {
+    Address::parse(url).ok_or_else(|| unusable(url, "it is not of the form http(s)://HOST/PATH"))
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -23,6 +23,11 @@ pub trait CarryMounts: Sync {
     /// A graph is about to be solved: whoever wants mounts that none of its steps has is warned.
     fn expect(&self, ctx: &Ctx<'_>, graph: &BuildGraph);
 
+    /// What the store calls the mount of that identity.
+    fn called(&self, identity: &str) -> String {
+        identity.to_owned()
+    }
+
     /// A step is about to use the mount that has, or is to have, its directory at `place`; the caller holds its lock alone.
     /// What goes wrong is a warning, and the mount is as it was: only a stop is an error.
     fn bring(&self, ctx: &Ctx<'_>, mount: &CacheId<'_>, place: &Path) -> Result<()>;

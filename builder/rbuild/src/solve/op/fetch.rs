@@ -16,28 +16,16 @@ pub fn solve(work: &Work<'_>, op: &FetchOp) -> Result<(Value, Shown)> {
     };
     let name = work.vertex.place.to_string();
     let reach = work.reach(&name);
-    let download = Download::new(&reach, &address);
-    let known = download.known()?;
-    if let (Some(wanted), Some(body)) = (&op.checksum, &known)
-        && body.digest == *wanted
-    {
-        return Ok((tree(work, op, body), Shown::Cached));
-    }
-    if known.is_none() {
-        (reach.ready)()?;
-    }
-    reach.begin();
-    let body = download.get(known)?;
-    match op.checksum {
-        Some(wanted) if wanted != body.digest => {
-            let (address, found) = (address.to_string(), Box::new(body.digest));
-            Err(Error::OtherContent { address, found, wanted: Box::new(wanted) })
-        }
-        _ => Ok((tree(work, op, &body), Shown::Done)),
-    }
+    let (body, was_asked) = Download::new(&reach, &address).wanted(op.checksum)?;
+    Ok((tree(work, op, &body), if was_asked { Shown::Done } else { Shown::Cached }))
 }
 
 fn tree(work: &Work<'_>, op: &FetchOp, body: &Body) -> Value {
     let data = FileData { digest: body.digest, ..FileData::unread(body.size) };
-    Value::Tree(Arc::new(DownloadTree::new(&op.name, data, body.mtime, work.ctx.store.content())))
+    Value::Tree(Arc::new(DownloadTree::new(
+        &op.name,
+        data,
+        op.modified.unwrap_or(body.mtime),
+        work.ctx.store.content(),
+    )))
 }

@@ -153,9 +153,9 @@ fn caches(work: &Work<'_>, run: &RunOp, inputs: &[&Value], keyed: &Shown<'_>) ->
         }
     }
     let take = |(name, cache): (String, &CacheMount)| {
-        let mount = CacheId { id: &cache.id, identity: &name };
+        let (mount, called) = (CacheId { id: &cache.id, identity: &name }, work.ctx.mounts.called(&name));
         let wanted = Wanted {
-            name: &name,
+            name: &called,
             sharing: cache.sharing,
             bring: &|place| work.ctx.mounts.bring(&work.ctx, &mount, place),
             fill: &|place| fill(work, cache, inputs, place),
