@@ -154,6 +154,7 @@ fn attempt(
     let built = built?;
     told?;
     caches.mounts().carry(&ctx)?;
+    sharing.trim();
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }
