@@ -11,7 +11,7 @@ use rbuild_oci::Descriptor;
 use std::sync::Arc;
 
 /// The largest list of files that is read, in bytes.
-const LIST_LIMIT: u64 = 64 << 20;
+const LIST_LIMIT: u64 = 16 << 20;
 
 /// Told of each record that was found, before anybody relies on it: where its layer can be had from. False where that is
 /// known to be of no use.

@@ -107,15 +107,15 @@ fn refusals_are_told_and_hide_what_is_secret() {
 }
 
 #[test]
-fn a_limit_is_no_reason_to_wait() {
+fn a_limit_is_waited_for_a_little() {
     let cache = cache();
     cache.fail("GetCacheEntryDownloadURL", 429, 1);
+    assert!(!at(&cache).has(&name("n")).unwrap(), "it is asked again");
+    cache.fail("GetCacheEntryDownloadURL", 429, 99);
     let begin = Instant::now();
     let error = at(&cache).has(&name("n")).unwrap_err().to_string();
     assert!(error.contains("limits how often it is asked"), "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(1));
-    cache.fail("GetCacheEntryDownloadURL", 503, 1);
-    assert!(!at(&cache).has(&name("n")).unwrap(), "what may pass is asked again");
+    assert!(begin.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
@@ -132,10 +132,16 @@ fn who_is_not_there_or_says_nothing_costs_little() {
 }
 
 #[test]
-fn its_time_ends() {
+fn its_time_is_that_of_one_blob() {
     let cache = cache();
-    let depot = depot(&cache.url(), TOKEN, &[("timeout", "0s")]);
-    drop(depot.has(&name("n")));
-    let error = depot.has(&name("n")).unwrap_err();
+    let late = depot(&cache.url(), TOKEN, &[("timeout", "0s")]);
+    let error = put(&late, b"blob").unwrap_err();
     assert!(error.to_string().contains("which is its timeout") && error.is_out_of_reach(), "{error}");
+    assert!(put(&at(&cache), b"blob").unwrap());
+    let error = late.pour(&Descriptor::of(MediaType::OCI_LAYER, b"blob"), &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("which is its timeout"), "{error}");
+    let patient = depot(&cache.url(), TOKEN, &[("timeout", "1s")]);
+    patient.has(&name("n")).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    patient.has(&name("n")).unwrap();
 }

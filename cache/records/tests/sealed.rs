@@ -73,6 +73,19 @@ fn it_does_what_every_depot_does() {
 }
 
 #[test]
+fn a_key_believes_its_own_half_alone() {
+    let Some(place) = Place::new() else { return };
+    let (plain, key) = (place.plain(), SigningKey::read(&place.path("mine.key")).unwrap());
+    assert_eq!(key.trusted(), &TrustedKey::read(&place.path("mine.pub")).unwrap()[0]);
+    plain.put_document(&name("n"), b"{}", &[]).unwrap();
+    let trusted = vec![key.trusted().clone()];
+    let depot = Sealed::new(Arc::new(plain), Some(key), trusted, |_| {});
+    assert!(!depot.has(&name("n")).unwrap(), "it is to be written anew");
+    depot.put_document(&name("n"), b"{}", &[]).unwrap();
+    assert_eq!(depot.document(&name("n")).unwrap().as_deref(), Some(&b"{}"[..]));
+}
+
+#[test]
 fn a_forged_document_is_refused_and_named() {
     let Some(place) = Place::new() else { return };
     let (mine, _) = place.sealed(Some("mine"), &["mine"]);

@@ -9,19 +9,23 @@ pub(crate) fn fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
     Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
 }
 
-/// The same, where some keys may be given again.
-pub(crate) fn repeated_fields(what: &str, text: &str, again: &[&str]) -> Result<Vec<(String, String)>> {
-    let fields = split(what, text, again)?;
+/// The same, where some keys may be given again; errors show `shown` instead of the text.
+pub(crate) fn repeated_fields(
+    (what, shown): (&str, &str),
+    text: &str,
+    again: &[&str],
+) -> Result<Vec<(String, String)>> {
+    let fields = split((what, shown), text, again)?;
     Ok(fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
 }
 
 /// The same with keys as they are written.
 pub(crate) fn raw_fields(what: &str, text: &str) -> Result<Vec<(String, String)>> {
-    split(what, text, &[])
+    split((what, text), text, &[])
 }
 
-fn split(what: &str, text: &str, again: &[&str]) -> Result<Vec<(String, String)>> {
-    let wrong = |why: String| Error::Usage(format!("{what} {text:?} {why}"));
+fn split((what, shown): (&str, &str), text: &str, again: &[&str]) -> Result<Vec<(String, String)>> {
+    let wrong = |why: String| Error::Usage(format!("{what} {shown:?} {why}"));
     let mut fields: Vec<(String, String)> = Vec::new();
     for field in split_csv(text).ok_or_else(|| wrong("has a double quote without its other".to_owned()))? {
         let (key, value) = field.split_once('=').unwrap_or((&field, ""));

@@ -157,6 +157,7 @@ fn attempt(
     told?;
     cancel.check()?;
     caches.mounts().carry(&ctx)?;
+    sharing.trim();
     if request.tags.is_empty() && request.outputs.is_empty() {
         events.note(&format!("built {}, which has no name: give it one with -t", built.id));
     }

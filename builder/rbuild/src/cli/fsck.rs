@@ -44,22 +44,23 @@ pub(super) fn run(args: &FsckArgs, globals: &Globals) -> Result<ExitCode> {
 /// Puts away what can be, and says so; also how much is wrong after that, which may be more: an image without a layer
 /// that was damaged is not whole.
 fn repair(store: &Store, findings: &[Finding], cancel: &Cancel) -> Result<(String, usize)> {
-    let (mut text, mut busy) = (String::new(), 0);
+    let (mut text, mut kept) = (String::new(), Vec::new());
     for finding in findings {
         match mend(store, finding, cancel)? {
             Mended::Yes => text.push_str(&format!("repaired: {}\n", finding.subject)),
             Mended::Busy => {
-                busy += 1;
+                kept.push(finding);
                 text.push_str(&format!("in use, try again later: {}\n", finding.subject));
             }
-            Mended::No => {}
+            Mended::No => kept.push(finding),
         }
     }
     store.refs().refresh().or_else(|error| if findings.iter().any(is_of_user) { Ok(()) } else { Err(error) })?;
     let rest = check_documents(store)?;
     let known = |finding: &&Finding| !findings.contains(finding);
     text.extend(rest.iter().filter(known).map(shown));
-    Ok((text, rest.len().max(busy)))
+    let more = kept.iter().filter(|finding| !rest.contains(finding)).count();
+    Ok((text, rest.len() + more))
 }
 
 /// Whether only a person can tell what to do, so that more may not work.

@@ -130,11 +130,9 @@ fn hidden(name: &str, (was, is): (&Side, &Side), (old, new): (&Parts<'_>, &Parts
 }
 
 fn listed(part: &str, mount: Option<&str>, was: &Side, is: &Side) -> Difference {
-    let group = |side: &'_ Side| side.files.as_ref().and_then(|files| files.group(part).map(<[_]>::to_vec));
-    let (changes, count) = match (group(was), group(is)) {
-        (Some(was), Some(is)) => files::changes(&was, &is),
-        _ => (Vec::new(), 0),
-    };
+    let both = was.files.as_ref().zip(is.files.as_ref());
+    let groups = both.and_then(|(was, is)| was.group(part).zip(is.group(part)));
+    let (changes, count) = groups.map_or((Vec::new(), 0), |(was, is)| files::changes(was, is));
     Difference::Files { mount: mount.map(str::to_owned), changes, count }
 }
 

@@ -42,7 +42,13 @@ const MEDIA_TYPE: &str = "application/vnd.rbuild.files.v1+zstd";
 const HEAD: &str = "rbuild-files/1\n";
 
 /// No listing is longer than this in bytes, uncompressed.
-const LIMIT: u64 = 256 << 20;
+const LIMIT: u64 = 16 << 20;
+
+/// Nor has it more lines.
+const LINES: usize = 200_000;
+
+/// The logarithm of what is remembered at most while it is unpacked: that of the limit.
+const WINDOW: u32 = 24;
 
 const NONE: &str = "-";
 
@@ -63,7 +69,8 @@ impl Listing {
     /// The blob and what describes it; none where nothing is listed, or too much.
     pub fn pack(&self) -> io::Result<Option<(Descriptor, Vec<u8>)>> {
         let text = self.to_text();
-        if self.groups.is_empty() || text.len() as u64 > LIMIT {
+        let lines: usize = self.groups.values().map(|files| files.len() + 1).sum();
+        if self.groups.is_empty() || lines > LINES || text.len() as u64 > LIMIT {
             return Ok(None);
         }
         let bytes = zstd::bulk::compress(text.as_bytes(), 1)?;
@@ -73,8 +80,13 @@ impl Listing {
 
     /// What [`Self::pack`] wrote; none where it is something else.
     pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut decoder = zstd::Decoder::new(bytes).ok()?;
+        decoder.window_log_max(WINDOW).ok()?;
         let mut text = String::new();
-        zstd::Decoder::new(bytes).ok()?.take(LIMIT).read_to_string(&mut text).ok()?;
+        decoder.take(LIMIT + 1).read_to_string(&mut text).ok()?;
+        if text.len() as u64 > LIMIT {
+            return None;
+        }
         Self::from_text(text.strip_prefix(HEAD)?)
     }
 
@@ -89,17 +101,27 @@ impl Listing {
         text
     }
 
-    /// The listing in these lines: `= GROUP`, and below it `KIND MODE UID GID SIZE DATA ATTRIBUTES PATH`.
+    /// The listing in these lines: `= GROUP`, and below it `KIND MODE UID GID SIZE DATA ATTRIBUTES PATH`, ascending; none
+    /// where there are too many.
     pub fn from_text(text: &str) -> Option<Self> {
         let mut groups: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
         let mut current: Option<&mut Vec<Listed>> = None;
-        for line in text.lines() {
+        for (number, line) in text.lines().enumerate() {
+            if number == LINES {
+                return None;
+            }
             match line.strip_prefix("= ") {
                 Some(name) => {
                     let name = String::from_utf8(plain(name)?).ok()?;
                     current = Some(groups.entry(name).or_default());
                 }
-                None => current.as_mut()?.push(Listed::parse(line)?),
+                None => {
+                    let (files, next) = (current.as_mut()?, Listed::parse(line)?);
+                    if files.last().is_some_and(|last| *last >= next) {
+                        return None;
+                    }
+                    files.push(next);
+                }
             }
         }
         Some(Self { groups })
@@ -234,6 +256,25 @@ mod tests {
             assert_eq!(Listing::from_text(text), None, "{text}");
         }
         assert_eq!(Listing::unpack(b"junk"), None);
+        let (a, b) = ("f 0644 0 0 1 a - a\n", "f 0644 0 0 1 a - b\n");
+        assert!(Listing::from_text(&["= a\n", a, b].concat()).is_some());
+        for text in [["= a\n", b, a].concat(), ["= a\n", a, a].concat(), ["= a\n", b, "= a\n", a].concat()] {
+            assert_eq!(Listing::from_text(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn little_that_unpacks_to_much_is_none() {
+        let packed = |line: &str, count: usize| {
+            let text = HEAD.to_owned() + "= a\n" + &line.repeat(count);
+            zstd::bulk::compress(text.as_bytes(), 1).unwrap()
+        };
+        let long = format!("= {}\n", "a".repeat(4000));
+        assert!(Listing::unpack(&packed(&long, 4000)).is_some());
+        let bomb = packed(&long, 40_000);
+        assert!(bomb.len() < 1 << 20, "{}", bomb.len());
+        assert_eq!(Listing::unpack(&bomb), None);
+        assert_eq!(Listing::unpack(&packed("= a\n", LINES)), None);
     }
 
     #[test]

@@ -5,14 +5,15 @@ use crate::error::{Error, Result};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Descriptor, Digest, Hasher};
 use rbuild_store::content::ContentStore;
-use rbuild_store::{Bucket, Store, if_there};
+use rbuild_store::{Bucket, Far, Store, if_there};
+use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file and the digest that its bytes must have.
-struct Known {
+pub(super) struct Known {
     subject: String,
     path: PathBuf,
     digest: Digest,
@@ -54,25 +55,23 @@ fn blob(store: &Store, digest: Digest) -> Known {
     }
 }
 
-/// The compressed layers with a descriptor, and the descriptors that are none.
-fn encoded(store: &Store) -> Result<(Vec<Known>, Vec<Finding>)> {
+/// The compressed layers with a descriptor, and the notes that are none.
+pub(super) fn encoded(store: &Store) -> Result<(Vec<Known>, Vec<Finding>)> {
     let (mut all, mut wrong) = (Vec::new(), Vec::new());
     for path in files(&store.dir(Bucket::Encoded))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(blob) = name.strip_suffix(".json") else { continue };
-        let Some(bytes) = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))? else { continue };
-        match serde_json::from_slice::<Descriptor>(&bytes) {
-            Err(error) => wrong.push(Finding {
-                subject: format!("the note {name} of a compressed layer"),
-                wrong: format!("it cannot be read: {error}"),
-                meaning: MADE_AGAIN,
-                advice: "--repair puts it away",
-                remedy: Remedy::File(path.clone()),
-            }),
-            Ok(noted) if !blob.ends_with(".origin") => {
-                let path = path.with_file_name(blob);
-                let (subject, remedy) = (format!("compressed layer {blob}"), Remedy::File(path.clone()));
-                let (digest, meaning, advice) = (noted.digest, MADE_AGAIN, "--repair puts it away");
+        let Some(noted) = name.strip_suffix(".json") else { continue };
+        if noted.ends_with(".far") {
+            let (of, meaning) = ("where a layer can be had from", FOUND_AGAIN);
+            wrong.extend(note::<Far>(&path, (&name, of), meaning).err());
+            continue;
+        }
+        match note::<Descriptor>(&path, (&name, "a compressed layer"), MADE_AGAIN) {
+            Err(finding) => wrong.push(finding),
+            Ok(Some(descriptor)) if !noted.ends_with(".origin") => {
+                let (path, digest) = (path.with_file_name(noted), descriptor.digest);
+                let (subject, remedy) = (format!("compressed layer {noted}"), Remedy::Content(path.clone(), digest));
+                let (meaning, advice) = (MADE_AGAIN, PUTS_AWAY);
                 all.push(Known { subject, path, digest, remedy, meaning, advice });
             }
             Ok(_) => {}
@@ -81,7 +80,31 @@ fn encoded(store: &Store) -> Result<(Vec<Known>, Vec<Finding>)> {
     Ok((all, wrong))
 }
 
+/// What a note says; none if it is gone, or what is wrong with it. One that the disk does not give stays.
+fn note<T: DeserializeOwned>(
+    path: &Path,
+    (name, of): (&str, &str),
+    meaning: &'static str,
+) -> std::result::Result<Option<T>, Finding> {
+    let finding = |error: &dyn std::fmt::Display, advice, remedy| Finding {
+        subject: format!("the note {name} of {of}"),
+        wrong: format!("it cannot be read: {error}"),
+        meaning,
+        advice,
+        remedy,
+    };
+    let read = if_there(fs::read(path)).map_err(|error| finding(&error, LOOK_AT_DISK, Remedy::None))?;
+    let parsed = read.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+    parsed.map_err(|error| finding(&error, PUTS_AWAY, Remedy::File(path.to_owned())))
+}
+
 const MADE_AGAIN: &str = "the layer is compressed again when it is sent or written the next time";
+
+const FOUND_AGAIN: &str = "a layer that never came counts as not there, until a cache or a registry names it again";
+
+const PUTS_AWAY: &str = "--repair puts it away";
+
+const LOOK_AT_DISK: &str = "look at the disk and at the permissions; --repair leaves what it cannot read where it is";
 
 /// Names among the blobs that no blob has.
 fn foreign(store: &Store) -> Result<Vec<Finding>> {
@@ -107,7 +130,10 @@ fn one(known: Known, moved: &dyn Fn(u64), cancel: &Cancel) -> Result<Option<Find
         Ok(found) if found.is_none_or(|found| found == digest) => return Ok(None),
         Ok(found) => format!("its content has the digest {}", found.unwrap_or(digest)),
         Err(error) if error.is_canceled() => return Err(error),
-        Err(error) => error.to_string(),
+        Err(error) => {
+            let wrong = error.to_string();
+            return Ok(Some(Finding { subject, wrong, meaning, advice: LOOK_AT_DISK, remedy: Remedy::None }));
+        }
     };
     Ok(Some(Finding { subject, wrong, meaning, advice, remedy }))
 }

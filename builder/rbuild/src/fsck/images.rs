@@ -139,7 +139,7 @@ fn kind(image: &Descriptor) -> &'static str {
 }
 
 /// Layer indexes and the ids of lines of histories.
-fn indexes(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
+pub(super) fn indexes(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let files = files(&store.dir(Bucket::Index))?;
     looked.indexes = files.len();

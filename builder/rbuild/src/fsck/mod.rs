@@ -9,6 +9,8 @@ mod images;
 mod mend;
 mod notes;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use mend::{Mended, mend};
 
@@ -38,7 +40,9 @@ pub struct Finding {
 pub enum Remedy {
     /// The blob goes, if it still has other content than its name says.
     Blob(Digest),
-    /// The file goes: a part of the cache.
+    /// The file goes, if it still has other content than that: a part of the cache.
+    Content(PathBuf, Digest),
+    /// The file goes, if it is still found: a part of the cache.
     File(PathBuf),
     /// The directory of a snapshot goes.
     Snapshot(PathBuf),

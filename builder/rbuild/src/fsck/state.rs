@@ -18,7 +18,7 @@ pub(super) fn check(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> 
     Ok(findings)
 }
 
-fn records(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
+pub(super) fn records(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
     let records = LocalBackend::of(store);
     looked.records = records.list()?.len();
     let of = |(path, wrong): (std::path::PathBuf, String)| Finding {
@@ -93,7 +93,7 @@ fn volumes(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn failed(store: &Store) -> Result<Vec<Finding>> {
+pub(super) fn failed(store: &Store) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for build in files(&store.dir(Bucket::Builds))? {
         let path = build.join("failed.json");

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::request::Mode;
 use crate::send::{Blob, Packing, ready};
 use rbuild_oci::{Cancel, Descriptor, DiffId};
-use rbuild_records::depot::{Depot, Guarded, Kind, Name};
+use rbuild_records::depot::{Depot, DirDepot, Guarded, Kind, Name};
 use rbuild_records::{CacheKey, Carried, Output, Parcel, Record, StepName, Trace, Trail};
 use rbuild_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,17 @@ pub struct Told {
     pub guard: Arc<Guarded>,
     /// How it is told.
     pub manner: Manner,
+    /// What it may keep, where that is bounded.
+    pub bound: Option<Bound>,
+}
+
+/// A directory that keeps so much.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The directory.
+    pub place: Arc<DirDepot>,
+    /// The most bytes.
+    pub most: u64,
 }
 
 impl fmt::Debug for Told {
@@ -190,6 +201,15 @@ impl Destination {
                 Ok(None)
             }
             None => Ok(Some(tally.0)),
+        }
+    }
+
+    /// Removes what was not used for longest where it keeps too much; a failure is a warning.
+    pub(super) fn trim(&self) {
+        if let Some(Bound { place, most }) = &self.told.bound
+            && let Err(error) = place.trim(*most)
+        {
+            self.scene.said.say(&format!("{error}; it may keep more than its max-size"));
         }
     }
 

@@ -10,7 +10,7 @@ mod shared;
 mod traffic;
 mod tray;
 
-pub use destination::{Carries, Destination, Manner, Origin, Scene, Tally, Telling, Told};
+pub use destination::{Bound, Carries, Destination, Manner, Origin, Scene, Tally, Telling, Told};
 pub use open::{Caches, looked_at};
 pub use outbox::Outbox;
 pub use said::Said;
@@ -45,6 +45,12 @@ impl<'a> Sharing<'a> {
     /// The cache that steps of that scope see.
     pub const fn of(self, scope: Scope) -> Shared<'a> {
         Shared::new(self, scope)
+    }
+
+    /// Keeps the caches that were told within their bounds.
+    pub fn trim(self) {
+        self.outbox.trim();
+        self.said.tell(self.events);
     }
 
     /// Waits until every cache was told of everything, and tells how that went.

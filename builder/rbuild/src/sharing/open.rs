@@ -1,7 +1,7 @@
 //! The caches that a request names, each opened and wrapped in what keeps a build safe from it. Knows no step.
 
 use super::mounts::{self, Mounts};
-use super::{Carries, Manner, Said, Told, Traffic, Tray};
+use super::{Bound, Carries, Manner, Said, Told, Traffic, Tray};
 use crate::error::Result;
 use crate::far::Depots;
 use crate::request::{BuildRequest, CacheFrom, CachePlace, CacheTo};
@@ -10,7 +10,7 @@ use rbuild_oci::{Cancel, Platform};
 use rbuild_records::Distant;
 use rbuild_records::depot::{
     Depot, DirDepot, GhaDepot, GhaSettings, Guarded, InlineDepot, Joined, Patience, RegistryDepot, S3Depot, S3Settings,
-    Sealed, SigningKey, TrustedKey, hurried_writing,
+    Sealed, SigningKey, TrustedKey, hurried, hurried_writing,
 };
 use rbuild_registry::{Client, Config};
 use rbuild_store::Store;
@@ -30,7 +30,8 @@ pub struct Caches {
 impl Caches {
     /// Those that a request names. Nobody is asked yet.
     pub fn open(request: &BuildRequest, network: &Config, cancel: &Cancel) -> Result<Self> {
-        let mut way = Way::new(&request.graph.platforms, network, cancel);
+        let told = request.cache_to.iter().map(|to| to.place.clone()).collect();
+        let mut way = Way::new(&request.graph.platforms, told, network, cancel);
         let (mut asked, mut sources) = (Vec::new(), Vec::new());
         for from in &request.cache_from {
             let depot = way.ask(from)?;
@@ -65,7 +66,7 @@ impl Caches {
 
 /// The records of caches that are only looked at, and what those have to say.
 pub fn looked_at(from: &[CacheFrom], network: &Config, cancel: &Cancel) -> Result<(Vec<Distant>, Said)> {
-    let mut way = Way::new(&[], network, cancel);
+    let mut way = Way::new(&[], Vec::new(), network, cancel);
     let mut look = |from: &CacheFrom| {
         let (depot, warn) = (way.ask(from)?, way.said.clone());
         Ok(Distant::new(depot, Box::new(|_| Ok(true)), Box::new(move |text| warn.say(text))))
@@ -77,6 +78,8 @@ pub fn looked_at(from: &[CacheFrom], network: &Config, cancel: &Cancel) -> Resul
 /// The way to caches; what is both asked and told is opened once, so that one that is dead is waited for once.
 struct Way<'a> {
     platforms: Vec<Platform>,
+    /// What is told, or will be.
+    told: Vec<CachePlace>,
     network: &'a Config,
     cancel: &'a Cancel,
     said: Said,
@@ -85,9 +88,9 @@ struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    fn new(platforms: &[Platform], network: &'a Config, cancel: &'a Cancel) -> Self {
+    fn new(platforms: &[Platform], told: Vec<CachePlace>, network: &'a Config, cancel: &'a Cancel) -> Self {
         let platforms = if platforms.is_empty() { vec![Platform::native()] } else { platforms.to_vec() };
-        Self { platforms, network, cancel, said: Said::default(), open: Vec::new(), tray: None }
+        Self { platforms, told, network, cancel, said: Said::default(), open: Vec::new(), tray: None }
     }
 
     /// The depot behind a cache that is asked.
@@ -109,7 +112,13 @@ impl<'a> Way<'a> {
         let renews = request.no_cache;
         let packing = Packing::by(to.codec(&request.outputs)?, to.force);
         let manner = Manner { mode: to.mode, packing, carries, renews, strict: to.strict };
-        Ok(Told { depot: self.sealed(guard.clone(), key, Vec::new()), guard, manner })
+        // What it did not sign is written anew, and nothing is added to it.
+        let trusted = key.iter().map(|key| key.trusted().clone()).collect();
+        let bound = match &to.place {
+            CachePlace::Local(path) => to.most.map(|most| Bound { place: Arc::new(DirDepot::new(path)), most }),
+            _ => None,
+        };
+        Ok(Told { depot: self.sealed(guard.clone(), key, trusted), guard, manner, bound })
     }
 
     fn sealed(&self, inner: Arc<Guarded>, key: Option<SigningKey>, trusted: Vec<TrustedKey>) -> Arc<dyn Depot> {
@@ -129,7 +138,8 @@ impl<'a> Way<'a> {
         let depot = match place {
             CachePlace::Local(path) => self.guarded(DirDepot::new(path)),
             CachePlace::Registry { reference, insecure } => {
-                let client = self.client(reference, *insecure);
+                let hasty = if self.told.contains(place) { hurried_writing } else { hurried };
+                let client = self.client(hasty(self.network.clone()), reference, *insecure);
                 let inline = InlineDepot::new(client.clone(), reference.clone(), self.platforms.clone());
                 self.guarded(Joined(RegistryDepot::new(client, reference)?, inline))
             }
@@ -151,8 +161,7 @@ impl<'a> Way<'a> {
         Ok(depot)
     }
 
-    fn client(&self, reference: &rbuild_oci::Reference, insecure: bool) -> Client {
-        let mut config = hurried_writing(self.network.clone());
+    fn client(&self, mut config: Config, reference: &rbuild_oci::Reference, insecure: bool) -> Client {
         config.insecure.extend(insecure.then(|| reference.registry().to_owned()));
         Client::new(config, self.cancel)
     }

@@ -86,6 +86,11 @@ impl Outbox {
         }
     }
 
+    /// Keeps the caches within their bounds.
+    pub fn trim(&self) {
+        self.destinations.iter().for_each(|to| to.trim());
+    }
+
     /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
     pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
         self.empty();

@@ -33,7 +33,18 @@ fn filled() -> Tool {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let failing = crate::common::context(&[("Dockerfile", "FROM busybox\nRUN false\n")]);
     assert!(!tool.attempt(failing.path(), &["--on-error=shell"]).output.status.success());
+    let store = rbuild_store::Store::open(tool.root()).unwrap();
+    let blob = rbuild_oci::Descriptor::of("application/vnd.oci.image.layer.v1.tar", b"far away");
+    let far = rbuild_store::FarBlob { place: "docker://r.example/far".to_owned(), index: None, blob };
+    assert!(store.layers().note_far(&rbuild_oci::DiffId(far.blob.digest), None, &far).unwrap());
     tool
+}
+
+/// The note of a compressed layer.
+fn noted(root: &Path) -> PathBuf {
+    let notes = walk(&root.join("encoded.v1")).into_iter();
+    let mut notes = notes.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    notes.find(|path| !path.display().to_string().ends_with(".far.json")).unwrap()
 }
 
 /// The first file whose path has that part and that end.
@@ -86,7 +97,7 @@ fn snapshot(root: &Path) -> PathBuf {
 /// A way to damage a store: what is done, what is said of it, and whether it can be put away.
 type Damage = (&'static str, fn(&Path), &'static str, bool);
 
-const DAMAGES: [Damage; 19] = [
+const DAMAGES: [Damage; 20] = [
     ("a layer of the build cache", |root| flip(&cached(root)), "its content has the digest sha256:", true),
     ("a layer of an image", |root| flip(&blob(root, &manifest(root).layers[1].digest)), "blob sha256:", false),
     (
@@ -125,16 +136,12 @@ const DAMAGES: [Damage; 19] = [
         "it is that of docker.io/library/kept:latest, which lies elsewhere",
         false,
     ),
+    ("a compressed layer", |root| flip(&noted(root).with_extension("")), "compressed layer ", true),
+    ("the note of one", |root| garbage(&noted(root)), "of a compressed layer: it cannot be read", true),
     (
-        "a compressed layer",
-        |root| flip(&first(root, "encoded.v1/", ".json").with_extension("")),
-        "compressed layer ",
-        true,
-    ),
-    (
-        "the note of one",
-        |root| garbage(&first(root, "encoded.v1/", ".json")),
-        "of a compressed layer: it cannot be read",
+        "the note of a far layer",
+        |root| garbage(&first(root, "encoded.v1/", ".far.json")),
+        "of where a layer can be had from: it cannot be read",
         true,
     ),
     (

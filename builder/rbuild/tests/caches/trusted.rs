@@ -44,6 +44,42 @@ fn only_what_trusted_writers_signed_is_believed() {
 }
 
 #[test]
+fn who_signs_writes_anew_what_nobody_signed() {
+    let (place, project) = (common::public_dir(), project());
+    let (private, public) = keys(place.path(), "ours");
+    let cache = place.path().join("cache").display().to_string();
+    for sign in [String::new(), format!(",sign={private}")] {
+        Machine::new().build(project.path(), &["-t", "x", "--cache-to", &format!("type=local,dest={cache}{sign}")]);
+    }
+    let from = format!("type=local,src={cache},verify={public}");
+    let built = Machine::new().build(project.path(), &["-t", "x", "--cache-from", &from]);
+    assert_eq!(built.ended("CACHED").len(), 2, "{}", built.log());
+}
+
+#[test]
+fn a_directory_keeps_no_more_than_it_may() {
+    let (place, project) = (common::public_dir(), project());
+    let cache = place.path().join("cache");
+    let to = format!("type=local,dest={},max-size=1", cache.display());
+    let files = || common::walk(&cache).into_iter().filter(|path| path.is_file()).collect::<Vec<_>>();
+    Machine::new().build(project.path(), &["-t", "x", "--cache-to", &to]);
+    let old = files();
+    assert!(!old.is_empty(), "what is young stays");
+    for path in &old {
+        let hours = std::time::Duration::from_secs(2 * 3600);
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - hours).unwrap();
+    }
+    fs::write(project.path().join("a"), "other").unwrap();
+    fs::write(project.path().join("b"), "another").unwrap();
+    Machine::new().build(project.path(), &["-t", "x", "--cache-to", &to]);
+    let left = files();
+    let record = |path: &&std::path::PathBuf| path.starts_with(cache.join("record"));
+    assert!(!old.iter().filter(record).any(|path| left.contains(path)), "{left:?}");
+    assert!(left.iter().any(|path| record(&path)), "{left:?}");
+}
+
+#[test]
 fn a_forged_record_is_refused_and_named() {
     let (place, project) = (common::public_dir(), project());
     let cache = place.path().join("cache");

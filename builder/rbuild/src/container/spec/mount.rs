@@ -13,7 +13,7 @@ use std::path::Path;
 /// One `--mount`. A missing source of a bind is an error later, unless `bind-create-src` is given.
 pub(crate) fn parse(text: &str, cwd: &Path) -> Result<Mount> {
     let mut draft = Draft::default();
-    for (key, value) in repeated_fields("--mount", text, &["volume-opt", "volume-label"])? {
+    for (key, value) in repeated_fields(("--mount", text), text, &["volume-opt", "volume-label"])? {
         draft.take(&key, &value)?;
     }
     draft.finish(cwd)

@@ -33,6 +33,7 @@ pub(super) const TO: Side = Side {
         "sign",
         "mounts",
         "mounts-max-size",
+        "max-size",
         // Of BuildKit's one manifest, which there is not.
         "image-manifest",
         "oci-mediatypes",
@@ -116,6 +117,11 @@ impl Fields {
     /// A number of bytes.
     pub(super) fn size(&self, name: &str, usual: u64) -> Result<u64, Error> {
         self.get(name).map_or(Ok(usual), |text| bytes(name, text))
+    }
+
+    /// How many bytes there may be, where that is bounded.
+    pub(super) fn bound(&self, name: &str) -> Result<Option<u64>, Error> {
+        self.get(name).map(|text| bytes(name, text)).transpose()
     }
 
     /// Yes or no.

@@ -2,6 +2,7 @@
 //! nothing.
 
 mod attribute;
+mod hidden;
 
 use super::{Compression, Output};
 use crate::args::repeated_fields;
@@ -45,10 +46,12 @@ pub struct CacheTo {
     pub mounts: MountsWanted,
     /// How many bytes each of them may have.
     pub mounts_most: u64,
+    /// How many bytes a directory keeps, where that is bounded.
+    pub most: Option<u64>,
 }
 
-/// Where a cache is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a cache is. No secret among its attributes is ever shown.
+#[derive(Clone, PartialEq, Eq)]
 pub enum CachePlace {
     /// Tags of a repository, and what an image there carries itself.
     Registry {
@@ -81,7 +84,8 @@ impl CacheFrom {
     /// Understands `type=registry,ref=NAME` and its like, or the name of a repository alone.
     pub fn parse(text: &str) -> Result<Self> {
         let (kind, fields) = fields("--cache-from", text)?;
-        let wrong = |why: String| Error::Usage(format!("--cache-from {text:?}: {why}"));
+        let shown = hidden::spec(text);
+        let wrong = |why: String| Error::Usage(format!("--cache-from {shown:?}: {why}"));
         let fields = attribute::Fields::new(&kind, fields, &attribute::FROM).map_err(wrong)?;
         let place = fields.place("src").map_err(wrong)?;
         if place == CachePlace::Inline {
@@ -96,7 +100,8 @@ impl CacheTo {
     /// Understands `type=registry,ref=NAME` and its like, or the name of a repository alone.
     pub fn parse(text: &str) -> Result<Self> {
         let (kind, fields) = fields("--cache-to", text)?;
-        let wrong = |why: String| Error::Usage(format!("--cache-to {text:?}: {why}"));
+        let shown = hidden::spec(text);
+        let wrong = |why: String| Error::Usage(format!("--cache-to {shown:?}: {why}"));
         let fields = attribute::Fields::new(&kind, fields, &attribute::TO).map_err(wrong)?;
         let to = Self {
             place: fields.place("dest").map_err(wrong)?,
@@ -108,7 +113,11 @@ impl CacheTo {
             sign: fields.get("sign").map(PathBuf::from),
             mounts: fields.get("mounts").unwrap_or_default().into(),
             mounts_most: fields.size("mounts-max-size", MOST)?,
+            most: fields.bound("max-size")?,
         };
+        if to.most.is_some() && !matches!(to.place, CachePlace::Local(_)) {
+            return Err(wrong("max-size is of type=local: the others are bounded where they are".to_owned()));
+        }
         if to.place == CachePlace::Inline && to.mounts != MountsWanted::None {
             return Err(wrong("an image carries no cache mounts: add another --cache-to with mounts=".to_owned()));
         }
@@ -142,10 +151,11 @@ fn fields(option: &str, text: &str) -> Result<(String, Vec<(String, String)>)> {
     if !text.contains('=') && !text.is_empty() {
         return Ok(("registry".to_owned(), vec![("ref".to_owned(), text.to_owned())]));
     }
-    let mut fields = repeated_fields(option, text, &["verify"])?;
+    let shown = hidden::spec(text);
+    let mut fields = repeated_fields((option, &shown), text, &["verify"])?;
     let at = fields.iter().position(|(key, _)| key == "type");
     let at =
-        at.ok_or_else(|| Error::Usage(format!("{option} {text:?}: it has no type: write type=registry,ref=NAME")))?;
+        at.ok_or_else(|| Error::Usage(format!("{option} {shown:?}: it has no type: write type=registry,ref=NAME")))?;
     Ok((fields.remove(at).1, fields))
 }
 
@@ -172,8 +182,31 @@ mod tests {
         let to = CacheTo::parse("type=gha,scope=main,compression=gzip,compression-level=9,ignore-error=false").unwrap();
         let with = CacheTo::parse("type=local,dest=d,mounts=/go/pkg;npm,mounts-max-size=5g").unwrap();
         assert!(with.mounts.has("npm") && !with.mounts.has("pip") && with.mounts_most == 5 << 30);
+        assert_eq!((with.most, CacheTo::parse("type=local,dest=d,max-size=5g").unwrap().most), (None, Some(5 << 30)));
         assert_eq!((to.mounts, to.mounts_most), (MountsWanted::None, 2 << 30));
         assert!(to.strict && to.level == Some(9) && matches!(to.place, CachePlace::Gha(_)));
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        for (name, kind) in
+            [("secret_access_key", "s3"), ("Session_Token", "s3"), ("access_key_id", "s3"), ("token", "gha")]
+        {
+            for rest in ["", ",x=y", ",mode=most", ",,", ",mode=max,mode=min", ",\"", ",\"x", ",sign"] {
+                for field in [format!("{name}=hunter2"), format!(" {name} =hunter2"), format!("\"{name}=hun,hunter2\"")]
+                {
+                    for begin in [&format!("type={kind},"), "", "\"type=b,"] {
+                        let text = format!("{begin}{field}{rest}");
+                        let to = CacheTo::parse(&text).map(|to| format!("{to:?}"));
+                        let from = CacheFrom::parse(&text).map(|from| format!("{from:?}"));
+                        let said = [to, from].map(|parsed| parsed.unwrap_or_else(|error| error.to_string()));
+                        assert!(!said.concat().contains("hunter2"), "{text}: {said:?}");
+                    }
+                }
+            }
+        }
+        let said = refusal("type=s3,bukcet=mine,secret_access_key=x");
+        assert!(said.starts_with("--cache-to \"type=s3,bukcet=mine,secret_access_key=***\": "), "{said}");
     }
 
     #[test]
@@ -191,6 +224,8 @@ mod tests {
             ("type=inline,sign=k", "leave sign out"),
             ("type=local,dest=d,mounts-max-size=much", "\"much\" is not a size"),
             ("type=inline,mounts=all", "carries no cache mounts"),
+            ("type=local,dest=d,max-size=much", "\"much\" is not a size"),
+            ("type=registry,ref=x,max-size=1g", "max-size is of type=local"),
         ] {
             let said = refusal(text);
             assert!(said.contains(named), "{text}: {said}");

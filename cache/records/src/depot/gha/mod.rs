@@ -5,6 +5,7 @@
 mod content;
 mod service;
 mod settings;
+mod timed;
 
 pub use settings::GhaSettings;
 
@@ -15,16 +16,14 @@ use rbuild_oci::{Cancel, Descriptor, Digest, Timestamp};
 use rbuild_registry::{Address, Config, Error as Trouble};
 use service::{Entry, Service};
 use std::fmt;
-use std::io::{self, Write};
-use std::sync::OnceLock;
-use std::time::{Instant, SystemTime};
+use std::io::{Read, Write};
+use std::time::SystemTime;
+use timed::Deadline;
 
 /// The cache of a repository's workflows, as far as the branch of this job may see it.
 pub struct GhaDepot {
     service: Service,
     now: fn() -> SystemTime,
-    /// When it was used first.
-    since: OnceLock<Instant>,
 }
 
 /// What the entries of this crate are like: those of another make are not found.
@@ -38,7 +37,7 @@ impl GhaDepot {
     /// the clock that tells newer entries from older ones.
     pub fn new(settings: GhaSettings, config: &Config, cancel: &Cancel, now: fn() -> SystemTime) -> Self {
         let service = Service::new(settings, Digest::of(FORM).hex(), Line::new(config, cancel));
-        Self { service, now, since: OnceLock::new() }
+        Self { service, now }
     }
 
     /// What all keys of a document begin with.
@@ -46,16 +45,16 @@ impl GhaDepot {
         format!("rbuild-{}-{name}-", self.service.settings().scope)
     }
 
-    /// What `work` gives, while the time that the cache may take is not over.
-    fn within<T>(&self, work: impl FnOnce() -> rbuild_registry::Result<T>) -> Result<T> {
-        let timeout = self.service.settings().timeout;
-        if self.since.get_or_init(Instant::now).elapsed() > timeout {
-            let text = format!("it was used for {} s, which is its timeout", timeout.as_secs());
-            let (host, subject) = ("GitHub's cache".to_owned(), "anything more".to_owned());
-            let source = io::Error::new(io::ErrorKind::TimedOut, text);
-            return Err(Error::network(self, Trouble::Interrupted { host, subject, source }));
-        }
-        work().map_err(|error| Error::network(self, error))
+    /// What `work` gives, or that it took longer than the cache may.
+    fn within<T>(&self, work: impl FnOnce(&Deadline) -> rbuild_registry::Result<T>) -> Result<T> {
+        let deadline = Deadline::after(self.service.settings().timeout);
+        work(&deadline).map_err(|error| {
+            let late = |source| {
+                let (host, subject) = ("GitHub's cache".to_owned(), "all of it".to_owned());
+                Trouble::Interrupted { host, subject, source }
+            };
+            Error::network(self, deadline.check().err().map_or(error, late))
+        })
     }
 
     fn newest(&self, prefix: &str) -> rbuild_registry::Result<Option<Entry>> {
@@ -108,16 +107,16 @@ impl fmt::Debug for GhaDepot {
 
 impl Depot for GhaDepot {
     fn has(&self, name: &Name) -> Result<bool> {
-        self.within(|| self.newest(&self.document_key(name)).map(|entry| entry.is_some()))
+        self.within(|_| self.newest(&self.document_key(name)).map(|entry| entry.is_some()))
     }
 
     fn document(&self, name: &Name) -> Result<Option<Vec<u8>>> {
-        self.within(|| self.read(name))
+        self.within(|_| self.read(name))
     }
 
     /// A document that says the same already is not written again: entries count against what a repository may keep.
     fn put_document(&self, name: &Name, bytes: &[u8], _: &[Descriptor]) -> Result<()> {
-        self.within(|| {
+        self.within(|_| {
             if self.read(name)?.as_deref() == Some(bytes) {
                 return Ok(());
             }
@@ -128,21 +127,24 @@ impl Depot for GhaDepot {
     }
 
     fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
-        self.within(|| {
+        self.within(|deadline| {
             let prefix = blob_key(blob);
             let Some(entry) = self.newest(&prefix)? else { return Ok(false) };
             let line = &self.service.line;
-            pour(line, blob, sink, &|from| content::fetch(&line.steady, &entry.address, from, &prefix).map(Some))
+            pour(line, blob, &mut deadline.timed(sink), &|from| {
+                content::fetch(&line.steady, &entry.address, from, &prefix).map(Some)
+            })
         })
     }
 
     fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool> {
-        self.within(|| {
+        self.within(|deadline| {
             let prefix = blob_key(blob);
+            let open = || Ok(Box::new(deadline.timed(open()?)) as Box<dyn Read + Send + '_>);
             if self.newest(&prefix)?.is_some() {
                 return Ok(false);
             }
-            self.write(&prefix, blob.size, |to| content::send(&self.service.line, to, blob, open)).map(|()| true)
+            self.write(&prefix, blob.size, |to| content::send(&self.service.line, to, blob, &open)).map(|()| true)
         })
     }
 }

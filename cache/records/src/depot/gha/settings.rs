@@ -17,7 +17,7 @@ pub struct GhaSettings {
     pub token: String,
     /// Keeps documents of one purpose apart from those of others; blobs are shared.
     pub scope: String,
-    /// How long the cache is used at all, from its first use on.
+    /// How long one document or blob may take on its way.
     pub timeout: Duration,
 }
 

@@ -4,10 +4,13 @@
 use super::{Line, Tries};
 use rbuild_oci::{Descriptor, Digest, Hasher};
 use rbuild_registry::{Answer, Result};
-use std::io::Write;
+use std::io::{self, Write};
 
 /// A connection that brought this much before it broke counts as the first to fail.
 const PROGRESS: u64 = 1 << 20;
+
+/// So many connections may break, whatever they brought.
+const BREAKS: u32 = 16;
 
 /// Writes `blob` to `sink`; false where it is not there. `ask` asks for its bytes from a number on, and gives none where
 /// it is not there.
@@ -18,12 +21,16 @@ pub(in crate::depot) fn pour<'a>(
     ask: &dyn Fn(u64) -> Result<Option<Answer<'a>>>,
 ) -> Result<bool> {
     let mut pouring = Pouring { blob, sink, hasher: Hasher::new(), done: 0 };
-    let mut tries = Tries::new();
+    let (mut tries, mut breaks) = (Tries::new(), 0);
     loop {
         let before = pouring.done;
         match pouring.attempt(ask) {
             Ok(found) => return Ok(found),
             Err(error) => {
+                breaks += 1;
+                if breaks == BREAKS {
+                    return Err(error);
+                }
                 if pouring.done - before >= PROGRESS {
                     tries = Tries::new();
                 }
@@ -45,20 +52,25 @@ impl Pouring<'_> {
         let Some(mut answer) = ask(self.done)? else { return Ok(false) };
         let mut known = self.start_of(&answer)?;
         let mut surplus = false;
-        answer.read(|bytes| {
+        let read = answer.read(|bytes| {
             let fresh = &bytes[known.min(bytes.len() as u64) as usize..];
             known -= (bytes.len() - fresh.len()) as u64;
-            surplus |= self.done + fresh.len() as u64 > self.blob.size;
+            surplus = self.done + fresh.len() as u64 > self.blob.size;
             if surplus {
-                return Ok(());
+                // What follows is not even read.
+                return Err(io::ErrorKind::FileTooLarge.into());
             }
             self.hasher.update(fresh);
             self.done += fresh.len() as u64;
             self.sink.write_all(fresh)
-        })?;
-        if surplus || self.done != self.blob.size {
-            let told = if surplus { "more".to_owned() } else { self.done.to_string() };
-            return Err(answer.unusable(format!("it has {told} bytes, not the {} of its descriptor", self.blob.size)));
+        });
+        if surplus {
+            return Err(answer.unusable(format!("it has more bytes than the {} of its descriptor", self.blob.size)));
+        }
+        read?;
+        if self.done != self.blob.size {
+            let (done, size) = (self.done, self.blob.size);
+            return Err(answer.unusable(format!("it has {done} bytes, not the {size} of its descriptor")));
         }
         match self.hasher.clone().finish() {
             found if found == self.blob.digest => Ok(true),
@@ -88,4 +100,40 @@ impl Pouring<'_> {
 
 fn other_content(found: Digest) -> String {
     format!("it is other content, of digest {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_oci::{Cancel, MediaType};
+    use rbuild_registry::{Address, Call, Config, Content, Verb};
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_never_ends_is_not_read_to_its_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut sent = 0_u64;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").unwrap();
+            // What the reader does not want any more cannot be written.
+            while sent < 1 << 30 && stream.write_all(&[7; 1 << 16]).is_ok() {
+                sent += 1 << 16;
+            }
+            sent
+        });
+        let line = Line::new(&Config::default(), &Cancel::new());
+        let blob = Descriptor::of(MediaType::OCI_LAYER, &[7; 100]);
+        let mut sink = Vec::new();
+        let error = pour(&line, &blob, &mut sink, &|_| {
+            let (verb, address, subject) = (Verb::Get, address.clone(), "blob");
+            let call =
+                Call { verb, address, headers: Vec::new(), authorization: None, content: Content::Nothing, subject };
+            line.steady.call(call).map(Some)
+        });
+        assert!(error.unwrap_err().to_string().contains("more bytes than the 100"));
+        drop(line);
+        assert!(server.join().unwrap() < 1 << 28 && sink.len() <= 100);
+    }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 /// A private key that documents are signed with.
 pub struct SigningKey {
     pair: Ed25519KeyPair,
-    id: String,
+    public: TrustedKey,
     caution: Option<String>,
 }
 
@@ -53,17 +53,23 @@ impl SigningKey {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der);
         let pair = pair.map_err(|error| wrong(format!("it is no private key of Ed25519 ({error}); {MAKE}")))?;
         let public = pair.public_key().as_ref();
-        let id = id_of(public);
+        let key = public.try_into().map_err(|_| wrong(format!("its public half has {} bytes", public.len())))?;
+        let public = TrustedKey { key, id: id_of(public) };
         let caution = (mode & 0o077 != 0).then(|| {
             let place = path.display();
             format!("the private key {place} may be used by others than its owner (mode {mode:04o}); chmod 600 {place}")
         });
-        Ok(Self { pair, id, caution })
+        Ok(Self { pair, public, caution })
     }
 
     /// The SHA-256 of the public key's DER, which names the key.
     pub fn id(&self) -> &str {
-        &self.id
+        self.public.id()
+    }
+
+    /// Its public half, which believes what it signs.
+    pub const fn trusted(&self) -> &TrustedKey {
+        &self.public
     }
 
     /// What its owner should know of the file it is from.
@@ -79,7 +85,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.id)
+        write!(f, "SigningKey({})", self.id())
     }
 }
 
