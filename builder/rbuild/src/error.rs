@@ -1,6 +1,8 @@
 //! What can go wrong in the shell: every error of the crates below, and those of requests, copies and steps. Knows no
 //! terminal; `report` shows errors.
 
+mod lost;
+
 use dockerfile_parser::Span;
 use dockerfile_parser::lint::Linter;
 use rbuild_oci::{Canceled, Digest};
@@ -274,11 +276,7 @@ impl Error {
 
     /// Whether a cache turned out not to have a layer any more, which can be made again.
     pub fn is_lost(&self) -> bool {
-        match self {
-            Self::Store(rbuild_store::Error::Lost { .. }) => true,
-            Self::At { source, .. } => source.is_lost(),
-            _ => false,
-        }
+        lost::is_lost(self)
     }
 
     /// Whether this is the end of work that was asked to stop, at any depth.

@@ -39,6 +39,14 @@ pub struct FarBlob {
     pub index: Option<Descriptor>,
 }
 
+impl Far {
+    /// Whether the layer's index may come alone: not where one of the places has the layer only, which is then read
+    /// itself, so that nobody's word about it has to be taken.
+    fn lends_index(&self) -> bool {
+        !self.blobs.is_empty() && self.blobs.iter().all(|blob| blob.index.is_some())
+    }
+}
+
 /// Brings layers from where they are noted to be. Called by several threads at once.
 pub trait Bring: fmt::Debug + Send + Sync {
     /// Brings these layers, each different, into `store`, several at once. An error names the layer and the place.
@@ -72,6 +80,13 @@ impl Store {
     #[must_use]
     pub fn bringing(mut self, bring: Arc<dyn Bring>) -> Self {
         self.bring = Some(bring);
+        self
+    }
+
+    /// This store as one whose missing layers stay missing.
+    #[must_use]
+    pub fn bringing_nothing(mut self) -> Self {
+        self.bring = None;
         self
     }
 
@@ -109,12 +124,17 @@ impl Layers {
 
     /// What is noted of where a layer may be; none where nothing is. Whether it is here is another question.
     pub fn far(&self, layer: &DiffId) -> Result<Option<Far>> {
+        match self.noted(layer)? {
+            Some(far) if self.store.rely(&self.store.far_path(layer))? => Ok(Some(far)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The same for who only looks: the note is as old afterwards as it was.
+    fn noted(&self, layer: &DiffId) -> Result<Option<Far>> {
         let path = self.store.far_path(layer);
-        let Some(bytes) = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))? else {
-            return Ok(None);
-        };
-        let relied = self.store.rely(&path)?;
-        Ok(serde_json::from_slice(&bytes).ok().filter(|far: &Far| relied && !far.blobs.is_empty()))
+        let bytes = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|far: &Far| !far.blobs.is_empty()))
     }
 
     /// The layer, if it is here or is noted to be elsewhere.
@@ -141,8 +161,9 @@ impl Layers {
         for name in list().map_err(Error::io("list", bucket.display()))? {
             let hex = name.to_str().and_then(|name| name.strip_suffix(NOTE));
             let Some(layer) = hex.and_then(|hex| Digest::from_hex(hex).ok()).map(DiffId) else { continue };
-            let far = self.far(&layer)?.unwrap_or_default();
-            if let Some(found) = far.blobs.into_iter().find(|far| far.blob.digest == *blob) {
+            let noted = self.noted(&layer)?.unwrap_or_default();
+            let found = noted.blobs.into_iter().find(|far| far.blob.digest == *blob);
+            if let Some(found) = found.filter(|_| self.far(&layer).is_ok_and(|far| far.is_some())) {
                 return Ok(Some((layer, found)));
             }
         }
@@ -176,14 +197,17 @@ impl Layers {
     }
 
     /// Sees to it that these layers are here: those that are not, and are noted to be elsewhere, come now, several at
-    /// once, and each once however many threads want it. What nothing is noted of stays missing.
+    /// once, and each once however many threads want it. What nothing is noted of stays missing; what turned out not to be
+    /// where it was noted is [`Error::Lost`], whoever found that out.
     pub fn bring(&self, layers: &[DiffId]) -> Result<()> {
         let Some(bring) = &self.store.bring else { return Ok(()) };
         let mut tried = BTreeSet::new();
         loop {
             let wanted = self.missing(layers, &tried)?;
             if wanted.is_empty() {
-                return Ok(());
+                return layers
+                    .iter()
+                    .try_for_each(|layer| if self.has(layer)? { Ok(()) } else { self.not_lost(layer) });
             }
             let Some(claim) = self.store.distance.claim(wanted) else { continue };
             // Whoever had them before may have brought them by now.
@@ -202,7 +226,7 @@ impl Layers {
         let mut unlisted = Vec::new();
         for layer in layers.iter().filter(|layer| !self.store.layer_index_path(layer).exists()) {
             let far = self.far(layer)?.unwrap_or_default();
-            unlisted.extend(Some(*layer).filter(|_| far.blobs.iter().all(|blob| blob.index.is_none())));
+            unlisted.extend(Some(*layer).filter(|_| !far.lends_index()));
         }
         self.bring(&unlisted)
     }
@@ -211,9 +235,20 @@ impl Layers {
     pub(crate) fn bring_index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
         let Some(bring) = &self.store.bring else { return Ok(None) };
         match self.far(layer)? {
-            Some(far) if !self.has(layer)? => bring.index(&self.store, layer, &far),
+            Some(far) if far.lends_index() && !self.has(layer)? => bring.index(&self.store, layer, &far),
             _ => Ok(None),
         }
+    }
+
+    /// Fails where a layer turned out not to be where it was noted.
+    fn not_lost(&self, layer: &DiffId) -> Result<()> {
+        let state = self.store.distance.lock();
+        let places: Vec<&str> = state.lost.iter().filter(|lost| lost.0 == *layer).map(|lost| &*lost.1).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let reason = "it was looked for there already".to_owned();
+        Err(Error::Lost { layer: layer.to_string(), place: places.join(", "), reason })
     }
 
     fn missing(&self, layers: &[DiffId], tried: &BTreeSet<DiffId>) -> Result<Vec<(DiffId, Far)>> {

@@ -68,6 +68,10 @@ impl Layers {
             return Ok(index);
         }
         if let Some(index) = self.bring_index(layer)? {
+            // That of a layer which came meanwhile is the better one.
+            if let Some(index) = self.kept_index(layer)? {
+                return Ok(index);
+            }
             self.keep_index(layer, &index)?;
             return Ok(index);
         }
@@ -158,10 +162,6 @@ impl Layers {
     pub fn ingest(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<LayerRef> {
         let file = self.store.tmp_file()?;
         let taken = same(ingest(blob, &mut file.file(), Limits::default(), cancel)?, layer)?;
-        // One that came alone from elsewhere may be wrong.
-        if self.kept_index(layer)?.is_some_and(|kept| kept != taken.index) {
-            remove(&self.store.layer_index_path(layer))?;
-        }
         self.adopt(file, layer, &taken.index)?;
         Ok(LayerRef::stored(*layer, taken.size))
     }
@@ -204,13 +204,15 @@ impl Layers {
         self.store.content().open(&layer.0)?.ok_or_else(missing)
     }
 
+    /// Keeps the index of a layer instead of another one: that may have come alone from elsewhere and be wrong.
     fn keep_index(&self, layer: &DiffId, index: &LayerIndex) -> Result<()> {
-        let path = self.store.layer_index_path(layer);
-        if path.exists() {
+        let (path, bytes) = (self.store.layer_index_path(layer), index.encode());
+        let kept = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))?;
+        if kept.is_some_and(|kept| kept == bytes) {
             return Ok(());
         }
         let file = self.store.tmp_file()?;
-        file.file().write_all(&index.encode()).map_err(Error::io("write", path.display()))?;
+        file.file().write_all(&bytes).map_err(Error::io("write", path.display()))?;
         file.persist(&path)
     }
 }

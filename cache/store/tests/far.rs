@@ -65,6 +65,11 @@ fn blob(place: &str) -> FarBlob {
     FarBlob { place: place.to_owned(), blob: Descriptor::of(MediaType::OCI_LAYER, b"x"), index: None }
 }
 
+/// The same of a place that has the layer's index by itself.
+fn lending(place: &str) -> FarBlob {
+    FarBlob { index: Some(Descriptor::of("application/octet-stream", b"i")), ..blob(place) }
+}
+
 fn store() -> (tempfile::TempDir, Store) {
     let place = tempfile::tempdir().unwrap();
     let store = Store::open(&place.path().join("store")).unwrap();
@@ -100,7 +105,7 @@ fn an_index_that_a_place_has_by_itself_brings_no_layer() {
     let (id, _, index) = tarball("one");
     let shed = Arc::new(Shed { indexes: BTreeMap::from([(id, index.clone())]), ..Shed::with(&["one"]) });
     let store = store.bringing(shed.clone());
-    store.layers().note_far(&id, None, &blob("shed")).unwrap();
+    store.layers().note_far(&id, None, &lending("shed")).unwrap();
     assert_eq!(store.layers().index(&id).unwrap(), index);
     assert_eq!(store.layers().kept_index(&id).unwrap(), Some(index));
     assert_eq!((store.layers().has(&id).unwrap(), shed.brought.load(Ordering::SeqCst)), (false, 0));
@@ -112,10 +117,47 @@ fn an_index_that_was_wrong_is_put_right_by_its_layer() {
     let ((id, _, index), (_, _, other)) = (tarball("one"), tarball("other"));
     let shed = Arc::new(Shed { indexes: BTreeMap::from([(id, other.clone())]), ..Shed::with(&["one"]) });
     let store = store.bringing(shed);
-    store.layers().note_far(&id, None, &blob("shed")).unwrap();
+    store.layers().note_far(&id, None, &lending("shed")).unwrap();
     assert_eq!(store.layers().index(&id).unwrap(), other);
     store.layers().bring(&[id]).unwrap();
     assert_eq!(store.layers().index(&id).unwrap(), index);
+}
+
+#[test]
+fn an_index_is_not_taken_where_a_place_has_the_layer_only() {
+    let (_place, store) = store();
+    let ((id, _, index), (_, _, other)) = (tarball("one"), tarball("other"));
+    let shed = Arc::new(Shed { indexes: BTreeMap::from([(id, other)]), ..Shed::with(&["one"]) });
+    let store = store.bringing(shed);
+    store.layers().note_far(&id, None, &blob("registry")).unwrap();
+    store.layers().note_far(&id, None, &lending("shed")).unwrap();
+    assert_eq!((store.layers().index(&id).unwrap(), store.layers().has(&id).unwrap()), (index, true));
+}
+
+#[test]
+fn a_layer_that_is_made_here_puts_an_index_right_too() {
+    let (_place, store) = store();
+    let ((id, _, index), (_, _, other)) = (tarball("one"), tarball("other"));
+    let shed = Arc::new(Shed { indexes: BTreeMap::from([(id, other.clone())]), ..Shed::default() });
+    let store = store.bringing(shed);
+    store.layers().note_far(&id, None, &lending("shed")).unwrap();
+    assert_eq!(store.layers().index(&id).unwrap(), other);
+    let mut writer = store.layers().writer(None, &Cancel::new()).unwrap();
+    writer.add(Entry::new("one", Node::File(FileData::unread(3)), 0o644), Body::Bytes(b"one")).unwrap();
+    assert_eq!(store.layers().land(writer.finish().unwrap()).unwrap().layer.diff_id, id);
+    assert_eq!(store.layers().index(&id).unwrap(), index);
+}
+
+#[test]
+fn who_comes_after_a_layer_was_missed_is_told_so() {
+    let (_place, store) = store();
+    let (id, ..) = tarball("one");
+    let store = store.bringing(Arc::new(Shed::default()));
+    store.layers().note_far(&id, None, &blob("shed")).unwrap();
+    store.layers().forget_far(&id, "shed").unwrap();
+    for failure in [store.layers().bring(&[id]).unwrap_err(), store.layers().index(&id).unwrap_err()] {
+        assert!(matches!(failure, rbuild_store::Error::Lost { .. }), "{failure}");
+    }
 }
 
 #[test]

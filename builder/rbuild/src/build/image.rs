@@ -1,5 +1,6 @@
 //! Hop 7: the solved values of a graph made into images. Knows no tag and no output.
 
+use super::keep::nowhere;
 use crate::assemble::{self, Image};
 use crate::ctx::{Ctx, Place};
 use crate::error::{Error, Result};
@@ -12,19 +13,20 @@ use rbuild_oci::Timestamp;
 use rbuild_records::{Output, Recipe, Record};
 use std::sync::atomic::Ordering;
 
-/// The image of a target, and its files; these are here afterwards, unless what is asked for lies elsewhere only.
+/// The image of a target and its files, and whether layers came for it. The files are here afterwards, unless what is
+/// asked for lies elsewhere only.
 pub(super) fn image(
     ctx: Ctx<'_>,
     request: &BuildRequest,
     graph: &BuildGraph,
     target: &Target,
     values: &Values<Value>,
-) -> Result<(Image, Stack)> {
+) -> Result<((Image, Stack), bool)> {
     let stack = match target.result {
         Some(id) => values.get(id).ok_or_else(|| Error::Step("the target was not built".into()))?.stack()?.clone(),
         None => Stack::default(),
     };
-    let stack = if stays_here(request) { whole(ctx, &stack)? } else { stack };
+    let (stack, came) = if stays_here(request) { whole(ctx, &stack)? } else { (stack, false) };
     let outcomes = |id: VertexId| -> Option<Made> {
         match values.get(id)? {
             Value::Files(_, made) => Some(made.clone()),
@@ -36,7 +38,7 @@ pub(super) fn image(
         Some(epoch) => assemble(Timestamp::from_seconds(epoch))?,
         None => remembered(ctx, &stack, &assemble)?,
     };
-    Ok((image.carrying(&(ctx.inline)(), stack.storeys())?, stack))
+    Ok(((image.carrying(&(ctx.inline)(), stack.storeys())?, stack), came))
 }
 
 /// Whether what is built is to be used from here: under a name that is not pushed, by its id, or as files. What only goes
@@ -48,18 +50,16 @@ fn stays_here(request: &BuildRequest) -> bool {
     is_local || !is_pushed && !request.tags.is_empty()
 }
 
-/// The stack with all of its layers here.
-fn whole(ctx: Ctx<'_>, stack: &Stack) -> Result<Stack> {
+/// The stack with all of its layers here, and whether any of them came for that.
+fn whole(ctx: Ctx<'_>, stack: &Stack) -> Result<(Stack, bool)> {
     let (layers, ids) = (ctx.store.layers(), stack.diff_ids());
-    if ids.iter().try_fold(false, |any, id| Ok::<_, Error>(any || !layers.has(id)?))? {
+    let lacks = ids.iter().try_fold(false, |any, id| Ok::<_, Error>(any || !layers.has(id)?))?;
+    if lacks {
         ctx.wrote.fetch_or(ctx.place == Place::Inside, Ordering::Relaxed);
         layers.bring(&ids)?;
     }
-    let known = stack.storeys().iter().map(|storey| {
-        let known = layers.get(&storey.layer.diff_id)?;
-        Ok(known.unwrap_or_else(|| storey.layer.clone()))
-    });
-    Ok(Stack::of(known.collect::<Result<Vec<_>>>()?))
+    let here = ids.iter().map(|id| layers.get(id)?.ok_or_else(|| nowhere(id)));
+    Ok((Stack::of(here.collect::<Result<Vec<_>>>()?), lacks))
 }
 
 /// Times that no step tells are remembered by what else is in the image, so that the same build gives the same bytes.

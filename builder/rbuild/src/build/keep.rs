@@ -5,31 +5,62 @@ use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::request::BuildRequest;
-use rbuild_oci::ImageId;
+use rbuild_oci::{DiffId, ImageId};
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-/// Keeps the images' documents and sets the tags; whether any of these points elsewhere than before.
-pub(super) fn keep(ctx: Ctx<'_>, request: &BuildRequest, built: &Built) -> Result<bool> {
-    let needed = keep_documents(ctx.store, built)?;
+/// What is kept of a build.
+pub(super) struct Kept {
+    /// The files that a tag rests on.
+    needed: Vec<PathBuf>,
+    /// Whether all layers are here.
+    pub(super) is_whole: bool,
+    /// Whether layers came from elsewhere for it.
+    pub(super) layers_came: bool,
+}
+
+/// Sets the tags; whether any of these points elsewhere than before. No tag is set on an image with a layer that is
+/// neither here nor known to be elsewhere.
+pub(super) fn name(ctx: Ctx<'_>, request: &BuildRequest, built: &Built, kept: &Kept) -> Result<bool> {
+    if !kept.is_whole && !request.tags.is_empty() {
+        let mut storeys = built.images.iter().flat_map(|(_, stack)| stack.storeys());
+        storeys.try_for_each(|storey| match ctx.store.layers().known(&storey.layer.diff_id)? {
+            Some(_) => Ok(()),
+            None => Err(nowhere(&storey.layer.diff_id)),
+        })?;
+    }
+    let sync = || rbuild_store::durable::sync_batch([kept.needed.clone(), ctx.written.take_written()].concat());
     let tags: Vec<_> = request.tags.iter().map(|tag| (tag.clone(), built.top.clone())).collect();
     let refs = ctx.store.refs();
     let known = tags.iter().map(|(tag, top)| Ok(refs.get(tag)?.is_some_and(|tag| tag.descriptor == *top)));
     let is_news = known.collect::<Result<Vec<_>>>()?.contains(&false);
     if is_news {
-        rbuild_store::durable::sync_batch([needed, ctx.written.take_written()].concat())?;
+        sync()?;
         refs.set(&tags, ctx.clock.now())?;
-    } else if ctx.wrote.load(Ordering::Relaxed) && !refs.are_listed(&tags)? {
+        return Ok(true);
+    }
+    if kept.layers_came {
+        sync()?;
+    }
+    if (kept.layers_came || ctx.wrote.load(Ordering::Relaxed)) && !refs.are_listed(&tags)? {
         refs.refresh()?;
     }
-    Ok(is_news)
+    Ok(false)
 }
 
-/// Keeps manifests, configurations and the index; the files that a tag rests on.
-fn keep_documents(store: &Store, built: &Built) -> Result<Vec<PathBuf>> {
-    let mut needed = Vec::new();
+/// The failure of a layer that is not here and of which nothing says where it is.
+pub(super) fn nowhere(layer: &DiffId) -> Error {
+    let (layer, place) = (layer.to_string(), "anywhere".to_owned());
+    let reason = "nothing says where it is".to_owned();
+    let hint = "build again with --no-cache".to_owned();
+    rbuild_store::Error::Far { layer, place, reason, hint }.into()
+}
+
+/// Keeps manifests, configurations and the index.
+pub(super) fn documents(store: &Store, built: &Built) -> Result<Kept> {
+    let (mut needed, mut is_whole) = (Vec::new(), true);
     for (image, stack) in &built.images {
         for bytes in [&image.config_bytes, &image.manifest_bytes] {
             store.put_document(bytes)?;
@@ -39,6 +70,7 @@ fn keep_documents(store: &Store, built: &Built) -> Result<Vec<PathBuf>> {
         for storey in stack.storeys() {
             // An index that was lost is made again when it is asked for; of a layer that is elsewhere there is a note.
             let layer = &storey.layer.diff_id;
+            is_whole = is_whole && store.layers().has(layer)?;
             let parts = [store.blob_path(&layer.0), store.layer_index_path(layer)];
             needed.extend(parts.into_iter().filter(|path| path.exists()));
             needed.extend(store.layers().far_note(layer));
@@ -47,7 +79,7 @@ fn keep_documents(store: &Store, built: &Built) -> Result<Vec<PathBuf>> {
     if let Some(index) = &built.index {
         needed.push(store.blob_path(&store.put_document(index)?));
     }
-    Ok(needed)
+    Ok(Kept { needed, is_whole, layers_came: false })
 }
 
 /// Keeps the images that end at each line of an image's history; the ids of them all, the image's own last.

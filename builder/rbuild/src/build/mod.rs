@@ -84,10 +84,19 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         let shelf = Shelf::new(ctx.store);
         let values = solve(ctx, &shelf, &graph, &inputs).map_err(|error| hint::of_step(request, error))?;
         let made = graph.targets.iter().map(|target| image::image(ctx, request, &graph, target, &values));
-        let mut built = Built::new(made.collect::<Result<_>>()?, request)?;
+        let (images, came): (Vec<_>, Vec<_>) = made.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let mut built = Built::new(images, request)?;
         (built.steps, built.clamp) = (steps::made(&graph, &values), graph.source_date_epoch);
-        built.is_named_anew = keep::keep(ctx, request, &built)?;
+        let mut kept = keep::documents(ctx.store, &built)?;
+        kept.layers_came = came.contains(&true);
+        // Layers that are elsewhere may turn out lost while they go out: then no name is to stand for them.
+        if kept.is_whole {
+            built.is_named_anew = keep::name(ctx, request, &built, &kept)?;
+        }
         built.exported = write(ctx, request, (&shelf, client), (&graph, &built))?;
+        if !kept.is_whole {
+            built.is_named_anew = keep::name(ctx, request, &built, &kept)?;
+        }
         Ok(built)
     })?;
     contexts.remember()?;
@@ -104,7 +113,7 @@ fn believing(ctx: Ctx<'_>, round: &dyn Fn() -> Result<Built>) -> Result<Built> {
     for number in 1..ROUNDS {
         let before = layers.forgotten();
         match round() {
-            Err(error) if layers.forgotten() > before && ctx.cancel.check().is_ok() => {
+            Err(error) if error.is_lost() && layers.forgotten() > before && ctx.cancel.check().is_ok() => {
                 if number == 1 {
                     ctx.events.warning(&format!("{error}: what needs it is done here"));
                 }

@@ -50,7 +50,7 @@ pub fn run(args: &CopyArgs, globals: &Globals) -> Result<ExitCode> {
     let _watch = cancel_on_signal(&cancel)?;
     let client = globals.registries(&cancel);
     let store = || {
-        let store = globals.store()?;
+        let store = globals.store_until(&cancel)?;
         store.lease()?;
         Ok(store)
     };

@@ -73,7 +73,12 @@ impl Globals {
 
     /// Opens the store, making it if there is none. Layers of registries that are not here come when they are read.
     pub fn store(&self) -> Result<Store> {
-        Ok(self.reaching(Store::open(&self.root()?)?, &Cancel::new()))
+        self.store_until(&Cancel::new())
+    }
+
+    /// The same for a verb that signals cancel: layers on their way stop, too.
+    pub(super) fn store_until(&self, cancel: &Cancel) -> Result<Store> {
+        Ok(self.reaching(Store::open(&self.root()?)?, cancel))
     }
 
     /// The store as one whose layers come from registries when they are read, until somebody cancels that.

@@ -40,7 +40,8 @@ pub struct ImportArgs {
 
 /// Makes the image and prints its id.
 pub fn run(args: &ImportArgs, globals: &Globals) -> Result<ExitCode> {
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
     let id = import(args, &store, &cancel, now()?)?;

@@ -29,7 +29,8 @@ pub struct LoadArgs {
 
 /// Loads the images.
 pub fn run(args: &LoadArgs, globals: &Globals) -> Result<ExitCode> {
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
     print(&load(args, &store, &cancel, std::time::SystemTime::now().into())?)?;

@@ -42,7 +42,8 @@ struct Scene<'a> {
 
 /// Gets the image.
 pub fn run(args: &PullArgs, globals: &Globals) -> Result<ExitCode> {
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
     let client = globals.registries(&cancel);

@@ -48,7 +48,8 @@ pub struct PushArgs {
 
 /// Sends the images.
 pub fn run(args: &PushArgs, globals: &Globals) -> Result<ExitCode> {
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     store.lease()?;
     let client = globals.registries(&cancel);

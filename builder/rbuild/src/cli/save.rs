@@ -68,7 +68,8 @@ impl SaveFormat {
 
 /// Writes the images.
 pub fn run(args: &SaveArgs, globals: &Globals) -> Result<ExitCode> {
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     save(args, &store, &cancel)?;
     Ok(ExitCode::SUCCESS)

@@ -62,10 +62,14 @@ impl Far {
     }
 
     /// What a layer that could not be had comes to.
-    fn fail(&self, store: &Store, layer: &DiffId, far: &rbuild_store::Far, error: &Error) -> rbuild_store::Error {
-        if error.is_canceled() {
+    fn fail(&self, store: &Store, layer: &DiffId, far: &rbuild_store::Far, error: Error) -> rbuild_store::Error {
+        if error.is_canceled() || self.cancel.is_canceled() {
             return Canceled.into();
         }
+        let error = match of_this_machine(error) {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         let places: Vec<&str> = far.blobs.iter().map(|blob| &*blob.place).collect();
         let (named, reason) = (layer.to_string(), error.to_string());
         let place = places.join(", ");
@@ -75,8 +79,24 @@ impl Far {
             return forgotten.err().unwrap_or(rbuild_store::Error::Lost { layer: named, place, reason });
         }
         let again = || "pull the image, or build it again where the cache can be reached".to_owned();
-        let hint = report::hints(error).into_iter().next().unwrap_or_else(again);
+        let hint = report::hints(&error).into_iter().next().unwrap_or_else(again);
         rbuild_store::Error::Far { layer: named, place, reason, hint }
+    }
+}
+
+/// What this machine refused, as it is: it says nothing of the place that was asked. Any other failure is handed back.
+fn of_this_machine(error: Error) -> std::result::Result<rbuild_store::Error, Error> {
+    use rbuild_store::Error::Io;
+    match error {
+        Error::Store(error @ Io { .. }) | Error::Records(rbuild_records::Error::Store(error @ Io { .. })) => Ok(error),
+        Error::Io { operation: operation @ "keep", subject, source }
+        | Error::Registry(rbuild_registry::Error::Local { operation: operation @ "keep", subject, source }) => {
+            Ok(Io { operation, subject, source })
+        }
+        Error::Records(rbuild_records::Error::Depot { operation: operation @ "pass on", subject, reason, .. }) => {
+            Ok(Io { operation, subject, source: std::io::Error::other(reason) })
+        }
+        other => Err(other),
     }
 }
 
@@ -105,8 +125,10 @@ impl Bring for Far {
         telling.end(fetched.is_ok());
         fetched.map_err(|(wish, error)| {
             let far = wanted.iter().find(|(layer, _)| *layer == wish.layer).map(|(_, far)| far.clone());
-            let failure = self.fail(store, &wish.layer, &far.unwrap_or_default(), &error);
-            self.doubt_traces(store, wanted).err().unwrap_or(failure)
+            let failure = self.fail(store, &wish.layer, &far.unwrap_or_default(), error);
+            let is_lost = matches!(failure, rbuild_store::Error::Lost { .. });
+            let doubted = if is_lost { self.doubt_traces(store, wanted) } else { Ok(()) };
+            doubted.err().unwrap_or(failure)
         })
     }
 
@@ -132,7 +154,7 @@ impl Bring for Far {
             Some(blobs) => spooled(&*blobs, &blob.blob, store).and_then(|file| file.ok_or_else(gone)),
             None => Err(Error::Step("nothing that is known here has it".to_owned())),
         };
-        let file = opened.map_err(|error| self.fail(store, layer, &far(), &error))?;
+        let file = opened.map_err(|error| self.fail(store, layer, &far(), error))?;
         Ok(Box::new(Verified::of(file, &blob.blob)))
     }
 }

@@ -43,7 +43,7 @@ impl Blobs for Local {
     }
 }
 
-/// Content that is taken from the store where it is there already.
+/// Content that is taken from the store where it is there already; notes of where it may be are not followed.
 #[derive(Debug)]
 pub(super) struct Nearest {
     local: Local,
@@ -53,7 +53,7 @@ pub(super) struct Nearest {
 impl Nearest {
     /// What `far` has, or the store before it.
     pub(super) fn new(store: &Store, far: &Arc<dyn Blobs>) -> Self {
-        Self { local: Local::new(store), far: far.clone() }
+        Self { local: Local::new(&store.clone().bringing_nothing()), far: far.clone() }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Outbox {
     office: Mutex<Option<Office>>,
     /// Raised once what waits is not to be sent any more.
     closed: Arc<AtomicBool>,
+    /// Raised once a clerk broke off in the middle of something.
+    broken: AtomicBool,
 }
 
 /// Something to send, and to whom.
@@ -38,6 +40,7 @@ enum Item {
 #[derive(Debug)]
 struct Office {
     inlet: Sender<Job>,
+    outlet: Arc<Mutex<Receiver<Job>>>,
     clerks: Vec<JoinHandle<()>>,
 }
 
@@ -45,7 +48,7 @@ impl Outbox {
     /// An outbox for these.
     pub fn new(destinations: Vec<Destination>) -> Self {
         let destinations = destinations.into_iter().map(Arc::new).collect();
-        Self { destinations, office: Mutex::default(), closed: Arc::default() }
+        Self { destinations, office: Mutex::default(), closed: Arc::default(), broken: AtomicBool::default() }
     }
 
     /// Notes that the cache of that name has a record, so that it is not told of it.
@@ -72,18 +75,19 @@ impl Outbox {
     fn post(&self, to: &Arc<Destination>, item: Item) {
         let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
         let office = office.get_or_insert_with(|| Office::open(&self.closed));
-        // A clerk that is gone has told why.
+        // The outlet lives as long as the office.
         drop(office.inlet.send(Job { to: to.clone(), item }));
     }
 
-    /// Waits until everything was sent that was offered so far.
+    /// Waits until everything was sent that was offered so far; what no clerk took is sent here.
     pub fn empty(&self) {
         let office = self.office.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Office { inlet, clerks }) = office else { return };
+        let Some(Office { inlet, outlet, clerks }) = office else { return };
         drop(inlet);
         for clerk in clerks {
-            drop(clerk.join());
+            self.broken.fetch_or(clerk.join().is_err(), Ordering::Relaxed);
         }
+        work(&outlet, &self.closed);
     }
 
     /// Keeps the caches within their bounds.
@@ -94,7 +98,9 @@ impl Outbox {
     /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
     pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
         self.empty();
-        self.destinations.iter().map(|to| Ok((to.name().to_owned(), to.tally()?))).collect()
+        let is_broken = self.broken.load(Ordering::Relaxed);
+        let told = |to: &Arc<Destination>| Ok((to.name().to_owned(), to.tally()?.filter(|_| !is_broken)));
+        self.destinations.iter().map(told).collect()
     }
 }
 
@@ -105,14 +111,16 @@ impl Drop for Outbox {
 }
 
 impl Office {
+    /// With as many clerks as there can be; with none, what is offered waits until it is asked for.
     fn open(closed: &Arc<AtomicBool>) -> Self {
         let (inlet, outlet) = channel::<Job>();
         let outlet = Arc::new(Mutex::new(outlet));
         let clerk = |_| {
             let (outlet, closed) = (outlet.clone(), closed.clone());
-            std::thread::spawn(move || work(&outlet, &closed))
+            std::thread::Builder::new().spawn(move || work(&outlet, &closed)).ok()
         };
-        Self { inlet, clerks: (0..AT_ONCE).map(clerk).collect() }
+        let clerks = (0..AT_ONCE).filter_map(clerk).collect();
+        Self { inlet, outlet, clerks }
     }
 }
 

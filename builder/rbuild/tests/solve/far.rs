@@ -137,6 +137,49 @@ impl Depot for Pair {
     }
 }
 
+/// A cache whose blobs find no room on this machine.
+#[derive(Debug)]
+struct NoRoom(Arc<MemoryDepot>);
+
+impl std::fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Depot for NoRoom {
+    fn has(&self, name: &Name) -> Result<bool> {
+        self.0.has(name)
+    }
+
+    fn document(&self, name: &Name) -> Result<Option<Vec<u8>>> {
+        self.0.document(name)
+    }
+
+    fn put_document(&self, name: &Name, bytes: &[u8], blobs: &[Descriptor]) -> Result<()> {
+        self.0.put_document(name, bytes, blobs)
+    }
+
+    fn pour(&self, _: &Descriptor, _: &mut dyn Write) -> Result<bool> {
+        Err(rbuild_store::Error::io("write", "a file")(std::io::Error::from(std::io::ErrorKind::StorageFull)).into())
+    }
+
+    fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool> {
+        self.0.put(blob, open)
+    }
+}
+
+#[test]
+fn a_full_disk_says_nothing_of_what_a_cache_has() {
+    let moved = Moved::new(&|_| true, true);
+    let full = Arc::new(NoRoom(moved.depot.clone())) as Arc<dyn Depot>;
+    let far = Far::new(vec![Box::new(Depots::new(vec![full]))], &moved.world.cancel).for_build(Arc::default());
+    let layers = moved.world.store.clone().bringing(Arc::new(far)).layers();
+    let failure = layers.bring(&moved.layers).unwrap_err();
+    assert!(matches!(failure, rbuild_store::Error::Io { .. }), "{failure}");
+    assert!(moved.layers.iter().all(|layer| layers.far(layer).unwrap().is_some()));
+}
+
 #[test]
 fn a_run_has_the_layers_below_it_brought_at_the_same_time() {
     let mut moved = Moved::new(&|_| true, false);

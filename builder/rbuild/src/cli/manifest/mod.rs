@@ -51,7 +51,8 @@ pub fn run(args: &ManifestArgs, globals: &Globals) -> Result<ExitCode> {
     if let ManifestVerb::Rm(args) = &args.verb {
         return rm::run(args, globals);
     }
-    let (store, cancel) = (globals.store()?, Cancel::new());
+    let cancel = Cancel::new();
+    let store = globals.store_until(&cancel)?;
     let _watch = cancel_on_signal(&cancel)?;
     let client = globals.registries(&cancel);
     let open = || Ok(store.clone());

@@ -92,7 +92,11 @@ impl Fields {
                 reference: needed("ref")?.parse().map_err(|error: rbuild_oci::Error| error.to_string())?,
                 insecure: self.boolean("registry.insecure", false)?,
             },
-            "local" => CachePlace::Local(needed(path)?.into()),
+            "local" => {
+                let given = needed(path)?;
+                let place = std::path::absolute(given).map_err(|error| format!("{path} {given}: {error}"))?;
+                CachePlace::Local(place)
+            }
             "s3" => CachePlace::S3(all()),
             "gha" => CachePlace::Gha(all()),
             _ => CachePlace::Inline,

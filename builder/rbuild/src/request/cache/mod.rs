@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(CacheFrom::parse("r.example/app").unwrap().place, registry("r.example/app"));
         let from = CacheFrom::parse("type=registry,ref=r.example/app:c,verify=a.pem,verify=b.pem").unwrap();
         assert_eq!((from.place, from.verify.len()), (registry("r.example/app:c"), 2));
-        assert_eq!(CacheFrom::parse("type=local,src=x").unwrap().place, CachePlace::Local("x".into()));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(CacheFrom::parse("type=local,src=x").unwrap().place, CachePlace::Local(here.join("x")));
         assert_eq!(CacheTo::parse("type=inline").unwrap().place, CachePlace::Inline);
         let to = CacheTo::parse("type=s3,bucket=b,region=r,endpoint_url=http://h:1,prefix=p/,mode=max").unwrap();
         assert_eq!(to.mode, Mode::Max);
