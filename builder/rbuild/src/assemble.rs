@@ -3,7 +3,6 @@
 
 use crate::error::Result;
 use crate::request::{Annotated, Notes};
-use crate::sharing::Documents;
 use crate::solve::Made;
 use crate::stack::Storey;
 use rbuild_graph::{Origin, Row, Target, VertexId};
@@ -11,7 +10,7 @@ use rbuild_oci::{
     Descriptor, DiffId, Digest, History, ImageConfig, ImageId, Manifest, MediaType, RootFs, Timestamp,
     to_canonical_json,
 };
-use rbuild_records::depot::embed;
+use rbuild_records::depot::{Documents, embed};
 
 /// An image for one platform, with its bytes.
 #[derive(Clone, Debug, PartialEq)]

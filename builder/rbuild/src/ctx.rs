@@ -1,15 +1,16 @@
 //! What a build may use of the world, gathered in one place and passed first. Knows no step.
 
 use crate::driver::Drivers;
+use crate::error::Result;
 use crate::events::Events;
-use crate::sharing::Documents;
-use crate::sharing::mounts::CarryMounts;
+use rbuild_graph::BuildGraph;
 use rbuild_oci::{Cancel, Timestamp};
+use rbuild_records::depot::Documents;
 use rbuild_records::{CacheBackend, LocalBackend, MemoryBackend};
 use rbuild_registry::Config;
 use rbuild_runner::{Executor, IdMap};
 use rbuild_store::Store;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// The only way to reach the world from within a build.
@@ -101,4 +102,45 @@ impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         self.0
     }
+}
+
+/// What becomes of cache mounts besides lying in the store.
+pub trait CarryMounts: Sync {
+    /// A graph is about to be solved: whoever wants mounts that none of its steps has is warned.
+    fn expect(&self, ctx: &Ctx<'_>, graph: &BuildGraph);
+
+    /// What the store calls the mount of that identity.
+    fn called(&self, identity: &str) -> String {
+        identity.to_owned()
+    }
+
+    /// A step is about to use the mount that has, or is to have, its directory at `place`; the caller holds its lock alone.
+    /// What goes wrong is a warning, and the mount is as it was: only a stop is an error.
+    fn bring(&self, ctx: &Ctx<'_>, mount: &CacheId<'_>, place: &Path) -> Result<()>;
+
+    /// A step uses it now.
+    fn used(&self, mount: &CacheId<'_>);
+}
+
+/// What tells one cache mount from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheId<'a> {
+    /// What the Dockerfile calls it.
+    pub id: &'a str,
+    /// The same with all that it begins with.
+    pub identity: &'a str,
+}
+
+/// Mounts that stay where they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StayMounts;
+
+impl CarryMounts for StayMounts {
+    fn expect(&self, _: &Ctx<'_>, _: &BuildGraph) {}
+
+    fn bring(&self, _: &Ctx<'_>, _: &CacheId<'_>, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn used(&self, _: &CacheId<'_>) {}
 }

@@ -4,11 +4,10 @@
 use super::globals::{Globals, Standing, volumes};
 use super::signals::cancel_on_signal;
 use crate::container::VolumeDrivers;
-use crate::ctx::{Ctx, Place, SystemClock};
+use crate::ctx::{Ctx, Place, StayMounts, SystemClock};
 use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::Events;
-use crate::sharing::mounts::StayMounts;
 use rbuild_oci::Cancel;
 use rbuild_records::LocalBackend;
 use rbuild_registry::Config;

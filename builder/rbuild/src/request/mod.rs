@@ -15,7 +15,7 @@ mod secret;
 mod stdin;
 mod text;
 
-pub use cache::{CacheFrom, CachePlace, CacheTo, Mode};
+pub use cache::{CacheFrom, CachePlace, CacheTo, Mode, MountsWanted};
 pub use dockerfile::{ContextPlace, DockerfileSource};
 pub use elsewhere::{Elsewhere, FileAt, Source};
 pub use entitlement::Entitlement;

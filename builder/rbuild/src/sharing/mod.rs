@@ -16,7 +16,7 @@ pub use outbox::Outbox;
 pub use said::Said;
 pub use shared::{Scope, Shared};
 pub use traffic::Traffic;
-pub use tray::{Documents, Tray};
+pub use tray::Tray;
 
 use crate::error::Result;
 use crate::events::Events;

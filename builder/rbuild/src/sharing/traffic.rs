@@ -1,9 +1,9 @@
 //! What goes to and fro between a store and the caches of other machines while a build runs. Knows no medium.
 
-use super::{Caches, Destination, Documents, Outbox, Said, Scene, Sharing, Tray};
+use super::{Caches, Destination, Outbox, Said, Scene, Sharing, Tray};
 use crate::events::Events;
 use rbuild_oci::{Cancel, Descriptor, MediaType};
-use rbuild_records::depot::Depot;
+use rbuild_records::depot::{Depot, Documents};
 use rbuild_records::{Distant, LocalBackend, Output, Parcel};
 use rbuild_store::{FarBlob, Store};
 use std::sync::Arc;

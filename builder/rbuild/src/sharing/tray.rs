@@ -2,7 +2,7 @@
 //! speak of go where the image goes. Knows no image.
 
 use rbuild_oci::{ChainId, Descriptor};
-use rbuild_records::depot::{Depot, Name, Open};
+use rbuild_records::depot::{Depot, Documents, Name, Open};
 use rbuild_records::{Parcel, Record, Result};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,9 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Documents that wait for their image. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Tray(std::sync::Arc<Mutex<Documents>>);
-
-/// Documents by their names.
-pub type Documents = BTreeMap<Name, Vec<u8>>;
 
 impl Tray {
     /// What lies on it, the same for equal images: of a step that is known by several keys, which depends on what the build

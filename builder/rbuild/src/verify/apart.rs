@@ -2,9 +2,8 @@
 //! where they are, as they will go. Knows no step, and not what is in them.
 
 use super::Trace;
-use crate::ctx::Ctx;
+use crate::ctx::{CacheId, CarryMounts, Ctx};
 use crate::error::Result;
-use crate::sharing::mounts::{CacheId, CarryMounts};
 use rbuild_graph::BuildGraph;
 use std::path::Path;
 

@@ -1,12 +1,11 @@
 //! A store of its own, and one step solved in it.
 
 use dockerfile_parser::Span;
-use rbuild::ctx::{Ctx, Place, SystemClock, Written};
+use rbuild::ctx::{Ctx, Place, StayMounts, SystemClock, Written};
 use rbuild::driver::Drivers;
 use rbuild::error::Result;
 use rbuild::events::{Event, Events, Sink, StepId};
 use rbuild::explain::Footing;
-use rbuild::sharing::mounts::StayMounts;
 use rbuild::solve::op::{fetch, git};
 use rbuild::solve::{Inputs, RunLimits, Shown, Value, Work};
 use rbuild::stack::Shelf;

@@ -29,6 +29,7 @@ pub use sealed::{Sealed, SigningKey, TrustedKey};
 use crate::error::Result;
 use crate::key::CacheKey;
 use rbuild_oci::{Descriptor, Digest};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 
@@ -53,6 +54,9 @@ pub trait Depot: fmt::Display + Send + Sync {
     /// the descriptor says never becomes a blob.
     fn put(&self, blob: &Descriptor, open: &Open<'_>) -> Result<bool>;
 }
+
+/// Documents by their names.
+pub type Documents = BTreeMap<Name, Vec<u8>>;
 
 /// What a document may have in bytes.
 pub const DOCUMENT_LIMIT: u64 = 4 << 20;

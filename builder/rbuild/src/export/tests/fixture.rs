@@ -1,13 +1,12 @@
 //! A store with small images in it, and everything an exporter needs.
 
 use crate::assemble::{Image, assemble};
-use crate::ctx::{Ctx, FixedClock, Place};
+use crate::ctx::{Ctx, FixedClock, Place, StayMounts};
 use crate::driver::Drivers;
 use crate::error::Result;
 use crate::events::{Event, Events, Sink};
 use crate::export::{Product, exporter};
 use crate::request::{Notes, Output, OutputKind};
-use crate::sharing::mounts::StayMounts;
 use crate::solve::Made;
 use crate::stack::{Shelf, Stack};
 use rbuild_graph::{Origin, Row, Target, VertexId};

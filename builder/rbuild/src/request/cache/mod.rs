@@ -3,11 +3,13 @@
 
 mod attribute;
 mod hidden;
+mod mounts;
+
+pub use mounts::MountsWanted;
 
 use super::{Compression, Output};
 use crate::args::repeated_fields;
 use crate::error::{Error, Result};
-use crate::sharing::mounts::MountsWanted;
 use rbuild_oci::Reference;
 use rbuild_records::mounts::{MOST, MOST_BROUGHT};
 use rbuild_store::layer::Codec;

@@ -1,7 +1,7 @@
 //! The way down: the youngest that any cache has of a mount, put in its place before a step sees it.
 
-use super::{CacheId, ground};
-use crate::ctx::Ctx;
+use super::ground;
+use crate::ctx::{CacheId, Ctx};
 use crate::error::Result;
 use crate::render::human;
 use rbuild_records::depot::Depot;

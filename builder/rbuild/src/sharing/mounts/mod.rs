@@ -3,61 +3,18 @@
 
 mod down;
 mod up;
-mod wanted;
 
 pub use down::Source;
 pub use up::Target;
-pub use wanted::MountsWanted;
 
 use super::Said;
-use crate::ctx::Ctx;
+use crate::ctx::{CacheId, CarryMounts, Ctx};
 use crate::error::Result;
 use rbuild_graph::{BuildGraph, Mount, Op};
 use rbuild_records::mounts::Ground;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// What becomes of cache mounts besides lying in the store.
-pub trait CarryMounts: Sync {
-    /// A graph is about to be solved: whoever wants mounts that none of its steps has is warned.
-    fn expect(&self, ctx: &Ctx<'_>, graph: &BuildGraph);
-
-    /// What the store calls the mount of that identity.
-    fn called(&self, identity: &str) -> String {
-        identity.to_owned()
-    }
-
-    /// A step is about to use the mount that has, or is to have, its directory at `place`; the caller holds its lock alone.
-    /// What goes wrong is a warning, and the mount is as it was: only a stop is an error.
-    fn bring(&self, ctx: &Ctx<'_>, mount: &CacheId<'_>, place: &Path) -> Result<()>;
-
-    /// A step uses it now.
-    fn used(&self, mount: &CacheId<'_>);
-}
-
-/// What tells one cache mount from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheId<'a> {
-    /// What the Dockerfile calls it.
-    pub id: &'a str,
-    /// The same with all that it begins with.
-    pub identity: &'a str,
-}
-
-/// Mounts that stay where they are.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StayMounts;
-
-impl CarryMounts for StayMounts {
-    fn expect(&self, _: &Ctx<'_>, _: &BuildGraph) {}
-
-    fn bring(&self, _: &Ctx<'_>, _: &CacheId<'_>, _: &Path) -> Result<()> {
-        Ok(())
-    }
-
-    fn used(&self, _: &CacheId<'_>) {}
-}
 
 /// Mounts that travel between the store and these caches.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
 //! The way up: what a mount is after the build, sent to a cache that wants it. The mount is locked while it is read, not
 //! while it is sent.
 
-use super::{CacheId, MountsWanted, ground};
-use crate::ctx::Ctx;
+use super::ground;
+use crate::ctx::{CacheId, Ctx};
 use crate::error::{Error, Result};
 use crate::render::human;
-use crate::request::CacheTo;
+use crate::request::{CacheTo, MountsWanted};
 use crate::solve::op::run::cache_alone;
 use rbuild_records::depot::{Depot, Guarded};
 use rbuild_records::mounts::{Load, Sent, Stock, stock};

@@ -25,7 +25,7 @@ impl MountsWanted {
     }
 
     /// The ids that are wanted and are not there.
-    pub(super) fn unknown<'a>(&'a self, there: &'a BTreeSet<&str>) -> impl Iterator<Item = &'a str> {
+    pub fn unknown<'a>(&'a self, there: &'a BTreeSet<&str>) -> impl Iterator<Item = &'a str> {
         let ids = match self {
             Self::Ids(ids) => Some(ids),
             Self::None | Self::All => None,
