@@ -110,19 +110,16 @@ impl Listing {
             if number == LINES {
                 return None;
             }
-            match line.strip_prefix("= ") {
-                Some(name) => {
-                    let name = String::from_utf8(plain(name)?).ok()?;
-                    current = Some(groups.entry(name).or_default());
-                }
-                None => {
-                    let (files, next) = (current.as_mut()?, Listed::parse(line)?);
-                    if files.last().is_some_and(|last| *last >= next) {
-                        return None;
-                    }
-                    files.push(next);
-                }
+            if let Some(name) = line.strip_prefix("= ") {
+                let name = String::from_utf8(plain(name)?).ok()?;
+                current = Some(groups.entry(name).or_default());
+                continue;
             }
+            let (files, next) = (current.as_mut()?, Listed::parse(line)?);
+            if files.last().is_some_and(|last| *last >= next) {
+                return None;
+            }
+            files.push(next);
         }
         Some(Self { groups })
     }

@@ -61,13 +61,13 @@ pub(super) fn encoded(store: &Store) -> Result<(Vec<Known>, Vec<Finding>)> {
     for path in files(&store.dir(Bucket::Encoded))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(noted) = name.strip_suffix(".json") else { continue };
-        if noted.ends_with(".far") {
+        if name.ends_with(".far.json") {
             let (of, meaning) = ("where a layer can be had from", FOUND_AGAIN);
-            wrong.extend(note::<Far>(&path, (&name, of), meaning).err());
+            wrong.extend(note::<Far>(&path, (&name, of), meaning).err().map(|finding| *finding));
             continue;
         }
         match note::<Descriptor>(&path, (&name, "a compressed layer"), MADE_AGAIN) {
-            Err(finding) => wrong.push(finding),
+            Err(finding) => wrong.push(*finding),
             Ok(Some(descriptor)) if !noted.ends_with(".origin") => {
                 let (path, digest) = (path.with_file_name(noted), descriptor.digest);
                 let (subject, remedy) = (format!("compressed layer {noted}"), Remedy::Content(path.clone(), digest));
@@ -85,13 +85,10 @@ fn note<T: DeserializeOwned>(
     path: &Path,
     (name, of): (&str, &str),
     meaning: &'static str,
-) -> std::result::Result<Option<T>, Finding> {
-    let finding = |error: &dyn std::fmt::Display, advice, remedy| Finding {
-        subject: format!("the note {name} of {of}"),
-        wrong: format!("it cannot be read: {error}"),
-        meaning,
-        advice,
-        remedy,
+) -> std::result::Result<Option<T>, Box<Finding>> {
+    let finding = |error: &dyn std::fmt::Display, advice, remedy| {
+        let (subject, wrong) = (format!("the note {name} of {of}"), format!("it cannot be read: {error}"));
+        Box::new(Finding { subject, wrong, meaning, advice, remedy })
     };
     let read = if_there(fs::read(path)).map_err(|error| finding(&error, LOOK_AT_DISK, Remedy::None))?;
     let parsed = read.map(|bytes| serde_json::from_slice(&bytes)).transpose();

@@ -77,8 +77,8 @@ impl Tries {
     /// Waits before the next attempt; gives the failure back where there is none.
     pub(super) fn after(&mut self, error: Error, cancel: &Cancel) -> Result<()> {
         let wait = match &error {
-            Error::Status { status: 500 | 502 | 503 | 504, retry_after, .. } => retry_after.unwrap_or(self.wait),
-            Error::TooManyRequests { retry_after, .. } => retry_after.unwrap_or(self.wait),
+            Error::Status { status: 500 | 502 | 503 | 504, retry_after, .. }
+            | Error::TooManyRequests { retry_after, .. } => retry_after.unwrap_or(self.wait),
             Error::Interrupted { source, .. } if source.kind() != io::ErrorKind::TimedOut => self.wait,
             _ => return Err(error),
         };

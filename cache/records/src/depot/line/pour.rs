@@ -115,10 +115,10 @@ mod tests {
         let address = Address::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut sent = 0_u64;
+            let (mut sent, bytes) = (0_u64, vec![7; 1 << 16]);
             stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").unwrap();
             // What the reader does not want any more cannot be written.
-            while sent < 1 << 30 && stream.write_all(&[7; 1 << 16]).is_ok() {
+            while sent < 1 << 30 && stream.write_all(&bytes).is_ok() {
                 sent += 1 << 16;
             }
             sent
