@@ -87,7 +87,7 @@ impl CacheFrom {
     pub fn parse(text: &str) -> Result<Self> {
         let (kind, fields) = fields("--cache-from", text)?;
         let shown = hidden::spec(text);
-        let wrong = |why: String| Error::Usage(format!("--cache-from {shown:?}: {why}"));
+        let wrong = |why: String| Error::Usage(format!("--cache-from {shown:?}: {}", hidden::spec(&why)));
         let fields = attribute::Fields::new(&kind, fields, &attribute::FROM).map_err(wrong)?;
         let place = fields.place("src").map_err(wrong)?;
         if place == CachePlace::Inline {
@@ -103,7 +103,7 @@ impl CacheTo {
     pub fn parse(text: &str) -> Result<Self> {
         let (kind, fields) = fields("--cache-to", text)?;
         let shown = hidden::spec(text);
-        let wrong = |why: String| Error::Usage(format!("--cache-to {shown:?}: {why}"));
+        let wrong = |why: String| Error::Usage(format!("--cache-to {shown:?}: {}", hidden::spec(&why)));
         let fields = attribute::Fields::new(&kind, fields, &attribute::TO).map_err(wrong)?;
         let to = Self {
             place: fields.place("dest").map_err(wrong)?,
