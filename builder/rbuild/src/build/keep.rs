@@ -25,11 +25,14 @@ pub(super) struct Kept {
 /// neither here nor known to be elsewhere.
 pub(super) fn name(ctx: Ctx<'_>, request: &BuildRequest, built: &Built, kept: &Kept) -> Result<bool> {
     if !kept.is_whole && !request.tags.is_empty() {
-        let mut storeys = built.images.iter().flat_map(|(_, stack)| stack.storeys());
-        storeys.try_for_each(|storey| match ctx.store.layers().known(&storey.layer.diff_id)? {
-            Some(_) => Ok(()),
-            None => Err(nowhere(&storey.layer.diff_id)),
-        })?;
+        let storeys = built.images.iter().flat_map(|(_, stack)| stack.storeys());
+        for id in storeys.map(|storey| storey.layer.diff_id) {
+            if ctx.store.layers().known(&id)?.is_none() {
+                // One that was lost meanwhile is told as that.
+                ctx.store.layers().bring(&[id])?;
+                return Err(nowhere(&id));
+            }
+        }
     }
     let sync = || rbuild_store::durable::sync_batch([kept.needed.clone(), ctx.written.take_written()].concat());
     let tags: Vec<_> = request.tags.iter().map(|tag| (tag.clone(), built.top.clone())).collect();
