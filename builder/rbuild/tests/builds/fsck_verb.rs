@@ -33,7 +33,7 @@ fn filled() -> Tool {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let failing = crate::common::context(&[("Dockerfile", "FROM busybox\nRUN false\n")]);
     assert!(!tool.attempt(failing.path(), &["--on-error=shell"]).output.status.success());
-    let store = rbuild_store::Store::open(tool.root()).unwrap();
+    let store = rbuild_store::Store::open(&tool.root()).unwrap();
     let blob = rbuild_oci::Descriptor::of("application/vnd.oci.image.layer.v1.tar", b"far away");
     let far = rbuild_store::FarBlob { place: "docker://r.example/far".to_owned(), index: None, blob };
     assert!(store.layers().note_far(&rbuild_oci::DiffId(far.blob.digest), None, &far).unwrap());
