@@ -2,6 +2,7 @@
 //! told what was made while the build still runs. Knows no medium and no step.
 
 mod destination;
+mod manner;
 pub mod mounts;
 mod open;
 mod outbox;
@@ -10,7 +11,8 @@ mod shared;
 mod traffic;
 mod tray;
 
-pub use destination::{Bound, Carries, Destination, Manner, Origin, Scene, Tally, Telling, Told};
+pub use destination::Destination;
+pub use manner::{Bound, Carries, Manner, Origin, Scene, Tally, Telling, Told};
 pub use open::{Caches, looked_at};
 pub use outbox::Outbox;
 pub use said::Said;
