@@ -3,9 +3,8 @@
 use super::globals::Globals;
 use super::out::{complain, print};
 use crate::error::{Error, Result};
-use crate::events::printable;
 use crate::explain::{Diary, Noted, Side, Why, elsewhere, side, table};
-use crate::render::align_by;
+use crate::render::{align_by, printable};
 use crate::request::CacheFrom;
 use crate::sharing::looked_at;
 use clap::{Args, ValueEnum};

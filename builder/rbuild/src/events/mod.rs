@@ -208,11 +208,6 @@ impl fmt::Debug for Events {
     }
 }
 
-/// The text on one line, without characters that could move the cursor.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(crate::render::visible).collect()
-}
-
 /// Splits a stream of bytes into whole lines, keeping what has no end yet.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {

@@ -1,7 +1,8 @@
 //! The plain sink: one line an event, every line of a step behind its number, nothing clipped. For pipes and CI logs.
 
-use super::{Event, Lines, Sink, StepId, Stream, printable, summary};
+use super::{Event, Lines, Sink, StepId, Stream, summary};
 use crate::render::human::size;
+use crate::render::printable;
 use rbuild_oci::ImageId;
 use std::collections::BTreeMap;
 use std::io::Write;

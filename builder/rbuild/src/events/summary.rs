@@ -1,6 +1,6 @@
 //! The lines that end a build which found something in its Dockerfile. Knows no sink.
 
-use super::printable;
+use crate::render::printable;
 use dockerfile_parser::lint::Finding;
 
 /// As docker writes them: how many, then each on a line.

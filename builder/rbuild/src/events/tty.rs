@@ -1,7 +1,8 @@
 //! The terminal sink: a live line for each running step with its latest output, finished steps above. Knows no build.
 
-use super::{Event, Lines, Sink, StepId, printable, summary};
+use super::{Event, Lines, Sink, StepId, summary};
 use crate::render::human::size;
+use crate::render::printable;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

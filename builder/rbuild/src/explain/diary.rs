@@ -162,9 +162,9 @@ pub fn table(steps: &[Noted]) -> String {
     let mut text = "STEP\tRESULT\tTIME\tINSTRUCTION\tWHY\n".to_owned();
     for noted in steps {
         let time = noted.seconds.map(|seconds| format!("{seconds:.1}s")).unwrap_or_default();
-        let name: String = crate::events::printable(&noted.name);
+        let name: String = crate::render::printable(&noted.name);
         let name = crate::render::human::ellipsis(&name, WIDEST);
-        let why = noted.why.as_ref().map(|why| crate::events::printable(&why.to_string())).unwrap_or_default();
+        let why = noted.why.as_ref().map(|why| crate::render::printable(&why.to_string())).unwrap_or_default();
         text.push_str(&format!("#{}\t{}\t{time}\t{name}\t{why}\n", noted.step, noted.outcome.word()));
     }
     align_by(&text, 0, 2)

@@ -5,7 +5,7 @@ const WIDTH: usize = 60;
 
 /// The text on one line, its end cut where it is long.
 pub(super) fn brief(text: &str) -> String {
-    let line = crate::events::printable(text);
+    let line = crate::render::printable(text);
     if line.chars().count() <= WIDTH * 2 {
         return line;
     }
@@ -22,7 +22,7 @@ pub(super) fn quoted(was: &str, is: &str) -> (String, String) {
         let start = if skipped > 0 { "…" } else { "" };
         let end = if rest.len() > WIDTH { "…" } else { "" };
         let shown: String = rest.into_iter().take(WIDTH).collect();
-        format!("\"{start}{}{end}\"", crate::events::printable(&shown))
+        format!("\"{start}{}{end}\"", crate::render::printable(&shown))
     };
     (cut(was), cut(is))
 }
@@ -40,6 +40,6 @@ mod tests {
         assert_eq!(is, format!("\"…{}b\"", "x".repeat(20)));
         assert_eq!(quoted("", &long).1, format!("\"{}…\"", "x".repeat(60)));
         assert_eq!(brief(&"y".repeat(200)).chars().count(), 120);
-        assert_eq!(brief("a\nb"), crate::events::printable("a\nb"));
+        assert_eq!(brief("a\nb"), crate::render::printable("a\nb"));
     }
 }

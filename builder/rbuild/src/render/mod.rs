@@ -12,4 +12,5 @@ pub use list::{Column, Listing};
 pub use table::{align, align_by};
 pub use template::{Problem, Template};
 pub use tree::Tree;
+pub(crate) use visible::printable;
 pub use visible::visible;

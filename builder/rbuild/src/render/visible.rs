@@ -12,3 +12,8 @@ pub fn visible(char: char) -> char {
         other => other,
     }
 }
+
+/// The text on one line, without characters that could move the cursor.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(visible).collect()
+}

@@ -12,6 +12,7 @@ mod step;
 
 pub mod op;
 
+pub use crate::request::RunLimits;
 pub use step::Step;
 
 use crate::ctx::Ctx;
@@ -23,7 +24,6 @@ use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, DiffId, ImageId, Timestamp};
-use rbuild_runner::Limit;
 use schedule::Values;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,22 +68,6 @@ impl Value {
 
 /// Opens a context by its name; none is the main one.
 pub type OpenContext<'a> = dyn Fn(Option<&str>) -> Result<Arc<dyn Tree>> + Sync + 'a;
-
-/// What the process of a RUN may use; it changes no key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunLimits {
-    /// Size of `/dev/shm` in bytes.
-    pub shm_size: u64,
-    /// Resource limits.
-    pub ulimits: Vec<Limit>,
-}
-
-impl Default for RunLimits {
-    /// Docker's size of `/dev/shm`, and the limits that this process has itself.
-    fn default() -> Self {
-        Self { shm_size: 64 << 20, ulimits: Vec::new() }
-    }
-}
 
 /// Keeps the image that ends with a vertex, whose value comes with the values of those before it; none where the vertex is
 /// no step of an image.
