@@ -15,7 +15,6 @@ use crate::args::OnError;
 use crate::assemble::Image;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::explain::project;
 use crate::export::{Product, exporter};
 use crate::import::Images;
 use crate::request::{Annotated, BuildRequest, Times, entitlement};
@@ -62,7 +61,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     ctx.mounts.expect(&ctx, &graph);
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
-    let (steps, project) = (Steps::of(&graph, ctx.store), project(request));
+    let (steps, project) = (Steps::of(&graph, ctx.store), request.project());
     let inputs = Inputs {
         identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {

@@ -15,5 +15,5 @@ pub use diary::{Diary, Noted, Outcome, REFERENCE, table};
 pub use elsewhere::{elsewhere, side};
 pub use files::{Change, FileChange};
 pub use listing::{Listed, Listing};
-pub use trail::{Footing, Missed, known, names, project, why};
+pub use trail::{Footing, Missed, known, names, why};
 pub use why::{Difference, Why};

@@ -5,7 +5,6 @@ use super::compare::{Side, compare};
 use super::listing::Listing;
 use super::why::Why;
 use crate::error::{Error, Result};
-use crate::request::{BuildRequest, ContextPlace};
 use rbuild_graph::{BuildGraph, ImageOp, Place, redact};
 use rbuild_oci::{Descriptor, Timestamp};
 use rbuild_records::{CacheBackend, Recipe, StepName, Trace, Trail};
@@ -43,16 +42,6 @@ pub struct Missed {
     names: [StepName; 2],
     side: Side,
     listing: Option<(Descriptor, Vec<u8>)>,
-}
-
-/// What tells one project's steps from another's in a store of many: the names of the Dockerfile and of the context's
-/// directory.
-pub fn project(request: &BuildRequest) -> String {
-    let context = match &request.dockerfile.context {
-        ContextPlace::Directory(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        ContextPlace::Tree(_) | ContextPlace::Empty => String::new(),
-    };
-    format!("{context}/{}", request.dockerfile.name)
 }
 
 /// The names of a step: by what it says, wherever it stands, so that a line which was moved is found; and by where it

@@ -107,6 +107,16 @@ impl BuildRequest {
         self.input.as_ref().map(StandardInput::File).or(text)
     }
 
+    /// What tells this project's steps from another's in a store of many: the names of the context's directory and of the
+    /// Dockerfile.
+    pub fn project(&self) -> String {
+        let context = match &self.dockerfile.context {
+            ContextPlace::Directory(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            ContextPlace::Tree(_) | ContextPlace::Empty => String::new(),
+        };
+        format!("{context}/{}", self.dockerfile.name)
+    }
+
     /// Resolves arguments as typed.
     pub fn resolve(args: &BuildArgs, env: &Env<'_>) -> Result<Self> {
         let mut notes = Vec::new();
