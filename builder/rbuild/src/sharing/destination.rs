@@ -60,8 +60,8 @@ impl Destination {
         let is_step = record.recipe.parts().first().is_some_and(|part| part.name == "op");
         // That results are equal is of use to who can have them.
         let says_equal = self.told.manner.carries == Carries::Layers && self.carries(scope);
-        let mut books = lock(&self.books);
-        let (is_first, was_found) = (books.told.insert(record.key()), books.found.contains(&record.key()));
+        let (key, mut books) = (record.key(), lock(&self.books));
+        let (is_first, was_found) = (books.told.insert(key), books.found.contains(&key));
         let is_news = match origin {
             Origin::Found => is_first && !was_found,
             Origin::Made => true,
@@ -136,8 +136,8 @@ impl Destination {
         Ok(())
     }
 
-    /// Sends a record, unless it is there; false where its layer is not to be had. Of steps that are in no image, a cache that is told of images only gets a trace: their layers stay here, and who
-    /// finds all else there needs none of them.
+    /// Sends a record, unless it is there; false where its layer is not to be had. Of steps that are in no image, a cache
+    /// that is told of images only gets a trace: their layers stay here, and who finds all else there needs none of them.
     fn try_to_send(&self, record: &Record, scope: Scope, telling: Telling) -> Result<bool> {
         let is_whole = self.carries(scope);
         let kind = if is_whole { Kind::Record } else { Kind::Trace };

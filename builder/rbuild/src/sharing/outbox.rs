@@ -95,7 +95,8 @@ impl Outbox {
         self.destinations.iter().for_each(|to| to.trim());
     }
 
-    /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of one that must not fail.
+    /// Waits until everything was sent; what each cache was told, none where something went wrong, or the first failure of
+    /// one that must not fail.
     pub fn finish(&self) -> Result<Vec<(String, Option<Tally>)>> {
         self.empty();
         let is_broken = self.broken.load(Ordering::Relaxed);
