@@ -63,6 +63,11 @@ impl MediaType {
         matches!(self.0.as_str(), Self::OCI_INDEX | Self::DOCKER_INDEX)
     }
 
+    /// Whether it is that of a document that registries keep by tag or digest.
+    pub fn is_manifest_or_index(&self) -> bool {
+        self.is_manifest() || self.is_index()
+    }
+
     /// Whether this names the configuration of an image, OCI's or Docker's.
     pub fn is_config(&self) -> bool {
         matches!(self.0.as_str(), Self::OCI_CONFIG | Self::DOCKER_CONFIG)

@@ -207,7 +207,7 @@ fn media_type(answer: &Response, bytes: &[u8]) -> Option<MediaType> {
 
 fn known(text: &str) -> Option<MediaType> {
     let media_type = MediaType::new(text.split(';').next()?.trim());
-    (media_type.is_manifest() || media_type.is_index()).then_some(media_type)
+    media_type.is_manifest_or_index().then_some(media_type)
 }
 
 fn read(answer: &mut Response, at: &Endpoint, subject: &str) -> Result<Vec<u8>> {

@@ -98,7 +98,7 @@ pub(super) fn manifests(store: &Store, target: &Descriptor) -> Result<Vec<Descri
     }
     let mut found = Vec::new();
     for entry in Index::from_json(&document(store, &target.digest)?)?.manifests {
-        let known = entry.media_type.is_manifest() || entry.media_type.is_index();
+        let known = entry.media_type.is_manifest_or_index();
         if known && !entry.is_attestation() && store.content().has(&entry.digest)? {
             found.extend(manifests(store, &entry)?);
         }

@@ -15,7 +15,7 @@ pub(crate) fn media_type(bytes: &[u8]) -> Option<MediaType> {
         layers: Option<IgnoredAny>,
     }
     let sketch: Sketch = serde_json::from_slice(bytes).ok()?;
-    let stated = sketch.media_type.filter(|stated| stated.is_manifest() || stated.is_index());
+    let stated = sketch.media_type.filter(rbuild_oci::MediaType::is_manifest_or_index);
     match (stated, sketch.manifests, sketch.layers) {
         (Some(stated), ..) => Some(stated),
         (None, Some(_), None) => Some(MediaType::OCI_INDEX.into()),

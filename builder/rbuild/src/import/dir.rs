@@ -21,7 +21,11 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// The name of a blob.
 pub(crate) fn blob_name(blob: &Descriptor) -> String {
-    if is_document(blob) { format!("{}.manifest.json", blob.digest.hex()) } else { blob.digest.hex() }
+    if blob.media_type.is_manifest_or_index() {
+        format!("{}.manifest.json", blob.digest.hex())
+    } else {
+        blob.digest.hex()
+    }
 }
 
 /// Whether these files are such a directory.
@@ -42,11 +46,6 @@ pub(super) fn open(files: Files) -> Result<Layout> {
     Ok(Layout::of(blobs, Index::oci(vec![top])))
 }
 
-/// Whether a blob is a manifest or an index.
-fn is_document(blob: &Descriptor) -> bool {
-    blob.media_type.is_manifest() || blob.media_type.is_index()
-}
-
 /// The files of such a directory by the digest of what is in them.
 #[derive(Debug)]
 struct Dir {
@@ -57,7 +56,11 @@ struct Dir {
 
 impl Blobs for Dir {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        let name = if is_document(blob) && blob.digest == self.top { MANIFEST.to_owned() } else { blob_name(blob) };
+        let name = if blob.media_type.is_manifest_or_index() && blob.digest == self.top {
+            MANIFEST.to_owned()
+        } else {
+            blob_name(blob)
+        };
         Ok(self.files.open_file(&name)?.map(|(_, reader)| reader))
     }
 

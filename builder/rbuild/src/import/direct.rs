@@ -1,7 +1,8 @@
 //! The content of a repository of a registry, passed on as it comes: nothing of it lies on this machine. Knows no image.
 
 use super::Blobs;
-use crate::error::{Error, Result};
+use super::repository::Repository;
+use crate::error::Result;
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
 use std::io::{self, Cursor, Read, Write};
@@ -13,27 +14,26 @@ const PIECES: usize = 16;
 /// The blobs of a repository of a registry, streamed. A broken connection is taken up again where it broke.
 #[derive(Debug)]
 pub(crate) struct Direct {
-    client: Client,
-    reference: Reference,
+    repository: Repository,
 }
 
 impl Direct {
     /// What `reference` has in its registry.
     pub(crate) fn new(client: &Client, reference: &Reference) -> Self {
-        Self { client: client.clone(), reference: reference.clone() }
+        Self { repository: Repository::new(client, reference) }
     }
 }
 
 impl Blobs for Direct {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        if blob.media_type.is_manifest() || blob.media_type.is_index() {
-            return Ok(Some(Box::new(Cursor::new(self.client.manifest(&self.reference, blob)?))));
+        if let Some(document) = self.repository.document(blob)? {
+            return Ok(Some(document));
         }
         let (to, from) = sync_channel(PIECES);
-        let (client, reference, blob) = (self.client.clone(), self.reference.clone(), blob.clone());
+        let (repository, blob) = (self.repository.clone(), blob.clone());
         // It ends with the transfer, or with its first piece once nobody reads any more.
         std::thread::spawn(move || {
-            let result = client.blob(&reference, &blob, &mut Pieces(to.clone()));
+            let result = repository.blob(&blob, &mut Pieces(to.clone()));
             // The empty piece is the end.
             drop(to.send(result.map(|()| Vec::new()).map_err(io::Error::other)));
         });
@@ -41,17 +41,12 @@ impl Blobs for Direct {
     }
 
     fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
-        if blob.media_type.is_manifest() || blob.media_type.is_index() {
-            let bytes = self.client.manifest(&self.reference, blob)?;
-            sink.write_all(&bytes).map_err(Error::io("keep", blob.digest))?;
-        } else {
-            self.client.blob(&self.reference, blob, sink)?;
-        }
+        self.repository.pour(blob, sink)?;
         Ok(true)
     }
 
     fn place(&self) -> String {
-        self.reference.familiar_name()
+        self.repository.reference.familiar_name()
     }
 }
 

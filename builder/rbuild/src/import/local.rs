@@ -73,7 +73,7 @@ impl Nearest {
 /// Whether a blob is one that is read whole.
 fn is_document(blob: &Descriptor) -> bool {
     let media_type = &blob.media_type;
-    media_type.is_manifest() || media_type.is_index() || media_type.is_config()
+    media_type.is_manifest_or_index() || media_type.is_config()
 }
 
 impl Blobs for Nearest {

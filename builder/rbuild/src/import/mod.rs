@@ -28,6 +28,7 @@ mod pipe;
 mod platform;
 mod pull;
 mod remote;
+mod repository;
 mod tarballs;
 mod transport;
 mod unpack;

@@ -2,52 +2,47 @@
 
 use super::Blobs;
 use super::blobs::{Later, spooled};
-use crate::error::{Error, Result};
+use super::repository::Repository;
+use crate::error::Result;
 use rbuild_oci::{Descriptor, Reference};
 use rbuild_registry::Client;
 use rbuild_store::Store;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 
 /// The blobs of a repository of a registry. What is opened is downloaded whole, and again where the connection broke,
 /// before its first byte is read; what is poured goes by as it comes.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    client: Client,
-    reference: Reference,
+    repository: Repository,
     store: Store,
 }
 
 impl Remote {
     /// What `reference` has in its registry; downloads lie in the store's place for unfinished files.
     pub(crate) fn new(client: &Client, reference: &Reference, store: &Store) -> Self {
-        Self { client: client.clone(), reference: reference.clone(), store: store.clone() }
+        Self { repository: Repository::new(client, reference), store: store.clone() }
     }
 }
 
 impl Blobs for Remote {
     fn open(&self, blob: &Descriptor) -> Result<Option<Box<dyn Read + Send + '_>>> {
-        if blob.media_type.is_manifest() || blob.media_type.is_index() {
-            return Ok(Some(Box::new(Cursor::new(self.client.manifest(&self.reference, blob)?))));
+        if let Some(document) = self.repository.document(blob)? {
+            return Ok(Some(document));
         }
         Ok(spooled(self, blob, &self.store)?.map(|file| Box::new(file) as Box<dyn Read + Send>))
     }
 
     fn pour(&self, blob: &Descriptor, sink: &mut dyn Write) -> Result<bool> {
-        if blob.media_type.is_manifest() || blob.media_type.is_index() {
-            let bytes = self.client.manifest(&self.reference, blob)?;
-            sink.write_all(&bytes).map_err(Error::io("keep", blob.digest))?;
-        } else {
-            self.client.blob(&self.reference, blob, sink)?;
-        }
+        self.repository.pour(blob, sink)?;
         Ok(true)
     }
 
     fn place(&self) -> String {
-        self.reference.familiar_name()
+        self.repository.reference.familiar_name()
     }
 
     fn later(&self) -> Later {
-        Later::From(place_of(&self.reference))
+        Later::From(place_of(&self.repository.reference))
     }
 }
 
