@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // the helpers of tests are tests
 
-use rbuild_oci::{Descriptor, Digest, MediaType};
+mod small;
+
+use rbuild_oci::Digest;
 use rbuild_records::Error;
 use rbuild_records::depot::{Depot, DirDepot, Kind, Name};
 use rbuild_records::testing::depot::conformance;
+use small::{blob, name, put};
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
 use std::os::unix::fs::symlink;
@@ -13,21 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
-
-fn name(text: &str) -> Name {
-    Name::new(Kind::Record, Digest::of(text.as_bytes()))
-}
-
-fn blob(text: &str) -> Descriptor {
-    Descriptor::of(MediaType::OCI_LAYER, text.as_bytes())
-}
-
-/// A document that speaks of a blob, with it.
-fn put(depot: &dyn Depot, text: &str) {
-    let open = || Ok(Box::new(Cursor::new(text.to_owned())) as Box<dyn Read + Send>);
-    depot.put(&blob(text), &open).unwrap();
-    depot.put_document(&name(text), text.as_bytes(), &[blob(text)]).unwrap();
-}
 
 fn is_whole(depot: &dyn Depot, text: &str) -> bool {
     let mut sink = Vec::new();

@@ -2,29 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers of tests are tests
 
-use rbuild_oci::{Cancel, Descriptor, Digest, MediaType};
-use rbuild_records::depot::{Depot, DirDepot, Guarded, Kind, MemoryDepot, Name, Patience, RegistryDepot, hurried};
+mod small;
+
+use rbuild_oci::Cancel;
+use rbuild_records::depot::{Depot, DirDepot, Guarded, MemoryDepot, Patience, RegistryDepot, hurried};
 use rbuild_records::testing::depot::conformance;
 use rbuild_registry::testing::{Fault, Registry};
 use rbuild_registry::{Client, Config};
-use std::io::{self, Cursor, Read, Write};
+use small::{blob, name, put};
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-fn name(text: &str) -> Name {
-    Name::new(Kind::Record, Digest::of(text.as_bytes()))
-}
-
-fn blob(text: &str) -> Descriptor {
-    Descriptor::of(MediaType::OCI_LAYER, text.as_bytes())
-}
-
-fn put(depot: &dyn Depot, text: &str) {
-    let open = || Ok(Box::new(Cursor::new(text.to_owned())) as Box<dyn Read + Send>);
-    depot.put(&blob(text), &open).unwrap();
-    depot.put_document(&name(text), text.as_bytes(), &[blob(text)]).unwrap();
-}
 
 fn registry_depot(host: &str) -> RegistryDepot {
     let client = Client::new(hurried(Config::default()), &Cancel::new());

@@ -5,6 +5,8 @@
 #[path = "../../registry/tests/server/mod.rs"]
 mod server;
 
+mod small;
+
 use rbuild_oci::{Cancel, Descriptor, Digest, Manifest, MediaType};
 use rbuild_records::Error;
 use rbuild_records::depot::{Depot, Kind, Name, RegistryDepot, hurried};
@@ -12,6 +14,7 @@ use rbuild_records::testing::depot::conformance;
 use rbuild_registry::testing::{Fault, Login, Registry};
 use rbuild_registry::{Client, Config};
 use server::{Debian, HTPASSWD};
+use small::{blob, name, put};
 use std::io::{Cursor, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
@@ -25,20 +28,6 @@ fn depot_with(config: Config, reference: &str) -> RegistryDepot {
 
 fn depot(registry: &Registry) -> RegistryDepot {
     depot_with(Config::default(), &format!("{}/team/cache", registry.host()))
-}
-
-fn name(text: &str) -> Name {
-    Name::new(Kind::Record, Digest::of(text.as_bytes()))
-}
-
-fn blob(text: &str) -> Descriptor {
-    Descriptor::of(MediaType::OCI_LAYER, text.as_bytes())
-}
-
-fn put(depot: &dyn Depot, text: &str) {
-    let open = || Ok(Box::new(Cursor::new(text.to_owned())) as Box<dyn Read + Send>);
-    depot.put(&blob(text), &open).unwrap();
-    depot.put_document(&name(text), text.as_bytes(), &[blob(text)]).unwrap();
 }
 
 /// Settings with a login as `user` at `host`, by a file in `directory`.
