@@ -1,5 +1,6 @@
-//! Tags: which image a name means. Each is a small file, the truth; `index.json`, which other tools read, is written
-//! anew from all of them when one changes. Knows no image's content beyond whether its blobs are here.
+//! Tags: which image a name means. Each is a small file, the truth; `index.json`, which other tools read, lists them:
+//! setting one changes its own entries there, forgetting one writes all of it anew. Knows no image's content beyond
+//! whether its blobs are here.
 //!
 //! In `index.json` an image stands under the name a person types, `app:latest`, and where that is its whole tag also
 //! under `app`; so `skopeo inspect oci:ROOT:app:latest` and `umoci unpack --image ROOT:app` both find it.
@@ -10,6 +11,7 @@ use crate::layout::{Bucket, INDEX, LOCK, Store};
 use crate::lock::Lock;
 use rbuild_oci::{Descriptor, Index, Manifest, Reference, Timestamp, to_canonical_json};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -91,8 +93,7 @@ impl Refs {
             return Ok(());
         }
         // The index comes first: who is killed in between has set nothing, and the next to set the tag does both.
-        let kept = self.list()?.into_iter().filter(|tag| news.iter().all(|(_, new)| new.reference != tag.reference));
-        self.write_index(kept.chain(news.iter().map(|(_, tag)| tag.clone())).collect())?;
+        self.write_index(&self.index_with(news.iter().map(|(_, tag)| tag))?)?;
         news.iter().try_for_each(|(path, tag)| self.write(path, &to_canonical_json(tag)?))
     }
 
@@ -147,7 +148,7 @@ impl Refs {
                 if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
             }
         }
-        match self.write_index(self.list()?) {
+        match self.write_index(&self.index(self.list()?)?) {
             Err(Error::Io { source, .. }) if Error::is_full(&source) => Ok(false),
             written => written.map(|()| true),
         }
@@ -183,7 +184,7 @@ impl Refs {
     /// Writes `index.json` anew from the tags.
     pub fn refresh(&self) -> Result<()> {
         let _lock = self.lock()?;
-        self.write_index(self.list()?)
+        self.write_index(&self.index(self.list()?)?)
     }
 
     /// Where a tag is, or would be: `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a
@@ -213,34 +214,69 @@ impl Refs {
         file.persist(path)
     }
 
-    /// Writes `index.json` from those of these tags whose images are whole.
-    fn write_index(&self, tags: Vec<Tag>) -> Result<()> {
-        self.write(&self.store.root().join(INDEX), &to_canonical_json(&self.index(tags)?)?)
+    fn write_index(&self, index: &Index) -> Result<()> {
+        self.write(&self.store.root().join(INDEX), &to_canonical_json(index)?)
     }
 
     /// The index of those of these tags whose images are whole.
-    fn index(&self, mut tags: Vec<Tag>) -> Result<Index> {
-        tags.sort_by(|a, b| a.reference.cmp(&b.reference));
-        // What an index lists is no reason to keep it.
-        let (seen, mut manifests) = (self.store.onlooker(), Vec::new());
+    fn index(&self, tags: Vec<Tag>) -> Result<Index> {
+        let mut listed = Listed::new();
         for tag in tags {
-            let reference: Reference = tag.reference.parse()?;
-            if !is_whole(&seen, &tag.descriptor)? {
-                continue;
-            }
-            let mut names = vec![reference.familiar()];
-            if reference.tag() == Some("latest") {
-                names.push(reference.familiar_name());
-            }
-            for name in names {
-                let mut descriptor = tag.descriptor.clone();
-                descriptor.annotations.insert(REF_NAME.to_owned(), name);
-                manifests.push(descriptor);
-            }
+            self.enlist(&mut listed, &tag)?;
         }
-        Ok(Index::oci(manifests))
+        Ok(Index::oci(listed.into_values().flatten().collect()))
+    }
+
+    /// The index as it is but for these tags, so that what a tag costs does not grow with what is in the store; one that
+    /// is damaged is made anew.
+    fn index_with<'a>(&self, tags: impl Iterator<Item = &'a Tag> + Clone) -> Result<Index> {
+        let Some(mut listed) = self.listed()? else {
+            let kept = self.list()?.into_iter().filter(|tag| tags.clone().all(|new| new.reference != tag.reference));
+            return self.index(kept.chain(tags.clone().cloned()).collect());
+        };
+        for tag in tags {
+            listed.remove(&tag.reference);
+            self.enlist(&mut listed, tag)?;
+        }
+        Ok(Index::oci(listed.into_values().flatten().collect()))
+    }
+
+    /// What `index.json` lists; none where it is damaged.
+    fn listed(&self) -> Result<Option<Listed>> {
+        let path = self.store.root().join(INDEX);
+        let Ok(index) = Index::from_json(&fs::read(&path).map_err(Error::io("read", path.display()))?) else {
+            return Ok(None);
+        };
+        let mut listed = Listed::new();
+        for image in index.manifests {
+            let Some(Ok(name)) = image.annotations.get(REF_NAME).map(|name| name.parse::<Reference>()) else {
+                return Ok(None);
+            };
+            listed.entry(name.to_string()).or_default().push(image);
+        }
+        Ok(Some(listed))
+    }
+
+    /// Adds a tag under all its names, if its image is whole.
+    fn enlist(&self, listed: &mut Listed, tag: &Tag) -> Result<()> {
+        let reference: Reference = tag.reference.parse()?;
+        // What an index lists is no reason to keep it.
+        if !is_whole(&self.store.onlooker(), &tag.descriptor)? {
+            return Ok(());
+        }
+        let short = (reference.tag() == Some("latest")).then(|| reference.familiar_name());
+        let named = |name| {
+            let mut descriptor = tag.descriptor.clone();
+            descriptor.annotations.insert(REF_NAME.to_owned(), name);
+            descriptor
+        };
+        listed.insert(tag.reference.clone(), [reference.familiar()].into_iter().chain(short).map(named).collect());
+        Ok(())
     }
 }
+
+/// The entries of an index by the full name of their tag.
+type Listed = BTreeMap<String, Vec<Descriptor>>;
 
 /// Whether all that an image needs is in the store.
 fn is_whole(store: &Store, image: &Descriptor) -> Result<bool> {
@@ -320,6 +356,34 @@ mod tests {
         fs::remove_file(store.blob_path(&manifest.layers[0].digest)).unwrap();
         store.refs().set(&[("app".parse().unwrap(), image)], Timestamp::from_seconds(1)).unwrap();
         assert_eq!(names(&store), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_tag_changes_its_own_entries_only_and_damage_is_made_good() {
+        let (_place, store, image) = store_with_image(7);
+        let (refs, now) = (store.refs(), Timestamp::from_seconds(1));
+        let set = |name: &str| refs.set(&[(name.parse().unwrap(), image.clone())], now).unwrap();
+        let listed = || fs::read(store.root().join(INDEX)).unwrap();
+        for name in ["b", "localhost:5000/a:1", "a:2"] {
+            set(name);
+        }
+        assert_eq!(names(&store), ["a:2", "b:latest", "b", "localhost:5000/a:1"]);
+        let carried_on = listed();
+        for damage in ["", "{", r#"{"schemaVersion":2,"manifests":[{"digest":"x"}]}"#] {
+            fs::write(store.root().join(INDEX), damage).unwrap();
+            assert!(refs.remove(&"a:2".parse().unwrap()).unwrap());
+            set("a:2");
+            assert_eq!(listed(), carried_on, "{damage}");
+        }
+        fs::write(store.root().join(INDEX), "{").unwrap();
+        set("c:3");
+        assert_eq!(names(&store), ["a:2", "b:latest", "b", "c:3", "localhost:5000/a:1"]);
+        fs::remove_file(refs.path(&"b".parse().unwrap())).unwrap();
+        assert!(refs.stale().unwrap().unwrap().contains("it has b:latest"));
+        set("d:4");
+        assert!(names(&store).contains(&"b".to_owned()), "what others left in it stays until it is written anew");
+        refs.refresh().unwrap();
+        assert_eq!(names(&store), ["a:2", "c:3", "d:4", "localhost:5000/a:1"]);
     }
 
     #[test]
