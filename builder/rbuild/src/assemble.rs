@@ -11,6 +11,7 @@ use rbuild_oci::{
     to_canonical_json,
 };
 use rbuild_records::depot::{Documents, embed};
+use std::sync::Arc;
 
 /// An image for one platform, with its bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +46,7 @@ pub type Outcomes<'a> = dyn Fn(VertexId) -> Option<Made> + 'a;
 /// Times are BuildKit's: a line with a layer has that of its step; one without has that of the line before, or, where
 /// no step came before it, of the first step after it; without any step, that of the base. Only where that has none
 /// either, it is `time`. The image is as old as its last line.
-pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
+pub fn assemble(target: &Target, storeys: &[Arc<Storey>], outcomes: &Outcomes<'_>, time: Timestamp) -> Result<Image> {
     let lines = lines(target, &target.history, storeys.len(), outcomes, time);
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
     let config = match &lines[..] {
@@ -63,7 +64,7 @@ pub fn assemble(target: &Target, storeys: &[Storey], outcomes: &Outcomes<'_>, ti
 pub fn ending_with(
     target: &Target,
     count: usize,
-    storeys: &[Storey],
+    storeys: &[Arc<Storey>],
     outcomes: &Outcomes<'_>,
 ) -> Result<Option<Earlier>> {
     let rows = target.history.get(..count).unwrap_or(&target.history);
@@ -80,7 +81,7 @@ pub fn ending_with(
 impl Image {
     /// The image with documents of the build cache in its configuration. The images that end at its earlier lines carry
     /// none.
-    pub fn carrying(self, documents: &Documents, storeys: &[Storey]) -> Result<Self> {
+    pub fn carrying(self, documents: &Documents, storeys: &[Arc<Storey>]) -> Result<Self> {
         if documents.is_empty() {
             return Ok(self);
         }
@@ -130,8 +131,8 @@ fn ending_at(lines: &[Line], config: &ImageConfig, diff_ids: &[DiffId]) -> Image
 }
 
 /// The manifest of a configuration on uncompressed layers; of those that never were here it names what holds them.
-pub fn manifest(config_bytes: &[u8], storeys: &[Storey]) -> Result<(Descriptor, Vec<u8>)> {
-    let layer = |storey: &Storey| storey.layer.descriptor();
+pub fn manifest(config_bytes: &[u8], storeys: &[Arc<Storey>]) -> Result<(Descriptor, Vec<u8>)> {
+    let layer = |storey: &Arc<Storey>| storey.layer.descriptor();
     let config = Descriptor::of(MediaType::OCI_CONFIG, config_bytes);
     let bytes = to_canonical_json(&Manifest::oci(config, storeys.iter().map(layer).collect()))?;
     Ok((Descriptor::of(MediaType::OCI_MANIFEST, &bytes), bytes))
@@ -206,10 +207,10 @@ mod tests {
     use rbuild_oci::{ContainerConfig, Platform};
     use rbuild_store::layer::LayerRef;
 
-    fn storey(name: &str) -> Storey {
+    fn storey(name: &str) -> Arc<Storey> {
         let diff_id = DiffId(Digest::of(name.as_bytes()));
         let layer = LayerRef::stored(diff_id, 10);
-        Storey { layer, chain: rbuild_oci::ChainId(diff_id.0) }
+        Arc::new(Storey { layer, chain: rbuild_oci::ChainId(diff_id.0) })
     }
 
     fn row(created_by: &str, origin: Origin) -> Row {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A stack of layers, lowest first. Cloning it is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
-    storeys: Arc<Vec<Storey>>,
+    storeys: Arc<Vec<Arc<Storey>>>,
 }
 
 /// One layer of a stack.
@@ -36,7 +36,7 @@ impl Stack {
         let chain = ChainId::extend(self.chain().as_ref(), &layer.diff_id);
         let mut storeys = Vec::with_capacity(self.storeys.len() + 1);
         storeys.extend_from_slice(&self.storeys);
-        storeys.push(Storey { layer, chain });
+        storeys.push(Arc::new(Storey { layer, chain }));
         Self { storeys: Arc::new(storeys) }
     }
 
@@ -56,7 +56,7 @@ impl Stack {
     }
 
     /// The layers, lowest first.
-    pub fn storeys(&self) -> &[Storey] {
+    pub fn storeys(&self) -> &[Arc<Storey>] {
         &self.storeys
     }
 }
@@ -108,26 +108,29 @@ impl<'a> Shelf<'a> {
 
     /// A stack as one tree.
     pub fn view(&self, stack: &Stack) -> Result<View> {
-        self.expect(stack)?;
-        let layers = stack.storeys().iter().map(|storey| self.index(&storey.layer.diff_id));
-        Ok(View::new(layers.collect::<Result<_>>()?))
+        Ok(View::new(self.indexes(stack)?))
     }
 
     /// A stack as storage drivers want it.
     pub fn stack_layers(&self, stack: &Stack) -> Result<Vec<StackLayer>> {
-        self.expect(stack)?;
-        let layer = |storey: &Storey| {
-            let diff = storey.layer.diff_id;
-            Ok(StackLayer { chain: storey.chain, diff, index: self.index(&diff)? })
-        };
-        stack.storeys().iter().map(layer).collect()
+        let layers = stack.storeys().iter().zip(self.indexes(stack)?);
+        Ok(layers
+            .map(|(storey, index)| StackLayer { chain: storey.chain, diff: storey.layer.diff_id, index })
+            .collect())
     }
 
-    /// Has all come at once of which indexes are to be read.
-    fn expect(&self, stack: &Stack) -> Result<()> {
-        let mut unread = stack.diff_ids();
-        unread.retain(|layer| !self.lock().contains_key(layer));
-        Ok(self.store.layers().bring_unlisted(&unread)?)
+    /// The indexes of a stack; those that are to be read come all at once.
+    fn indexes(&self, stack: &Stack) -> Result<Vec<Arc<LayerIndex>>> {
+        let ids = || stack.storeys().iter().map(|storey| &storey.layer.diff_id);
+        let unread = {
+            let read = self.lock();
+            if let Some(all) = ids().map(|id| read.get(id).cloned()).collect() {
+                return Ok(all);
+            }
+            ids().filter(|id| !read.contains_key(*id)).copied().collect::<Vec<_>>()
+        };
+        self.store.layers().bring_unlisted(&unread)?;
+        ids().map(|id| self.index(id)).collect()
     }
 
     /// The tarballs of a stack for a storage driver, which reads them from the lowest that it has to unpack upwards.

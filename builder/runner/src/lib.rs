@@ -24,6 +24,7 @@ mod plan;
 mod probe;
 mod sandbox;
 pub mod seccomp;
+mod spawn;
 mod stub;
 mod sys;
 mod terminal;

@@ -2,12 +2,14 @@
 //! no container.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::convert::Infallible;
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use crate::seccomp::SockFilter;
+use crate::spawn::{Spawn, Spawned};
 
 /// Attributes of `mount_setattr(2)`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,54 +22,6 @@ pub(crate) struct MountAttributes {
     pub(crate) recursive: bool,
 }
 
-/// A new process: which program, with what.
-#[derive(Debug)]
-pub(crate) struct Spawn<'a> {
-    /// `CLONE_NEW*` bits.
-    pub(crate) namespaces: u64,
-    /// The program, opened.
-    pub(crate) exe: BorrowedFd<'a>,
-    /// Its arguments.
-    pub(crate) argv: &'a [CString],
-    /// Its environment.
-    pub(crate) env: &'a [CString],
-    /// The one file, besides the standard streams, that it inherits.
-    pub(crate) keep: Option<BorrowedFd<'a>>,
-    /// What the program waits for before it starts; not with a process namespace, which hides the parent.
-    pub(crate) gate: Option<Gate<'a>>,
-    /// The user namespace that the child enters, to be user 0 in it, with mounts of its own.
-    pub(crate) beside: Option<Beside<'a>>,
-    /// The control group of version 2 that it is born in; its parent's where there is none.
-    pub(crate) group: Option<BorrowedFd<'a>>,
-}
-
-/// A user namespace that is there already.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Beside<'a> {
-    /// The pidfd of a process in it.
-    pub(crate) process: BorrowedFd<'a>,
-    /// A pipe that gets the error number where the child is not let in, and ends where it is.
-    pub(crate) refusal: BorrowedFd<'a>,
-}
-
-/// A pipe that keeps a child back: it goes on at the first byte, and ends at end of file or where its parent is gone.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gate<'a> {
-    /// The child's end.
-    pub(crate) read: BorrowedFd<'a>,
-    /// The parent's end; the child's copy of it would keep the pipe open.
-    pub(crate) write: BorrowedFd<'a>,
-}
-
-/// A process that was spawned.
-#[derive(Debug)]
-pub(crate) struct Spawned {
-    /// Its number.
-    pub(crate) pid: i32,
-    /// Its pidfd.
-    pub(crate) pidfd: OwnedFd,
-}
-
 /// Null-terminated array of pointers into `strings`.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
@@ -77,6 +31,10 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
     let (argv, env) = (pointers(spawn.argv), pointers(spawn.env));
     let parent = rustix::process::getpid().as_raw_nonzero().get();
+    // Who waits for its parent must not stop it, and who changes its user would change it for both.
+    if spawn.gate.is_none() && spawn.beside.is_none() {
+        return borrowed::split(spawn.namespaces, spawn.group, &|| child(spawn, &argv, &env, parent));
+    }
     split(spawn.namespaces, spawn.group)?.map_or_else(|| child(spawn, &argv, &env, parent), Ok)
 }
 
@@ -84,15 +42,7 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Spawned> {
 /// prepared before, as other threads' locks stay locked in it for ever.
 fn split(namespaces: u64, group: Option<BorrowedFd<'_>>) -> io::Result<Option<Spawned>> {
     let mut pidfd: RawFd = -1;
-    // SAFETY: clone_args is plain data for which all zeroes is valid.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
-    args.pidfd = ptr::from_mut(&mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
-    if let Some(group) = group {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = group.as_raw_fd() as u64;
-    }
+    let mut args = clone_args(namespaces, group, &mut pidfd);
     // SAFETY: a fork-like clone (memory is copied); both callers' children run only `child` or `stand_guard`, which call
     // nothing but system calls on memory prepared before, so locks held by other threads do not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
@@ -101,6 +51,113 @@ fn split(namespaces: u64, group: Option<BorrowedFd<'_>>) -> io::Result<Option<Sp
         0 => Ok(None),
         // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
         _ => Ok(Some(Spawned { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
+    }
+}
+
+/// What every child of this process begins with.
+fn clone_args(namespaces: u64, group: Option<BorrowedFd<'_>>, pidfd: &mut RawFd) -> libc::clone_args {
+    // SAFETY: clone_args is plain data for which all zeroes is valid.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = namespaces | (libc::CLONE_PIDFD as u64) | CLONE_CLEAR_SIGHAND;
+    args.pidfd = ptr::from_mut(pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(group) = group {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = group.as_raw_fd() as u64;
+    }
+    args
+}
+
+/// Children on borrowed memory, as by vfork(2): nothing is copied, and none of this process's pages has to be written
+/// anew afterwards. The calling thread stands still until the child has become its program or is gone.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod borrowed {
+    use super::{BorrowedFd, FromRawFd, Infallible, OwnedFd, RawFd, Spawned, c_void, clone_args, io, ptr};
+    use std::arch::asm;
+
+    /// Far more than what a child needs before it is a program: a few calls deep, no buffers.
+    #[repr(align(16))]
+    struct Stack(#[expect(dead_code, reason = "only the kernel knows of it")] [u8; 32 << 10]);
+
+    /// Splits off a child that does `then` on a stack of its own: system calls only, no allocation, no lock, no panic.
+    pub(super) fn split<F: Fn() -> Infallible>(
+        namespaces: u64,
+        group: Option<BorrowedFd<'_>>,
+        then: &F,
+    ) -> io::Result<Spawned> {
+        let mut pidfd: RawFd = -1;
+        let mut args = clone_args(namespaces, group, &mut pidfd);
+        let mut stack = Box::<Stack>::new_uninit();
+        args.flags |= (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
+        args.stack = stack.as_mut_ptr() as u64;
+        args.stack_size = size_of::<Stack>() as u64;
+        // SAFETY: the child runs `then` on `stack`, which nobody else uses and which lives until this thread goes on,
+        // and never returns; what it shares with this process it only reads.
+        let result = unsafe { clone3(&raw mut args, begin::<F>, ptr::from_ref(then).cast()) };
+        match i32::try_from(result) {
+            Ok(pid) if pid > 0 => {
+                // SAFETY: the kernel has just stored a new descriptor that nobody else owns.
+                Ok(Spawned { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
+            }
+            result => Err(io::Error::from_raw_os_error(result.map_or(libc::EINVAL, |errno| -errno))),
+        }
+    }
+
+    type Begin = unsafe extern "C" fn(*const c_void) -> !;
+
+    /// The first function of a child.
+    unsafe extern "C" fn begin<F: Fn() -> Infallible>(then: *const c_void) -> ! {
+        // SAFETY: `split` passes its own `then`, which lives as long as its thread stands still.
+        match unsafe { (*then.cast::<F>())() } {}
+    }
+
+    /// clone3(2) where the child calls `begin(data)`; the child's number or a negative error number.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn clone3(args: *mut libc::clone_args, begin: Begin, data: *const c_void) -> i64 {
+        let result: i64;
+        // SAFETY: the caller's; the child has its own stack and does not leave this block.
+        unsafe {
+            asm!(
+                "syscall", "test rax, rax", "jnz 2f", "mov rdi, {data}", "call {begin}", "ud2", "2:",
+                data = in(reg) data, begin = in(reg) begin,
+                inlateout("rax") libc::SYS_clone3 => result,
+                in("rdi") args, in("rsi") size_of::<libc::clone_args>(),
+                out("rcx") _, out("r11") _,
+            );
+        }
+        result
+    }
+
+    /// clone3(2) where the child calls `begin(data)`; the child's number or a negative error number.
+    #[cfg(target_arch = "aarch64")]
+    unsafe fn clone3(args: *mut libc::clone_args, begin: Begin, data: *const c_void) -> i64 {
+        let result: i64;
+        // SAFETY: the caller's; the child has its own stack and does not leave this block.
+        unsafe {
+            asm!(
+                "svc #0", "cbnz x0, 2f", "mov x0, {data}", "blr {begin}", "brk #1", "2:",
+                data = in(reg) data, begin = in(reg) begin,
+                in("x8") libc::SYS_clone3,
+                inlateout("x0") args => result,
+                in("x1") size_of::<libc::clone_args>(),
+            );
+        }
+        result
+    }
+}
+
+/// Children on a copy of this process's memory, where nobody has written down how to borrow it.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod borrowed {
+    use super::{BorrowedFd, Infallible, Spawned, io};
+
+    /// Splits off a child that does `then`: system calls only, no allocation, no lock, no panic.
+    pub(super) fn split<F: Fn() -> Infallible>(
+        namespaces: u64,
+        group: Option<BorrowedFd<'_>>,
+        then: &F,
+    ) -> io::Result<Spawned> {
+        super::split(namespaces, group)?.map_or_else(|| match then() {}, Ok)
     }
 }
 

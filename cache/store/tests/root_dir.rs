@@ -354,7 +354,7 @@ proptest! {
 
 /// Prints what a walk over 20,000 files costs: `cargo test --release -p rbuild-store --test root_dir -- --ignored`.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement; .ci/full runs it"]
 fn walk_speed() {
     let (outside, root) = fixture();
     for dir in 0..400 {

@@ -76,6 +76,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         no_cache: request.no_cache,
         keep_failed: request.on_error == OnError::Shell,
         limits: &request.limits,
+        confinement: OnceLock::new(),
         clamp: graph.source_date_epoch,
         jobs: request.jobs,
     };

@@ -10,6 +10,7 @@ use rbuild_graph::{BuildGraph, Op, Origin, Place, Target, VertexId};
 use rbuild_oci::ImageId;
 use rbuild_store::Store;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a step made.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct StepMade {
 
 impl StepMade {
     /// Its own layers, lowest first.
-    pub fn own(&self) -> &[Storey] {
+    pub fn own(&self) -> &[Arc<Storey>] {
         let storeys = self.stack.storeys();
         &storeys[storeys.len().saturating_sub(self.count)..]
     }

@@ -5,7 +5,7 @@ use crate::render::human::size;
 use crate::render::printable;
 use rbuild_oci::ImageId;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Writes events as text lines, as `docker buildx build --progress=plain` does.
-pub struct Plain<W> {
+pub struct Plain<W: Write> {
     state: Mutex<State<W>>,
 }
 
-struct State<W> {
-    out: W,
+struct State<W: Write> {
+    /// Holds what one event says, so that it is written at once.
+    out: BufWriter<W>,
     steps: BTreeMap<StepId, Step>,
 }
 
@@ -33,7 +34,7 @@ struct Step {
 impl<W: Write + Send> Plain<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { state: Mutex::new(State { out, steps: BTreeMap::new() }) }
+        Self { state: Mutex::new(State { out: BufWriter::new(out), steps: BTreeMap::new() }) }
     }
 }
 
@@ -41,7 +42,7 @@ impl<W: Write + Send> Sink for Plain<W> {
     fn event(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // A closed pipe must not fail the build: the log on disk keeps everything.
-        drop(state.write(event));
+        drop(state.write(event).and_then(|()| state.out.flush()));
     }
 }
 
@@ -134,7 +135,7 @@ fn put_line(text: &mut Vec<u8>, step: StepId, seconds: f64, line: &[u8]) {
     text.push(b'\n');
 }
 
-impl<W> std::fmt::Debug for Plain<W> {
+impl<W: Write> std::fmt::Debug for Plain<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plain")
     }
@@ -162,7 +163,7 @@ mod tests {
         ] {
             sink.event(&event);
         }
-        let text = String::from_utf8(sink.state.into_inner().unwrap().out).unwrap();
+        let text = String::from_utf8(sink.state.into_inner().unwrap().out.into_inner().unwrap()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].starts_with("#2 0.0") && lines[2].ends_with(" whole"), "{text}");
         assert!(lines[3].starts_with("#1 0.0") && lines[3].ends_with(" half done"), "{text}");

@@ -32,7 +32,7 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of a product; layers are compressed where they are not yet.
     pub(super) fn of(ctx: &Ctx<'_>, product: &Product<'_>, output: &Output) -> Result<Self> {
-        let storeys: Vec<_> = product.images.iter().flat_map(|(_, stack)| stack.storeys()).collect();
+        let storeys: Vec<_> = product.images.iter().flat_map(|(_, stack)| stack.storeys()).map(AsRef::as_ref).collect();
         Self::with(&blobs(ctx, &storeys, Packing::of(output)?)?, product, output)
     }
 

@@ -24,9 +24,10 @@ use crate::stack::{Shelf, Stack};
 use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, DiffId, ImageId, Timestamp};
+use rbuild_runner::Confinement;
 use schedule::Values;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// What a vertex comes to.
@@ -95,6 +96,8 @@ pub struct Inputs<'a> {
     pub keep_failed: bool,
     /// What a process may use.
     pub limits: &'a RunLimits,
+    /// What confines a process in the sandbox, once the first one has made it.
+    pub confinement: OnceLock<Confinement>,
     /// Later times in layers become this.
     pub clamp: Option<i64>,
     /// Steps that may run at once.

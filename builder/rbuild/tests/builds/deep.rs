@@ -7,7 +7,7 @@ use std::time::Instant;
 const STEPS: usize = 600;
 
 #[test]
-#[ignore = "slow: six hundred containers"]
+#[ignore = "takes minutes; .ci/full runs it"]
 fn six_hundred_steps_build() {
     let steps: String = (0..STEPS)
         .map(|at| format!("RUN echo {at} > /last && echo {at} > /d/{at} && rm -f /d/$(({at} - 2))\n"))

@@ -162,7 +162,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
             mounts.file(path, content, &owner, *flags)?;
         }
         SetupOp::Directory { path } => mounts.directory(path)?,
-        SetupOp::Mask { path } => restrict::mask(mounts.root(), path)?,
+        SetupOp::Mask { path } => mounts.mask(path)?,
         SetupOp::ReadOnly { path } => restrict::read_only(mounts.root(), path)?,
         SetupOp::ReadOnlyRoot {} => restrict::read_only_root(mounts.root())?,
         SetupOp::Pivot {} => {

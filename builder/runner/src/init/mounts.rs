@@ -30,6 +30,10 @@ pub(super) struct Mounts {
     passed: Files,
     files: u32,
     stubs: Vec<Stub>,
+    /// The directory that something was last made in, while no mount came in between.
+    near: Option<(Vec<u8>, OwnedFd)>,
+    /// A directory without entries, mounted somewhere.
+    blank: Option<OwnedFd>,
 }
 
 /// Who a file in memory belongs to.
@@ -48,7 +52,7 @@ pub(super) fn make_private() -> io::Result<()> {
 impl Mounts {
     pub(super) fn new(files: Vec<OwnedFd>) -> Self {
         let passed = files.into_iter().map(Some).collect();
-        Self { root: None, store: None, held: Vec::new(), passed, files: 0, stubs: Vec::new() }
+        Self { root: None, store: None, held: Vec::new(), passed, files: 0, stubs: Vec::new(), near: None, blank: None }
     }
 
     /// The rootfs; before it is mounted, the host's.
@@ -149,7 +153,7 @@ impl Mounts {
     pub(super) fn device(&mut self, path: &[u8], major: u32, minor: u32) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;
         let mode = Mode::from_raw_mode(0o666);
-        match mknodat(&parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
+        match mknodat(parent, name, FileType::CharacterDevice, mode, makedev(major, minor)) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(_) => {
                 let source = BindSource::Path { path: path.to_vec() };
@@ -160,7 +164,7 @@ impl Mounts {
 
     pub(super) fn link(&mut self, path: &[u8], to: &[u8]) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;
-        match symlinkat(to, &parent, name) {
+        match symlinkat(to, parent, name) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -185,6 +189,21 @@ impl Mounts {
         find_or_make(self.root(), path, Kind::Directory).map(drop)
     }
 
+    /// Hides what is at `path`: a file reads as empty, a directory has no entries. What does not exist needs no hiding.
+    pub(super) fn mask(&mut self, path: &[u8]) -> io::Result<()> {
+        let Some(place) = find(self.root(), path)? else { return Ok(()) };
+        if FileType::from_raw_mode(fstat(&place)?.st_mode) != FileType::Directory {
+            return move_to(&clone_tree(CWD, b"/dev/null")?, &place);
+        }
+        let mounted = match &self.blank {
+            Some(blank) => clone_tree(blank, b"")?,
+            None => blank()?,
+        };
+        move_to(&mounted, &place)?;
+        self.blank = Some(mounted);
+        Ok(())
+    }
+
     /// Makes the rootfs `/` and lets go of everything else.
     pub(super) fn pivot(&mut self) -> io::Result<()> {
         let root = self.root.as_ref().ok_or(Errno::BADF)?;
@@ -193,23 +212,37 @@ impl Mounts {
         uncover_root()?;
         rustix::process::chdir("/")?;
         self.held.clear();
-        self.store = None;
+        (self.store, self.near, self.blank) = (None, None, None);
         Ok(())
     }
 
     /// The directory of a path in `/dev` and the name in it.
-    fn parent<'p>(&mut self, path: &'p [u8]) -> io::Result<(OwnedFd, &'p [u8])> {
+    fn parent<'p>(&mut self, path: &'p [u8]) -> io::Result<(BorrowedFd<'_>, &'p [u8])> {
         let cut = path.iter().rposition(|&b| b == b'/').ok_or(Errno::INVAL)?;
-        let place = find_or_make(self.root(), &path[..cut], Kind::Directory)?;
-        self.stubs.extend(place.stubs);
-        Ok((place.fd, &path[cut + 1..]))
+        let (directory, name) = (&path[..cut], &path[cut + 1..]);
+        let near = self.near.take().filter(|(near, _)| near == directory);
+        let near = if let Some(near) = near {
+            near
+        } else {
+            let place = find_or_make(self.root(), directory, Kind::Directory)?;
+            self.stubs.extend(place.stubs);
+            (directory.to_vec(), place.fd)
+        };
+        Ok((self.near.insert(near).1.as_fd(), name))
     }
 
     fn attach(&mut self, mounted: &OwnedFd, target: &[u8], kind: Kind) -> io::Result<()> {
+        self.near = None;
         let place = find_or_make(self.root(), target, kind)?;
         self.stubs.extend(place.stubs);
         move_to(mounted, &place.fd)
     }
+}
+
+/// A memory filesystem with nothing in it, which nobody can write to.
+fn blank() -> io::Result<OwnedFd> {
+    let flags = MountFlags::READ_ONLY.and(MountFlags::NOSUID).and(MountFlags::NODEV).and(MountFlags::NOEXEC);
+    fresh(&Fresh { fs: b"tmpfs", options: &[(b"size".to_vec(), b"4k".to_vec())], flags })
 }
 
 fn take(files: &mut Files, index: u32) -> io::Result<OwnedFd> {

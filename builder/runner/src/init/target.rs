@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxFlags, mkdirat, openat, openat2, readlinkat, statx};
 use rustix::io::Errno;
@@ -45,25 +45,53 @@ pub(super) fn find_or_make(root: impl AsFd, path: &[u8], kind: Kind) -> io::Resu
         Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let resolved = resolve(root, path)?;
+    match make_last(root, path, kind)? {
+        Some(place) => Ok(place),
+        None => make_all(root, &resolve(root, path)?, kind),
+    }
+}
+
+/// Makes what is missing of a path where that is its last name alone and no symlink leads there; `None` where it is not so.
+fn make_last(root: BorrowedFd<'_>, path: &[u8], kind: Kind) -> io::Result<Option<Place>> {
+    let mut names: Vec<Vec<u8>> = split(path).collect();
+    let Some(name) = names.pop() else { return Ok(None) };
+    if name == b".." || names.iter().any(|name| name == b"..") {
+        return Ok(None);
+    }
+    let Ok(parent) = open_exact(root, &names.join(&b'/')) else { return Ok(None) };
+    names.push(name);
+    match make_in(&parent, &names, kind == Kind::Directory, mount_id(root)?) {
+        // A symlink that leads to what is missing.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        made => Ok(Some(Place { stubs: Vec::from_iter(made?), fd: open_exact(&parent, &names[names.len() - 1])? })),
+    }
+}
+
+/// Makes what is missing of a path that was resolved.
+fn make_all(root: BorrowedFd<'_>, resolved: &[Vec<u8>], kind: Kind) -> io::Result<Place> {
     let root_mount = mount_id(root)?;
     let mut stubs = Vec::new();
     for depth in 1..=resolved.len() {
-        let here = resolved[..depth].join(&b'/');
-        let Err(errno) = open_exact(root, &here) else { continue };
+        let Err(errno) = open_exact(root, &resolved[..depth].join(&b'/')) else { continue };
         if errno != Errno::NOENT {
             return Err(errno.into());
         }
         let parent = open_exact(root, &resolved[..depth - 1].join(&b'/'))?;
-        let before = stat(&parent)?;
         let directory = depth < resolved.len() || kind == Kind::Directory;
-        make(&parent, &resolved[depth - 1], directory)?;
-        if before.stx_mnt_id == root_mount {
-            let (parent_before, parent_after) = (mtime(&before), mtime(&stat(&parent)?));
-            stubs.push(Stub { path: here, directory, parent_before, parent_after });
-        }
+        stubs.extend(make_in(&parent, &resolved[..depth], directory, root_mount)?);
     }
     Ok(Place { fd: open_exact(root, &resolved.join(&b'/'))?, stubs })
+}
+
+/// Makes the last of `names` in `parent`; a stub where that lies in the rootfs itself.
+fn make_in(parent: &OwnedFd, names: &[Vec<u8>], directory: bool, root_mount: u64) -> io::Result<Option<Stub>> {
+    let before = stat(parent)?;
+    make(parent, &names[names.len() - 1], directory)?;
+    if before.stx_mnt_id != root_mount {
+        return Ok(None);
+    }
+    let (parent_before, parent_after) = (mtime(&before), mtime(&stat(parent)?));
+    Ok(Some(Stub { path: names.join(&b'/'), directory, parent_before, parent_after }))
 }
 
 fn make(parent: &OwnedFd, name: &[u8], directory: bool) -> io::Result<()> {

@@ -11,7 +11,7 @@ use super::{Private, Task};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::sandbox::Child;
-use crate::sys::Spawn;
+use crate::spawn::Spawn;
 use crate::userns::IdMap;
 use crate::wire::{Report, encode};
 

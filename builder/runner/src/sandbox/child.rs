@@ -11,7 +11,8 @@ use crate::channel::Channel;
 use crate::executor::{Exit, Process};
 use crate::init::INIT_NAME;
 use crate::plan::Namespaces;
-use crate::sys::{self, Spawn};
+use crate::spawn::Spawn;
+use crate::sys;
 
 /// A process that has to be waited for.
 #[derive(Debug)]

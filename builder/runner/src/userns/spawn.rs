@@ -15,7 +15,7 @@ use super::map::Range;
 use crate::error::{Error, Result};
 use crate::executor::{Exit, Process};
 use crate::sandbox::Child;
-use crate::sys::{Beside, Gate, Spawn};
+use crate::spawn::{Beside, Gate, Spawn};
 
 /// A copy of this program inside its namespaces. It dies with the thread that started it; dropping this kills it.
 #[derive(Debug)]

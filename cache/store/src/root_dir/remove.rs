@@ -47,10 +47,14 @@ fn empty(top: &Dir) -> std::result::Result<(), Errno> {
     }
 }
 
-/// Lets the caller list and change a directory of its own, or removes it at once if it is a subvolume; whether it is
-/// gone.
+/// Lets the caller list and change a directory of its own, or removes it at once if it is empty or a subvolume; whether it
+/// is gone.
 fn unlock(dir: &Dir, name: &[u8]) -> std::result::Result<bool, Errno> {
     const ALL: u32 = 0o700;
+    // What is in the way of this, be it more than entries, is in the way of the last step, too.
+    if unlink(dir, name, AtFlags::REMOVEDIR).is_ok() {
+        return Ok(true);
+    }
     let child = dir.raw_open_dir(name, rustix::fs::OFlags::PATH)?;
     let meta = stat_fd(&child)?;
     if may_be_subvolume(&meta) && destroyed(dir, name)? {

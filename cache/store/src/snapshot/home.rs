@@ -12,6 +12,7 @@
 //! ```
 //! A snapshot of another boot that was never synced is not trusted: a crash may have torn it.
 
+use super::turns::{Turn, Turns};
 use super::workspace::{self, FILES, Workspace};
 use crate::error::{Error, Result};
 use crate::lease;
@@ -36,6 +37,7 @@ pub struct Home {
     boot: String,
     /// Names of snapshots that this process found good.
     trusted: Mutex<BTreeSet<String>>,
+    turns: Turns,
 }
 
 /// A snapshot as it lies in the store.
@@ -53,8 +55,8 @@ impl Home {
     pub fn open(bucket: &Path, driver: &str, id_map: &str) -> Result<Self> {
         const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
         let boot = std::fs::read_to_string(BOOT_ID).map_err(Error::io("read", BOOT_ID))?;
-        let (path, trusted) = (bucket.join(driver).join(id_map), Mutex::default());
-        Ok(Self { path, boot: boot.trim_end().to_owned(), trusted })
+        let (path, trusted, turns) = (bucket.join(driver).join(id_map), Mutex::default(), Turns::default());
+        Ok(Self { path, boot: boot.trim_end().to_owned(), trusted, turns })
     }
 
     /// Where it is.
@@ -132,6 +134,11 @@ impl Home {
     pub(super) fn flat(&self, chain: &ChainId) -> Result<Option<PathBuf>> {
         let name = flat_name(chain);
         Ok(self.has_name(&name)?.then(|| self.path.join(name).join(FILES)))
+    }
+
+    /// The turn to make a snapshot that is not there, unless it is there by then.
+    pub(super) fn turn(&self, chain: &ChainId) -> Turn<'_> {
+        self.turns.take(chain)
     }
 
     /// A place to work in, with an empty root directory.

@@ -33,6 +33,7 @@ mod reflink;
 mod settle;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod whole;
 mod workspace;
 mod zfs;

@@ -128,7 +128,12 @@ impl Snapshotter for Overlay {
 
     fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
         for height in 1..=stack.len() {
-            if !self.home.has(&stack[height - 1].chain)? {
+            let chain = &stack[height - 1].chain;
+            if self.home.has(chain)? {
+                continue;
+            }
+            let _turn = self.home.turn(chain);
+            if !self.home.has(chain)? {
                 self.unpack(&stack[..height], source, cancel)?;
             }
         }

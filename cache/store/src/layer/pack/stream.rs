@@ -12,6 +12,9 @@ use std::thread::JoinHandle;
 /// Bytes per chunk, and how often a stop is looked for.
 const CHUNK: usize = 1 << 20;
 
+/// Bytes that a first chunk begins with: most layers of a RUN are smaller.
+const FIRST: usize = 16 << 10;
+
 /// Chunks on the way between the threads.
 const AHEAD: usize = 3;
 
@@ -23,7 +26,7 @@ pub(super) struct Stream<W> {
     stage: Stage<W>,
 }
 
-/// Room for [`CHUNK`] bytes, zeroed once and filled many times.
+/// Room for up to [`CHUNK`] bytes, which grows as it is needed, zeroed once and filled many times.
 #[derive(Debug)]
 struct Chunk {
     room: Vec<u8>,
@@ -148,7 +151,7 @@ impl<W: Write + Send + 'static> Stream<W> {
 
 impl Chunk {
     fn new() -> Self {
-        Self { room: vec![0; CHUNK], used: 0 }
+        Self { room: vec![0; FIRST], used: 0 }
     }
 
     const fn none() -> Self {
@@ -160,6 +163,9 @@ impl Chunk {
     }
 
     fn free(&mut self) -> &mut [u8] {
+        if self.used == self.room.len() {
+            self.room.resize((8 * self.used).clamp(FIRST, CHUNK), 0);
+        }
         &mut self.room[self.used..]
     }
 }

@@ -171,7 +171,7 @@ fn drivers_conform_on_zfs() {
 }
 
 #[test]
-#[ignore = "a measurement; see `speed`"]
+#[ignore = "a measurement, see `speed`; .ci/full runs it"]
 fn the_speed_of_drivers_on_disks() {
     for disk in [BTRFS, XFS, ZFS] {
         if let Some(mut command) = disk.command(&[]) {

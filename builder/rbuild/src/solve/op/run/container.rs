@@ -40,7 +40,7 @@ pub(super) fn plan(
         user: account.user,
         hostname: run.hostname.clone().into_bytes(),
         network: network(run),
-        confinement: confinement(run)?,
+        confinement: confinement(work, run)?,
         stdio: Stdio::Captured,
         shm_size: work.inputs.limits.shm_size,
         limits: work.inputs.limits.ulimits.clone(),
@@ -65,15 +65,17 @@ fn network(run: &RunOp) -> rbuild_runner::Network {
     }
 }
 
-fn confinement(run: &RunOp) -> Result<Confinement> {
-    match run.security {
-        Security::Insecure => Ok(Confinement::insecure()),
-        Security::Sandbox => {
-            let confinement = Confinement::docker();
-            let filter = docker_filter(confinement.caps)?;
-            Ok(Confinement { seccomp: Some(filter), ..confinement })
-        }
+fn confinement(work: &Work<'_>, run: &RunOp) -> Result<Confinement> {
+    if run.security == Security::Insecure {
+        return Ok(Confinement::insecure());
     }
+    if let Some(made) = work.inputs.confinement.get() {
+        return Ok(made.clone());
+    }
+    let confinement = Confinement::docker();
+    let filter = docker_filter(confinement.caps)?;
+    let made = || Confinement { seccomp: Some(filter), ..confinement };
+    Ok(work.inputs.confinement.get_or_init(made).clone())
 }
 
 /// Resolver and hosts cannot be written, and the image's own host name file stays what it is: as BuildKit has it.

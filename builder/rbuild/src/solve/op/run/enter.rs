@@ -15,6 +15,7 @@ use rbuild_graph::{Op, Place, Vertex};
 use rbuild_oci::DiffId;
 use rbuild_runner::{Exit, Output, Stdio};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// What is run in the state.
 pub struct Entry<'a> {
@@ -45,6 +46,7 @@ pub fn enter(ctx: Ctx<'_>, failed: &Failed, entry: Entry<'_>, output: &mut dyn O
         no_cache: false,
         keep_failed: false,
         limits: &limits,
+        confinement: OnceLock::new(),
         clamp: None,
         jobs: 1,
     };
