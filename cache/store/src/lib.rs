@@ -17,6 +17,7 @@ mod lease;
 mod lock;
 mod refs;
 mod root_dir;
+mod settled;
 pub mod snapshot;
 pub mod testing;
 mod tmp;
@@ -34,6 +35,7 @@ pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
 pub use lease::Passage;
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
+pub use settled::Settled;
 pub use tmp::{TmpDir, TmpFile};
 pub use usage::{Usage, room};
 pub use volume::{

@@ -30,8 +30,7 @@ pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result
     for (entry, data) in entries {
         match data {
             Some(Data::Tree(tree, source)) if matches!(entry.node, Node::File(_)) => {
-                let mut reader = tree.open(&source)?;
-                writer.add(entry, Body::Reader(&mut *reader))?;
+                writer.add(entry, tree.open(&source)?.body())?;
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
             Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {
