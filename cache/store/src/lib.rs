@@ -1,6 +1,7 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+mod beside;
 pub mod content;
 mod documents;
 pub mod durable;
@@ -24,6 +25,7 @@ mod tmp;
 mod usage;
 mod volume;
 
+pub use beside::Beside;
 pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
 pub use far::{Bring, Far, FarBlob};
