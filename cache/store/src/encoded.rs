@@ -9,6 +9,8 @@ use crate::error::{Error, Result, if_there};
 use crate::layer::{Codec, compress_layer};
 use crate::layers::Layers;
 use crate::layout::Store;
+use crate::root_dir::Meta;
+use crate::tmp::TmpFile;
 use rbuild_oci::{Cancel, Descriptor, DiffId};
 use std::fs::{self, File};
 use std::io::Write;
@@ -50,9 +52,25 @@ impl Encoded {
         }
         let blob = self.store.tmp_file()?;
         let descriptor = compress_layer(&mut self.layers.open_tarball(layer)?, layer, codec, &mut blob.file(), cancel)?;
-        blob.persist(&self.blob_path(layer, codec))?;
-        self.note(&self.descriptor_path(layer, codec), &descriptor)?;
+        self.keep(layer, codec, blob, &descriptor)?;
         Ok(descriptor)
+    }
+
+    /// Keeps what a layer was compressed to.
+    pub(crate) fn keep(&self, layer: &DiffId, codec: Codec, blob: TmpFile, descriptor: &Descriptor) -> Result<()> {
+        let path = self.blob_path(layer, codec);
+        let file = blob.file().try_clone().map_err(Error::io("open", path.display()))?;
+        blob.persist(&path)?;
+        let made = Meta::of(&file).map_err(Error::io("stat", path.display()))?;
+        self.store.made.lock().unwrap_or_else(PoisonError::into_inner).insert(path, made);
+        self.note(&self.descriptor_path(layer, codec), descriptor)
+    }
+
+    /// Whether what [`Encoded::open`] gave was made by this process and looks as it did then: it was hashed while it was
+    /// written, so its content need not be verified.
+    pub fn is_own(&self, layer: &DiffId, codec: Codec, blob: &File) -> bool {
+        let made = self.store.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get(&self.blob_path(layer, codec)).is_some_and(|made| Meta::of(blob).is_ok_and(|now| now == *made))
     }
 
     /// Notes the blob that a layer came in, as whoever made it compressed it; the last one noted counts.

@@ -1,11 +1,12 @@
 //! The layers of a store: each an uncompressed tarball among the blobs and an index beside it, both by its DiffId. Knows
 //! where layers are and how they land; what is in one is `layer`'s.
 
+use crate::beside::Beside;
 use crate::content::{Blob, ContentStore, Verified};
 use crate::error::{Error, Result, if_there};
 use crate::layer::{
-    Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions, View,
-    extract, index_tar, ingest, show_path, unpack,
+    Codec, Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions,
+    View, extract, index_tar, ingest, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
@@ -30,7 +31,10 @@ pub type StoreTarball = Packed<Unfinished>;
 
 /// A tarball on its way into the store.
 #[derive(Debug)]
-pub struct Unfinished(TmpFile);
+pub struct Unfinished {
+    tarball: TmpFile,
+    beside: Beside,
+}
 
 /// A layer that landed.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub struct Landed {
     pub index: LayerIndex,
     /// Its digest with all times left out.
     pub timeless: Digest,
+    /// Its compression, where that was asked for: lost unless it is kept.
+    pub beside: Beside,
 }
 
 impl Store {
@@ -140,15 +146,22 @@ impl Layers {
 
     /// A writer of a new layer. Modification times later than `clamp`, in seconds, become that.
     pub fn writer(&self, clamp: Option<i64>, cancel: &Cancel) -> Result<StoreWriter> {
-        Ok(LayerWriter::new(Unfinished(self.store.tmp_file()?), clamp, cancel.clone()))
+        self.writer_for(&[], clamp, cancel)
+    }
+
+    /// A writer of a new layer that will be asked for as compressed by these: what is large is compressed meanwhile.
+    pub fn writer_for(&self, codecs: &[Codec], clamp: Option<i64>, cancel: &Cancel) -> Result<StoreWriter> {
+        let beside = Beside::new(&self.store, codecs, cancel);
+        Ok(LayerWriter::new(Unfinished { tarball: self.store.tmp_file()?, beside }, clamp, cancel.clone()))
     }
 
     /// Puts a finished layer in its place, the index first: who sees the tarball finds the index.
     pub fn land(&self, packed: StoreTarball) -> Result<Landed> {
         self.keep_index(&packed.diff_id, &packed.index)?;
-        self.store.content().adopt(packed.out.0, &packed.diff_id.0)?;
+        let Unfinished { tarball, beside } = packed.out;
+        self.store.content().adopt(tarball, &packed.diff_id.0)?;
         let layer = LayerRef::stored(packed.diff_id, packed.size);
-        Ok(Landed { layer, index: packed.index, timeless: packed.timeless })
+        Ok(Landed { layer, index: packed.index, timeless: packed.timeless, beside })
     }
 
     /// Puts a tarball that was written and hashed elsewhere in its place, with its index.
@@ -225,7 +238,9 @@ impl LayerSource for Layers {
 
 impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.file().write(bytes)
+        let count = self.tarball.file().write(bytes)?;
+        self.beside.advance(self.tarball.file(), count);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -31,12 +31,14 @@
 //!
 //! Knows no bucket's content.
 
+use crate::beside::Helpers;
 use crate::error::{Error, Result};
 use crate::far::{Bring, Distance};
 use crate::lease::Lease;
+use crate::root_dir::Meta;
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -132,6 +134,9 @@ pub struct Store {
     pub(crate) lease: Arc<Lease>,
     /// Held while a layer is compressed, which takes all processors and its share of memory.
     pub(crate) compressing: Arc<Mutex<()>>,
+    pub(crate) helpers: Arc<Helpers>,
+    /// How the compressed layers look that this process made.
+    pub(crate) made: Arc<Mutex<BTreeMap<PathBuf, Meta>>>,
     /// What brings layers that are not here; none where nobody does.
     pub(crate) bring: Option<Arc<dyn Bring>>,
     pub(crate) distance: Arc<Distance>,
@@ -143,8 +148,8 @@ impl Store {
     /// of a newer version than this one knows.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).map_err(Error::io("find", root.display()))?;
-        let (lease, compressing, distance) = Default::default();
-        let store = Self { root: root.into(), lease, compressing, bring: None, distance };
+        let (lease, compressing, helpers, made, distance) = Default::default();
+        let store = Self { root: root.into(), lease, compressing, helpers, made, bring: None, distance };
         let present = match names(&store.root) {
             Err(error) if error.is_not_found() => BTreeSet::new(),
             other => other?,
@@ -164,6 +169,11 @@ impl Store {
     #[must_use]
     pub fn onlooker(&self) -> Self {
         Self { lease: Arc::default(), bring: None, ..self.clone() }
+    }
+
+    /// This store for its helpers, which do not wait for each other.
+    pub(crate) fn without_helpers(&self) -> Self {
+        Self { helpers: Arc::default(), ..self.clone() }
     }
 
     /// The directory of the whole store, absolute.

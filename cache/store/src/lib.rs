@@ -1,6 +1,7 @@
 //! DISK. Keeps bytes by digest: blobs, layers with their indexes, snapshots, tags, volumes, in one root that is an OCI
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
+mod beside;
 pub mod content;
 mod documents;
 pub mod durable;
@@ -17,12 +18,14 @@ mod lease;
 mod lock;
 mod refs;
 mod root_dir;
+mod settled;
 pub mod snapshot;
 pub mod testing;
 mod tmp;
 mod usage;
 mod volume;
 
+pub use beside::Beside;
 pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
 pub use far::{Bring, Far, FarBlob};
@@ -34,6 +37,7 @@ pub use layout::{Bucket, FAILED_AGE, FAILED_MOST, Store};
 pub use lease::Passage;
 pub use refs::{REF_NAME, Refs, Tag};
 pub use root_dir::{Device, Dir, DirEntry, FileKind, Meta, RootDir, Walk, WalkEntry, Xattrs};
+pub use settled::Settled;
 pub use tmp::{TmpDir, TmpFile};
 pub use usage::{Usage, room};
 pub use volume::{

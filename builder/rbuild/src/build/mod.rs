@@ -17,7 +17,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::export::{Product, exporter};
 use crate::import::Images;
-use crate::request::{Annotated, BuildRequest, Times, entitlement};
+use crate::request::{Annotated, BuildRequest, Output, Times, entitlement};
 use crate::solve::{Inputs, solve};
 use crate::stack::{Shelf, Stack};
 use contexts::Contexts;
@@ -62,6 +62,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
     let contexts = Contexts::new(ctx, request);
     let fine = OnceLock::new();
     let (steps, project) = (Steps::of(&graph, ctx.store), request.project());
+    let codecs: Vec<_> = Output::codecs(&request.outputs)?.into_iter().collect();
     let inputs = Inputs {
         identify: &|id, value, values| steps.keep(id, value, values),
         begin: &|| match fine.get() {
@@ -78,6 +79,7 @@ pub fn build(ctx: Ctx<'_>, request: &BuildRequest, client: &Client, linter: &mut
         limits: &request.limits,
         confinement: OnceLock::new(),
         clamp: graph.source_date_epoch,
+        codecs: &codecs,
         jobs: request.jobs,
     };
     let built = believing(ctx, &|| {

@@ -64,7 +64,14 @@ impl Blob {
         if let Source::Bytes(bytes) = &self.source {
             return out.write_all(bytes).map_err(Error::io("write", to));
         }
-        let found = copy(&mut self.open()?.take(size + 1), &digest.to_string(), out, to, cancel)?;
+        let name = digest.to_string();
+        if let Source::Encoded(encoded, layer, codec) = &self.source {
+            let mut file = encoded.open(layer, *codec)?;
+            if encoded.is_own(layer, *codec, &file) {
+                return pass(&mut file, &name, out, to, cancel, &mut |_| ());
+            }
+        }
+        let found = copy(&mut self.open()?.take(size + 1), &name, out, to, cancel)?;
         if found == (digest, size) { Ok(()) } else { Err(self.damaged(&found.0)) }
     }
 
@@ -92,16 +99,32 @@ pub(crate) fn copy(
     to: &str,
     cancel: &Cancel,
 ) -> Result<(Digest, u64)> {
-    let (mut buffer, mut hasher, mut size) = (vec![0; CHUNK], Hasher::new(), 0);
+    let (mut hasher, mut size) = (Hasher::new(), 0);
+    pass(source, from, out, to, cancel, &mut |bytes| {
+        hasher.update(bytes);
+        size += bytes.len() as u64;
+    })?;
+    Ok((hasher.finish(), size))
+}
+
+/// Copies all that `source` has, and shows it to `see`.
+fn pass(
+    source: &mut dyn Read,
+    from: &str,
+    out: &mut dyn Write,
+    to: &str,
+    cancel: &Cancel,
+    see: &mut dyn FnMut(&[u8]),
+) -> Result<()> {
+    let mut buffer = vec![0; CHUNK];
     loop {
         cancel.check()?;
         let count = match source.read(&mut buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
+            Ok(0) => return Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             other => other.map_err(Error::io("read", from))?,
         };
-        hasher.update(&buffer[..count]);
+        see(&buffer[..count]);
         out.write_all(&buffer[..count]).map_err(Error::io("write", to))?;
-        size += count as u64;
     }
 }

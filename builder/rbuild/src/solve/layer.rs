@@ -1,11 +1,10 @@
 //! Writes what a step placed as a layer of the store. Knows where data comes from, not what the step was.
 
 use super::Work;
-use super::step::Fresh;
 use crate::error::Result;
 use crate::tree::Tree;
-use rbuild_store::StoreTarball;
 use rbuild_store::layer::{Archive, Body, Entry, Node, View};
+use rbuild_store::{Landed, StoreTarball};
 use std::sync::Arc;
 
 /// Where the data of a placed file comes from.
@@ -25,13 +24,12 @@ pub fn lookup(view: &View) -> impl Fn(&[u8]) -> Result<Option<Entry>> + '_ {
 }
 
 /// Writes entries, in order, as one layer that is then in the store with its index.
-pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result<Fresh> {
-    let mut writer = work.ctx.store.layers().writer(work.inputs.clamp, work.ctx.cancel)?;
+pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result<Landed> {
+    let mut writer = work.writer()?;
     for (entry, data) in entries {
         match data {
             Some(Data::Tree(tree, source)) if matches!(entry.node, Node::File(_)) => {
-                let mut reader = tree.open(&source)?;
-                writer.add(entry, Body::Reader(&mut *reader))?;
+                writer.add(entry, tree.open(&source)?.body())?;
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
             Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {
@@ -44,7 +42,6 @@ pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result
 }
 
 /// Puts a finished layer into the store.
-pub fn land(work: &Work<'_>, packed: StoreTarball) -> Result<Fresh> {
-    let landed = work.ctx.store.layers().land(packed)?;
-    Ok(Fresh { layer: landed.layer, index: landed.index, timeless: landed.timeless })
+pub fn land(work: &Work<'_>, packed: StoreTarball) -> Result<Landed> {
+    Ok(work.ctx.store.layers().land(packed)?)
 }

@@ -25,6 +25,8 @@ use crate::tree::Tree;
 use rbuild_graph::{BuildGraph, Op, Vertex, VertexId, redact};
 use rbuild_oci::{Descriptor, DiffId, ImageId, Timestamp};
 use rbuild_runner::Confinement;
+use rbuild_store::StoreWriter;
+use rbuild_store::layer::Codec;
 use schedule::Values;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -100,6 +102,8 @@ pub struct Inputs<'a> {
     pub confinement: OnceLock<Confinement>,
     /// Later times in layers become this.
     pub clamp: Option<i64>,
+    /// What the layers of images will be asked for as compressed by.
+    pub codecs: &'a [Codec],
     /// Steps that may run at once.
     pub jobs: usize,
 }
@@ -130,9 +134,16 @@ pub struct Work<'a> {
     pub step: StepId,
     /// What it stands on.
     pub footing: Footing<'a>,
+    /// What its layer will be asked for as compressed by.
+    pub codecs: &'a [Codec],
 }
 
 impl Work<'_> {
+    /// A writer of the step's layer.
+    pub fn writer(&self) -> Result<StoreWriter> {
+        Ok(self.ctx.store.layers().writer_for(self.codecs, self.inputs.clamp, self.ctx.cancel)?)
+    }
+
     /// What it takes to bring something here for this step, whose line is `name`.
     pub fn reach<'b>(&'b self, name: &'b str) -> Reach<'b> {
         let Ctx { store, cache, network, events, cancel, clock, wrote, .. } = self.ctx;
@@ -150,8 +161,10 @@ pub fn solve(ctx: Ctx<'_>, shelf: &Shelf<'_>, graph: &BuildGraph, inputs: &Input
         let Some(vertex) = graph.vertex(id) else {
             return Err(Error::Step(format!("the graph has no vertex {id}")));
         };
-        let ctx = if images.contains(&id) { ctx } else { Ctx { cache: ctx.aside, ..ctx } };
-        let work = Work { ctx, shelf, inputs, vertex, step: numbers[id.index()], footing: footings[id.index()] };
+        let (ctx, codecs) =
+            if images.contains(&id) { (ctx, inputs.codecs) } else { (Ctx { cache: ctx.aside, ..ctx }, &[][..]) };
+        let (step, footing) = (numbers[id.index()], footings[id.index()]);
+        let work = Work { ctx, shelf, inputs, vertex, step, footing, codecs };
         one(&work, id, values).map_err(|error| at(&ctx, vertex, error))
     })
 }

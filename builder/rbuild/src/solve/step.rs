@@ -6,9 +6,10 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::explain::{self, Listing, Missed, Why};
 use crate::stack::Stack;
-use rbuild_oci::{ChainId, Digest, Timestamp};
+use rbuild_oci::{ChainId, Timestamp};
 use rbuild_records::{Output, Recipe, Record, StepName};
-use rbuild_store::layer::{LayerIndex, LayerRef};
+use rbuild_store::Landed;
+use rbuild_store::layer::LayerRef;
 
 /// A step in the course of being solved.
 pub struct Step<'a> {
@@ -17,17 +18,6 @@ pub struct Step<'a> {
     recipes: Vec<Recipe>,
     begun: bool,
     missed: Option<Missed>,
-}
-
-/// A layer that was just made and lies in the store.
-#[derive(Debug)]
-pub struct Fresh {
-    /// The layer.
-    pub layer: LayerRef,
-    /// What is in it.
-    pub index: LayerIndex,
-    /// Its digest with all times left out.
-    pub timeless: Digest,
 }
 
 /// What became of a fresh layer.
@@ -154,7 +144,7 @@ impl<'a> Step<'a> {
 
     /// Records the layer the step made. Where the same step on the same parent gave the same but for times before, that
     /// layer is kept, so that what follows stays cached.
-    pub fn keep(&self, fresh: Fresh) -> Result<Kept> {
+    pub fn keep(&self, fresh: Landed) -> Result<Kept> {
         let same = Recipe::new()
             .with("same-result", self.parent.name())
             .with("timeless", fresh.timeless.to_string())
@@ -170,6 +160,7 @@ impl<'a> Step<'a> {
         }
         let created = self.now();
         let output = Output::Layer { layer: fresh.layer.clone(), timeless: fresh.timeless };
+        fresh.beside.keep(&fresh.layer.diff_id);
         self.work.shelf.keep(fresh.layer.diff_id, fresh.index);
         self.record(&output, created)?;
         self.work.ctx.cache.put(&Record { recipe: same, parent: self.parent.chain(), output, created })?;

@@ -1,7 +1,7 @@
 //! A tarball as a tree: owners, modes, attributes and times are those that it says. Knows no destination.
 
-use super::Tree;
 use super::digest::digest;
+use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest};
@@ -9,7 +9,7 @@ use rbuild_store::Store;
 use rbuild_store::layer::{Archive, Entry, FileData, Limits, Node, compare_paths, is_below, show_path, split_path};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 /// The files of an archive.
@@ -112,9 +112,9 @@ impl Tree for ArchiveTree {
         })
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
         let missing = || Error::NotFound { path: show_path(&entry.path), place: self.name.clone(), hint: None };
-        Ok(Box::new(self.archive.body(self.file(&entry.path).ok_or_else(missing)?)))
+        Ok(Opened::data(self.archive.body(self.file(&entry.path).ok_or_else(missing)?)))
     }
 }
 

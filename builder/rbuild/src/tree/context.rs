@@ -1,16 +1,16 @@
 //! A directory of this machine as a tree: what `.dockerignore` leaves out is not there, everything belongs to root, and
 //! extended attributes stay behind. Knows no destination.
 
-use super::Tree;
 use super::digest::digest;
+use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
-use rbuild_store::{FileCache, FileKind, Meta, RootDir, Store, WalkEntry};
+use rbuild_store::{FileCache, FileKind, Meta, RootDir, Settled, Store, WalkEntry};
 use std::collections::{BTreeMap, btree_map};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -170,8 +170,15 @@ impl Tree for ContextTree {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(self.root.open_file(&entry.path).map_err(|error| self.told(error))?))
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
+        let file = self.root.open_file(&entry.path).map_err(|error| self.told(error))?;
+        let meta =
+            Meta::of(&file).map_err(Error::io("stat", format!("{} in {}", show_path(&entry.path), self.name)))?;
+        let known = self.known(&entry.path, &meta);
+        Ok(match &entry.node {
+            Node::File(data) if known == Some(data.digest) => Opened::Settled(Settled::new(file, meta)),
+            _ => Opened::data(file),
+        })
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {

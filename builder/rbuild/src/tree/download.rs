@@ -1,11 +1,10 @@
 //! A download as a tree with one file.
 
-use super::Tree;
+use super::{Opened, Tree};
 use crate::error::Result;
 use rbuild_oci::Digest;
 use rbuild_store::content::{ContentStore, DiskContent};
 use rbuild_store::layer::{Entry, FileData, Node};
-use std::io::Read;
 
 /// One file, mode 0600, owned by root.
 #[derive(Debug)]
@@ -44,8 +43,8 @@ impl Tree for DownloadTree {
         Ok(())
     }
 
-    fn open(&self, _: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+    fn open(&self, _: &Entry) -> Result<Opened<'_>> {
         let missing = || rbuild_store::Error::Missing { what: "download", subject: self.body.to_string() };
-        Ok(self.content.open(&self.body)?.ok_or_else(missing)?)
+        Ok(Opened::data(self.content.open(&self.body)?.ok_or_else(missing)?))
     }
 }

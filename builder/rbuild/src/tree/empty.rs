@@ -1,9 +1,8 @@
 //! A tree without files: what is copied from `scratch`.
 
-use super::Tree;
+use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use rbuild_store::layer::{Entry, show_path};
-use std::io::Read;
 
 /// No files.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ impl Tree for EmptyTree {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
         Err(Error::NotFound { path: show_path(&entry.path), place: self.name().to_owned(), hint: None })
     }
 }

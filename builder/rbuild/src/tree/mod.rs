@@ -7,6 +7,7 @@ mod context;
 mod digest;
 mod download;
 mod empty;
+mod opened;
 mod paths;
 mod stage;
 
@@ -14,12 +15,12 @@ pub use archive::ArchiveTree;
 pub use context::{ContextTree, Ignored};
 pub use download::DownloadTree;
 pub use empty::EmptyTree;
+pub use opened::Opened;
 pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
 use crate::error::Result;
 use rbuild_store::layer::Entry;
-use std::io::Read;
 
 /// A tree of files, read-only and safe from links that lead out of it.
 pub trait Tree: Send + Sync {
@@ -41,8 +42,8 @@ pub trait Tree: Send + Sync {
     /// they are.
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()>;
 
-    /// The data of a regular file. Reading fails where it is no longer what `entry` says.
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>>;
+    /// The data of a regular file, which may no longer be what `entry` says: see [`Opened::body`].
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>>;
 
     /// Why a path that someone expects is not in the tree, where the tree knows.
     fn why_missing(&self, path: &[u8]) -> Option<String> {
@@ -72,7 +73,7 @@ impl<T: Tree + ?Sized> Tree for &T {
         (**self).digest_all(entries)
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
         (**self).open(entry)
     }
 

@@ -1,12 +1,11 @@
 //! A stack of layers as a tree, answered from the layers' indexes and tarballs: nothing is unpacked or mounted.
 
-use super::Tree;
+use super::{Opened, Tree};
 use crate::error::Result;
 use crate::stack::Stack;
 use rbuild_oci::DiffId;
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View};
-use std::io::Read;
 
 /// The files of a stage or an image.
 #[derive(Debug)]
@@ -60,11 +59,11 @@ impl Tree for StageTree<'_> {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn Read + Send + '_>> {
+    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
         let missing =
             || rbuild_store::Error::Missing { what: "file", subject: rbuild_store::layer::show_path(&entry.path) };
         let found = self.view.lookup(&entry.path).ok_or_else(missing)?;
         let file = self.view.file(found).ok_or_else(missing)?;
-        Ok(self.store.layers().read_file(&self.layers[file.layer], file.entry)?)
+        Ok(Opened::Data(self.store.layers().read_file(&self.layers[file.layer], file.entry)?))
     }
 }

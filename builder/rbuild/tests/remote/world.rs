@@ -129,6 +129,7 @@ impl World {
             begin: &|| Ok(()),
             limits: &RunLimits::default(),
             clamp: None,
+            codecs: &[],
             jobs: 1,
         };
         let vertex = Vertex { op, parent: None, inputs: Vec::new(), place: somewhere(), renewed: false };
@@ -140,6 +141,7 @@ impl World {
             vertex: &vertex,
             step: StepId(1),
             footing: Footing::default(),
+            codecs: &[],
         })?;
         let Value::Tree(tree) = value else { unreachable!("a tree") };
         Ok(Solved { tree, shown })

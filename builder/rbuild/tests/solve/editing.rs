@@ -36,6 +36,19 @@ fn one_edit_is_noticed_and_the_step_starts_over() {
     assert_eq!(world.read(&before, "file").as_deref(), Some("edit 0"), "and not under the earlier");
 }
 
+/// A file of which the stat cache knows what it holds is not hashed again while it is packed: its metadata tell.
+#[test]
+fn an_edit_of_a_file_that_had_settled_is_noticed() {
+    let context = context(&[("Dockerfile", "FROM scratch\nCOPY . /\n"), ("file", "edit 0")]);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let mut world = World::new();
+    world.hook = editor(context.path().join("file"), &["start"]);
+    let report = world.build(&context, &Scripted::new(), &[]);
+    assert_eq!(world.read(&report, "file").as_deref(), Some("edit 1"));
+    assert_eq!(report.told.started, ["COPY . /"], "it is told once");
+    fsck::check(world.store.root());
+}
+
 /// A file that never rests: the step starts over once, and then says why it gives up.
 #[test]
 fn edits_without_end_are_an_error() {

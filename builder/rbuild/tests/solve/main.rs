@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod compressed;
 mod copies;
 mod cutoff;
 mod damage;

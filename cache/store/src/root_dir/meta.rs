@@ -1,7 +1,10 @@
 //! What the kernel says of one file, in the shapes that layers and keys need. Knows no paths.
 
+use super::dir::stat_fd;
 use rbuild_oci::Timestamp;
 use rustix::fs::{FileType, Statx, StatxTimestamp};
+use std::io;
+use std::os::fd::AsFd;
 
 /// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,11 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// That of an open file.
+    pub fn of(file: &impl AsFd) -> io::Result<Self> {
+        Ok(stat_fd(file)?)
+    }
+
     /// Whether this is a directory.
     pub fn is_dir(&self) -> bool {
         self.kind == FileKind::Directory

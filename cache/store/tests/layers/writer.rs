@@ -2,8 +2,8 @@
 
 use crate::fixture::{Item, dir, file, node, pack, try_pack};
 use rbuild_oci::{Cancel, Digest};
-use rbuild_store::Error;
 use rbuild_store::layer::{Body, Entry, FileData, LayerWriter, Node};
+use rbuild_store::{Error, Meta, Settled};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +48,34 @@ fn a_body_of_another_size_or_content_is_a_change() {
         let mut writer = LayerWriter::new(Vec::new(), None, Cancel::new());
         assert!(matches!(writer.add(entry, body), Err(Error::Changed { subject }) if subject == "/f"));
     }
+}
+
+#[test]
+fn a_settled_file_keeps_the_digest_it_has_until_it_looks_different() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    std::fs::write(&path, "abcd").unwrap();
+    let settled = || {
+        let file = std::fs::File::open(&path).unwrap();
+        let meta = Meta::of(&file).unwrap();
+        Settled::new(file, meta)
+    };
+    let known = FileData { digest: Digest::of(b"as it was"), ..FileData::unread(4) };
+    let add = |data, file: &mut Settled| {
+        let mut writer = LayerWriter::new(Vec::new(), None, Cancel::new());
+        writer.add(Entry::new("f", Node::File(data), 0o644), Body::Settled(file))?;
+        writer.finish()
+    };
+    for (data, digest) in [(known, known.digest), (FileData::unread(4), Digest::of(b"abcd"))] {
+        let packed = add(data, &mut settled()).unwrap();
+        let Node::File(data) = packed.index.get(b"f").unwrap().node else { panic!() };
+        assert_eq!(data.digest, digest, "taken as it stands where there is one");
+    }
+    let mut file = settled();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::fs::write(&path, "efgh").unwrap();
+    assert!(matches!(add(known, &mut file), Err(Error::Changed { subject }) if subject == "/f"));
+    assert!(matches!(add(FileData::unread(5), &mut settled()), Err(Error::Changed { .. })));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::raw_fields;
 use crate::error::{Error, Result};
 use rbuild_oci::Reference;
 use rbuild_store::layer::{Codec, Format};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -152,6 +153,20 @@ impl Output {
     /// How layers are compressed; none for not at all.
     pub fn codec(&self) -> Result<Option<Codec>> {
         self.compression.codec(self.level)
+    }
+
+    /// Whether layers leave by it.
+    const fn sends_layers(&self) -> bool {
+        match self.kind {
+            OutputKind::Oci | OutputKind::Docker => true,
+            OutputKind::Image => self.push,
+            OutputKind::Local | OutputKind::Tar | OutputKind::CacheOnly => false,
+        }
+    }
+
+    /// All that layers are compressed by on their way out.
+    pub fn codecs(outputs: &[Self]) -> Result<BTreeSet<Codec>> {
+        outputs.iter().filter(|output| output.sends_layers()).filter_map(|output| output.codec().transpose()).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -75,9 +75,18 @@ fn work(mut worker: Worker<'_>, waiting: &Mutex<Receiver<Piece>>, finished: &Sen
 impl Piece {
     /// Reads a piece; false where the source ended.
     fn fill(&mut self, source: &mut dyn Read, size: usize) -> Result<bool> {
-        self.input.clear();
-        let read = source.take(size as u64).read_to_end(&mut self.input);
-        read.map(|count| count == size).map_err(Error::io("read", "the layer"))
+        self.input.resize(size, 0);
+        let mut filled = 0;
+        while filled < size {
+            match source.read(&mut self.input[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("read", "the layer")(error)),
+            }
+        }
+        self.input.truncate(filled);
+        Ok(filled == size)
     }
 }
 

@@ -8,6 +8,7 @@ use super::entry::{Entry, FileData, Node, compare_paths, is_below, show_path};
 use super::index::{BODY_LIMIT, CARRIED, LayerIndex};
 use super::{whiteout, xattr};
 use crate::error::{Error, Result};
+use crate::settled::Settled;
 use rbuild_oci::{Cancel, DiffId, Digest, Hasher};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,8 @@ pub enum Body<'a> {
     Bytes(&'a [u8]),
     /// As many as the entry says; more or less of them is [`Error::Changed`].
     Reader(&'a mut dyn Read),
+    /// Those of a file whose digest the entry has; one that looks different once it was read is [`Error::Changed`].
+    Settled(&'a mut Settled),
 }
 
 /// Writes one uncompressed tarball to `W`, strictly forward. Equal input gives equal bytes: ustar headers, with PAX
@@ -61,8 +64,8 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
 
     /// Appends an entry. They come in the order of [`compare_paths`], each path once; parents may be left out; the
     /// target of a hard link is a regular file, device or link that came before. A file's digest, if it is not
-    /// [`FileData::UNREAD`], must turn out right, or the file counts as changed. Attributes of the store's own are left
-    /// out.
+    /// [`FileData::UNREAD`], must turn out right, or the file counts as changed; only that of a [`Settled`] one is taken
+    /// as it stands. Attributes of the store's own are left out.
     pub fn add(&mut self, entry: Entry, body: Body<'_>) -> Result<()> {
         self.stream.check()?;
         let mut entry = self.normal(entry)?;
@@ -174,19 +177,20 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
     fn put_body(&mut self, path: &[u8], data: FileData, body: Body<'_>) -> Result<FileData> {
         let changed = || Error::Changed { subject: show_path(path) };
         let offset = Some(self.stream.position());
-        let mut hasher = Hasher::new();
+        let known = matches!(body, Body::Settled(_)) && data.is_read();
         let carried = (CARRIED.contains(&path) && data.size <= BODY_LIMIT).then(Vec::new);
-        let mut seen = Seen { hasher: &mut hasher, kept: carried };
+        let mut seen = Seen { hasher: (!known).then(Hasher::new), kept: carried };
         let exact = match body {
             Body::None => data.size == 0,
             Body::Bytes(bytes) if bytes.len() as u64 != data.size => false,
             Body::Bytes(mut bytes) => self.stream.copy(&mut bytes, data.size, path, &mut seen)?,
             Body::Reader(reader) => self.stream.copy(reader, data.size, path, &mut seen)?,
+            Body::Settled(file) => self.stream.copy(file, data.size, path, &mut seen)? && file.is_same(path)?,
         };
         if let Some(kept) = seen.kept.filter(|_| exact) {
             self.bodies.insert(path.to_vec(), kept);
         }
-        let digest = hasher.finish();
+        let digest = seen.hasher.map_or(data.digest, Hasher::finish);
         if !exact || data.is_read() && data.digest != digest {
             return Err(changed());
         }
@@ -196,14 +200,17 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
 }
 
 /// What becomes of a file's bytes beside being written.
-struct Seen<'a> {
-    hasher: &'a mut Hasher,
+struct Seen {
+    /// None where the digest is known.
+    hasher: Option<Hasher>,
     kept: Option<Vec<u8>>,
 }
 
-impl Seen<'_> {
+impl Seen {
     fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
@@ -232,6 +239,7 @@ impl fmt::Debug for Body<'_> {
             Self::None => f.write_str("None"),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Self::Reader(_) => f.write_str("Reader"),
+            Self::Settled(_) => f.write_str("Settled"),
         }
     }
 }

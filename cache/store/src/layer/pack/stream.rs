@@ -93,7 +93,7 @@ impl<W: Write + Send + 'static> Stream<W> {
     }
 
     /// Copies `size` bytes; false if the reader has more or fewer.
-    pub(super) fn copy(&mut self, reader: &mut dyn Read, size: u64, path: &[u8], seen: &mut Seen<'_>) -> Result<bool> {
+    pub(super) fn copy(&mut self, reader: &mut dyn Read, size: u64, path: &[u8], seen: &mut Seen) -> Result<bool> {
         let mut left = size;
         while left > 0 {
             let free = self.chunk.free();

@@ -16,7 +16,7 @@ pub(super) fn open_all(work: &Work<'_>, picked: &[Picked<'_>]) -> Result<Vec<Opt
         for found in matches {
             let candidate = *unpack == Unpack::IfArchive && matches!(found.entry.node, Node::File(_));
             let sniffed = candidate && is_archive(tree.open(&found.entry)?)?;
-            archives.push(if sniffed { Some(open(work, &mut *tree.open(&found.entry)?)?) } else { None });
+            archives.push(if sniffed { Some(open(work, &mut tree.open(&found.entry)?)?) } else { None });
         }
     }
     Ok(archives)

@@ -48,11 +48,19 @@ pub fn enter(ctx: Ctx<'_>, failed: &Failed, entry: Entry<'_>, output: &mut dyn O
         limits: &limits,
         confinement: OnceLock::new(),
         clamp: None,
+        codecs: &[],
         jobs: 1,
     };
     let (shelf, vertex) = (Shelf::new(ctx.store), vertex(failed));
-    let work =
-        Work { ctx, shelf: &shelf, inputs: &inputs, vertex: &vertex, step: StepId(0), footing: Footing::default() };
+    let work = Work {
+        ctx,
+        shelf: &shelf,
+        inputs: &inputs,
+        vertex: &vertex,
+        step: StepId(0),
+        footing: Footing::default(),
+        codecs: &[],
+    };
     let shown = failed.inputs.iter().map(|layers| Ok(files(stack(&ctx, layers)?)));
     let shown: Vec<Value> = shown.collect::<Result<_>>()?;
     inside(&work, failed, &shown.iter().collect::<Vec<_>>(), (entry.argv, entry.stdio), output)

@@ -69,7 +69,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     if changes.entries.is_empty() {
         return step.unchanged();
     }
-    let writer = work.ctx.store.layers().writer(work.inputs.clamp, work.ctx.cancel)?;
+    let writer = work.writer()?;
     let fresh = layer::land(work, snapshot::pack(&draft, changes.entries, writer)?)?;
     let index = work.shelf.keep(fresh.layer.diff_id, fresh.index.clone());
     let kept = step.keep(fresh)?;

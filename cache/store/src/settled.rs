@@ -1,0 +1,36 @@
+//! A file whose digest is known already, on its way into a layer. Knows neither who took the digest nor what it is.
+
+use crate::error::{Error, Result};
+use crate::layer::show_path;
+use crate::root_dir::Meta;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// A file that was last changed well before its digest was taken: as long as its metadata stay the same, so does what it
+/// holds. That is what the stat cache, too, goes by: who changes a file through a shared mapping while it is read, or
+/// sets the machine's clock back, can deceive both.
+#[derive(Debug)]
+pub struct Settled {
+    file: File,
+    meta: Meta,
+}
+
+impl Settled {
+    /// An open file, and what it looked like when its digest was taken.
+    pub const fn new(file: File, meta: Meta) -> Self {
+        Self { file, meta }
+    }
+
+    /// Whether it still looks the same; asked once it was read.
+    pub(crate) fn is_same(&self, path: &[u8]) -> Result<bool> {
+        let now = Meta::of(&self.file).map_err(Error::io("stat", show_path(path)))?;
+        let looks = |meta: &Meta| (meta.id(), meta.size, meta.mtime, meta.ctime);
+        Ok(looks(&now) == looks(&self.meta))
+    }
+}
+
+impl Read for Settled {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
