@@ -2,11 +2,10 @@
 
 use crate::error::Result;
 use rbuild_oci::{ChainId, DiffId};
-use rbuild_store::layer::{LayerIndex, LayerRef, View};
+use rbuild_store::layer::{LayerIndex, LayerRef, Tarball, View};
 use rbuild_store::snapshot::{LayerSource, StackLayer};
 use rbuild_store::{Layers, Store};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A stack of layers, lowest first. Cloning it is cheap.
@@ -69,7 +68,7 @@ pub struct Source {
 }
 
 impl LayerSource for Source {
-    fn open(&self, layer: &DiffId) -> rbuild_store::Result<Box<dyn Read + Send>> {
+    fn open(&self, layer: &DiffId) -> rbuild_store::Result<(Box<dyn Tarball>, LayerIndex)> {
         if let Some(at) = self.stack.iter().position(|other| other == layer)
             && !self.layers.has(layer)?
         {

@@ -37,14 +37,9 @@ fn main() -> Outcome<()> {
     best_of(size, "unpack", || {
         let target = tempfile::tempdir_in(holder.path())?;
         let below = View::default();
-        let options = UnpackOptions {
-            style: Style::Plain,
-            ownership: Ownership::Recorded,
-            below: &below,
-            limits: Limits::default(),
-        };
+        let options = UnpackOptions { style: Style::Plain, ownership: Ownership::Recorded, below: &below };
         let start = Instant::now();
-        unpack(&mut File::open(&tarball)?, &RootDir::open(target.path())?, &options, &Cancel::new())?;
+        unpack(&File::open(&tarball)?, &packed.index, &RootDir::open(target.path())?, &options, &Cancel::new())?;
         println!("  {:.0} ms without the removal", start.elapsed().as_secs_f64() * 1e3);
         Ok(())
     })?;

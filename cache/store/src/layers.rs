@@ -2,17 +2,18 @@
 //! where layers are and how they land; what is in one is `layer`'s.
 
 use crate::beside::Beside;
-use crate::content::{Blob, ContentStore, Verified};
+use crate::content::{ContentStore, Verified};
 use crate::error::{Error, Result, if_there};
 use crate::layer::{
-    Codec, Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions,
-    View, extract, index_tar, ingest, show_path, unpack,
+    Codec, Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, Tarball,
+    UnpackOptions, View, extract, index_tar, ingest, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
 use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
 use rbuild_oci::{Cancel, DiffId, Digest};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -196,25 +197,26 @@ impl Layers {
         self.bring(layers)?;
         let mut below = View::default();
         for layer in layers {
-            let options = UnpackOptions { style: Style::Plain, ownership, below: &below, limits: Limits::default() };
-            let done = unpack(&mut self.open_tarball(layer)?, &target, &options, cancel)?;
+            let options = UnpackOptions { style: Style::Plain, ownership, below: &below };
+            let (tarball, index) = LayerSource::open(self, layer)?;
+            let done = unpack(&*tarball, &index, &target, &options, cancel)?;
             if done.diff_id != *layer {
                 return Err(damaged(layer, &done.diff_id));
             }
-            below = below.with(Arc::new(done.index));
+            below = below.with(Arc::new(index));
         }
         Ok(())
     }
 
     /// The uncompressed tarball of a layer; its content is not verified. One that is not here and is known to be elsewhere
     /// comes now.
-    pub(crate) fn open_tarball(&self, layer: &DiffId) -> Result<Box<dyn Blob>> {
-        if let Some(tarball) = self.store.content().open(&layer.0)? {
+    pub(crate) fn open_tarball(&self, layer: &DiffId) -> Result<File> {
+        if let Some(tarball) = self.store.content().open_file(&layer.0)? {
             return Ok(tarball);
         }
         self.bring(&[*layer])?;
         let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
-        self.store.content().open(&layer.0)?.ok_or_else(missing)
+        self.store.content().open_file(&layer.0)?.ok_or_else(missing)
     }
 
     /// Keeps the index of a layer instead of another one: that may have come alone from elsewhere and be wrong.
@@ -231,8 +233,10 @@ impl Layers {
 }
 
 impl LayerSource for Layers {
-    fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(self.open_tarball(layer)?))
+    fn open(&self, layer: &DiffId) -> Result<(Box<dyn Tarball>, LayerIndex)> {
+        // In this order: the index of what is here is never one that came alone.
+        let tarball = self.open_tarball(layer)?;
+        Ok((Box::new(tarball), self.index(layer)?))
     }
 }
 

@@ -128,6 +128,7 @@ impl World {
             no_cache: false,
             begin: &|| Ok(()),
             limits: &RunLimits::default(),
+            confinement: std::sync::OnceLock::new(),
             clamp: None,
             codecs: &[],
             jobs: 1,

@@ -11,7 +11,7 @@ use crate::depot::Depot;
 use crate::error::{Error, Result};
 use rbuild_oci::Digest;
 use rbuild_store::RootDir;
-use rbuild_store::layer::{Limits, Style, UnpackOptions, View, unpack};
+use rbuild_store::layer::{Ingested, Limits, Style, UnpackOptions, View, ingest, unpack};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -127,9 +127,11 @@ fn unpack_into(ground: &Ground<'_>, manifest: &Manifest, spool: &Spool, place: &
     let (view, size) = (View::default(), manifest.size);
     // Nothing in a tarball is larger than itself unless somebody wants to fill the disk.
     let limits = Limits { bytes: size, entries: size / 512, ..Limits::default() };
-    let options = UnpackOptions { style: Style::Plain, ownership: ground.ownership, below: &view, limits };
-    let mut stream = Stream::new(spool, &manifest.pieces);
-    unpack(&mut stream, &RootDir::open(place)?, &options, ground.cancel)?;
+    let tarball = ground.store.tmp_file()?;
+    let stream = Stream::new(spool, &manifest.pieces);
+    let Ingested { index, .. } = ingest(stream, &mut tarball.file(), limits, ground.cancel)?;
+    let options = UnpackOptions { style: Style::Plain, ownership: ground.ownership, below: &view };
+    unpack(tarball.file(), &index, &RootDir::open(place)?, &options, ground.cancel)?;
     Ok(())
 }
 

@@ -24,6 +24,15 @@ impl Store {
 }
 
 impl DiskContent {
+    /// The blob as the file that it is, as [`ContentStore::open`] gives it.
+    pub(crate) fn open_file(&self, digest: &Digest) -> Result<Option<File>> {
+        let path = self.store.blob_path(digest);
+        match if_there(File::open(&path)).map_err(Error::io("open", path.display()))? {
+            Some(file) if self.store.rely(&path)? => Ok(Some(file)),
+            _ => Ok(None),
+        }
+    }
+
     /// Takes in a file (of [`Store::tmp_file`]) that the caller hashed while writing it. Fine if the blob is there
     /// already: the one that is there stays.
     pub fn adopt(&self, file: TmpFile, digest: &Digest) -> Result<()> {
@@ -40,11 +49,7 @@ impl DiskContent {
 
 impl ContentStore for DiskContent {
     fn open(&self, digest: &Digest) -> Result<Option<Box<dyn Blob>>> {
-        let path = self.store.blob_path(digest);
-        match if_there(File::open(&path)).map_err(Error::io("open", path.display()))? {
-            Some(file) if self.store.rely(&path)? => Ok(Some(Box::new(file))),
-            _ => Ok(None),
-        }
+        Ok(self.open_file(digest)?.map(|file| Box::new(file) as Box<dyn Blob>))
     }
 
     fn size(&self, digest: &Digest) -> Result<Option<u64>> {

@@ -28,13 +28,8 @@ impl Draft {
     }
 
     /// What the layer itself has at the path so far.
-    pub(super) fn get(&self, path: &[u8]) -> Option<&Entry> {
+    fn get(&self, path: &[u8]) -> Option<&Entry> {
         self.entries.get(&key(path))
-    }
-
-    /// Everything so far, in order.
-    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
     }
 
     /// The path with links of this layer in its parents followed, inside the root. Layers below are not asked: what a
@@ -66,8 +61,8 @@ impl Draft {
         Ok(at)
     }
 
-    /// Adds directories for the parents that are missing and gives their paths, outermost first.
-    pub(super) fn imply_parents(&mut self, path: &[u8]) -> Result<Vec<Vec<u8>>> {
+    /// Adds directories for the parents that are missing.
+    pub(super) fn imply_parents(&mut self, path: &[u8]) -> Result<()> {
         let mut missing = Vec::new();
         let mut at = path;
         while !at.is_empty() {
@@ -81,13 +76,12 @@ impl Draft {
                 }
             }
         }
-        missing.reverse();
-        for parent in &missing {
-            let deleted = self.get(parent).is_some();
+        for parent in missing {
+            let deleted = self.get(&parent).is_some();
             let node = Node::Directory { opaque: deleted, implied: !deleted };
-            self.entries.insert(key(parent), Entry::new(parent.clone(), node, 0o755));
+            self.entries.insert(key(&parent), Entry::new(parent, node, 0o755));
         }
-        Ok(missing)
+        Ok(())
     }
 
     /// Puts an entry in its place; its parents are there. A hard link's target is made that of its first name, and its

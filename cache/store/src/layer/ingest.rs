@@ -4,7 +4,7 @@
 use super::codec::decompress;
 use super::index::LayerIndex;
 use super::read::{Limits, pump};
-use super::scan::{Nowhere, scan};
+use super::scan::scan;
 use crate::error::{Error, Result};
 use rbuild_oci::{Cancel, DiffId};
 use std::io::{self, Read, Write};
@@ -40,9 +40,9 @@ pub fn ingest(
         limits.check_ratio(written, read.load(Ordering::Relaxed))?;
         out.write_all(chunk).map_err(Error::io("write", "the layer"))
     };
-    let consume = |tarball: &mut dyn Read| scan(tarball, &mut Nowhere, limits, cancel);
-    let (index, pumped) = pump(&mut *plain, &mut keep, cancel, consume)?;
-    Ok(Ingested { diff_id: DiffId(pumped.digest), size: pumped.size, index })
+    let consume = |tarball: &mut dyn Read| scan(tarball, limits, cancel);
+    let (scanned, pumped) = pump(&mut *plain, &mut keep, cancel, consume)?;
+    Ok(Ingested { diff_id: DiffId(pumped.digest), size: pumped.size, index: scanned.index })
 }
 
 /// A blob that is counted as it is read.

@@ -52,11 +52,10 @@ pub(crate) use zfs::sweep_all as sweep_datasets;
 use overlay::Overlay;
 
 use crate::error::{Error, Result};
-use crate::layer::{LayerIndex, UnpackOptions, View, unpack};
+use crate::layer::{LayerIndex, Tarball, UnpackOptions, View, unpack};
 use crate::root_dir::RootDir;
 use draft::Storage;
 use rbuild_oci::{Cancel, ChainId, DiffId, Timestamp};
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use workspace::FILES;
@@ -74,8 +73,8 @@ pub struct StackLayer {
 
 /// Where the bytes of layers come from.
 pub trait LayerSource: Send + Sync {
-    /// Opens the layer's uncompressed tarball, fetching it first if it is not here yet.
-    fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>>;
+    /// The layer's uncompressed tarball, fetched first if it is not here yet, and the index that was made of it.
+    fn open(&self, layer: &DiffId) -> Result<(Box<dyn Tarball>, LayerIndex)>;
 }
 
 /// A storage driver. Stacks are given lowest layer first. All methods may be called by many threads and, on the same
@@ -117,7 +116,8 @@ pub trait Snapshotter: Send + Sync {
 }
 
 impl StackLayer {
-    /// Unpacks the layer and checks that it is the one it should be.
+    /// Unpacks the layer and checks that it is the one it should be. Its tarball's own index counts: the one that was known before may have come alone from
+    /// elsewhere.
     fn unpack(
         &self,
         target: &RootDir,
@@ -125,7 +125,8 @@ impl StackLayer {
         source: &dyn LayerSource,
         cancel: &Cancel,
     ) -> Result<()> {
-        let found = unpack(&mut *source.open(&self.diff)?, target, options, cancel)?.diff_id;
+        let (tarball, index) = source.open(&self.diff)?;
+        let found = unpack(&*tarball, &index, target, options, cancel)?.diff_id;
         if found == self.diff {
             return Ok(());
         }

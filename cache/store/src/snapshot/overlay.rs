@@ -11,7 +11,7 @@ use super::settle::{Settling, remove_unnoticed};
 use super::workspace::{FILES, make_root};
 use super::{LayerSource, Snapshotter, StackLayer, kept, probe, view};
 use crate::error::Result;
-use crate::layer::{LayerIndex, Limits, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
+use crate::layer::{LayerIndex, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ impl Overlay {
         let workspace = self.home.workspace()?;
         let root = RootDir::open(&workspace.files())?;
         let (style, ownership, below) = (Style::Overlay(self.marks), self.ownership, view(below));
-        let options = UnpackOptions { style, ownership, below: &below, limits: Limits::default() };
+        let options = UnpackOptions { style, ownership, below: &below };
         layer.unpack(&root, &options, source, cancel)?;
         drop_idle_whiteouts(&root, &layer.index, &below)?;
         self.home.publish(workspace, &layer.chain)

@@ -13,7 +13,7 @@ use super::settle::Settling;
 use super::workspace::FILES;
 use super::{LayerSource, Snapshotter, StackLayer, view};
 use crate::error::Result;
-use crate::layer::{LayerIndex, Limits, Ownership, Style, UnpackOptions, View};
+use crate::layer::{LayerIndex, Ownership, Style, UnpackOptions, View};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::fmt::Debug;
@@ -125,8 +125,7 @@ impl<T: Trees> Snapshotter for Whole<T> {
         let root = RootDir::open(&workspace.files())?;
         for height in best..stack.len() {
             let below = view(&stack[..height]);
-            let (style, ownership, limits) = (Style::Plain, self.ownership, Limits::default());
-            let options = UnpackOptions { style, ownership, below: &below, limits };
+            let options = UnpackOptions { style: Style::Plain, ownership: self.ownership, below: &below };
             stack[height].unpack(&root, &options, source, cancel)?;
         }
         self.home.publish(workspace, &top.chain)

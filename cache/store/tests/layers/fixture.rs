@@ -1,12 +1,12 @@
 //! Trees, tarballs and directories for the tests of layers.
 
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, DiffId};
 use rbuild_store::layer::{
-    Body, Entry, FileData, LayerWriter, Limits, Node, OpaqueXattr, Ownership, Packed, Style, UnpackOptions, Unpacked,
-    View, compare_paths, unpack,
+    Body, Entry, FileData, LayerIndex, LayerWriter, Limits, Node, OpaqueXattr, Ownership, Packed, Style, UnpackOptions,
+    Unpacked, View, compare_paths, index_tar, unpack,
 };
 use rbuild_store::{FileKind, Meta, Result, RootDir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -66,10 +66,25 @@ pub(crate) fn target() -> Target {
     Target { root: RootDir::open(&inside).unwrap(), holder }
 }
 
-pub(crate) fn unpack_onto(tarball: &[u8], target: &Target, style: Style, below: &View) -> Result<Unpacked> {
+/// What was read and unpacked.
+pub(crate) struct Taken {
+    pub(crate) diff_id: DiffId,
+    pub(crate) size: u64,
+    pub(crate) index: LayerIndex,
+    pub(crate) unsupported: BTreeSet<Vec<u8>>,
+}
+
+pub(crate) fn unpack_onto(tarball: &[u8], target: &Target, style: Style, below: &View) -> Result<Taken> {
     let ownership = if rustix::process::geteuid().is_root() { Ownership::Apply } else { Ownership::Recorded };
-    let options = UnpackOptions { style, ownership, below, limits: Limits::default() };
-    unpack(&mut &*tarball, &target.root, &options, &Cancel::new())
+    unpack_as(tarball, target, &UnpackOptions { style, ownership, below })
+}
+
+pub(crate) fn unpack_as(tarball: &[u8], target: &Target, options: &UnpackOptions<'_>) -> Result<Taken> {
+    let (index, diff_id, size) = index_tar(&mut &*tarball, Limits::default(), &Cancel::new())?;
+    let Unpacked { diff_id: hashed, unsupported } =
+        unpack(&tarball.to_vec(), &index, &target.root, options, &Cancel::new())?;
+    assert_eq!(hashed, diff_id);
+    Ok(Taken { diff_id, size, index, unsupported })
 }
 
 /// Everything in the directory, as a packer would see it.

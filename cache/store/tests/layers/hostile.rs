@@ -157,6 +157,20 @@ fn links_keep_their_file_when_its_first_name_goes() {
 }
 
 #[test]
+fn a_sparse_file_survives_the_loss_of_its_first_name() {
+    if !is_root("a_sparse_file_survives_the_loss_of_its_first_name") {
+        return;
+    }
+    let records = [record("GNU.sparse.size", "9000"), record("GNU.sparse.map", "4096,3")].concat();
+    let sparse = [pax(&records), Raw { size: 3, body: b"abc", ..FILE }.bytes()].concat();
+    let tarball = [sparse, link("b", "f", b'1'), file("f"), vec![0; 1024]].concat();
+    let target = target();
+    unpack_onto(&tarball, &target, Style::Plain, &View::default()).unwrap();
+    let (_, body) = &scan(&target.root)[1];
+    assert_eq!((body.len(), &body[4090..4102]), (9000, &b"\0\0\0\0\0\0abc\0\0\0"[..]));
+}
+
+#[test]
 fn overlay_marks_in_a_tarball_are_dropped() {
     if !is_root("overlay_marks_in_a_tarball_are_dropped") {
         return;

@@ -1,12 +1,9 @@
 //! Without the right to change owners: the owner is written down, not made. The tests run themselves again as an
 //! ordinary user.
 
-use crate::fixture::{Item, OVERLAY, dir, file, node, pack, scan, target};
-use rbuild_oci::Cancel;
+use crate::fixture::{Item, OVERLAY, Taken, dir, file, node, pack, scan, target, unpack_as};
 use rbuild_store::Device;
-use rbuild_store::layer::{
-    Entry, FileData, Limits, Node, Ownership, Packed, Recorded, Style, UnpackOptions, Unpacked, View, unpack,
-};
+use rbuild_store::layer::{Entry, FileData, Node, Ownership, Packed, Recorded, Style, UnpackOptions, View};
 use std::process::Command;
 
 const USER: &str = "65534";
@@ -39,10 +36,10 @@ fn unpacked(
     packed: &Packed<Vec<u8>>,
     ownership: Ownership,
     style: Style,
-) -> (crate::fixture::Target, rbuild_store::Result<Unpacked>) {
+) -> (crate::fixture::Target, rbuild_store::Result<Taken>) {
     let target = target();
-    let options = UnpackOptions { style, ownership, below: &View::default(), limits: Limits::default() };
-    let result = unpack(&mut &*packed.out, &target.root, &options, &Cancel::new());
+    let options = UnpackOptions { style, ownership, below: &View::default() };
+    let result = unpack_as(&packed.out, &target, &options);
     (target, result)
 }
 

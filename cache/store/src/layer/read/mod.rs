@@ -36,6 +36,8 @@ pub(super) enum Piece {
 pub(super) struct TarReader<'a, R> {
     source: R,
     position: u64,
+    /// Where the first header of the current entry is.
+    start: u64,
     /// Bytes of the current member that were not read yet, and after them its padding.
     left: u64,
     padding: u64,
@@ -54,6 +56,7 @@ impl<'a, R: Read> TarReader<'a, R> {
         Self {
             source,
             position: 0,
+            start: 0,
             left: 0,
             padding: 0,
             segments: VecDeque::new(),
@@ -73,6 +76,8 @@ impl<'a, R: Read> TarReader<'a, R> {
         self.cancel.check()?;
         let mut records = self.globals.clone();
         self.budget.start_headers();
+        self.skip_rest()?;
+        self.start = self.position;
         loop {
             self.skip_rest()?;
             let Some(header) = self.read_header()? else { return Ok(None) };
@@ -91,6 +96,11 @@ impl<'a, R: Read> TarReader<'a, R> {
                 _ => return self.entry(&header, &records).map(Some),
             }
         }
+    }
+
+    /// Where the first header of the current entry is: read from there on, the tarball begins with it.
+    pub(super) const fn start(&self) -> u64 {
+        self.start
     }
 
     /// The next piece of the current file; none at its end.

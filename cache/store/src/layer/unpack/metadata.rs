@@ -17,29 +17,44 @@ use std::fs::File;
 pub(super) struct Metadata {
     style: Style,
     ownership: Ownership,
+    /// User and group of this process.
+    own: (u32, u32),
     /// Whether devices are empty files with a record: always where owners are recorded, else once making one was refused.
     pub(super) devices_stand_in: bool,
     pub(super) unsupported: BTreeSet<Vec<u8>>,
 }
 
 impl Metadata {
-    pub(super) const fn new(style: Style, ownership: Ownership) -> Self {
+    pub(super) fn new(style: Style, ownership: Ownership) -> Self {
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let devices_stand_in = matches!(ownership, Ownership::Recorded);
-        Self { style, ownership, devices_stand_in, unsupported: BTreeSet::new() }
+        Self { style, ownership, own, devices_stand_in, unsupported: BTreeSet::new() }
     }
 
-    /// Of a new regular file that is open.
+    /// The mode that a new file is to be made with: the right one, unless it is to be given attributes, which a mode may
+    /// forbid, or to another owner.
+    pub(super) fn mode_at_first(&self, entry: &Entry) -> u32 {
+        let stays_ours = self.ownership == Ownership::Recorded || (entry.uid, entry.gid) == self.own;
+        if stays_ours && self.wanted(entry).is_empty() { entry.mode & 0o777 } else { 0o600 }
+    }
+
+    /// Of a new regular file that is open. What is right already, as most often it is, stays as it is.
     pub(super) fn of_file(&mut self, entry: &Entry, file: &File) -> Result<()> {
         let failed = |operation| move |errno: Errno| Error::io(operation, crate::layer::show_path(&entry.path))(errno);
-        if self.ownership == Ownership::Apply {
+        let found = rustix::fs::fstat(file).map_err(failed("stat"))?;
+        if self.ownership == Ownership::Apply && (found.st_uid, found.st_gid) != (entry.uid, entry.gid) {
             let owner = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));
             rustix::fs::fchown(file, owner.0, owner.1).map_err(failed("change owner of"))?;
         }
-        for (name, value) in self.wanted(entry) {
-            let set = rustix::fs::fsetxattr(file, name.as_slice(), &value, XattrFlags::empty());
-            self.tolerate(&name, set.map_err(failed("set an attribute of")))?;
+        let wanted = self.wanted(entry);
+        for (name, value) in &wanted {
+            let set = rustix::fs::fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
+            self.tolerate(name, set.map_err(failed("set an attribute of")))?;
         }
-        rustix::fs::fchmod(file, Mode::from_bits_truncate(entry.mode)).map_err(failed("change mode of"))?;
+        // An attribute may be a list of who may do what, which changes the mode.
+        if found.st_mode & 0o7777 != entry.mode || !wanted.is_empty() {
+            rustix::fs::fchmod(file, Mode::from_bits_truncate(entry.mode)).map_err(failed("change mode of"))?;
+        }
         let time = Timespec { tv_sec: entry.mtime, tv_nsec: 0 };
         let times = Timestamps { last_access: time, last_modification: time };
         rustix::fs::futimens(file, &times).map_err(failed("set times of"))

@@ -1,16 +1,14 @@
 //! Puts the entries of a layer into a directory. What is in an entry's place gives way; no link is followed, as the
 //! paths have none in their parents. Knows nothing of tar.
 
+use super::data::Data;
 use super::metadata::Metadata;
 use super::{Style, UnpackOptions};
 use crate::error::{Error, Result};
-use crate::layer::draft::Draft;
-use crate::layer::entry::{Entry, Node, is_below, join_path, split_path};
-use crate::layer::scan::Sink;
+use crate::layer::entry::{Entry, FileData, Node, is_below, split_path};
 use crate::layer::view::View;
 use crate::root_dir::{Device, Dir, FileKind, RootDir};
 use std::collections::BTreeSet;
-use std::fs::File;
 
 /// The mode of what is not finished.
 const PRIVATE: u32 = 0o700;
@@ -31,7 +29,7 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn new(target: &'a RootDir, options: UnpackOptions<'a>) -> Self {
-        let UnpackOptions { style, ownership, below, .. } = options;
+        let UnpackOptions { style, ownership, below } = options;
         Self { target, style, below, metadata: Metadata::new(style, ownership), parent: None }
     }
 
@@ -77,21 +75,69 @@ impl<'a> Place<'a> {
         .map_err(|error| error.about(path))
     }
 
-    /// A directory at the path: the one that is there, or a new one.
-    fn directory(&mut self, path: &[u8]) -> Result<()> {
+    /// Makes a directory at the path, or keeps the one that is there; in an opaque one nothing stays.
+    pub(super) fn directory(&mut self, path: &[u8], opaque: bool) -> Result<()> {
+        if opaque && self.style == Style::Plain {
+            self.empty(path)?;
+        }
         let (dir, name) = self.at(path)?;
-        match dir.stat(name) {
-            Ok(meta) if meta.is_dir() && self.style == Style::Plain => {
-                dir.remove_xattr(name, INHERITED).or_else(|error| {
-                    if matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::Unsupported) {
-                        Ok(())
-                    } else {
-                        Err(error.about(path))
-                    }
-                })
+        match dir.mkdir(name, PRIVATE) {
+            Err(error) if error.is_taken() => match dir.stat(name) {
+                Ok(meta) if meta.is_dir() => self.inherit_nothing(&dir, name),
+                _ => return self.replace(path, |dir, name| dir.mkdir(name, PRIVATE)),
+            },
+            made => made,
+        }
+        .map_err(|error| error.about(path))
+    }
+
+    /// Removes what the layers below have in the directory.
+    fn empty(&mut self, path: &[u8]) -> Result<()> {
+        if !path.is_empty() {
+            return self.clear(path);
+        }
+        self.target.list(path)?.iter().try_for_each(|child| self.clear(&child.name))
+    }
+
+    /// Sees to it that what is made in a directory that was there does not take attributes from it.
+    fn inherit_nothing(&self, dir: &Dir, name: &[u8]) -> Result<()> {
+        if self.style != Style::Plain {
+            return Ok(());
+        }
+        match dir.remove_xattr(name, INHERITED) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Makes what is neither a directory nor a hard link.
+    pub(super) fn leaf(&mut self, entry: &Entry, data: &mut Data<'_>) -> Result<()> {
+        match &entry.node {
+            Node::File(found) => return self.file(entry, found, data),
+            Node::Symlink { target } => self.replace(&entry.path, |dir, name| dir.symlink(target, name))?,
+            Node::CharDevice(device) => self.node(entry, FileKind::CharDevice, *device)?,
+            Node::BlockDevice(device) => self.node(entry, FileKind::BlockDevice, *device)?,
+            Node::Fifo => self.node(entry, FileKind::Fifo, Device::default())?,
+            Node::Whiteout => return self.whiteout(&entry.path),
+            Node::Directory { .. } | Node::HardLink { .. } => return Ok(()),
+        }
+        let (dir, name) = self.at(&entry.path)?;
+        self.metadata.of_name(entry, &dir, name)
+    }
+
+    fn file(&mut self, entry: &Entry, found: &FileData, data: &mut Data<'_>) -> Result<()> {
+        let mode = self.metadata.mode_at_first(entry);
+        let file = self.replace(&entry.path, |dir, name| dir.create_file(name, mode))?;
+        data.write(entry, found, &file)?;
+        self.metadata.of_file(entry, &file)
+    }
+
+    fn whiteout(&mut self, path: &[u8]) -> Result<()> {
+        match self.style {
+            Style::Plain => self.clear(path),
+            Style::Overlay(_) => {
+                self.replace(path, |dir, name| dir.mknod(name, FileKind::CharDevice, 0, Device::default()))
             }
-            Ok(meta) if meta.is_dir() => Ok(()),
-            _ => self.replace(path, |dir, name| dir.mkdir(name, PRIVATE)),
         }
     }
 
@@ -111,10 +157,18 @@ impl<'a> Place<'a> {
         self.replace(&entry.path, |dir, name| dir.mknod(name, FileKind::File, 0o600, Device::default()))
     }
 
-    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+    /// Makes a further name of what is at `target`.
+    pub(super) fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         let from = self.target.open_dir(split_path(target).0)?;
         let old = split_path(target).1;
         self.replace(path, |dir, name| from.hardlink(old, dir, name))
+    }
+
+    /// Gives a directory its metadata, once nothing more is made in it.
+    pub(super) fn finish_directory(&mut self, entry: &Entry) -> Result<()> {
+        let (dir, name) = self.at(&entry.path)?;
+        let entry = self.directory_entry(entry);
+        self.metadata.of_name(&entry, &dir, name)
     }
 
     /// What the directory is to look like.
@@ -123,72 +177,5 @@ impl<'a> Place<'a> {
         let below = self.below.lookup(&entry.path).filter(|found| found.entry.node.is_directory());
         let model = below.map_or(entry, |found| found.entry);
         Entry { node: Node::Directory { implied: true, opaque }, ..model.clone() }
-    }
-}
-
-impl Sink for Place<'_> {
-    fn imply(&mut self, directory: &[u8]) -> Result<()> {
-        self.directory(directory)
-    }
-
-    fn create(&mut self, entry: &Entry) -> Result<Option<File>> {
-        self.replace(&entry.path, |dir, name| dir.create_file(name, 0o600)).map(Some)
-    }
-
-    fn close(&mut self, entry: &Entry, file: File) -> Result<()> {
-        self.metadata.of_file(entry, &file)
-    }
-
-    fn make(&mut self, entry: &Entry) -> Result<()> {
-        match &entry.node {
-            Node::Directory { .. } => return self.directory(&entry.path),
-            Node::HardLink { target } => return self.link(&entry.path, target),
-            Node::Symlink { target } => self.replace(&entry.path, |dir, name| dir.symlink(target, name))?,
-            Node::CharDevice(device) => self.node(entry, FileKind::CharDevice, *device)?,
-            Node::BlockDevice(device) => self.node(entry, FileKind::BlockDevice, *device)?,
-            Node::Fifo => self.node(entry, FileKind::Fifo, Device::default())?,
-            Node::File(_) | Node::Whiteout => return Ok(()),
-        }
-        let (dir, name) = self.at(&entry.path)?;
-        self.metadata.of_name(entry, &dir, name)
-    }
-
-    fn delete(&mut self, draft: &Draft, path: &[u8]) -> Result<()> {
-        match (draft.get(path).map(|entry| &entry.node), self.style) {
-            (Some(Node::Directory { .. }), Style::Plain) => self.blank(draft, path),
-            (Some(_), _) => Ok(()),
-            (None, Style::Plain) => self.clear(path),
-            (None, Style::Overlay(_)) => {
-                self.replace(path, |dir, name| dir.mknod(name, FileKind::CharDevice, 0, Device::default()))
-            }
-        }
-    }
-
-    fn blank(&mut self, draft: &Draft, directory: &[u8]) -> Result<()> {
-        if self.style != Style::Plain {
-            return Ok(());
-        }
-        let mut directories = vec![directory.to_vec()];
-        while let Some(directory) = directories.pop() {
-            for child in self.target.list(&directory)? {
-                let path = join_path(&directory, &child.name);
-                match draft.get(&path).map(|entry| &entry.node) {
-                    None => self.clear(&path)?,
-                    Some(Node::Directory { .. }) => directories.push(path),
-                    Some(_) => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Deepest first, so that a directory is still open to its owner while what is in it is finished.
-    fn finish(&mut self, draft: &Draft) -> Result<()> {
-        for entry in draft.entries().rev().filter(|entry| entry.node.is_directory()) {
-            let (dir, name) = self.at(&entry.path)?;
-            let entry = self.directory_entry(entry);
-            self.metadata.of_name(&entry, &dir, name)?;
-        }
-        Ok(())
     }
 }

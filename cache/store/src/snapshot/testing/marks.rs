@@ -92,7 +92,7 @@ fn layer(layers: &Layers, below: &[StackLayer], words: &str) -> StackLayer {
         writer.add(Entry::new(path, node, 0o700), Body::None).unwrap();
     }
     let Packed { out, diff_id: diff, index, .. } = writer.finish().unwrap();
-    layers.0.lock().unwrap().insert(diff, out);
+    layers.0.lock().unwrap().insert(diff, (out, index.clone()));
     let chain = ChainId::extend(below.last().map(|layer| &layer.chain), &diff);
     StackLayer { chain, diff, index: Arc::new(index) }
 }

@@ -13,12 +13,11 @@ mod tree;
 
 use super::{Changes, Draft, LayerSource, Place, Rootfs, Snapshotter, StackLayer, pack, view};
 use crate::error::{Error, Result};
-use crate::layer::{Entry, LayerWriter, Node, Packed};
+use crate::layer::{Entry, LayerIndex, LayerWriter, Node, Packed, Tarball};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, DiffId};
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use steps::{STEPS, Step};
@@ -26,15 +25,16 @@ use steps::{STEPS, Step};
 /// Times of the steps' files become this.
 pub(super) const EPOCH: i64 = 1_000_000_000;
 
-/// Tarballs in memory.
+/// Tarballs in memory, with their indexes.
 #[derive(Default)]
-pub(super) struct Layers(Mutex<BTreeMap<DiffId, Vec<u8>>>);
+pub(super) struct Layers(Mutex<BTreeMap<DiffId, (Vec<u8>, LayerIndex)>>);
 
 impl LayerSource for Layers {
-    fn open(&self, layer: &DiffId) -> Result<Box<dyn Read + Send>> {
+    fn open(&self, layer: &DiffId) -> Result<(Box<dyn Tarball>, LayerIndex)> {
         let known = self.0.lock().unwrap();
         let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
-        Ok(Box::new(Cursor::new(known.get(layer).ok_or_else(missing)?.clone())))
+        let (tarball, index) = known.get(layer).ok_or_else(missing)?.clone();
+        Ok((Box::new(tarball), index))
     }
 }
 
@@ -79,7 +79,7 @@ impl<'a> Build<'a> {
     fn push(&mut self, draft: Draft, entries: Vec<Entry>) {
         let writer = LayerWriter::new(Vec::new(), self.clamp, Cancel::default());
         let Packed { out, diff_id: diff, index, .. } = pack(&draft, entries, writer).unwrap();
-        self.layers.0.lock().unwrap().insert(diff, out);
+        self.layers.0.lock().unwrap().insert(diff, (out, index.clone()));
         let chain = ChainId::extend(self.stack.last().map(|layer| &layer.chain), &diff);
         self.driver.commit(draft, &chain, &index).unwrap();
         self.stack.push(StackLayer { chain, diff, index: Arc::new(index) });
