@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
 /// Bytes per chunk, and how often a stop is looked for.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 256 << 10;
 
 /// Bytes that a first chunk begins with: most layers of a RUN are smaller.
 const FIRST: usize = 16 << 10;
