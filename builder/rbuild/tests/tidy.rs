@@ -1,11 +1,13 @@
 //! Holds the tree against the rules that README.md prints: crate arrows, file headers and sizes, where `unsafe` may
-//! stand, a golden for every instruction, a transcript for every command of README, a test for every example.
+//! stand, a golden for every instruction, a transcript for every command of README, a test for every example, results that
+//! README and its drawing show as they were measured.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The crates, leftmost first; each may use only those before it.
 const ORDER: [&str; 8] = [
@@ -203,4 +205,16 @@ fn every_example_is_built_by_a_test() {
     fail_if_any("examples that no test builds", &untested.collect::<Vec<_>>());
     let unsaid = folders.iter().filter(|name| !readme.contains(&format!("`examples/{name}`"))).cloned();
     fail_if_any("examples that README does not name", &unsaid.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_readme_shows_of_measurements_is_what_was_measured() {
+    for script in ["scenarios", "growth"] {
+        let script = root().join(".ci").join(script);
+        let Ok(done) = Command::new("python3").arg(&script).arg("--check").output() else {
+            eprintln!("SKIP: no python3, so nobody holds README against the results of measurements");
+            return;
+        };
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
 }
