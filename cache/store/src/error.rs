@@ -157,7 +157,8 @@ impl Error {
     }
 
     /// The same failure, said of a path of bytes: for callers that know more of it than the callee did.
-    pub(crate) fn about(mut self, path: &[u8]) -> Self {
+    #[must_use]
+    pub fn about(mut self, path: &[u8]) -> Self {
         if let Self::Io { subject, .. } = &mut self {
             *subject = String::from_utf8_lossy(path).into_owned();
         }

@@ -9,9 +9,10 @@ use crate::layout::{Bucket, Store};
 use crate::root_dir::Meta;
 use rbuild_oci::{Digest, Timestamp};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Digests of files below one directory, by path.
@@ -19,14 +20,33 @@ use std::time::{Duration, SystemTime};
 pub struct FileCache {
     store: Store,
     place: PathBuf,
-    bytes: Vec<u8>,
-    /// Where each remembered record lies in `bytes`, in the order of paths.
-    records: Vec<(usize, usize)>,
-    learnt: BTreeMap<Vec<u8>, [u8; RECORD]>,
+    known: Records,
+    learnt: Mutex<Learnt>,
+}
+
+/// Looks up one path after the other; those that come in the order of the cache are found without a search.
+#[derive(Debug)]
+pub struct Lookups<'a> {
+    cache: &'a FileCache,
+    next: usize,
+}
+
+/// What was not known when the cache was opened.
+#[derive(Debug, Default)]
+struct Learnt {
+    records: BTreeMap<Vec<u8>, Record>,
+    unsaved: bool,
 }
 
 /// What must be equal for a file to count as unchanged, and its digest.
-const RECORD: usize = 48 + 32;
+type Record = [u8; RECORD];
+
+const STAMP: usize = 48;
+
+const RECORD: usize = STAMP + 32;
+
+/// The bytes before a path that say how long it is.
+const LENGTH: usize = 4;
 
 const MAGIC: &[u8; 16] = b"rbuild-files/1\n\0";
 
@@ -45,77 +65,142 @@ impl FileCache {
             Some(bytes) if store.rely(&place)? => bytes,
             _ => Vec::new(),
         };
-        let records = index(&bytes).unwrap_or_default();
-        Ok(Self { store: store.clone(), place, bytes, records, learnt: BTreeMap::new() })
+        let known = Records::read(bytes).unwrap_or_default();
+        Ok(Self { store: store.clone(), place, known, learnt: Mutex::default() })
+    }
+
+    /// A look at many files, best in the order of their paths.
+    pub const fn lookups(&self) -> Lookups<'_> {
+        Lookups { cache: self, next: 0 }
     }
 
     /// The digest of the file at `path`, if it looks the same as when it was hashed.
     pub fn get(&self, path: &[u8], meta: &Meta) -> Option<Digest> {
-        let record = if let Some(record) = self.learnt.get(path) {
-            &record[..]
-        } else {
-            let at = self.records.binary_search_by(|(start, end)| self.bytes[*start..*end].cmp(path)).ok()?;
-            let end = self.records[at].1;
-            &self.bytes[end..end + RECORD]
-        };
-        (record[..48] == stamp(meta)).then(|| Digest::from_bytes(record[48..].try_into().unwrap_or_default()))
+        self.lookups().get(path, meta)
     }
 
     /// Remembers a digest; `meta` is what the file looked like before it was read, which began at `began`.
-    pub fn put(&mut self, path: &[u8], meta: &Meta, began: SystemTime, digest: Digest) {
+    pub fn put(&self, path: &[u8], meta: &Meta, began: SystemTime, digest: Digest) {
         let tick = if meta.ctime.nanos == 0 { COARSE_TICK } else { TICK };
         let settled = Timestamp::from(began.checked_sub(tick).unwrap_or(SystemTime::UNIX_EPOCH));
         if meta.ctime >= settled || meta.mtime >= settled {
             return;
         }
         let mut record = [0; RECORD];
-        record[..48].copy_from_slice(&stamp(meta));
-        record[48..].copy_from_slice(digest.as_bytes());
-        self.learnt.insert(path.to_vec(), record);
+        record[..STAMP].copy_from_slice(&stamp(meta));
+        record[STAMP..].copy_from_slice(digest.as_bytes());
+        let mut learnt = self.learnt();
+        learnt.records.insert(path.to_vec(), record);
+        learnt.unsaved = true;
     }
 
     /// Writes down what was learnt, if anything was.
-    pub fn save(&mut self) -> Result<()> {
-        if self.learnt.is_empty() {
+    pub fn save(&self) -> Result<()> {
+        let mut learnt = self.learnt();
+        if !learnt.unsaved {
             return Ok(());
         }
-        let mut all: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
-        for (start, end) in &self.records {
-            all.insert(&self.bytes[*start..*end], &self.bytes[*end..*end + RECORD]);
-        }
-        all.extend(self.learnt.iter().map(|(path, record)| (&path[..], &record[..])));
-        let mut bytes = MAGIC.to_vec();
-        for (path, record) in all {
-            bytes.extend_from_slice(&(path.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(path);
-            bytes.extend_from_slice(record);
-        }
         let file = self.store.tmp_file()?;
-        file.file().write_all(&bytes).map_err(Error::io("write", self.place.display()))?;
+        self.known.write(&learnt.records, file.file()).map_err(Error::io("write", self.place.display()))?;
         file.persist(&self.place)?;
-        self.records = index(&bytes).unwrap_or_default();
-        self.bytes = bytes;
-        self.learnt.clear();
+        learnt.unsaved = false;
         Ok(())
     }
-}
 
-/// Where the path and the end of the path of each record lie; none if the bytes are not of this format.
-fn index(bytes: &[u8]) -> Option<Vec<(usize, usize)>> {
-    let mut at = bytes.starts_with(MAGIC).then_some(MAGIC.len())?;
-    let mut records = Vec::new();
-    while at < bytes.len() {
-        let length = u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize;
-        let (start, end) = (at + 4, at + 4 + length);
-        at = end + RECORD;
-        bytes.get(start..at)?;
-        records.push((start, end));
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Some(records)
 }
 
-fn stamp(meta: &Meta) -> [u8; 48] {
-    let mut stamp = [0; 48];
+impl Lookups<'_> {
+    /// The digest of the file at `path`, if it looks the same as when it was hashed.
+    pub fn get(&mut self, path: &[u8], meta: &Meta) -> Option<Digest> {
+        let stamp = stamp(meta);
+        let same = |record: &[u8]| {
+            let (seen, digest) = record.split_at(STAMP);
+            (seen == stamp).then(|| Digest::from_bytes(digest.try_into().unwrap_or_default()))
+        };
+        let known = self.find(path).and_then(same);
+        known.or_else(|| self.cache.learnt().records.get(path).and_then(|record| same(record)))
+    }
+
+    fn find(&mut self, path: &[u8]) -> Option<&[u8]> {
+        let known = &self.cache.known;
+        if known.get(self.next).is_none_or(|(next, _)| next != path) {
+            self.next = known.place_of(path);
+        }
+        let (_, record) = known.get(self.next).filter(|(found, _)| *found == path)?;
+        self.next += 1;
+        Some(record)
+    }
+}
+
+/// Records as they are stored, in the order of their paths.
+#[derive(Debug, Default)]
+struct Records {
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
+}
+
+impl Records {
+    /// None if the bytes are not of this format, or more than 4 GiB.
+    fn read(bytes: Vec<u8>) -> Option<Self> {
+        let mut at = bytes.starts_with(MAGIC).then_some(MAGIC.len())?;
+        let mut starts = Vec::new();
+        while at < bytes.len() {
+            starts.push(u32::try_from(at).ok()?);
+            at += LENGTH + length(bytes.get(at..)?)? + RECORD;
+        }
+        (at == bytes.len()).then_some(Self { bytes, starts })
+    }
+
+    /// The path and the record at a place.
+    fn get(&self, place: usize) -> Option<(&[u8], &[u8])> {
+        self.starts.get(place).and_then(|start| self.at(*start))
+    }
+
+    /// The first place whose path does not come before this one.
+    fn place_of(&self, path: &[u8]) -> usize {
+        self.starts.partition_point(|start| self.at(*start).is_some_and(|(before, _)| before < path))
+    }
+
+    fn at(&self, start: u32) -> Option<(&[u8], &[u8])> {
+        let bytes = self.bytes.get(start as usize..)?;
+        let (path, rest) = bytes[LENGTH..].split_at_checked(length(bytes)?)?;
+        Some((path, rest.get(..RECORD)?))
+    }
+
+    /// Writes them and the learnt ones, which count where both are of one path.
+    fn write(&self, learnt: &BTreeMap<Vec<u8>, Record>, file: impl Write) -> io::Result<()> {
+        let mut file = BufWriter::with_capacity(64 << 10, file);
+        file.write_all(MAGIC)?;
+        let mut known = self.starts.iter().filter_map(|start| self.at(*start)).peekable();
+        for (path, record) in learnt {
+            while let Some((path, record)) = known.next_if(|(known, _)| *known < &path[..]) {
+                put(&mut file, path, record)?;
+            }
+            known.next_if(|(known, _)| *known == &path[..]);
+            put(&mut file, path, record)?;
+        }
+        known.try_for_each(|(path, record)| put(&mut file, path, record))?;
+        file.flush()
+    }
+}
+
+fn put(file: &mut impl Write, path: &[u8], record: &[u8]) -> io::Result<()> {
+    file.write_all(&(path.len() as u32).to_le_bytes())?;
+    file.write_all(path)?;
+    file.write_all(record)
+}
+
+/// How long the path of a record is, whose bytes begin with that.
+fn length(record: &[u8]) -> Option<usize> {
+    let (length, _) = record.split_first_chunk::<LENGTH>()?;
+    usize::try_from(u32::from_le_bytes(*length)).ok()
+}
+
+fn stamp(meta: &Meta) -> [u8; STAMP] {
+    let mut stamp = [0; STAMP];
     let numbers = [meta.dev, meta.ino, meta.size, nanos(meta.mtime), nanos(meta.ctime), u64::from(meta.mode)];
     for (slot, number) in stamp.chunks_exact_mut(8).zip(numbers) {
         slot.copy_from_slice(&number.to_le_bytes());
@@ -142,14 +227,14 @@ mod tests {
             std::fs::write(context.path().join(name), name).unwrap();
         }
         std::thread::sleep(TICK * 2);
-        let mut cache = FileCache::open(&store, context.path()).unwrap();
+        let cache = FileCache::open(&store, context.path()).unwrap();
         for name in ["b", "a", "ab"] {
             assert_eq!(cache.get(name.as_bytes(), &root.stat(name.as_bytes()).unwrap()), None);
             let meta = root.stat(name.as_bytes()).unwrap();
             cache.put(name.as_bytes(), &meta, SystemTime::now(), Digest::of(name.as_bytes()));
         }
         cache.save().unwrap();
-        let mut again = FileCache::open(&store, context.path()).unwrap();
+        let again = FileCache::open(&store, context.path()).unwrap();
         let meta = root.stat(b"ab").unwrap();
         assert_eq!(again.get(b"ab", &meta), Some(Digest::of(b"ab")));
         std::fs::write(context.path().join("ab"), "xx").unwrap();
@@ -173,7 +258,7 @@ mod tests {
         let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
         let whole = Timestamp { nanos: 0, ..meta.ctime };
         let meta = Meta { ctime: whole, mtime: whole, ..meta };
-        let mut cache = FileCache::open(&store, context.path()).unwrap();
+        let cache = FileCache::open(&store, context.path()).unwrap();
         for (seconds, known) in [(1, false), (3, true)] {
             let began = SystemTime::UNIX_EPOCH + Duration::from_secs(whole.seconds as u64 + seconds);
             cache.put(b"a", &meta, began, Digest::of(b"a"));
@@ -182,9 +267,37 @@ mod tests {
     }
 
     #[test]
+    fn lookups_in_any_order_find_all_that_was_learnt_in_several_builds() {
+        let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::open(&place.path().join("store")).unwrap();
+        std::fs::write(context.path().join("a"), "a").unwrap();
+        let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        // In the order of layers `d/x` comes before `d-e`, in that of bytes behind it.
+        let paths = ["a", "d/x", "d/y", "d-e", "f", "z"];
+        for learnt in [&paths[1..4], &paths[3..], &paths[..2]] {
+            let cache = FileCache::open(&store, context.path()).unwrap();
+            for path in learnt {
+                cache.put(path.as_bytes(), &meta, later, Digest::of(path.as_bytes()));
+            }
+            cache.save().unwrap();
+            cache.save().unwrap();
+        }
+        let cache = FileCache::open(&store, context.path()).unwrap();
+        for order in [paths, ["z", "f", "d-e", "d/y", "d/x", "a"]] {
+            let mut lookups = cache.lookups();
+            for path in order {
+                assert_eq!(lookups.get(b"missing", &meta), None);
+                assert_eq!(lookups.get(path.as_bytes(), &meta), Some(Digest::of(path.as_bytes())), "{path}");
+            }
+        }
+        assert_eq!(cache.known.starts.len(), paths.len(), "a path is stored once");
+    }
+
+    #[test]
     fn damage_is_forgotten() {
         for bytes in [&b""[..], b"x", MAGIC, &[&MAGIC[..], &[255; 7]].concat(), &[&MAGIC[..], &[0; 83]].concat()] {
-            assert!(index(bytes).is_none_or(|records| records.is_empty()), "{bytes:?}");
+            assert!(Records::read(bytes.to_vec()).is_none_or(|records| records.starts.is_empty()), "{bytes:?}");
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use proptest::prelude::*;
 use rbuild_oci::Timestamp;
-use rbuild_store::{Device, FileKind, RootDir};
+use rbuild_store::{Cursor, Device, Error, FileKind, Meta, RootDir};
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
@@ -191,6 +191,42 @@ fn a_walk_is_sorted_and_can_skip() {
     };
     assert_eq!(paths(""), ["a", "a/x", "a/x/1", "a/y", "a-", "a.txt", "b", "b/2", "b/up"]);
     assert_eq!(paths("a"), ["a", "a-", "a.txt", "b", "b/2", "b/up"]);
+}
+
+#[test]
+fn the_paths_of_a_walk_begin_where_it_is_told() {
+    let (outside, root) = fixture();
+    fs::create_dir_all(outside.path().join("root/w/a/b/c")).unwrap();
+    fs::write(outside.path().join("root/w/a/d"), "").unwrap();
+    let walk = root.walk(b"w/a").unwrap().named(b"w/a").map(|entry| entry.unwrap());
+    let seen: Vec<_> = walk.map(|entry| (entry.name().to_vec(), entry.path)).collect();
+    let expected = [("b", "w/a/b"), ("c", "w/a/b/c"), ("d", "w/a/d")];
+    assert_eq!(seen, expected.map(|(name, path)| (name.into(), path.into())));
+}
+
+#[test]
+fn a_cursor_opens_files_with_what_they_look_like() {
+    let (outside, root) = fixture();
+    let top = outside.path().join("root");
+    fs::create_dir_all(top.join("c/d")).unwrap();
+    for file in ["c/1", "c/d/2", "3"] {
+        fs::write(top.join(file), file).unwrap();
+    }
+    symlink("1", top.join("c/link")).unwrap();
+    let mut cursor = Cursor::new(&root);
+    for (directory, name) in [("c", "1"), ("c/d", "2"), ("", "3"), ("c", "1")] {
+        let (mut file, seen) = cursor.directory(directory.as_bytes()).unwrap().open_seen(name.as_bytes()).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert!(text.ends_with(name), "{text}");
+        assert_eq!(Meta::of(&file).unwrap(), seen);
+        assert_eq!(root.stat(text.as_bytes()).unwrap(), seen);
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(top.join("c/socket")).unwrap();
+    for name in ["link", "socket", "d"] {
+        let error = cursor.directory(b"c").unwrap().open_seen(name.as_bytes()).unwrap_err();
+        assert!(matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::InvalidInput), "{name}");
+    }
 }
 
 /// A chain of `depth` directories with names of `length` bytes, and a file at its end.

@@ -40,7 +40,9 @@ impl Footing<'_> {
 #[derive(Debug)]
 pub struct Missed {
     names: [StepName; 2],
-    side: Side,
+    recipe: Recipe,
+    text: String,
+    base: Option<String>,
     listing: Option<(Descriptor, Vec<u8>)>,
 }
 
@@ -62,21 +64,21 @@ pub fn known(cache: &dyn CacheBackend, names: &[StepName]) -> Trail {
 }
 
 impl Missed {
-    /// A step of these names with this recipe.
+    /// A step of these names with this recipe, made from these files.
     pub fn new(
         names: [StepName; 2],
         (place, footing): (&Place, &Footing<'_>),
         recipe: &Recipe,
-        files: Listing,
+        files: &Listing,
     ) -> Result<Self> {
         let listing = files.pack().map_err(Error::io("list", "the files of a step"))?;
         let (text, base) = (place.text.clone(), footing.base_text());
-        Ok(Self { names, side: Side { recipe: recipe.clone(), text, base, files: Some(files) }, listing })
+        Ok(Self { names, recipe: recipe.clone(), text, base, listing })
     }
 
-    /// Why it was not found.
-    pub fn why(&self, cache: &dyn CacheBackend, store: &Store, footing: &Footing<'_>) -> Why {
-        let is_other = |trace: &Trace| trace.text != self.side.text;
+    /// Why it was not found, with the files that it is made from.
+    pub fn why(&self, files: Listing, cache: &dyn CacheBackend, store: &Store, footing: &Footing<'_>) -> Why {
+        let is_other = |trace: &Trace| trace.text != self.text;
         let stood = known(cache, &self.names[1..]);
         // A line that was moved left its place to another, which is new.
         let moved = stood.traces().first().is_some_and(|last| is_other(last) && footing.has(&last.text));
@@ -84,7 +86,9 @@ impl Missed {
         let trail = known(cache, &self.names[..1]).merged(stood);
         let near = |list: &Descriptor| store.document(&list.digest).ok().flatten();
         let far = |list: &Descriptor| cache.files(list).ok().flatten();
-        why(&trail, &self.side, footing.below, &|list| near(list).or_else(|| far(list)))
+        let (recipe, text, base) = (self.recipe.clone(), self.text.clone(), self.base.clone());
+        let side = Side { recipe, text, base, files: Some(files) };
+        why(&trail, &side, footing.below, &|list| near(list).or_else(|| far(list)))
     }
 
     /// Remembers that it was executed, for whoever asks the next time.
@@ -92,7 +96,7 @@ impl Missed {
         if let Some((_, bytes)) = &self.listing {
             store.put_document(bytes)?;
         }
-        let Side { recipe, text, base, .. } = self.side.clone();
+        let (recipe, text, base) = (self.recipe.clone(), self.text.clone(), self.base.clone());
         let files = self.listing.as_ref().map(|(files, _)| files.clone());
         let trace = Trace { recipe, text, base, files, created };
         self.names.iter().try_for_each(|name| cache.trace(name, &trace))?;

@@ -15,7 +15,7 @@ pub enum Data<'a> {
     /// These bytes.
     Bytes(Arc<[u8]>),
     /// A file of an archive.
-    Archive(&'a Archive, Entry),
+    Archive(&'a Archive, &'a Entry),
 }
 
 /// A look at one path of a stack.
@@ -33,7 +33,7 @@ pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
             Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {
-                writer.add(entry, Body::Reader(&mut archive.body(&source)))?;
+                writer.add(entry, Body::Reader(&mut archive.body(source)))?;
             }
             _ => writer.add(entry, Body::None)?,
         }

@@ -218,7 +218,7 @@ impl<'a, B> Placement<'a, B> {
         }
         promote_links(&mut self.placed);
         let mut all: Vec<_> = self.placed.into_values().collect();
-        all.sort_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
+        all.sort_unstable_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
         Ok(all)
     }
 

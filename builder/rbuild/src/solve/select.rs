@@ -127,21 +127,21 @@ fn put(hasher: &mut Hasher, bytes: &[u8]) {
 
 fn put_entry(hasher: &mut Hasher, base: &[u8], entry: &Entry) {
     put(hasher, if entry.path == base { b"" } else { relative(&entry.path, base) });
-    let device = |kind: u8, device: &rbuild_store::Device| {
-        (kind, [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat())
-    };
-    let (kind, detail) = match &entry.node {
-        Node::Directory { .. } => (1, Vec::new()),
-        Node::File(data) => (2, data.digest.as_bytes().to_vec()),
-        Node::HardLink { target } => (3, relative(target, base).to_vec()),
-        Node::Symlink { target } => (4, target.clone()),
-        Node::CharDevice(number) => device(5, number),
-        Node::BlockDevice(number) => device(6, number),
-        Node::Fifo => (7, Vec::new()),
-        Node::Whiteout => (8, Vec::new()),
+    let number: Vec<u8>;
+    let (kind, detail): (u8, &[u8]) = match &entry.node {
+        Node::Directory { .. } => (1, &[]),
+        Node::File(data) => (2, data.digest.as_bytes()),
+        Node::HardLink { target } => (3, relative(target, base)),
+        Node::Symlink { target } => (4, target),
+        Node::CharDevice(device) | Node::BlockDevice(device) => {
+            number = [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat();
+            (if matches!(entry.node, Node::CharDevice(_)) { 5 } else { 6 }, &number)
+        }
+        Node::Fifo => (7, &[]),
+        Node::Whiteout => (8, &[]),
     };
     hasher.update(&[kind]);
-    put(hasher, &detail);
+    put(hasher, detail);
     for number in [entry.mode, entry.uid, entry.gid, entry.xattrs.len() as u32] {
         hasher.update(&number.to_le_bytes());
     }

@@ -95,32 +95,34 @@ impl<'a> Step<'a> {
         }
         self.work.ctx.cancel.check()?;
         if std::mem::replace(&mut self.begun, true) {
-            return self.missed(files()?);
+            return self.missed(&files()?);
         }
         self.work.ctx.store.hold()?;
         self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
         self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
-        self.missed(files()?)?;
+        let files = files()?;
+        self.missed(&files)?;
         if let Some(missed) = &self.missed {
-            self.work.ctx.events.send(&Event::Missed { step: self.work.step, why: &self.why(missed) });
+            let why = self.why(missed, files);
+            self.work.ctx.events.send(&Event::Missed { step: self.work.step, why: &why });
         }
         Ok(())
     }
 
     /// Notes what the step is made from, by its last recipe, which says most.
-    fn missed(&mut self, files: Listing) -> Result<()> {
+    fn missed(&mut self, files: &Listing) -> Result<()> {
         let Some(recipe) = self.recipes.last() else { return Ok(()) };
         let about = (&self.work.vertex.place, &self.work.footing);
         self.missed = Some(Missed::new(self.names(), about, recipe, files)?);
         Ok(())
     }
 
-    fn why(&self, missed: &Missed) -> Why {
+    fn why(&self, missed: &Missed, files: Listing) -> Why {
         let Work { ctx, inputs, vertex, footing, .. } = self.work;
         match (inputs.no_cache, vertex.renewed) {
             (true, _) => Why::Asked { option: "--no-cache".to_owned() },
             (_, true) => Why::Asked { option: "--no-cache-filter".to_owned() },
-            _ => missed.why(ctx.cache, ctx.store, footing),
+            _ => missed.why(files, ctx.cache, ctx.store, footing),
         }
     }
 

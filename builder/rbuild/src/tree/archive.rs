@@ -1,6 +1,6 @@
 //! A tarball as a tree: owners, modes, attributes and times are those that it says. Knows no destination.
 
-use super::digest::digest;
+use super::digest::Digester;
 use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -60,7 +60,7 @@ impl ArchiveTree {
 
     fn digest(&self, path: &[u8]) -> Result<Option<Digest>> {
         let Some(entry) = self.file(path) else { return Ok(None) };
-        digest(self.archive.body(entry), path, &self.name, &self.cancel).map(Some)
+        Digester::default().digest(self.archive.body(entry), path, &self.name, &self.cancel).map(Some)
     }
 
     /// The first name of the file at a path.

@@ -1,14 +1,14 @@
 //! A directory of this machine as a tree: what `.dockerignore` leaves out is not there, everything belongs to root, and
 //! extended attributes stay behind. Knows no destination.
 
-use super::digest::digest;
+use super::digest::Digester;
 use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
-use rbuild_oci::{Cancel, Digest};
+use rbuild_oci::Cancel;
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
-use rbuild_store::{FileCache, FileKind, Meta, RootDir, Settled, Store, WalkEntry};
+use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store, WalkEntry};
 use std::collections::{BTreeMap, btree_map};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +30,9 @@ pub struct ContextTree {
     name: String,
     root: RootDir,
     ignored: Ignored,
-    remembered: Mutex<FileCache>,
+    remembered: FileCache,
+    /// Where the file that was read last lies.
+    reading: Mutex<Cursor>,
     cancel: Cancel,
     store: Option<Vec<u8>>,
 }
@@ -39,9 +41,9 @@ impl ContextTree {
     /// The directory at `place`, called `name` in messages, without the store where that lies in it, which every build
     /// changes. Digests of files are remembered from before.
     pub fn open(name: &str, place: &Path, ignored: Ignored, store: &Store, cancel: &Cancel) -> Result<Self> {
-        let (root, remembered) = (RootDir::open(place)?, Mutex::new(FileCache::open(store, place)?));
-        let store = store_within(store, place);
-        Ok(Self { name: name.to_owned(), root, ignored, remembered, cancel: cancel.clone(), store })
+        let (root, remembered) = (RootDir::open(place)?, FileCache::open(store, place)?);
+        let (reading, store) = (Mutex::new(Cursor::new(&root)), store_within(store, place));
+        Ok(Self { name: name.to_owned(), root, ignored, remembered, reading, cancel: cancel.clone(), store })
     }
 
     fn is_store(&self, path: &[u8]) -> bool {
@@ -50,7 +52,7 @@ impl ContextTree {
 
     /// Writes down the digests that were read, for the next build.
     pub fn remember(&self) -> Result<()> {
-        Ok(self.remembered.lock().unwrap_or_else(PoisonError::into_inner).save()?)
+        Ok(self.remembered.save()?)
     }
 
     /// An error about a file of this tree, said as such: what helps with the store does not help here.
@@ -70,37 +72,44 @@ impl ContextTree {
         ends.fold(Carry::default(), |carry, end| self.ignored.matcher.enter(&carry, &directory[..end]).1)
     }
 
-    fn entry(&self, path: &[u8], meta: &Meta, link: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Entry>> {
-        let node = match meta.kind {
-            FileKind::Directory => Node::DIRECTORY,
-            FileKind::File => Node::File(FileData {
-                digest: self.known(path, meta).unwrap_or(FileData::UNREAD),
-                ..FileData::unread(meta.size)
-            }),
-            FileKind::Symlink => Node::Symlink { target: link()? },
-            FileKind::Fifo => Node::Fifo,
-            FileKind::CharDevice => Node::CharDevice(meta.rdev),
-            FileKind::BlockDevice => Node::BlockDevice(meta.rdev),
-            FileKind::Socket => return Ok(None),
-        };
-        Ok(Some(Entry { mtime: meta.mtime.seconds, ..Entry::new(path, node, meta.mode) }))
-    }
-
-    fn known(&self, path: &[u8], meta: &Meta) -> Option<Digest> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(path, meta)
-    }
-
-    /// The digest of a file, and what it looked like when reading began.
-    fn read_digest(&self, path: &[u8]) -> Result<(Seen, Digest)> {
+    /// What is in a file that the walk has seen, if it is still what was seen when all of it is read.
+    fn read(&self, path: &[u8], at: &mut Cursor, digester: &mut Digester) -> Result<FileData> {
         let began = SystemTime::now();
-        let before = self.root.stat(path).map_err(|error| self.told(error))?;
-        let file = self.root.open_file(path).map_err(|error| self.told(error))?;
-        let digest = digest(file, path, &self.name, &self.cancel)?;
-        if !self.root.stat(path).is_ok_and(|after| is_same(&before, &after)) {
+        let (above, name) = split_path(path);
+        let opened = at.directory(above).and_then(|directory| directory.open_seen(name));
+        let (file, before) = opened.map_err(|error| self.told(error.about(path)))?;
+        let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
+        if !Meta::of(&file).is_ok_and(|after| is_same(&before, &after)) {
             return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
         }
-        Ok((Seen { meta: before, at: began }, digest))
+        self.remembered.put(path, &before, began, digest);
+        Ok(FileData { digest, ..FileData::unread(before.size) })
     }
+}
+
+/// What is at a path, with the digest that is remembered of a file; none for a socket.
+fn node(
+    path: &[u8],
+    meta: &Meta,
+    known: &mut Lookups<'_>,
+    link: impl FnOnce() -> Result<Vec<u8>>,
+) -> Result<Option<Node>> {
+    Ok(Some(match meta.kind {
+        FileKind::Directory => Node::DIRECTORY,
+        FileKind::File => {
+            let digest = known.get(path, meta).unwrap_or(FileData::UNREAD);
+            Node::File(FileData { digest, ..FileData::unread(meta.size) })
+        }
+        FileKind::Symlink => Node::Symlink { target: link()? },
+        FileKind::Fifo => Node::Fifo,
+        FileKind::CharDevice => Node::CharDevice(meta.rdev),
+        FileKind::BlockDevice => Node::BlockDevice(meta.rdev),
+        FileKind::Socket => return Ok(None),
+    }))
+}
+
+fn entry(path: Vec<u8>, node: Node, meta: &Meta) -> Entry {
+    Entry { mtime: meta.mtime.seconds, ..Entry::new(path, node, meta.mode) }
 }
 
 impl Tree for ContextTree {
@@ -120,10 +129,11 @@ impl Tree for ContextTree {
         }
         if path.is_empty() {
             // Who made the directory, and with which umask, is no part of a context.
-            let mtime = meta.mtime.seconds;
-            return Ok(Some(Entry { mtime, ..Entry::new(Vec::new(), Node::DIRECTORY, 0o755) }));
+            return Ok(Some(entry(Vec::new(), Node::DIRECTORY, &Meta { mode: 0o755, ..meta })));
         }
-        self.entry(path, &meta, || self.root.readlink(path).map_err(|error| self.told(error)))
+        let link = || self.root.readlink(path).map_err(|error| self.told(error));
+        let node = node(path, &meta, &mut self.remembered.lookups(), link)?;
+        Ok(node.map(|node| entry(path.to_vec(), node, &meta)))
     }
 
     fn list(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -138,10 +148,10 @@ impl Tree for ContextTree {
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
         let mut walk = Scan::new(self, directory);
-        let mut raw = self.root.walk(directory).map_err(|error| self.told(error))?;
+        let mut raw = self.root.walk(directory).map_err(|error| self.told(error))?.named(directory);
         while let Some(found) = raw.next() {
             self.cancel.check()?;
-            if walk.take(&found.map_err(|error| self.told(error))?)? == Below::Skip {
+            if walk.take(found.map_err(|error| self.told(error))?)? == Below::Skip {
                 raw.skip_dir();
             }
         }
@@ -149,32 +159,26 @@ impl Tree for ContextTree {
     }
 
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
-        let unread: Vec<(usize, Vec<u8>)> = entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| matches!(&entry.node, Node::File(data) if data.digest == FileData::UNREAD))
-            .map(|(at, entry)| (at, entry.path.clone()))
-            .collect();
+        let is_unread = |entry: &Entry| matches!(&entry.node, Node::File(data) if !data.is_read());
         // Most often all are known: then no threads are started.
-        if unread.is_empty() {
+        if !entries.iter().any(is_unread) {
             return Ok(());
         }
-        let read: Vec<_> =
-            unread.par_iter().map(|(at, path)| Ok((*at, self.read_digest(path)?))).collect::<Result<_>>()?;
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for (at, (seen, digest)) in read {
-            let entry = &mut entries[at];
-            remembered.put(&entry.path, &seen.meta, seen.at, digest);
-            entry.node = Node::File(FileData { digest, ..FileData::unread(seen.meta.size) });
-        }
-        Ok(())
+        entries.par_chunks_mut(TOGETHER).try_for_each(|entries| {
+            let (mut at, mut digester) = (Cursor::new(&self.root), Digester::default());
+            for entry in entries.iter_mut().filter(|entry| is_unread(entry)) {
+                entry.node = Node::File(self.read(&entry.path, &mut at, &mut digester)?);
+            }
+            Ok(())
+        })
     }
 
     fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        let file = self.root.open_file(&entry.path).map_err(|error| self.told(error))?;
-        let meta =
-            Meta::of(&file).map_err(Error::io("stat", format!("{} in {}", show_path(&entry.path), self.name)))?;
-        let known = self.known(&entry.path, &meta);
+        let (above, name) = split_path(&entry.path);
+        let directory = self.reading.lock().unwrap_or_else(PoisonError::into_inner).directory(above);
+        let opened = directory.and_then(|directory| directory.open_seen(name));
+        let (file, meta) = opened.map_err(|error| self.told(error.about(&entry.path)))?;
+        let known = self.remembered.get(&entry.path, &meta);
         Ok(match &entry.node {
             Node::File(data) if known == Some(data.digest) => Opened::Settled(Settled::new(file, meta)),
             _ => Opened::data(file),
@@ -201,11 +205,8 @@ impl Tree for ContextTree {
     }
 }
 
-/// A file as it was when reading began.
-struct Seen {
-    meta: Meta,
-    at: SystemTime,
-}
+/// How many entries one thread takes at a time: files of one directory are mostly read by one.
+const TOGETHER: usize = 64;
 
 fn is_same(before: &Meta, after: &Meta) -> bool {
     let times = |meta: &Meta| (meta.size, meta.mtime, meta.ctime);
@@ -244,7 +245,7 @@ enum Below {
 /// One walk: which directories it is in, and what it found.
 struct Scan<'a> {
     tree: &'a ContextTree,
-    base: &'a [u8],
+    known: Lookups<'a>,
     open: Vec<Open>,
     entries: Vec<Entry>,
     /// The first name of each file that has several.
@@ -260,35 +261,37 @@ struct Open {
 }
 
 impl<'a> Scan<'a> {
-    fn new(tree: &'a ContextTree, base: &'a [u8]) -> Self {
+    fn new(tree: &'a ContextTree, base: &[u8]) -> Self {
         let top = Open { path: base.to_vec(), carry: tree.carry_of(base), pending: None };
-        Self { tree, base, open: vec![top], entries: Vec::new(), first_names: BTreeMap::new() }
+        let known = tree.remembered.lookups();
+        Self { tree, known, open: vec![top], entries: Vec::new(), first_names: BTreeMap::new() }
     }
 
-    fn take(&mut self, found: &WalkEntry) -> Result<Below> {
-        let path = if self.base.is_empty() { found.path.clone() } else { [self.base, b"/", &found.path].concat() };
-        if self.tree.is_store(&path) {
+    fn take(&mut self, found: WalkEntry) -> Result<Below> {
+        if self.tree.is_store(&found.path) {
             return Ok(Below::Skip);
         }
-        while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&path, &open.path)) {
+        while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&found.path, &open.path)) {
             self.open.pop();
         }
-        let readlink = || found.dir().readlink(split_path(&path).1).map_err(|error| self.tree.told(error));
-        let entry = self.tree.entry(&path, &found.meta, readlink)?;
-        let (Some(entry), Some(above)) = (entry, self.open.last()) else { return Ok(Below::Skip) };
+        let readlink = || found.dir().readlink(found.name()).map_err(|error| self.tree.told(error));
+        let node = node(&found.path, &found.meta, &mut self.known, readlink)?;
+        let (Some(node), Some(above)) = (node, self.open.last()) else { return Ok(Below::Skip) };
+        let (meta, entry) = (found.meta, entry(found.path, node, &found.meta));
         if !entry.node.is_directory() {
-            let verdict = self.tree.ignored.matcher.entry(&above.carry, &path);
+            let verdict = self.tree.ignored.matcher.entry(&above.carry, &entry.path);
             if !verdict.is_some_and(|verdict| verdict.ignored) {
-                let entry = self.linked(entry, &found.meta);
+                let entry = self.linked(entry, &meta);
                 self.keep(entry);
             }
             return Ok(Below::Enter);
         }
-        let (verdict, carry) = self.tree.ignored.matcher.enter(&above.carry, &path);
+        let (verdict, carry) = self.tree.ignored.matcher.enter(&above.carry, &entry.path);
         let ignored = verdict.is_some_and(|verdict| verdict.ignored);
-        if ignored && !self.tree.ignored.matcher.could_reinclude_below(&path, &carry) {
+        if ignored && !self.tree.ignored.matcher.could_reinclude_below(&entry.path, &carry) {
             return Ok(Below::Skip);
         }
+        let path = entry.path.clone();
         if ignored {
             self.open.push(Open { path, carry, pending: Some(entry) });
         } else {

@@ -3,7 +3,8 @@
 //! out to be the same directory, so a tree that is moved meanwhile cannot lead outside.
 
 use super::dir::{Dir, stat_fd};
-use super::list::{DirEntry, buffer};
+use super::list::{Names, buffer};
+use super::meta::FileKind;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
@@ -22,7 +23,7 @@ struct Level {
     name: Vec<u8>,
     dir: Option<Dir>,
     id: (u64, u64),
-    entries: std::vec::IntoIter<DirEntry>,
+    names: Names,
 }
 
 impl Descent {
@@ -33,10 +34,11 @@ impl Descent {
         Ok(descent)
     }
 
-    /// The next entry of the current directory, with that directory.
-    pub(super) fn next_entry(&mut self) -> Option<(&Dir, DirEntry)> {
+    /// The next name in the current directory, with that directory and the type of the file.
+    pub(super) fn next_name(&mut self) -> Option<(&Dir, &[u8], FileKind)> {
         let level = self.levels.last_mut()?;
-        Some((level.dir.as_ref()?, level.entries.next()?))
+        let (name, kind) = level.names.next_name()?;
+        Some((level.dir.as_ref()?, name, kind))
     }
 
     /// The current directory.
@@ -70,8 +72,8 @@ impl Descent {
 
     fn push(&mut self, dir: Dir, name: Vec<u8>) -> Result<(), Errno> {
         let id = stat_fd(&dir)?.id();
-        let entries = dir.list_once(&mut self.buffer)?.into_iter();
-        self.levels.push(Level { name, dir: Some(dir), id, entries });
+        let names = dir.list_once(&mut self.buffer)?;
+        self.levels.push(Level { name, dir: Some(dir), id, names });
         Ok(())
     }
 }

@@ -28,11 +28,20 @@ impl Dir {
 
     /// The regular file `name`, for reading. Anything else is refused; a pipe does not block.
     pub fn open_file(&self, name: &[u8]) -> Result<File> {
+        self.open_seen(name).map(|(file, _)| file)
+    }
+
+    /// As [`Dir::open_file`], with the metadata of what was opened.
+    pub fn open_seen(&self, name: &[u8]) -> Result<(File, Meta)> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || {
             checked(name)?;
-            let file = rustix::fs::openat(self, name, flags, Mode::empty())?;
-            if stat_fd(&file)?.is_file() { Ok(File::from(file)) } else { Err(Errno::INVAL) }
+            let file = rustix::fs::openat(self, name, flags, Mode::empty()).map_err(|errno| match errno {
+                Errno::LOOP | Errno::NXIO => Errno::INVAL,
+                other => other,
+            })?;
+            let meta = stat_fd(&file)?;
+            if meta.is_file() { Ok((File::from(file), meta)) } else { Err(Errno::INVAL) }
         };
         open().map_err(sys("open regular file", name))
     }

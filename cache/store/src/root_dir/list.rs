@@ -5,6 +5,7 @@ use super::meta::FileKind;
 use crate::error::Result;
 use rustix::fs::{OFlags, RawDir};
 use rustix::io::Errno;
+use std::ops::Range;
 
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +19,20 @@ pub struct DirEntry {
 impl Dir {
     /// All names but `.` and `..`, sorted by their bytes.
     pub fn list(&self) -> Result<Vec<DirEntry>> {
-        self.raw_open_dir(b".", OFlags::RDONLY)
+        let mut names = self
+            .raw_open_dir(b".", OFlags::RDONLY)
             .and_then(|open| open.list_once(&mut buffer()))
-            .map_err(sys("list", b"."))
+            .map_err(sys("list", b"."))?;
+        let mut entries = Vec::with_capacity(names.places.len());
+        while let Some((name, kind)) = names.next_name() {
+            entries.push(DirEntry { name: name.to_vec(), kind });
+        }
+        Ok(entries)
     }
 
     /// Lists a handle that was opened for reading; to be called once on it, as the position in it is used up.
-    pub(super) fn list_once(&self, buffer: &mut Vec<u8>) -> std::result::Result<Vec<DirEntry>, Errno> {
-        let mut entries = Vec::new();
+    pub(super) fn list_once(&self, buffer: &mut Vec<u8>) -> std::result::Result<Names, Errno> {
+        let mut names = Names::default();
         let mut raw = RawDir::new(self, buffer.spare_capacity_mut());
         while let Some(entry) = raw.next() {
             let entry = entry?;
@@ -37,10 +44,38 @@ impl Dir {
                 Some(kind) => kind,
                 None => self.raw_stat(name)?.kind,
             };
-            entries.push(DirEntry { name: name.to_vec(), kind });
+            names.push(name, kind);
         }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The names in a directory and the types of the files behind them, in two pieces of memory however many they are.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    bytes: Vec<u8>,
+    places: Vec<(Range<usize>, FileKind)>,
+    next: usize,
+}
+
+impl Names {
+    /// The next name.
+    pub(super) fn next_name(&mut self) -> Option<(&[u8], FileKind)> {
+        let (place, kind) = self.places.get(self.next)?;
+        self.next += 1;
+        Some((&self.bytes[place.clone()], *kind))
+    }
+
+    fn push(&mut self, name: &[u8], kind: FileKind) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        self.places.push((start..self.bytes.len(), kind));
+    }
+
+    fn sort(&mut self) {
+        let Self { bytes, places, .. } = self;
+        places.sort_unstable_by(|(a, _), (b, _)| bytes[a.clone()].cmp(&bytes[b.clone()]));
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! `dir` acts on one name of one open directory; `list`, `walk` and `remove` go further down from there.
 
+mod cursor;
 mod descent;
 mod dir;
 mod extents;
@@ -15,6 +16,7 @@ mod subvolume;
 mod walk;
 mod xattr;
 
+pub use cursor::Cursor;
 pub use dir::Dir;
 pub(crate) use extents::shared;
 pub use list::DirEntry;

@@ -33,13 +33,12 @@ impl Dir {
 fn empty(top: &Dir) -> std::result::Result<(), Errno> {
     let mut descent = Descent::new(top)?;
     loop {
-        while let Some((dir, entry)) = descent.next_entry() {
-            if entry.kind == FileKind::Directory {
-                if !unlock(dir, &entry.name)? {
-                    descent.enter(&entry.name)?;
-                }
-            } else {
-                unlink(dir, &entry.name, AtFlags::empty())?;
+        while let Some((dir, name, kind)) = descent.next_name() {
+            if kind != FileKind::Directory {
+                unlink(dir, name, AtFlags::empty())?;
+            } else if !unlock(dir, name)? {
+                let name = name.to_vec();
+                descent.enter(&name)?;
             }
         }
         let Some(name) = descent.leave()? else { return Ok(()) };

@@ -21,7 +21,7 @@ pub struct Walk {
 /// One entry of a walk.
 #[derive(Clone, Debug)]
 pub struct WalkEntry {
-    /// The path below the top of the walk, without a leading `/`.
+    /// The path below the top of the walk, or from where [`Walk::named`] says, without a leading `/`.
     pub path: Vec<u8>,
     /// What lstat says.
     pub meta: Meta,
@@ -42,6 +42,13 @@ impl WalkEntry {
 }
 
 impl Walk {
+    /// The same walk, whose paths begin with that of its top.
+    #[must_use]
+    pub fn named(mut self, top: &[u8]) -> Self {
+        self.path = top.to_vec();
+        self
+    }
+
     /// Leaves out what is in the directory that was returned last.
     pub fn skip_dir(&mut self) {
         self.pending = None;
@@ -66,12 +73,12 @@ impl Walk {
     }
 
     fn visit(&mut self) -> Option<Result<WalkEntry>> {
-        let (dir, entry) = self.descent.next_entry()?;
-        let path = joined(&self.path, &entry.name);
-        let stat = dir.raw_stat(&entry.name).map_err(sys("stat", &path));
+        let (dir, name, _) = self.descent.next_name()?;
+        let path = joined(&self.path, name);
+        let stat = dir.raw_stat(name).map_err(sys("stat", &path));
         Some(stat.map(|meta| {
-            let (dir, name_at) = (dir.clone(), path.len() - entry.name.len());
-            self.pending = meta.is_dir().then_some(entry.name);
+            let (dir, name_at) = (dir.clone(), path.len() - name.len());
+            self.pending = meta.is_dir().then(|| name.to_vec());
             WalkEntry { path, meta, dir, name_at }
         }))
     }

@@ -1,10 +1,9 @@
 //! Copies of files and whole trees, with everything lstat and xattrs show; data is shared where the file system can
 //! (FICLONE), else copied inside the kernel, holes kept. Knows no snapshot.
 
-use super::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::layer::{Recorded, is_internal_xattr, show_path, split_path};
-use crate::root_dir::{Dir, FileKind, Meta, RootDir, Xattrs};
+use crate::root_dir::{Cursor, Dir, FileKind, Meta, RootDir, Xattrs};
 use rbuild_oci::Cancel;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;

@@ -17,7 +17,6 @@ mod choose;
 mod clone;
 mod compare;
 mod copy;
-mod cursor;
 mod draft;
 mod filesystem;
 mod flatten;

@@ -1,11 +1,10 @@
 //! A draft's changes, or all of a directory, as a tarball. Knows where the files are and nothing of tar.
 
 use super::changes::{self, Changes, Comparison, Tree};
-use super::cursor::Cursor;
 use super::draft::Draft;
 use crate::error::Result;
 use crate::layer::{Body, Entry, LayerWriter, Node, Ownership, Packed, View, split_path};
-use crate::root_dir::RootDir;
+use crate::root_dir::{Cursor, RootDir};
 use rbuild_oci::Cancel;
 use std::io::Write;
 

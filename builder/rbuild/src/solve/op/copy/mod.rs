@@ -15,6 +15,7 @@ use crate::tree::{EmptyTree, StageTree, Tree};
 use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
 use rbuild_oci::Hasher;
 use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
+use std::borrow::Borrow;
 
 /// Copies files onto the parent in one layer.
 pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
@@ -44,7 +45,7 @@ fn attempt(
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
-    let entries = place(copy, owner, (&picked, &archives), &view, step.now().seconds)?;
+    let entries = place(copy, owner, (picked, &archives), &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -122,7 +123,7 @@ fn listing(picked: &[Picked<'_>]) -> Listing {
 fn place<'a>(
     copy: &CopyOp,
     owner: Option<(u32, u32)>,
-    (picked, archives): (&'a [Picked<'a>], &'a [Option<Archive>]),
+    (picked, archives): (Vec<Picked<'a>>, &'a [Option<Archive>]),
     view: &View,
     now: i64,
 ) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
@@ -138,7 +139,7 @@ fn place<'a>(
                 for found in matches {
                     match archives.next() {
                         Some(Some(archive)) => copier.archive(archive)?,
-                        _ => copier.files(*tree, found)?,
+                        _ => copier.files(tree, found)?,
                     }
                 }
             }
@@ -155,28 +156,29 @@ struct Copier<'p, 'a> {
 }
 
 impl<'a> Copier<'_, 'a> {
-    fn files(&mut self, tree: &'a dyn Tree, found: &Match) -> Result<()> {
+    fn files(&mut self, tree: &'a dyn Tree, found: Match) -> Result<()> {
+        let Match { name, entry: top, below, on_the_way } = found;
         let dest = self.placement.destination(self.copy.dest.as_bytes())?;
-        if !found.entry.node.is_directory() {
-            let path = self.file_path(&dest, &found.name)?;
-            return self.put(tree, (&found.entry, found.entry.clone()), path);
+        if !top.node.is_directory() {
+            let path = self.file_path(&dest, &name)?;
+            return self.put(tree, top, path);
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
-        if !found.entry.path.is_empty() {
-            self.placement.stamp(&dest.path, found.entry.mtime);
+        if !top.path.is_empty() {
+            self.placement.stamp(&dest.path, top.mtime);
         }
-        for entry in links_last(&found.below) {
-            let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &found.entry.path));
-            let mut placed = entry.clone();
-            if let Node::HardLink { target } = &mut placed.node {
+        let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &top.path));
+        for mut entry in links_last(below) {
+            if let Node::HardLink { target } = &mut entry.node {
                 *target = place(target);
             }
             let path = place(&entry.path);
-            if found.on_the_way.contains(&entry.path) {
-                let dressed = self.dressed(Entry { path, ..placed })?;
-                self.placement.pass(dressed, entry.mode)?;
+            if on_the_way.contains(&entry.path) {
+                let mode = entry.mode;
+                let dressed = self.dressed(Entry { path, ..entry })?;
+                self.placement.pass(dressed, mode)?;
             } else {
-                self.put(tree, (entry, placed), path)?;
+                self.put(tree, entry, path)?;
             }
         }
         Ok(())
@@ -197,7 +199,7 @@ impl<'a> Copier<'_, 'a> {
             let is_root = source.path.is_empty();
             if !is_root && !matches!(source.node, Node::Directory { implied: true, .. }) {
                 let entry = self.owned(source.clone());
-                self.placement.extract(&root, entry, Some(Data::Archive(archive, source.clone())))?;
+                self.placement.extract(&root, entry, Some(Data::Archive(archive, source)))?;
             }
         }
         Ok(())
@@ -209,9 +211,10 @@ impl<'a> Copier<'_, 'a> {
         Ok(if dest.directory || is_directory { join_path(&dest.path, name) } else { dest.path.clone() })
     }
 
-    fn put(&mut self, tree: &'a dyn Tree, (source, placed): (&Entry, Entry), path: Vec<u8>) -> Result<()> {
-        let entry = self.dressed(Entry { path, ..placed })?;
-        self.placement.put(entry, Some(Data::Tree(tree, source.clone())))
+    fn put(&mut self, tree: &'a dyn Tree, mut entry: Entry, path: Vec<u8>) -> Result<()> {
+        let source = entry.clone();
+        entry.path = path;
+        self.placement.put(self.dressed(entry)?, Some(Data::Tree(tree, source)))
     }
 
     /// The entry with the owner and mode that the instruction asks for.
@@ -233,9 +236,10 @@ impl<'a> Copier<'_, 'a> {
 }
 
 /// Hard links after all else: what they stand for must be the file that comes with them, not one from before.
-fn links_last(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
-    let is_link = |entry: &&Entry| matches!(entry.node, Node::HardLink { .. });
-    entries.iter().filter(move |entry| !is_link(entry)).chain(entries.iter().filter(is_link))
+fn links_last<E: Borrow<Entry>>(entries: impl IntoIterator<Item = E>) -> impl Iterator<Item = E> {
+    let is_link = |entry: &E| matches!(entry.borrow().node, Node::HardLink { .. });
+    let (links, others): (Vec<E>, Vec<E>) = entries.into_iter().partition(is_link);
+    others.into_iter().chain(links)
 }
 
 fn not_a_directory(dest: &Destination) -> crate::error::Error {

@@ -1,22 +1,23 @@
 //! The directory that was used last, kept open: trees are worked through in order, so the next path is mostly in it.
 
+use super::{Dir, RootDir};
 use crate::error::Result;
-use crate::root_dir::{Dir, RootDir};
 
 /// Opens directories of one root.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
-    root: &'a RootDir,
+pub struct Cursor {
+    root: RootDir,
     last: Option<(Vec<u8>, Dir)>,
 }
 
-impl<'a> Cursor<'a> {
-    pub(super) const fn new(root: &'a RootDir) -> Self {
-        Self { root, last: None }
+impl Cursor {
+    /// For the directories of that root.
+    pub fn new(root: &RootDir) -> Self {
+        Self { root: root.clone(), last: None }
     }
 
     /// The directory at the path, which must still be the one that it was when it was asked for last.
-    pub(super) fn directory(&mut self, path: &[u8]) -> Result<Dir> {
+    pub fn directory(&mut self, path: &[u8]) -> Result<Dir> {
         match &self.last {
             Some((last, dir)) if last == path => Ok(dir.clone()),
             _ => {
