@@ -128,7 +128,7 @@ mod borrowed {
         result
     }
 
-    /// clone3(2) where the child calls `begin(data)`; the child's number or a negative error number.
+    /// The same. SAFETY is the caller's here, too: it lends the child a stack, and memory to read.
     #[cfg(target_arch = "aarch64")]
     unsafe fn clone3(args: *mut libc::clone_args, begin: Begin, data: *const c_void) -> i64 {
         let result: i64;

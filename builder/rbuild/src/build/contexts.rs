@@ -6,7 +6,6 @@ use crate::request::{BuildRequest, ContextPlace, Named, ignored_in};
 use crate::tree::{ContextTree, EmptyTree, Ignored, Tree};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The contexts that were opened, and all that may be.
@@ -37,11 +36,8 @@ impl<'a> Contexts<'a> {
         Ok(tree)
     }
 
-    /// Keeps the digests that were read, unless the build wrote nothing else.
+    /// Keeps the digests that were read, if any were.
     pub(super) fn remember(&self) -> Result<()> {
-        if !self.ctx.wrote.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         self.directories.lock().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(|tree| tree.remember())
     }
 
