@@ -1,6 +1,8 @@
 //! A directory of this machine as a tree: what `.dockerignore` leaves out is not there, everything belongs to root, and
 //! extended attributes stay behind. Knows no destination.
 
+mod scan;
+
 use super::digest::Digester;
 use super::{Opened, Tree};
 use crate::error::{Error, Result};
@@ -8,8 +10,7 @@ use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
 use rbuild_oci::Cancel;
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
-use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store, WalkEntry};
-use std::collections::{BTreeMap, btree_map};
+use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -147,15 +148,7 @@ impl Tree for ContextTree {
     }
 
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
-        let mut walk = Scan::new(self, directory);
-        let mut raw = self.root.walk(directory).map_err(|error| self.told(error))?.named(directory);
-        while let Some(found) = raw.next() {
-            self.cancel.check()?;
-            if walk.take(found.map_err(|error| self.told(error))?)? == Below::Skip {
-                raw.skip_dir();
-            }
-        }
-        Ok(walk.entries)
+        scan::scan(self, directory)
     }
 
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
@@ -233,87 +226,4 @@ fn store_within(store: &Store, directory: &Path) -> Option<Vec<u8>> {
     let (store, directory) = (store.root().canonicalize().ok()?, directory.canonicalize().ok()?);
     let path = store.strip_prefix(directory).ok()?.as_os_str().as_bytes().to_vec();
     (!path.is_empty()).then_some(path)
-}
-
-/// Whether a walk goes into a directory.
-#[derive(PartialEq, Eq)]
-enum Below {
-    Enter,
-    Skip,
-}
-
-/// One walk: which directories it is in, and what it found.
-struct Scan<'a> {
-    tree: &'a ContextTree,
-    known: Lookups<'a>,
-    open: Vec<Open>,
-    entries: Vec<Entry>,
-    /// The first name of each file that has several.
-    first_names: BTreeMap<(u64, u64), Vec<u8>>,
-}
-
-/// A directory the walk is in.
-struct Open {
-    path: Vec<u8>,
-    carry: Carry,
-    /// The directory itself, while it is ignored and nothing in it has been found that is not.
-    pending: Option<Entry>,
-}
-
-impl<'a> Scan<'a> {
-    fn new(tree: &'a ContextTree, base: &[u8]) -> Self {
-        let top = Open { path: base.to_vec(), carry: tree.carry_of(base), pending: None };
-        let known = tree.remembered.lookups();
-        Self { tree, known, open: vec![top], entries: Vec::new(), first_names: BTreeMap::new() }
-    }
-
-    fn take(&mut self, found: WalkEntry) -> Result<Below> {
-        if self.tree.is_store(&found.path) {
-            return Ok(Below::Skip);
-        }
-        while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&found.path, &open.path)) {
-            self.open.pop();
-        }
-        let readlink = || found.dir().readlink(found.name()).map_err(|error| self.tree.told(error));
-        let node = node(&found.path, &found.meta, &mut self.known, readlink)?;
-        let (Some(node), Some(above)) = (node, self.open.last()) else { return Ok(Below::Skip) };
-        let (meta, entry) = (found.meta, entry(found.path, node, &found.meta));
-        if !entry.node.is_directory() {
-            let verdict = self.tree.ignored.matcher.entry(&above.carry, &entry.path);
-            if !verdict.is_some_and(|verdict| verdict.ignored) {
-                let entry = self.linked(entry, &meta);
-                self.keep(entry);
-            }
-            return Ok(Below::Enter);
-        }
-        let (verdict, carry) = self.tree.ignored.matcher.enter(&above.carry, &entry.path);
-        let ignored = verdict.is_some_and(|verdict| verdict.ignored);
-        if ignored && !self.tree.ignored.matcher.could_reinclude_below(&entry.path, &carry) {
-            return Ok(Below::Skip);
-        }
-        let path = entry.path.clone();
-        if ignored {
-            self.open.push(Open { path, carry, pending: Some(entry) });
-        } else {
-            self.keep(entry);
-            self.open.push(Open { path, carry, pending: None });
-        }
-        Ok(Below::Enter)
-    }
-
-    /// A further name of a file that the walk has kept already becomes a hard link to it.
-    fn linked(&mut self, mut entry: Entry, meta: &Meta) -> Entry {
-        if meta.is_file() && meta.nlink > 1 {
-            match self.first_names.entry(meta.id()) {
-                btree_map::Entry::Occupied(first) => entry.node = Node::HardLink { target: first.get().clone() },
-                btree_map::Entry::Vacant(slot) => drop(slot.insert(entry.path.clone())),
-            }
-        }
-        entry
-    }
-
-    fn keep(&mut self, entry: Entry) {
-        self.entries.extend(self.open.iter_mut().filter_map(|open| open.pending.take()));
-        self.entries.push(entry);
-    }
 }

@@ -1,0 +1,270 @@
+//! The walk over a context, in order, without what is left out. Where there are many directories they are walked on all
+//! processors. Knows of files what lstat says and what is remembered, and reads none.
+
+use super::{ContextTree, entry, node};
+use crate::error::Result;
+use dockerfile_parser::ignore::Carry;
+use rayon::prelude::*;
+use rbuild_store::layer::{Entry, Node, is_below};
+use rbuild_store::{Lookups, Meta, WalkEntry};
+use std::collections::{BTreeMap, btree_map};
+
+/// So many directories are worth the start of threads.
+const MANY: usize = 8;
+
+/// How many levels of directories are looked through one by one for as many.
+const LEVELS: usize = 3;
+
+/// All that is below a directory of the context, parents before what is in them.
+pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
+    let mut parts = vec![Part::Ahead(Ahead { path: directory.to_vec(), carry: tree.carry_of(directory) })];
+    for _ in 0..LEVELS {
+        let ahead = count(&parts);
+        if ahead == 0 || ahead >= MANY {
+            break;
+        }
+        let each = parts.into_iter().map(|part| walk(tree, part, Depth::Directory));
+        parts = each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    }
+    let whole = |part| walk(tree, part, Depth::Tree);
+    let walked: Vec<_> = if count(&parts) < MANY {
+        parts.into_iter().map(whole).collect()
+    } else {
+        parts.into_par_iter().map(whole).collect()
+    };
+    // Of several failures the first in order is told, whichever came first.
+    Ok(together(walked.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten()))
+}
+
+/// A part of a walk.
+enum Part {
+    /// What was found.
+    Found(Found),
+    /// A directory to look into.
+    Ahead(Ahead),
+}
+
+#[derive(Default)]
+struct Found {
+    entries: Vec<Entry>,
+    /// The files that have several names: where they are in `entries`, and which file.
+    several: Vec<(usize, (u64, u64))>,
+}
+
+/// A directory that is not left out, and what `.dockerignore` says below it.
+struct Ahead {
+    path: Vec<u8>,
+    carry: Carry,
+}
+
+/// How far a walk goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// The directories in it are left for later.
+    Directory,
+    Tree,
+}
+
+fn count(parts: &[Part]) -> usize {
+    parts.iter().filter(|part| matches!(part, Part::Ahead(_))).count()
+}
+
+fn walk(tree: &ContextTree, part: Part, depth: Depth) -> Result<Vec<Part>> {
+    let Part::Ahead(Ahead { path, carry }) = part else { return Ok(vec![part]) };
+    let mut walk = tree.root.walk(&path).map_err(|error| tree.told(error))?.named(&path);
+    let mut scan = Scan::new(tree, Open { path, carry, pending: None }, depth);
+    while let Some(found) = walk.next() {
+        tree.cancel.check()?;
+        if scan.take(found.map_err(|error| tree.told(error))?)? == Below::Skip {
+            walk.skip_dir();
+        }
+    }
+    Ok(scan.finish())
+}
+
+/// The entries of all parts. A further name of a file that came before is a hard link to it.
+fn together(parts: impl Iterator<Item = Part>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut first_names: BTreeMap<(u64, u64), Vec<u8>> = BTreeMap::new();
+    for part in parts {
+        let Part::Found(mut found) = part else { continue };
+        for (at, file) in found.several {
+            let entry = &mut found.entries[at];
+            match first_names.entry(file) {
+                btree_map::Entry::Occupied(first) => entry.node = Node::HardLink { target: first.get().clone() },
+                btree_map::Entry::Vacant(slot) => drop(slot.insert(entry.path.clone())),
+            }
+        }
+        if entries.is_empty() {
+            entries = found.entries;
+        } else {
+            entries.append(&mut found.entries);
+        }
+    }
+    entries
+}
+
+/// Whether a walk goes into a directory.
+#[derive(PartialEq, Eq)]
+enum Below {
+    Enter,
+    Skip,
+}
+
+/// One walk: which directories it is in, and what it found.
+struct Scan<'a> {
+    tree: &'a ContextTree,
+    known: Lookups<'a>,
+    depth: Depth,
+    open: Vec<Open>,
+    parts: Vec<Part>,
+    found: Found,
+}
+
+/// A directory the walk is in.
+struct Open {
+    path: Vec<u8>,
+    carry: Carry,
+    /// The directory itself, while it is ignored and nothing in it has been found that is not.
+    pending: Option<Entry>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(tree: &'a ContextTree, top: Open, depth: Depth) -> Self {
+        let (known, found) = (tree.remembered.lookups(), Found::default());
+        Self { tree, known, depth, open: vec![top], parts: Vec::new(), found }
+    }
+
+    fn take(&mut self, found: WalkEntry) -> Result<Below> {
+        if self.tree.is_store(&found.path) {
+            return Ok(Below::Skip);
+        }
+        while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_below(&found.path, &open.path)) {
+            self.open.pop();
+        }
+        let readlink = || found.dir().readlink(found.name()).map_err(|error| self.tree.told(error));
+        let node = node(&found.path, &found.meta, &mut self.known, readlink)?;
+        let (Some(node), Some(above)) = (node, self.open.last()) else { return Ok(Below::Skip) };
+        let (meta, entry) = (found.meta, entry(found.path, node, &found.meta));
+        if !entry.node.is_directory() {
+            let verdict = self.tree.ignored.matcher.entry(&above.carry, &entry.path);
+            if !verdict.is_some_and(|verdict| verdict.ignored) {
+                self.keep_file(entry, &meta);
+            }
+            return Ok(Below::Enter);
+        }
+        let (verdict, carry) = self.tree.ignored.matcher.enter(&above.carry, &entry.path);
+        let ignored = verdict.is_some_and(|verdict| verdict.ignored);
+        if ignored && !self.tree.ignored.matcher.could_reinclude_below(&entry.path, &carry) {
+            return Ok(Below::Skip);
+        }
+        Ok(self.enter(entry, carry, ignored))
+    }
+
+    fn enter(&mut self, directory: Entry, carry: Carry, ignored: bool) -> Below {
+        let path = directory.path.clone();
+        if ignored {
+            self.open.push(Open { path, carry, pending: Some(directory) });
+            return Below::Enter;
+        }
+        self.keep(directory);
+        if self.depth == Depth::Directory {
+            self.parts.extend([Part::Found(std::mem::take(&mut self.found)), Part::Ahead(Ahead { path, carry })]);
+            return Below::Skip;
+        }
+        self.open.push(Open { path, carry, pending: None });
+        Below::Enter
+    }
+
+    fn keep_file(&mut self, file: Entry, meta: &Meta) {
+        self.keep(file);
+        if meta.is_file() && meta.nlink > 1 {
+            self.found.several.push((self.found.entries.len() - 1, meta.id()));
+        }
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        self.found.entries.extend(self.open.iter_mut().filter_map(|open| open.pending.take()));
+        self.found.entries.push(entry);
+    }
+
+    fn finish(mut self) -> Vec<Part> {
+        self.parts.push(Part::Found(self.found));
+        self.parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Ignored, Tree};
+    use dockerfile_parser::ignore::{Matcher, Patterns};
+    use rbuild_oci::Cancel;
+    use rbuild_store::Store;
+    use rbuild_store::layer::{compare_paths, show_path};
+    use std::fs;
+    use std::path::Path;
+
+    /// A tree with `wide` directories in one, each with files, one of them with a second name in the directory after it.
+    fn make(top: &Path, wide: usize) {
+        for number in 0..wide {
+            let directory = top.join(format!("in/d{number:02}/deep"));
+            fs::create_dir_all(&directory).unwrap();
+            for name in ["a", "keep", "z"] {
+                fs::write(directory.join(name), name).unwrap();
+            }
+            let next = top.join(format!("in/d{:02}", number + 1));
+            fs::create_dir_all(&next).unwrap();
+            fs::hard_link(directory.join("z"), next.join("link")).unwrap();
+        }
+    }
+
+    fn walked(wide: usize, ignore: &str) -> Vec<String> {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let top = place.path().join("context");
+        make(&top, wide);
+        let ignored = Ignored {
+            file: ".dockerignore".to_owned(),
+            matcher: Matcher::new(Patterns::read(ignore.as_bytes()).unwrap()),
+        };
+        let tree = ContextTree::open("context", &top, ignored, &store, &Cancel::new()).unwrap();
+        let entries = tree.walk(b"").unwrap();
+        assert!(entries.is_sorted_by(|one, next| compare_paths(&one.path, &next.path).is_lt()));
+        let show = |entry: &Entry| match &entry.node {
+            Node::HardLink { target } => format!("{} -> {}", show_path(&entry.path), show_path(target)),
+            _ => show_path(&entry.path),
+        };
+        entries.iter().map(show).collect()
+    }
+
+    #[test]
+    fn many_directories_are_walked_like_few() {
+        let (few, many) = (walked(3, ""), walked(40, ""));
+        assert_eq!((few.len(), many.len()), (2 + 3 * 6, 2 + 40 * 6));
+        assert_eq!(many[..13], few[..13]);
+        assert_eq!(
+            few[7..13],
+            [
+                "/in/d01/deep",
+                "/in/d01/deep/a",
+                "/in/d01/deep/keep",
+                "/in/d01/deep/z",
+                "/in/d01/link -> /in/d00/deep/z",
+                "/in/d02"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_left_out_of_all() {
+        let many = walked(40, "in/d*\n!in/d*/deep/keep\n");
+        assert_eq!(many.len(), 1 + 40 * 3);
+        assert_eq!(many[..4], ["/in", "/in/d00", "/in/d00/deep", "/in/d00/deep/keep"]);
+        let alone = walked(40, "in/d*/deep/z");
+        assert!(
+            alone.contains(&"/in/d01/link".to_owned()) && !alone.iter().any(|path| path.contains("->")),
+            "{alone:?}"
+        );
+    }
+}
