@@ -54,3 +54,24 @@ fn a_build_that_finds_all_its_results_writes_nothing() {
         assert_eq!(tool.traces(), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_file_that_got_another_time_is_read_once_more_and_no_oftener() {
+    let settle = || std::thread::sleep(std::time::Duration::from_millis(50));
+    let context = context(&[("Dockerfile", "FROM scratch\nCOPY file /\n"), ("file", "data\n")]);
+    settle();
+    let tool = Tool::new(Who::Caller);
+    let first = tool.build(context.path(), &["-t", "x"]);
+    let before = tool.stamps();
+    let file = std::fs::File::options().append(true).open(context.path().join("file")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    settle();
+    let [second, third] = [(), ()].map(|()| {
+        assert_eq!(tool.build(context.path(), &["-t", "x"]).id, first.id);
+        tool.stamps()
+    });
+    let is_digests = |line: &&String| line.split("/files.v1/").nth(1).is_some_and(|name| !name.starts_with('.'));
+    let remembered = |stamps: &[String]| stamps.iter().find(is_digests).cloned().unwrap();
+    assert_ne!(remembered(&second), remembered(&before));
+    assert_eq!(second, third);
+}
