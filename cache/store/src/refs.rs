@@ -1,5 +1,5 @@
 //! Tags: which image a name means. Each is a small file, the truth; `index.json`, which other tools read, lists them:
-//! setting one changes its own entries there, forgetting one writes all of it anew. Knows no image's content beyond
+//! setting one carries on what is listed of others, forgetting one writes all of it anew. Knows no image's content beyond
 //! whether its blobs are here.
 //!
 //! In `index.json` an image stands under the name a person types, `app:latest`, and where that is its whole tag also
@@ -61,16 +61,23 @@ impl Refs {
 
     /// The files that hold tags, each with what it says: none where it is gone by now.
     pub fn files(&self) -> Result<Vec<(PathBuf, Result<Option<Tag>>)>> {
+        let read = |path: PathBuf| {
+            let tag = read(&path);
+            (path, tag)
+        };
+        Ok(self.paths()?.into_iter().map(read).collect())
+    }
+
+    /// The files that hold tags.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         let mut ahead = vec![self.store.dir(Bucket::Refs)];
         while let Some(directory) = ahead.pop() {
             for path in entries(&directory)? {
-                let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
-                if name.starts_with(b":") {
-                    let tag = read(&path);
-                    files.push((path, tag));
-                } else if !name.starts_with(b".") {
-                    ahead.push(path);
+                match path.file_name().unwrap_or_default().as_encoded_bytes() {
+                    [b':', ..] => files.push(path),
+                    [b'.', ..] => {}
+                    _ => ahead.push(path),
                 }
             }
         }
@@ -198,6 +205,13 @@ impl Refs {
         }
     }
 
+    /// The full name of the tag in a file, by where that is.
+    fn name_of(&self, path: &Path) -> Option<String> {
+        let (name, tag) = path.strip_prefix(self.store.dir(Bucket::Refs)).ok()?.to_str()?.rsplit_once("/:")?;
+        let separator = if tag.starts_with('@') { "" } else { ":" };
+        Some(format!("{name}{separator}{tag}"))
+    }
+
     fn lock(&self) -> Result<Lock> {
         let lock = Lock::open(&self.store.dir(Bucket::Refs).join(LOCK))?;
         lock.take()?;
@@ -227,14 +241,21 @@ impl Refs {
         Ok(Index::oci(listed.into_values().flatten().collect()))
     }
 
-    /// The index as it is but for these tags, so that what a tag costs does not grow with what is in the store; one that
-    /// is damaged is made anew.
-    fn index_with<'a>(&self, tags: impl Iterator<Item = &'a Tag> + Clone) -> Result<Index> {
-        let Some(mut listed) = self.listed()? else {
-            let kept = self.list()?.into_iter().filter(|tag| tags.clone().all(|new| new.reference != tag.reference));
-            return self.index(kept.chain(tags.clone().cloned()).collect());
-        };
-        for tag in tags {
+    /// The index with these tags. What it lists of others is carried on, so that only images that it lacks are looked at;
+    /// one that is damaged is made anew.
+    fn index_with<'a>(&self, news: impl Iterator<Item = &'a Tag> + Clone) -> Result<Index> {
+        let mut before = self.listed()?.unwrap_or_default();
+        for tag in news.clone() {
+            before.remove(&tag.reference);
+        }
+        let mut listed = Listed::new();
+        for path in self.paths()? {
+            match self.name_of(&path).and_then(|name| before.remove_entry(&name)) {
+                Some((name, images)) => drop(listed.insert(name, images)),
+                None => read(&path)?.map_or(Ok(()), |tag| self.enlist(&mut listed, &tag))?,
+            }
+        }
+        for tag in news {
             listed.remove(&tag.reference);
             self.enlist(&mut listed, tag)?;
         }
@@ -350,16 +371,21 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_image_is_not_in_the_index() {
+    fn an_incomplete_image_is_not_in_the_index_until_it_is_whole() {
         let (_place, store, image) = store_with_image(2);
         let manifest = Manifest::from_json(&fs::read(store.blob_path(&image.digest)).unwrap()).unwrap();
-        fs::remove_file(store.blob_path(&manifest.layers[0].digest)).unwrap();
-        store.refs().set(&[("app".parse().unwrap(), image)], Timestamp::from_seconds(1)).unwrap();
+        let layer = store.blob_path(&manifest.layers[0].digest);
+        let bytes = fs::read(&layer).unwrap();
+        fs::remove_file(&layer).unwrap();
+        store.refs().set(&[("app".parse().unwrap(), image.clone())], Timestamp::from_seconds(1)).unwrap();
         assert_eq!(names(&store), Vec::<String>::new());
+        fs::write(&layer, bytes).unwrap();
+        store.refs().set(&[("other:1".parse().unwrap(), image)], Timestamp::from_seconds(1)).unwrap();
+        assert_eq!(names(&store), ["app:latest", "app", "other:1"]);
     }
 
     #[test]
-    fn a_tag_changes_its_own_entries_only_and_damage_is_made_good() {
+    fn a_tag_carries_on_what_is_listed_and_damage_is_made_good() {
         let (_place, store, image) = store_with_image(7);
         let (refs, now) = (store.refs(), Timestamp::from_seconds(1));
         let set = |name: &str| refs.set(&[(name.parse().unwrap(), image.clone())], now).unwrap();
@@ -379,10 +405,14 @@ mod tests {
         set("c:3");
         assert_eq!(names(&store), ["a:2", "b:latest", "b", "c:3", "localhost:5000/a:1"]);
         fs::remove_file(refs.path(&"b".parse().unwrap())).unwrap();
+        let digest = format!("e@{}", image.digest);
+        set(&digest);
+        assert_eq!(refs.name_of(&refs.path(&digest.parse().unwrap())).unwrap(), format!("docker.io/library/{digest}"));
+        fs::remove_file(refs.path(&digest.parse().unwrap())).unwrap();
+        set("b");
+        fs::remove_file(refs.path(&"b".parse().unwrap())).unwrap();
         assert!(refs.stale().unwrap().unwrap().contains("it has b:latest"));
         set("d:4");
-        assert!(names(&store).contains(&"b".to_owned()), "what others left in it stays until it is written anew");
-        refs.refresh().unwrap();
         assert_eq!(names(&store), ["a:2", "c:3", "d:4", "localhost:5000/a:1"]);
     }
 
