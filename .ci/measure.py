@@ -78,7 +78,8 @@ def xfs(folder, size):
     free = os.statvfs(folder)
     if free.f_bavail * free.f_frsize < size << 30:
         stop(f"{folder} has no room for the file system to measure on, of {size} GiB: name another folder by --home")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     device = ""
     try:
         image.unlink(missing_ok=True)

@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::layer::{Codec, compress};
 use crate::layout::Store;
-use rbuild_oci::{Cancel, Canceled, DiffId};
+use rbuild_oci::{Cancel, Canceled, DiffId, Hasher};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -46,7 +46,7 @@ impl Beside {
     fn begin(&self, tarball: &File, codec: Codec) {
         let Ok(tarball) = tarball.try_clone() else { return };
         let (progress, stop) = (self.progress.clone(), self.store.helpers.stop.clone());
-        let tarball = Follower { tarball, read: 0, progress, stop };
+        let tarball = Follower { tarball, read: 0, hasher: Hasher::new(), progress, stop };
         let (store, cancel) = (self.store.without_helpers(), self.cancel.clone());
         self.store.helpers.start(move || drop(press(&store, tarball, codec, &cancel)));
     }
@@ -74,7 +74,9 @@ impl Helpers {
     /// Where there is no room for another thread, nothing is done.
     fn start(&self, work: impl FnOnce() + Send + 'static) {
         let Ok(thread) = Builder::new().name("beside".to_owned()).spawn(work) else { return };
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
     }
 }
 
@@ -131,6 +133,7 @@ impl Progress {
 struct Follower {
     tarball: File,
     read: u64,
+    hasher: Hasher,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
 }
@@ -144,24 +147,30 @@ impl Read for Follower {
         let most = buffer.len().min((written - self.read) as usize);
         let count = self.tarball.read_at(&mut buffer[..most], self.read)?;
         self.read += count as u64;
+        self.hasher.update(&buffer[..count]);
         Ok(count)
     }
 }
 
-/// Compresses what is followed and keeps it, unless somebody else has done so meanwhile.
+/// Compresses what is followed and keeps it, if that was the layer's tarball, unless somebody else has done so meanwhile.
 fn press(store: &Store, mut tarball: Follower, codec: Codec, cancel: &Cancel) -> Result<()> {
     let _turn = store.compressing.lock().unwrap_or_else(PoisonError::into_inner);
     let fate = tarball.progress.lock().fate;
-    if let Some(Fate::Kept(layer)) = fate
-        && store.encoded().find(&layer, codec)?.is_some()
-    {
+    let is_done = match fate {
+        Some(Fate::Kept(layer)) => store.encoded().find(&layer, codec)?.is_some(),
+        Some(Fate::Dropped) => true,
+        None => false,
+    };
+    if is_done {
         return Ok(());
     }
     let blob = store.tmp_file()?;
     let descriptor = compress(&mut tarball, codec, &mut blob.file(), cancel)?;
     let fate = tarball.progress.lock().fate;
     match fate {
-        Some(Fate::Kept(layer)) => store.encoded().keep(&layer, codec, blob, &descriptor),
+        Some(Fate::Kept(layer)) if tarball.hasher.finish() == layer.0 => {
+            store.encoded().keep(&layer, codec, blob, &descriptor)
+        }
         _ => Ok(()),
     }
 }

@@ -75,12 +75,11 @@ impl Layers {
             return Ok(index);
         }
         if let Some(index) = self.bring_index(layer)? {
-            // That of a layer which came meanwhile is the better one.
-            if let Some(index) = self.kept_index(layer)? {
-                return Ok(index);
-            }
-            self.keep_index(layer, &index)?;
-            return Ok(index);
+            // That of a layer which came meanwhile is the better one, and stays.
+            let file = self.store.tmp_file()?.filled(&index.encode())?;
+            let is_new = file.persist_new(&self.store.layer_index_path(layer))?;
+            let better = if is_new { None } else { self.kept_index(layer)? };
+            return Ok(better.unwrap_or(index));
         }
         let mut tarball = self.open_tarball(layer)?;
         // A layer that came just now has brought it.

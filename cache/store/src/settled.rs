@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{self, Read};
 
 /// A file that was last changed well before its digest was taken: as long as its metadata stay the same, so does what it
-/// holds. That is what the stat cache, too, goes by: who changes a file through a shared mapping while it is read, or
-/// sets the machine's clock back, can deceive both.
+/// holds. That is what the stat cache, too, goes by: who changes a file through a shared mapping, whose writes move no
+/// time until they are on their way to the disk, or sets the machine's clock back, can deceive both.
 #[derive(Debug)]
 pub struct Settled {
     file: File,

@@ -6,6 +6,7 @@ use crate::request::{BuildRequest, ContextPlace, Named, ignored_in};
 use crate::tree::{ContextTree, EmptyTree, Ignored, Tree};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The contexts that were opened, and all that may be.
@@ -36,9 +37,11 @@ impl<'a> Contexts<'a> {
         Ok(tree)
     }
 
-    /// Keeps the digests that were read, if any were.
+    /// Keeps the digests that were read, if any were. A build that needed nothing else written does not fail for it.
     pub(super) fn remember(&self) -> Result<()> {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(|tree| tree.remember())
+        let directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = directories.iter().try_for_each(|tree| tree.remember());
+        if self.ctx.wrote.load(Ordering::Relaxed) { kept } else { Ok(()) }
     }
 
     fn main(&self) -> Result<Arc<dyn Tree>> {

@@ -55,23 +55,27 @@ impl Blob {
 
     /// Reads all of it; bytes that are not what the descriptor says are an error.
     pub(crate) fn verify(&self, cancel: &Cancel) -> Result<()> {
-        self.copy(&mut std::io::sink(), "nowhere", cancel)
+        self.copy_verified(&mut std::io::sink(), "nowhere", cancel)
     }
 
-    /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error.
+    /// Writes all of it to `out`, which errors call `to`. Bytes that are not what the descriptor says are an error; what
+    /// this process has just made is taken as it was then, for as long as its metadata are the same.
     pub(crate) fn copy(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
-        let Descriptor { digest, size, .. } = self.descriptor;
         if let Source::Bytes(bytes) = &self.source {
             return out.write_all(bytes).map_err(Error::io("write", to));
         }
-        let name = digest.to_string();
         if let Source::Encoded(encoded, layer, codec) = &self.source {
             let mut file = encoded.open(layer, *codec)?;
             if encoded.is_own(layer, *codec, &file) {
-                return pass(&mut file, &name, out, to, cancel, &mut |_| ());
+                return pass(&mut file, &self.descriptor.digest.to_string(), out, to, cancel, &mut |_| ());
             }
         }
-        let found = copy(&mut self.open()?.take(size + 1), &name, out, to, cancel)?;
+        self.copy_verified(out, to, cancel)
+    }
+
+    fn copy_verified(&self, out: &mut dyn Write, to: &str, cancel: &Cancel) -> Result<()> {
+        let Descriptor { digest, size, .. } = self.descriptor;
+        let found = copy(&mut self.open()?.take(size + 1), &digest.to_string(), out, to, cancel)?;
         if found == (digest, size) { Ok(()) } else { Err(self.damaged(&found.0)) }
     }
 

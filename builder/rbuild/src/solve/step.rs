@@ -157,6 +157,9 @@ impl<'a> Step<'a> {
         {
             self.record(&record.output, record.created)?;
             let own = stack.chain() == Some(ChainId::extend(self.parent.chain().as_ref(), &fresh.layer.diff_id));
+            if own {
+                fresh.beside.keep(&fresh.layer.diff_id);
+            }
             let value = (self.value(stack.clone(), record.created), Shown::Done);
             return Ok(Kept { stack, value, fresh: own });
         }

@@ -49,6 +49,22 @@ fn an_edit_of_a_file_that_had_settled_is_noticed() {
     fsck::check(world.store.root());
 }
 
+#[test]
+fn a_directory_that_is_replaced_is_read_anew() {
+    let context = context(&[("Dockerfile", "FROM scratch\nCOPY dir /a/\nCOPY dir /b/\n"), ("dir/file", "edit 0")]);
+    let (dir, next) = (context.path().join("dir"), AtomicUsize::new(1));
+    let mut world = World::new();
+    world.hook = Arc::new(move |told| {
+        if told.starts_with("start") {
+            fs::remove_dir_all(&dir).unwrap();
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("file"), format!("edit {}", next.fetch_add(1, Ordering::SeqCst))).unwrap();
+        }
+    });
+    let report = world.build(&context, &Scripted::new(), &[]);
+    assert_eq!(["a/file", "b/file"].map(|file| world.read(&report, file).unwrap()), ["edit 1", "edit 2"]);
+}
+
 /// A file that never rests: the step starts over once, and then says why it gives up.
 #[test]
 fn edits_without_end_are_an_error() {

@@ -170,6 +170,23 @@ fn a_sparse_file_survives_the_loss_of_its_first_name() {
     assert_eq!((body.len(), &body[4090..4102]), (9000, &b"\0\0\0\0\0\0abc\0\0\0"[..]));
 }
 
+/// What a tarball may hold is judged by the whole of it, not again by the part that a file is.
+#[test]
+fn a_file_of_little_but_holes_comes_out_of_a_tarball_that_was_taken_in() {
+    if !is_root("a_file_of_little_but_holes_comes_out_of_a_tarball_that_was_taken_in") {
+        return;
+    }
+    const SIZE: u64 = 5 << 30;
+    let data = vec![b'x'; 24 << 20];
+    let records = [record("GNU.sparse.size", &SIZE.to_string()), record("GNU.sparse.map", "4096,3")].concat();
+    let before = Raw { path: b"before", size: data.len() as u64, body: &data, ..FILE }.bytes();
+    let sparse = [pax(&records), Raw { size: 3, body: b"abc", ..FILE }.bytes()].concat();
+    let tarball = [before, sparse, vec![0; 1024]].concat();
+    let target = target();
+    unpack_onto(&tarball, &target, Style::Plain, &View::default()).unwrap();
+    assert_eq!(target.root.stat(b"f").unwrap().size, SIZE);
+}
+
 #[test]
 fn overlay_marks_in_a_tarball_are_dropped() {
     if !is_root("overlay_marks_in_a_tarball_are_dropped") {

@@ -153,15 +153,16 @@ impl Tree for ContextTree {
 
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
         let is_unread = |entry: &Entry| matches!(&entry.node, Node::File(data) if !data.is_read());
+        // Whoever asks has just walked: a directory that was replaced since the last time is not to be read.
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Cursor::new(&self.root);
         // Most often all are known: then no threads are started.
         if !entries.iter().any(is_unread) {
             return Ok(());
         }
-        entries.par_chunks_mut(TOGETHER).try_for_each(|entries| {
-            let (mut at, mut digester) = (Cursor::new(&self.root), Digester::default());
-            for entry in entries.iter_mut().filter(|entry| is_unread(entry)) {
-                entry.node = Node::File(self.read(&entry.path, &mut at, &mut digester)?);
-            }
+        let unread = entries.par_iter_mut().filter(|entry| is_unread(entry));
+        let hand = || (Cursor::new(&self.root), Digester::default());
+        unread.try_for_each_init(hand, |(at, digester), entry| {
+            entry.node = Node::File(self.read(&entry.path, at, digester)?);
             Ok(())
         })
     }
@@ -197,9 +198,6 @@ impl Tree for ContextTree {
         }
     }
 }
-
-/// How many entries one thread takes at a time: files of one directory are mostly read by one.
-const TOGETHER: usize = 64;
 
 fn is_same(before: &Meta, after: &Meta) -> bool {
     let times = |meta: &Meta| (meta.size, meta.mtime, meta.ctime);

@@ -5,19 +5,23 @@ use super::{ContextTree, entry, node};
 use crate::error::Result;
 use dockerfile_parser::ignore::Carry;
 use rayon::prelude::*;
-use rbuild_store::layer::{Entry, Node, is_below};
+use rbuild_store::layer::{Entry, Node, is_below, show_path};
 use rbuild_store::{Lookups, Meta, WalkEntry};
 use std::collections::{BTreeMap, btree_map};
 
 /// So many directories are worth the start of threads.
 const MANY: usize = 8;
 
+/// So many walks go on at once, as each holds some tens of directories open.
+const AT_ONCE: usize = 8;
+
 /// How many levels of directories are looked through one by one for as many.
 const LEVELS: usize = 3;
 
 /// All that is below a directory of the context, parents before what is in them.
 pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
-    let mut parts = vec![Part::Ahead(Ahead { path: directory.to_vec(), carry: tree.carry_of(directory) })];
+    let top = Ahead { path: directory.to_vec(), carry: tree.carry_of(directory), file: None };
+    let mut parts = vec![Part::Ahead(top)];
     for _ in 0..LEVELS {
         let ahead = count(&parts);
         if ahead == 0 || ahead >= MANY {
@@ -30,7 +34,10 @@ pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
     let walked: Vec<_> = if count(&parts) < MANY {
         parts.into_iter().map(whole).collect()
     } else {
-        parts.into_par_iter().map(whole).collect()
+        {
+            let together = parts.len().div_ceil(AT_ONCE);
+            parts.into_par_iter().with_min_len(together).map(whole).collect()
+        }
     };
     // Of several failures the first in order is told, whichever came first.
     Ok(together(walked.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten()))
@@ -55,6 +62,8 @@ struct Found {
 struct Ahead {
     path: Vec<u8>,
     carry: Carry,
+    /// Which directory was seen there.
+    file: Option<(u64, u64)>,
 }
 
 /// How far a walk goes.
@@ -70,7 +79,12 @@ fn count(parts: &[Part]) -> usize {
 }
 
 fn walk(tree: &ContextTree, part: Part, depth: Depth) -> Result<Vec<Part>> {
-    let Part::Ahead(Ahead { path, carry }) = part else { return Ok(vec![part]) };
+    let Part::Ahead(Ahead { path, carry, file }) = part else { return Ok(vec![part]) };
+    if let Some(file) = file
+        && tree.root.stat(&path).map_err(|error| tree.told(error))?.id() != file
+    {
+        return Err(rbuild_store::Error::Changed { subject: show_path(&path) }.into());
+    }
     let mut walk = tree.root.walk(&path).map_err(|error| tree.told(error))?.named(&path);
     let mut scan = Scan::new(tree, Open { path, carry, pending: None }, depth);
     while let Some(found) = walk.next() {
@@ -158,10 +172,10 @@ impl<'a> Scan<'a> {
         if ignored && !self.tree.ignored.matcher.could_reinclude_below(&entry.path, &carry) {
             return Ok(Below::Skip);
         }
-        Ok(self.enter(entry, carry, ignored))
+        Ok(self.enter((entry, &meta), carry, ignored))
     }
 
-    fn enter(&mut self, directory: Entry, carry: Carry, ignored: bool) -> Below {
+    fn enter(&mut self, (directory, meta): (Entry, &Meta), carry: Carry, ignored: bool) -> Below {
         let path = directory.path.clone();
         if ignored {
             self.open.push(Open { path, carry, pending: Some(directory) });
@@ -169,7 +183,8 @@ impl<'a> Scan<'a> {
         }
         self.keep(directory);
         if self.depth == Depth::Directory {
-            self.parts.extend([Part::Found(std::mem::take(&mut self.found)), Part::Ahead(Ahead { path, carry })]);
+            let ahead = Ahead { path, carry, file: Some(meta.id()) };
+            self.parts.extend([Part::Found(std::mem::take(&mut self.found)), Part::Ahead(ahead)]);
             return Below::Skip;
         }
         self.open.push(Open { path, carry, pending: None });
@@ -201,7 +216,7 @@ mod tests {
     use dockerfile_parser::ignore::{Matcher, Patterns};
     use rbuild_oci::Cancel;
     use rbuild_store::Store;
-    use rbuild_store::layer::{compare_paths, show_path};
+    use rbuild_store::layer::compare_paths;
     use std::fs;
     use std::path::Path;
 

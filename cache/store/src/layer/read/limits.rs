@@ -27,6 +27,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Those of a part of a tarball that was within its limits as a whole.
+    pub(in crate::layer) fn of_part() -> Self {
+        Self { slack: u64::MAX, ..Self::default() }
+    }
+
     /// Fails if `content` bytes are too many to have come out of `archive` bytes by honest compression.
     pub(in crate::layer) fn check_ratio(&self, content: u64, archive: u64) -> Result<()> {
         if content > self.slack && content / self.ratio > archive {

@@ -64,8 +64,8 @@ impl<'a> Data<'a> {
     /// Writes the pieces of a sparse file, and leaves the holes between them.
     fn pieces(&mut self, entry: &Entry, data: &FileData, mut file: &File) -> Result<()> {
         let start = self.source.in_pieces.get(&data.digest).ok_or_else(|| lacking(entry))?;
-        let mut tarball = TarReader::new(from(self.source.tarball, *start), Limits::default(), self.source.cancel);
-        tarball.next_entry()?;
+        let mut tarball = TarReader::new(from(self.source.tarball, *start), Limits::of_part(), self.source.cancel);
+        tarball.next_entry()?.ok_or_else(|| lacking(entry))?;
         while let Some(piece) = tarball.next_piece(&mut self.buffer)? {
             match piece {
                 Piece::Data(count) => file.write_all(&self.buffer[..count]),

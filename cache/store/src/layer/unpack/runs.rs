@@ -6,7 +6,7 @@ use crate::layer::entry::{Entry, Node};
 use crate::layer::index::LayerIndex;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
+use std::thread::{Builder, available_parallelism};
 
 /// How many entries one goes through before asking for more.
 const ENTRIES: usize = 128;
@@ -64,7 +64,8 @@ pub(super) fn each<H: Send>(
         many => available_parallelism().map_or(1, usize::from).min(many),
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(go)).collect();
+        // Where there is no room for more threads, those that are there do it.
+        let others: Vec<_> = (1..threads).map_while(|_| Builder::new().spawn_scoped(scope, go).ok()).collect();
         let mine = go();
         std::iter::once(mine)
             .chain(others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(gone()))))
