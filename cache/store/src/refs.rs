@@ -61,23 +61,16 @@ impl Refs {
 
     /// The files that hold tags, each with what it says: none where it is gone by now.
     pub fn files(&self) -> Result<Vec<(PathBuf, Result<Option<Tag>>)>> {
-        let read = |path: PathBuf| {
-            let tag = read(&path);
-            (path, tag)
-        };
-        Ok(self.paths()?.into_iter().map(read).collect())
-    }
-
-    /// The files that hold tags.
-    fn paths(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         let mut ahead = vec![self.store.dir(Bucket::Refs)];
         while let Some(directory) = ahead.pop() {
             for path in entries(&directory)? {
-                match path.file_name().unwrap_or_default().as_encoded_bytes() {
-                    [b':', ..] => files.push(path),
-                    [b'.', ..] => {}
-                    _ => ahead.push(path),
+                let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+                if name.starts_with(b":") {
+                    let tag = read(&path);
+                    files.push((path, tag));
+                } else if !name.starts_with(b".") {
+                    ahead.push(path);
                 }
             }
         }
@@ -205,13 +198,6 @@ impl Refs {
         }
     }
 
-    /// The full name of the tag in a file, by where that is.
-    fn name_of(&self, path: &Path) -> Option<String> {
-        let (name, tag) = path.strip_prefix(self.store.dir(Bucket::Refs)).ok()?.to_str()?.rsplit_once("/:")?;
-        let separator = if tag.starts_with('@') { "" } else { ":" };
-        Some(format!("{name}{separator}{tag}"))
-    }
-
     fn lock(&self) -> Result<Lock> {
         let lock = Lock::open(&self.store.dir(Bucket::Refs).join(LOCK))?;
         lock.take()?;
@@ -244,19 +230,16 @@ impl Refs {
     /// The index with these tags. What it lists of others is carried on, so that only images that it lacks are looked at;
     /// one that is damaged is made anew.
     fn index_with<'a>(&self, news: impl Iterator<Item = &'a Tag> + Clone) -> Result<Index> {
-        let mut before = self.listed()?.unwrap_or_default();
-        for tag in news.clone() {
-            before.remove(&tag.reference);
-        }
-        let mut listed = Listed::new();
-        for path in self.paths()? {
-            match self.name_of(&path).and_then(|name| before.remove_entry(&name)) {
-                Some((name, images)) => drop(listed.insert(name, images)),
-                None => read(&path)?.map_or(Ok(()), |tag| self.enlist(&mut listed, &tag))?,
+        let (mut before, mut listed) = (self.listed()?.unwrap_or_default(), Listed::new());
+        for tag in self.list()?.iter().filter(|tag| news.clone().all(|new| new.reference != tag.reference)) {
+            match before.remove_entry(&tag.reference) {
+                Some((name, images)) if images.iter().all(|image| image.digest == tag.descriptor.digest) => {
+                    listed.insert(name, images);
+                }
+                _ => self.enlist(&mut listed, tag)?,
             }
         }
         for tag in news {
-            listed.remove(&tag.reference);
             self.enlist(&mut listed, tag)?;
         }
         Ok(Index::oci(listed.into_values().flatten().collect()))
@@ -405,15 +388,25 @@ mod tests {
         set("c:3");
         assert_eq!(names(&store), ["a:2", "b:latest", "b", "c:3", "localhost:5000/a:1"]);
         fs::remove_file(refs.path(&"b".parse().unwrap())).unwrap();
-        let digest = format!("e@{}", image.digest);
-        set(&digest);
-        assert_eq!(refs.name_of(&refs.path(&digest.parse().unwrap())).unwrap(), format!("docker.io/library/{digest}"));
-        fs::remove_file(refs.path(&digest.parse().unwrap())).unwrap();
-        set("b");
-        fs::remove_file(refs.path(&"b".parse().unwrap())).unwrap();
         assert!(refs.stale().unwrap().unwrap().contains("it has b:latest"));
         set("d:4");
         assert_eq!(names(&store), ["a:2", "c:3", "d:4", "localhost:5000/a:1"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_listed_and_did_not_set_goes_with_the_next_tag() {
+        let (_place, store, image) = store_with_image(8);
+        let (refs, now, app) = (store.refs(), Timestamp::from_seconds(1), "app:1".parse().unwrap());
+        let other = random_image(9, 1);
+        for (digest, bytes) in &other.blobs {
+            fs::write(store.blob_path(digest), bytes).unwrap();
+        }
+        refs.set(&[(app, image)], now).unwrap();
+        let tag = refs.list().unwrap().remove(0);
+        refs.write_index(&refs.index(vec![Tag { descriptor: other.descriptor.clone(), ..tag }]).unwrap()).unwrap();
+        assert!(refs.stale().unwrap().is_some());
+        refs.set(&[("b:2".parse().unwrap(), other.descriptor)], now).unwrap();
+        assert_eq!((refs.stale().unwrap(), names(&store)), (None, vec!["app:1".to_owned(), "b:2".to_owned()]));
     }
 
     #[test]
