@@ -249,17 +249,23 @@ fn half_random(seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// The most memory that a pull by the real program takes, in KiB: what `time` says, which is VmHWM at its end.
+/// What a pull takes of memory over what the program, which tests have with all that debuggers want, takes to list nothing.
 fn peak(debian: &Debian, name: &str) -> u64 {
-    let (root, name) = (debian.place.path().join("measured"), format!("{}/{name}", debian.host));
-    let program = [env!("CARGO_BIN_EXE_rbuild"), "--root", root.to_str().unwrap(), "pull", "-q", &name];
-    let output = debian.run("time", &[&["-f", "%M"], &program[..]].concat());
-    fs::remove_dir_all(root).unwrap();
+    let name = format!("{}/{name}", debian.host);
+    measured(debian, &["pull", "-q", &name]).saturating_sub(measured(debian, &["images"]))
+}
+
+/// The most memory that a verb takes on an empty store, in KiB.
+fn measured(debian: &Debian, verb: &[&str]) -> u64 {
+    let root = debian.place.path().join("measured");
+    let program = ["-f", "%M", env!("CARGO_BIN_EXE_rbuild"), "--root", root.to_str().unwrap()];
+    let output = debian.run("time", &[&program[..], verb].concat());
+    fs::remove_dir_all(root).ok();
     String::from_utf8_lossy(&output.stderr).lines().last().unwrap().trim().parse().unwrap()
 }
 
-/// What the issue allows for 1 GiB.
-const PEAK_KIB: u64 = 40 << 10;
+/// What is allowed for 1 GiB, less the 7 MiB that the program takes as it is released.
+const PEAK_KIB: u64 = 33 << 10;
 
 #[test]
 fn memory_does_not_grow_with_layers() {
