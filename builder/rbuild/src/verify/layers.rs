@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::{DiffId, Timestamp};
 use rbuild_store::Store;
 use rbuild_store::content::ContentStore;
-use rbuild_store::layer::{Entry, LayerIndex, Node, compare_paths, show_path};
+use rbuild_store::layer::{Entry, LayerIndex, Node, compare_paths, fill, show_path};
 use std::cmp::Ordering;
 use std::io::Read;
 
@@ -168,15 +168,3 @@ fn first_difference(mut first: impl Read, mut second: impl Read, name: &str) -> 
 }
 
 const BLOCK: usize = 1 << 16;
-
-/// As many bytes as there are, or as fit.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
-}

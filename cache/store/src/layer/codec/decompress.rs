@@ -1,10 +1,11 @@
 //! Decompression of whatever comes, known by its first bytes.
 
 use crate::error::{Error, Result};
+use crate::layer::fill;
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use std::io::{Cursor, ErrorKind, Read};
+use std::io::{Cursor, Read};
 
 /// How bytes are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +55,7 @@ pub fn decompress<'a>(mut source: impl Read + Send + 'a) -> Result<(Compression,
 
 fn prefix(source: &mut impl Read) -> Result<Vec<u8>> {
     let mut first = vec![0; Compression::PREFIX];
-    let mut filled = 0;
-    while filled < first.len() {
-        match source.read(&mut first[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", "the archive")(error)),
-        }
-    }
-    first.truncate(filled);
+    let count = fill(source, &mut first).map_err(Error::io("read", "the archive"))?;
+    first.truncate(count);
     Ok(first)
 }

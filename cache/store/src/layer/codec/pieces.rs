@@ -2,9 +2,10 @@
 //! come out in order. Knows how a piece is compressed only through a trait object, and no format.
 
 use crate::error::{Error, Result};
+use crate::layer::fill;
 use rbuild_oci::Cancel;
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -76,17 +77,9 @@ impl Piece {
     /// Reads a piece; false where the source ended.
     fn fill(&mut self, source: &mut dyn Read, size: usize) -> Result<bool> {
         self.input.resize(size, 0);
-        let mut filled = 0;
-        while filled < size {
-            match source.read(&mut self.input[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("read", "the layer")(error)),
-            }
-        }
-        self.input.truncate(filled);
-        Ok(filled == size)
+        let count = fill(source, &mut self.input).map_err(Error::io("read", "the layer"))?;
+        self.input.truncate(count);
+        Ok(count == size)
     }
 }
 

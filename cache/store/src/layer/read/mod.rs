@@ -11,6 +11,7 @@ pub use limits::Limits;
 pub(super) use pump::pump;
 
 use super::entry::{Entry, FileData, Node, show_path};
+use super::fill::fill;
 use super::xattr;
 use crate::error::{Error, Result};
 use crate::root_dir::{Device, Xattrs};
@@ -253,15 +254,10 @@ impl<'a, R: Read> TarReader<'a, R> {
     /// A further header, none at the end of the archive.
     fn read_header(&mut self) -> Result<Option<Header>> {
         let mut block = [0; BLOCK];
-        let mut filled = 0;
-        while filled < BLOCK {
-            match self.source.read(&mut block[filled..]) {
-                Ok(0) if filled == 0 => return Ok(None),
-                Ok(0) => return Err(header::damaged(self.position, "the archive ends in the middle of it")),
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("read", "the archive")(error)),
-            }
+        match fill(&mut self.source, &mut block).map_err(Error::io("read", "the archive"))? {
+            0 => return Ok(None),
+            BLOCK => {}
+            _ => return Err(header::damaged(self.position, "the archive ends in the middle of it")),
         }
         self.position += BLOCK as u64;
         if block == [0; BLOCK] { Ok(None) } else { Header::new(&block, self.position - BLOCK as u64).map(Some) }

@@ -2,6 +2,7 @@
 //! what was read before. Knows nothing of what the bytes are.
 
 use crate::error::{Error, Result};
+use crate::layer::fill;
 use rbuild_oci::{Cancel, Digest, Hasher};
 use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -54,7 +55,7 @@ fn read_all(
         cancel.check()?;
         let mut chunk = empty.try_recv().unwrap_or_default();
         chunk.resize(CHUNK, 0);
-        let count = fill(source, &mut chunk)?;
+        let count = fill(source, &mut chunk).map_err(Error::io("read", "the archive"))?;
         chunk.truncate(count);
         hasher.update(&chunk);
         keep(&chunk)?;
@@ -66,20 +67,6 @@ fn read_all(
             return Ok(None);
         }
     }
-}
-
-/// Reads until the chunk is full or the source is at its end.
-fn fill(source: &mut dyn Read, chunk: &mut [u8]) -> Result<usize> {
-    let mut filled = 0;
-    while filled < chunk.len() {
-        match source.read(&mut chunk[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", "the archive")(error)),
-        }
-    }
-    Ok(filled)
 }
 
 /// What the thread has read.
