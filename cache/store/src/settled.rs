@@ -23,9 +23,7 @@ impl Settled {
 
     /// Whether it still looks the same; asked once it was read.
     pub(crate) fn is_same(&self, path: &[u8]) -> Result<bool> {
-        let now = Meta::of(&self.file).map_err(Error::io("stat", show_path(path)))?;
-        let looks = |meta: &Meta| (meta.id(), meta.size, meta.mtime, meta.ctime);
-        Ok(looks(&now) == looks(&self.meta))
+        Ok(self.meta.is_same(&Meta::of(&self.file).map_err(Error::io("stat", show_path(path)))?))
     }
 }
 

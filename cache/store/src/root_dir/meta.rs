@@ -67,6 +67,12 @@ impl Meta {
         Ok(stat_fd(file)?)
     }
 
+    /// Whether a file that looked like this still did later: nothing was written to it, and no other took its place.
+    pub fn is_same(&self, later: &Self) -> bool {
+        let looks = |meta: &Self| (meta.id(), meta.size, meta.mtime, meta.ctime);
+        looks(self) == looks(later)
+    }
+
     /// Whether this is a directory.
     pub fn is_dir(&self) -> bool {
         self.kind == FileKind::Directory

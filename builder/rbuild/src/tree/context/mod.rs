@@ -80,7 +80,7 @@ impl ContextTree {
         let opened = at.directory(above).and_then(|directory| directory.open_seen(name));
         let (file, before) = opened.map_err(|error| self.told(error.about(path)))?;
         let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
-        if !Meta::of(&file).is_ok_and(|after| is_same(&before, &after)) {
+        if !Meta::of(&file).is_ok_and(|after| before.is_same(&after)) {
             return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
         }
         self.remembered.put(path, &before, began, digest);
@@ -197,11 +197,6 @@ impl Tree for ContextTree {
             _ => None,
         }
     }
-}
-
-fn is_same(before: &Meta, after: &Meta) -> bool {
-    let times = |meta: &Meta| (meta.size, meta.mtime, meta.ctime);
-    before.id() == after.id() && times(before) == times(after)
 }
 
 /// The walk has just seen what this error says is not there, or of another kind: somebody edits the directory.
