@@ -136,9 +136,13 @@ impl Home {
         Ok(self.has_name(&name)?.then(|| self.path.join(name).join(FILES)))
     }
 
-    /// The turn to make a snapshot that is not there, unless it is there by then.
-    pub(super) fn turn(&self, chain: &ChainId) -> Turn<'_> {
-        self.turns.take(chain)
+    /// The turn to make a snapshot; none where it is there, or was made while others had the turn.
+    pub(super) fn turn(&self, chain: &ChainId) -> Result<Option<Turn<'_>>> {
+        if self.has(chain)? {
+            return Ok(None);
+        }
+        let turn = self.turns.take(chain);
+        Ok(if self.has(chain)? { None } else { Some(turn) })
     }
 
     /// A place to work in, with an empty root directory.

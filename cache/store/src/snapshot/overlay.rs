@@ -128,12 +128,7 @@ impl Snapshotter for Overlay {
 
     fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
         for height in 1..=stack.len() {
-            let chain = &stack[height - 1].chain;
-            if self.home.has(chain)? {
-                continue;
-            }
-            let _turn = self.home.turn(chain);
-            if !self.home.has(chain)? {
+            if let Some(_turn) = self.home.turn(&stack[height - 1].chain)? {
                 self.unpack(&stack[..height], source, cancel)?;
             }
         }

@@ -111,14 +111,8 @@ impl<T: Trees> Snapshotter for Whole<T> {
 
     fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
         let Some(top) = stack.last() else { return Ok(()) };
-        if self.home.has(&top.chain)? {
-            return Ok(());
-        }
-        let _turn = self.home.turn(&top.chain);
+        let Some(_turn) = self.home.turn(&top.chain)? else { return Ok(()) };
         let best = self.height_of_best(stack)?;
-        if best == stack.len() {
-            return Ok(());
-        }
         let workspace = self.home.bare_workspace()?;
         let below = best.checked_sub(1).map(|below| &stack[below].chain);
         self.begin(below, &workspace.files(), cancel)?;
