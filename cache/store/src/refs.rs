@@ -93,7 +93,13 @@ impl Refs {
             return Ok(());
         }
         // The index comes first: who is killed in between has set nothing, and the next to set the tag does both.
-        self.write_index(&self.index_with(news.iter().map(|(_, tag)| tag))?)?;
+        let (mut tags, mut known) = (self.list()?, self.listed()?);
+        for (_, new) in news {
+            known.remove(&new.reference);
+            tags.retain(|tag| tag.reference != new.reference);
+        }
+        tags.extend(news.iter().map(|(_, new)| new.clone()));
+        self.write_index(&self.index(&tags, known)?)?;
         news.iter().try_for_each(|(path, tag)| self.write(path, &to_canonical_json(tag)?))
     }
 
@@ -148,7 +154,7 @@ impl Refs {
                 if_there(fs::remove_file(&path)).map_err(Error::io("remove", path.display()))?;
             }
         }
-        match self.write_index(&self.index(self.list()?)?) {
+        match self.rewrite_index() {
             Err(Error::Io { source, .. }) if Error::is_full(&source) => Ok(false),
             written => written.map(|()| true),
         }
@@ -172,7 +178,7 @@ impl Refs {
         let path = self.store.root().join(INDEX);
         let there = fs::read(&path).map_err(Error::io("read", path.display()))?;
         let Ok(found) = Index::from_json(&there) else { return Ok(Some("it is no index".to_owned())) };
-        let wanted = self.index(self.list()?)?;
+        let wanted = self.index(&self.list()?, Listed::new())?;
         let lacks = wanted.manifests.iter().find(|image| !found.manifests.contains(image));
         let more = found.manifests.iter().find(|image| !wanted.manifests.contains(image));
         let name =
@@ -184,7 +190,7 @@ impl Refs {
     /// Writes `index.json` anew from the tags.
     pub fn refresh(&self) -> Result<()> {
         let _lock = self.lock()?;
-        self.write_index(&self.index(self.list()?)?)
+        self.rewrite_index()
     }
 
     /// Where a tag is, or would be: `refs.v1/<registry>/<repository>/:<tag>`; no component of a repository begins with a
@@ -214,51 +220,41 @@ impl Refs {
         file.persist(path)
     }
 
+    /// Writes `index.json` by looking at every image.
+    fn rewrite_index(&self) -> Result<()> {
+        self.write_index(&self.index(&self.list()?, Listed::new())?)
+    }
+
     fn write_index(&self, index: &Index) -> Result<()> {
         self.write(&self.store.root().join(INDEX), &to_canonical_json(index)?)
     }
 
-    /// The index of those of these tags whose images are whole.
-    fn index(&self, tags: Vec<Tag>) -> Result<Index> {
+    /// The index of those of these tags whose images are whole. What is `known` of a tag is taken over, so that only images
+    /// of which nothing is known are looked at.
+    fn index(&self, tags: &[Tag], mut known: Listed) -> Result<Index> {
         let mut listed = Listed::new();
         for tag in tags {
-            self.enlist(&mut listed, &tag)?;
-        }
-        Ok(Index::oci(listed.into_values().flatten().collect()))
-    }
-
-    /// The index with these tags. What it lists of others is carried on, so that only images that it lacks are looked at;
-    /// one that is damaged is made anew.
-    fn index_with<'a>(&self, news: impl Iterator<Item = &'a Tag> + Clone) -> Result<Index> {
-        let (mut before, mut listed) = (self.listed()?.unwrap_or_default(), Listed::new());
-        for tag in self.list()?.iter().filter(|tag| news.clone().all(|new| new.reference != tag.reference)) {
-            match before.remove_entry(&tag.reference) {
+            match known.remove_entry(&tag.reference) {
                 Some((name, images)) if images.iter().all(|image| image.digest == tag.descriptor.digest) => {
                     listed.insert(name, images);
                 }
                 _ => self.enlist(&mut listed, tag)?,
             }
         }
-        for tag in news {
-            self.enlist(&mut listed, tag)?;
-        }
         Ok(Index::oci(listed.into_values().flatten().collect()))
     }
 
-    /// What `index.json` lists; none where it is damaged.
-    fn listed(&self) -> Result<Option<Listed>> {
+    /// What `index.json` lists; nothing where it is damaged.
+    fn listed(&self) -> Result<Listed> {
         let path = self.store.root().join(INDEX);
-        let Ok(index) = Index::from_json(&fs::read(&path).map_err(Error::io("read", path.display()))?) else {
-            return Ok(None);
-        };
+        let bytes = fs::read(&path).map_err(Error::io("read", path.display()))?;
         let mut listed = Listed::new();
-        for image in index.manifests {
-            let Some(Ok(name)) = image.annotations.get(REF_NAME).map(|name| name.parse::<Reference>()) else {
-                return Ok(None);
-            };
+        for image in Index::from_json(&bytes).map(|index| index.manifests).unwrap_or_default() {
+            let name = image.annotations.get(REF_NAME).map(|name| name.parse::<Reference>());
+            let Some(Ok(name)) = name else { continue };
             listed.entry(name.to_string()).or_default().push(image);
         }
-        Ok(Some(listed))
+        Ok(listed)
     }
 
     /// Adds a tag under all its names, if its image is whole.
@@ -403,7 +399,8 @@ mod tests {
         }
         refs.set(&[(app, image)], now).unwrap();
         let tag = refs.list().unwrap().remove(0);
-        refs.write_index(&refs.index(vec![Tag { descriptor: other.descriptor.clone(), ..tag }]).unwrap()).unwrap();
+        let moved = Tag { descriptor: other.descriptor.clone(), ..tag };
+        refs.write_index(&refs.index(&[moved], Listed::new()).unwrap()).unwrap();
         assert!(refs.stale().unwrap().is_some());
         refs.set(&[("b:2".parse().unwrap(), other.descriptor)], now).unwrap();
         assert_eq!((refs.stale().unwrap(), names(&store)), (None, vec!["app:1".to_owned(), "b:2".to_owned()]));
