@@ -115,8 +115,8 @@ pub trait Snapshotter: Send + Sync {
 }
 
 impl StackLayer {
-    /// Unpacks the layer and checks that it is the one it should be. Its tarball's own index counts: the one that was known before may have come alone from
-    /// elsewhere.
+    /// Unpacks the layer and checks that it is the one it should be. Its tarball's own index counts: the one that was known
+    /// before may have come alone from elsewhere.
     fn unpack(
         &self,
         target: &RootDir,

@@ -1,5 +1,6 @@
 //! Unpacks a layer into a directory, from its index: directories first, then files on all processors, then links, while the
-//! tarball is hashed. Knows the two layouts that storage drivers need and how to do without the right to change owners; knows no driver.
+//! tarball is hashed. Knows the two layouts that storage drivers need and how to do without the right to change owners;
+//! knows no driver.
 
 mod data;
 mod metadata;
