@@ -5,7 +5,6 @@
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
@@ -38,7 +37,7 @@ impl Guard {
         Ok(Self { pidfd: spawned.pidfd, word: word.into() })
     }
 
-    /// Tells it that all is well, and that it may end; it is waited for when this is dropped.
+    /// Tells it that all is well, and that it may end.
     pub fn dismiss(&mut self) {
         // A guard that was killed hears nothing, and is collected all the same; one that was dismissed wants no more.
         drop(self.word.write_all(b"."));
@@ -48,6 +47,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.dismiss();
-        while let Err(Errno::INTR) = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {}
+        // One that has not got as far yet is nobody's to wait for: this process ends soon after what was watched over.
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }

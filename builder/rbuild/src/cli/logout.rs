@@ -1,5 +1,6 @@
 //! `rbuild logout`: forgets what `rbuild login` kept.
 
+use super::globals::Globals;
 use super::login::{registry, wallet};
 use super::out::print;
 use crate::error::Result;
@@ -16,7 +17,7 @@ pub(super) struct LogoutArgs {
 }
 
 /// Forgets it; that there is none is no failure.
-pub(super) fn run(args: &LogoutArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &LogoutArgs, _: &Globals) -> Result<ExitCode> {
     let registry = registry(args.host.as_deref())?;
     let had = wallet()?.forget(&registry, &Cancel::new())?;
     print(&if had {

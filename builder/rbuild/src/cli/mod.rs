@@ -63,6 +63,7 @@ pub mod supervise;
 mod system;
 pub mod tag;
 pub mod top;
+mod verbs;
 mod verify;
 pub mod volume;
 mod would;
@@ -71,9 +72,10 @@ pub use globals::Globals;
 
 use crate::error::Error;
 use crate::report;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use verbs::Verb;
 
 /// Build container images from Dockerfiles: no daemon, no root
 #[derive(Parser, Debug)]
@@ -86,128 +88,26 @@ struct Cli {
     verb: Verb,
 }
 
-#[derive(Subcommand, Debug)]
-#[command(defer = true)]
-enum Verb {
-    Attach(attach::AttachArgs),
-    Build(call::CallArgs),
-    Builder(builder::BuilderVerbs),
-    #[command(hide = true)]
-    Buildx(builder::BuilderVerbs),
-    Commit(commit::CommitArgs),
-    Container(container::ContainerVerbs),
-    Copy(copy::CopyArgs),
-    Cp(cp::CpArgs),
-    Create(Box<create::CreateArgs>),
-    Debug(debug::DebugArgs),
-    Diff(diff::DiffArgs),
-    Exec(Box<crate::args::ExecArgs>),
-    Explain(explain::ExplainArgs),
-    Export(export::ExportArgs),
-    Fsck(fsck::FsckArgs),
-    Graph(graph::GraphArgs),
-    History(history::HistoryArgs),
-    Image(image::ImageVerbs),
-    Images(images::ImagesArgs),
-    Import(import::ImportArgs),
-    Info(info::InfoArgs),
-    Inspect(inspect::InspectArgs),
-    Kill(stop::KillArgs),
-    Load(load::LoadArgs),
-    Lock(Box<lock::LockArgs>),
-    Login(login::LoginArgs),
-    Logout(logout::LogoutArgs),
-    Logs(logs::LogsArgs),
-    Manifest(manifest::ManifestArgs),
-    Pause(pause::PauseArgs),
-    Port(port::PortArgs),
-    Ps(ps::PsArgs),
-    Pull(pull::PullArgs),
-    Push(push::PushArgs),
-    Registry(registry::RegistryArgs),
-    Rename(rename::RenameArgs),
-    Restart(stop::RestartArgs),
-    Rm(rm::RmArgs),
-    Rmi(rmi::RmiArgs),
-    Run(Box<crate::args::RunArgs>),
-    Save(save::SaveArgs),
-    Start(start::StartArgs),
-    Stop(stop::StopArgs),
-    Supervise(supervise::SuperviseArgs),
-    System(system::SystemVerbs),
-    Tag(tag::TagArgs),
-    Top(top::TopArgs),
-    Unpause(pause::UnpauseArgs),
-    Verify(Box<verify::VerifyArgs>),
-    Volume(volume::VolumeArgs),
-    Wait(stop::WaitArgs),
-}
-
 /// Runs the command line and says how the process ends.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let typed: Vec<OsString> = args.into_iter().collect();
     let words = with_verb(typed.clone());
-    let cli = match Cli::try_parse_from(&words) {
+    let cli = match understood(&words) {
         Ok(cli) => cli,
         Err(error) => return not_understood(&words, error),
     };
-    let result = match cli.verb {
-        Verb::Attach(args) => attach::run(&args, &cli.globals),
-        Verb::Builder(args) | Verb::Buildx(args) => builder::run(&args, &cli.globals),
-        Verb::Build(args) => call::run(&args, &cli.globals),
-        Verb::Commit(args) => commit::run(&args, &cli.globals),
-        Verb::Container(args) => container::run(&args, &cli.globals),
-        Verb::Copy(args) => copy::run(&args, &cli.globals),
-        Verb::Cp(args) => cp::run(&args, &cli.globals),
-        Verb::Create(args) => create::run(&args, &cli.globals),
-        Verb::Debug(args) => debug::run(&args, &cli.globals),
-        Verb::Diff(args) => diff::run(&args, &cli.globals),
-        Verb::Exec(args) => exec::run(&args, &cli.globals),
-        Verb::Explain(args) => explain::run(&args, &cli.globals),
-        Verb::Export(args) => export::run(&args, &cli.globals),
-        Verb::Fsck(args) => fsck::run(&args, &cli.globals),
-        Verb::Graph(args) => graph::run(&args, &cli.globals),
-        Verb::History(args) => history::run(&args, &cli.globals),
-        Verb::Image(args) => image::run(&args, &cli.globals),
-        Verb::Images(args) => images::run(&args, &cli.globals),
-        Verb::Import(args) => import::run(&args, &cli.globals),
-        Verb::Info(args) => info::run(&args, &cli.globals),
-        Verb::Inspect(args) => inspect::run(&args, &cli.globals),
-        Verb::Kill(args) => stop::kill(&args, &cli.globals),
-        Verb::Load(args) => load::run(&args, &cli.globals),
-        Verb::Lock(args) => lock::run(&args, &cli.globals),
-        Verb::Login(args) => login::run(&args, &cli.globals),
-        Verb::Logout(args) => logout::run(&args),
-        Verb::Logs(args) => logs::run(&args, &cli.globals),
-        Verb::Manifest(args) => manifest::run(&args, &cli.globals),
-        Verb::Pause(args) => pause::run(&args, &cli.globals),
-        Verb::Port(args) => port::run(&args, &cli.globals),
-        Verb::Ps(args) => ps::run(&args, &cli.globals),
-        Verb::Pull(args) => pull::run(&args, &cli.globals),
-        Verb::Push(args) => push::run(&args, &cli.globals),
-        Verb::Registry(args) => registry::run(&args, &cli.globals),
-        Verb::Rename(args) => rename::run(&args, &cli.globals),
-        Verb::Restart(args) => stop::restart(&args, &cli.globals),
-        Verb::Rm(args) => rm::run(&args, &cli.globals),
-        Verb::Rmi(args) => rmi::run(&args, &cli.globals),
-        Verb::Run(args) => run::run(&args, &cli.globals),
-        Verb::Save(args) => save::run(&args, &cli.globals),
-        Verb::Start(args) => start::run(&args, &cli.globals),
-        Verb::Stop(args) => stop::run(&args, &cli.globals),
-        Verb::Supervise(args) => supervise::run(&args, &cli.globals),
-        Verb::System(args) => system::run(&args, &cli.globals),
-        Verb::Tag(args) => tag::run(&args, &cli.globals),
-        Verb::Top(args) => top::run(&args, &cli.globals),
-        Verb::Unpause(args) => pause::unpause(&args, &cli.globals),
-        Verb::Verify(args) => verify::run(&args, &cli.globals),
-        Verb::Volume(args) => volume::run(&args, &cli.globals),
-        Verb::Wait(args) => stop::wait(&args, &cli.globals),
-    };
-    result.unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
+    cli.verb.run(&cli.globals).unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }
 
-/// Says what is wrong with a command line, or prints the help that it asks for. All verbs are described only here: it
-/// takes longer than many of them need.
+/// What a command line means. Only its own verb is described: all take longer than many of them need.
+fn understood(words: &[OsString]) -> std::result::Result<Cli, clap::Error> {
+    let word = words.get(first_word(words)).and_then(|word| word.to_str());
+    let Some(verb) = word.and_then(Verb::command) else { return Cli::try_parse_from(words) };
+    let cli = Globals::augment_args(Command::new("rbuild")).subcommand(verb);
+    Cli::from_arg_matches_mut(&mut cli.try_get_matches_from(words)?)
+}
+
+/// Says what is wrong with a command line, or prints the help that it asks for, as one that knows all verbs.
 fn not_understood(words: &[OsString], error: clap::Error) -> ExitCode {
     let mut cli = Cli::command();
     cli.build();
@@ -224,7 +124,7 @@ fn with_near_verb(typed: &[OsString], error: Error) -> Error {
         return error;
     };
     let cli = Cli::command();
-    match dockerfile_parser::did_you_mean(word, cli.get_subcommands().map(clap::Command::get_name)) {
+    match dockerfile_parser::did_you_mean(word, cli.get_subcommands().map(Command::get_name)) {
         Some(verb) => Error::Usage(format!("{text}; did you mean rbuild {verb}?")),
         None => error,
     }

@@ -1,7 +1,7 @@
 //! The group of one container on the machine: made, filled, asked, removed. Decides nothing of what is limited.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -277,6 +277,9 @@ impl Place {
 }
 
 fn hand_on(dir: &Path, controllers: &[&str]) -> io::Result<()> {
+    if controllers.is_empty() {
+        return Ok(());
+    }
     let file = dir.join("cgroup.subtree_control");
     let handed = fs::read_to_string(&file)?;
     let mut missing = controllers.iter().filter(|one| !handed.split_whitespace().any(|word| word == **one));
@@ -338,7 +341,14 @@ fn is_read_only(dir: &Path) -> bool {
 
 /// The hierarchies, and where the process is in them.
 pub(super) fn read_hierarchies(of: &str) -> io::Result<Vec<Hierarchy>> {
-    Ok(hierarchies(&fs::read(format!("/proc/{of}/cgroup"))?, &fs::read("/proc/self/mountinfo")?))
+    Ok(hierarchies(&read_table(&format!("/proc/{of}/cgroup"))?, &read_table("/proc/self/mountinfo")?))
+}
+
+/// A file of the kernel that says nothing of its size: at once, and not by pieces that grow.
+fn read_table(path: &str) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(16 << 10);
+    fs::File::open(path)?.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Those in which a process is in the group of the container `name`.

@@ -17,10 +17,13 @@ use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
 use rbuild_oci::Timestamp;
 use rbuild_runner::cgroup;
-use rbuild_runner::{Begun, Container, Guard, Output, Process, Stdio, Stream, oom_score_shortcoming, remove_stubs};
+use rbuild_runner::{
+    Begun, Container, Guard, Output, Process, Stdio, Stream, Stub, oom_score_shortcoming, remove_stubs,
+};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,19 +66,24 @@ pub(crate) fn live(
         started: None,
         ports: Vec::new(),
         out_of_memory: false,
+        stubs: None,
         failure: None,
         listener: Listener::default(),
     };
     // Those of a life that was cut short.
-    let ended = held.unmount(volumes).and_then(|()| life.live(volumes));
+    let mut ended = held.unmount(volumes).and_then(|()| life.live(volumes));
     if let Err(error) = held.unmount(volumes) {
         life.console.warn(&format!("{error}; it is told again when the container is started or removed"));
     }
-    let (started, server, kept) = (life.started, life.server, life.kept.load(Ordering::Relaxed));
-    let out_of_memory = life.out_of_memory;
+    let is_removed = held.is_auto_removed() && !life.kept.load(Ordering::Relaxed);
+    if !is_removed {
+        let tidied = life.tidy();
+        ended = ended.and_then(|code| tidied.map(|()| code));
+    }
+    let (started, server, out_of_memory) = (life.started, life.server, life.out_of_memory);
     let ended = life.listener.settle(ended, signals);
     let code = ended.as_ref().map_or_else(exit_code, |code| *code);
-    let settled = if held.is_auto_removed() && !kept {
+    let settled = if is_removed {
         Containers::new(ctx.store).remove(held, volumes)
     } else {
         held.set_state(&State::Exited {
@@ -121,6 +129,8 @@ struct Life<'a> {
     ports: Vec<Binding>,
     /// Whether the kernel killed a process of it for want of memory.
     out_of_memory: bool,
+    /// What was made to be mounted on, and in which directory: of no use to a container that is removed.
+    stubs: Option<(PathBuf, Vec<Stub>)>,
     /// What went wrong while it ran.
     failure: Option<Error>,
     /// Who reads its output.
@@ -148,7 +158,7 @@ impl Life<'_> {
         self.lament(unwritten);
         let outcome = ended?;
         self.out_of_memory = outcome.out_of_memory;
-        remove_stubs(draft.written(), &outcome.stubs)?;
+        self.stubs = Some((draft.written().to_owned(), outcome.stubs));
         match self.failure.take() {
             Some(failure) => Err(failure),
             None => Ok(self.signals.code(outcome.exit)),
@@ -178,6 +188,12 @@ impl Life<'_> {
             ids: self.ctx.ids,
         };
         Ok((begun, plan::container(config, parts)?, drafts))
+    }
+
+    /// Takes away what was made to be mounted on.
+    fn tidy(&mut self) -> Result<()> {
+        let Some((written, stubs)) = self.stubs.take() else { return Ok(()) };
+        Ok(remove_stubs(&written, &stubs)?)
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

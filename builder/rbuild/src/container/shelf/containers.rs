@@ -204,8 +204,11 @@ impl Containers {
     }
 
     fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
+        let mut name = held.config().name.clone();
         // It may have been renamed since it was locked.
-        let name = held::read_config(held.dir(), held.id()).map_or_else(|_| held.config().name.clone(), |now| now.name);
+        if !self.is_link_to(&name, held.id()) {
+            name = held::read_config(held.dir(), held.id()).map_or(name, |now| now.name);
+        }
         let trash = self.store.discard(held.dir())?;
         self.unlink_name(&name, held.id())?;
         drop((held, lock));
@@ -299,10 +302,14 @@ impl Containers {
 
     fn unlink_name(&self, name: &str, id: &ContainerId) -> Result<()> {
         let path = self.name_path(name);
-        if fs::read_link(&path).is_ok_and(|target| target == Path::new(id.hex())) {
+        if self.is_link_to(name, id) {
             fs::remove_file(&path).map_err(Error::io("remove", path.display()))?;
         }
         Ok(())
+    }
+
+    fn is_link_to(&self, name: &str, id: &ContainerId) -> bool {
+        fs::read_link(self.name_path(name)).is_ok_and(|target| target == Path::new(id.hex()))
     }
 
     /// The lock of the bucket, and the directory of names made.
