@@ -1,5 +1,5 @@
-"""What .ci/scenarios and .ci/growth share: what machine this is, a file system to measure on, where results lie. Knows
-nothing of what is measured."""
+"""What .ci/scenarios, .ci/growth and .ci/parts share: what machine this is, a file system to measure on, where results
+lie. Knows nothing of what is measured."""
 
 import datetime
 import os

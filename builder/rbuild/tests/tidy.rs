@@ -209,7 +209,7 @@ fn every_example_is_built_by_a_test() {
 
 #[test]
 fn what_readme_shows_of_measurements_is_what_was_measured() {
-    for script in ["scenarios", "growth"] {
+    for script in ["scenarios", "growth", "parts"] {
         let script = root().join(".ci").join(script);
         let Ok(done) = Command::new("python3").arg(&script).arg("--check").output() else {
             eprintln!("SKIP: no python3, so nobody holds README against the results of measurements");
