@@ -7,7 +7,7 @@ use super::out::{complain, complain_of, print};
 use super::signals::cancel_on_signal;
 use crate::args::{BuildArgs, Limit};
 use crate::build::{Built, build};
-use crate::ctx::{Ctx, Place, SystemClock};
+use crate::ctx::{Clock, Ctx, Place, SystemClock};
 use crate::error::{Error, Result};
 use crate::events::{Diarist, Events, FirstFailed, Held, LogFile, Plain, RawJson, Sink, Tty};
 use crate::explain::{self, Diary, Outcome};
@@ -15,7 +15,7 @@ use crate::failed::{self, Failed};
 use crate::far::{Far, Registries, Source};
 use crate::import::context;
 use crate::metadata;
-use crate::prune::{Trimmed, keep_within};
+use crate::prune::{Before, Trimmed, keep_within};
 use crate::reach::Reach;
 use crate::render::human;
 use crate::report;
@@ -151,6 +151,7 @@ fn attempt(
     for note in &request.notes {
         events.note(note);
     }
+    let before = Before::look(store, ctx.clock.now());
     let built = build(ctx, request, &client, linter);
     let told = if built.as_ref().is_err_and(gives_up) { Ok(()) } else { sharing.finish() };
     let built = built?;
@@ -165,7 +166,7 @@ fn attempt(
         events.note(&format!("{} is {}", tag.familiar(), built.id));
     }
     if wrote.into_inner() {
-        trim(store, (request.keep_storage, &network.settings), events, cancel);
+        trim(store, (request.keep_storage, &network.settings), before, events, cancel);
     }
     Ok(built)
 }
@@ -176,10 +177,15 @@ fn gives_up(error: &Error) -> bool {
 }
 
 /// Keeps the build cache within its limit. A build that is done does not fail for that.
-fn trim(store: &Store, (asked, settings): (Option<Limit>, &Settings), events: &Events, cancel: &Cancel) {
+fn trim(
+    store: &Store,
+    (asked, settings): (Option<Limit>, &Settings),
+    before: Before,
+    events: &Events,
+    cancel: &Cancel,
+) {
     let limit = || -> Result<Limit> { Ok(asked.or(settings.keep_storage()?.map(Limit::Bytes)).unwrap_or_default()) };
-    let now = std::time::SystemTime::now().into();
-    match limit().and_then(|limit| keep_within(store, limit, now, cancel)) {
+    match limit().and_then(|limit| keep_within(store, limit, SystemClock.now(), before, cancel)) {
         Ok(Trimmed { freed: 0, .. }) => {}
         Ok(Trimmed { limit, freed }) => {
             let [freed, limit] = [freed, limit].map(human::size);

@@ -1,6 +1,6 @@
 //! Keeps the build cache within a size: after a build, what was used longest ago goes, never what an image with a name, a
 //! container or somebody at work needs. Cheap: how large the cache was is noted, and only where the disk or the blobs have
-//! grown since then by what was left, or an hour later, is it measured again.
+//! grown since then by what was left, or an hour later, is it measured again. That of a new store was empty.
 
 use super::act::follow;
 use super::plan::plan;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was done to keep the build cache within its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,15 +57,40 @@ impl Note {
     }
 }
 
+/// What is known of a build cache before a build.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before(Option<Note>);
+
+impl Before {
+    /// Looks whether there is a build cache at all: one that begins with this build need not be measured after it.
+    pub fn look(store: &Store, now: Timestamp) -> Self {
+        let holds = [store.blobs(), store.dir(Bucket::Snapshots), store.dir(Bucket::Mounts), store.dir(Bucket::Git)];
+        if read(store).is_some() || !holds.iter().all(|place| is_empty(place)) {
+            return Self(None);
+        }
+        let free = room(store.root()).ok().map(|(_, free)| free);
+        Self(free.map(|free| Note { when: now.seconds, cache: 0, free, blobs: 0 }))
+    }
+}
+
+/// Whether a directory is known to have nothing in it.
+fn is_empty(place: &Path) -> bool {
+    if_there(fs::read_dir(place)).is_ok_and(|entries| entries.is_none_or(|mut entries| entries.next().is_none()))
+}
+
 /// For how long a note counts, in seconds.
 const AN_HOUR: i64 = 3_600;
 
 /// Trims the build cache where it is too large.
-pub fn keep_within(store: &Store, limit: Limit, now: Timestamp, cancel: &Cancel) -> Result<Trimmed> {
+pub fn keep_within(store: &Store, limit: Limit, now: Timestamp, before: Before, cancel: &Cancel) -> Result<Trimmed> {
     let Some(limit) = bytes(limit, store)? else { return Ok(Trimmed::default()) };
     let (free, blobs) = (room(store.root())?.1, of_blobs(store)?);
-    let known = read(store).filter(|note| (0..AN_HOUR).contains(&(now.seconds - note.when)));
-    if known.is_some_and(|note| note.at_most(free, blobs) <= limit) {
+    let noted = read(store);
+    let known = noted.or(before.0).filter(|note| (0..AN_HOUR).contains(&(now.seconds - note.when)));
+    if let Some(note) = known.filter(|note| note.at_most(free, blobs) <= limit) {
+        if noted.is_none() {
+            write(store, note)?;
+        }
         return Ok(Trimmed { limit, freed: 0 });
     }
     let sweep = store.sweep(cancel)?;
@@ -110,4 +135,33 @@ fn write(store: &Store, note: Note) -> Result<()> {
 /// Among what may be lost, though no gc takes it.
 fn place(store: &Store) -> PathBuf {
     store.dir(Bucket::Files).join(".cache-size.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(store: &Store, before: Before) -> Note {
+        let trimmed = keep_within(store, Limit::Bytes(1 << 40), Timestamp::from_seconds(9), before, &Cancel::new());
+        assert_eq!(trimmed.unwrap().freed, 0);
+        read(store).unwrap()
+    }
+
+    #[test]
+    fn a_build_cache_is_measured_after_its_first_build_only_where_it_was_there_before() {
+        let place = tempfile::tempdir().unwrap();
+        let (now, mut stores) =
+            (Timestamp::from_seconds(9), ["new", "old"].map(|name| place.path().join(name)).into_iter());
+        let mut open = || Store::open(&stores.next().unwrap()).unwrap();
+        let (new, old) = (open(), open());
+        let before = Before::look(&new, now);
+        for store in [&new, &old] {
+            store.put_document(&vec![b'x'; 50_000]).unwrap();
+        }
+        assert_eq!(kept(&new, before).cache, 0);
+        assert!(Before::look(&old, now).0.is_none() && kept(&old, Before::look(&old, now)).cache >= 50_000);
+        // What is noted counts, whatever somebody takes away.
+        fs::remove_dir_all(new.blobs()).unwrap();
+        assert!(Before::look(&new, now).0.is_none());
+    }
 }

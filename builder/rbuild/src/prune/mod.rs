@@ -16,7 +16,7 @@ mod space;
 mod tests;
 
 pub use act::{Done, carry_out, refuse_read_only};
-pub use cap::{Trimmed, keep_within};
+pub use cap::{Before, Trimmed, keep_within};
 pub(crate) use mark::familiar;
 pub use mark::{Mark, Owner};
 pub use plan::{Images, Plan, plan};
