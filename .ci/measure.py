@@ -1,8 +1,9 @@
-"""What .ci/scenarios, .ci/growth and .ci/parts share: what machine this is, a file system to measure on, where results
-lie. Knows nothing of what is measured."""
+"""What .ci/scenarios, .ci/growth, .ci/parts and .ci/bench share: what machine this is, a file system to measure on, a
+program to measure, where results lie. Knows nothing of what is measured."""
 
 import datetime
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def first_line(printed):
 def named(head, prefix, suffix):
     """Where results with that head go."""
     return RESULTS / f"{prefix}{head['date'][:10]}-{head['commit']}{suffix}"
+
+
+def install(program, folder):
+    """A copy of a program as it is where it was installed: read in from its disk, not written just now, which costs every
+    start 1 ms, as the page cache has it in single pages then. In memory (tmpfs) it stays as it is written."""
+    installed = shutil.copy(program, folder)
+    with open(installed, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return Path(installed)
 
 
 def step(what):

@@ -2,11 +2,12 @@
 //! KILL leaves nobody's terminal in raw mode, and no container running that changed its user and thereby slipped its
 //! parent-death signal. It has this program's memory, no file but the two it needs, and a session of its own.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::executor::Process;
 use crate::sys::{self, Duty};
@@ -15,8 +16,8 @@ use crate::sys::{self, Duty};
 #[derive(Debug)]
 pub struct Guard {
     pidfd: OwnedFd,
-    /// A byte means that all is well; end of file, that this process is gone.
-    word: io::PipeWriter,
+    /// The end of this pipe tells it that this process is gone.
+    _word: OwnedFd,
 }
 
 impl Guard {
@@ -34,20 +35,20 @@ impl Guard {
     fn on(duty: &Duty<'_>) -> io::Result<Self> {
         let (ear, word) = pipe_with(PipeFlags::CLOEXEC)?;
         let spawned = sys::guard(duty, ear.as_fd())?;
-        Ok(Self { pidfd: spawned.pidfd, word: word.into() })
+        Ok(Self { pidfd: spawned.pidfd, _word: word })
     }
 
-    /// Tells it that all is well, and that it may end.
+    /// Ends it, as all is well; it is waited for when this is dropped. A signal wakes it at once, where a byte in a pipe
+    /// would let it wait for this process to sleep.
     pub fn dismiss(&mut self) {
-        // A guard that was killed hears nothing, and is collected all the same; one that was dismissed wants no more.
-        drop(self.word.write_all(b"."));
+        // Fails only where it has ended.
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         self.dismiss();
-        // One that has not got as far yet is nobody's to wait for: this process ends soon after what was watched over.
-        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        while let Err(Errno::INTR) = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {}
     }
 }

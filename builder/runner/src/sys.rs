@@ -260,7 +260,7 @@ pub(crate) fn terminal_mode(terminal: BorrowedFd<'_>) -> io::Result<TerminalMode
     Ok(TerminalMode(mode))
 }
 
-/// Splits off a process that does its duty when `ear` is at its end, and nothing if a byte comes first.
+/// Splits off a process that does its duty when `ear` is at its end.
 pub(crate) fn guard(duty: &Duty<'_>, ear: BorrowedFd<'_>) -> io::Result<Spawned> {
     split(0, None)?.map_or_else(|| stand_guard(duty, ear), Ok)
 }

@@ -64,13 +64,18 @@ pub struct Before(Option<Note>);
 impl Before {
     /// Looks whether there is a build cache at all: one that begins with this build need not be measured after it.
     pub fn look(store: &Store, now: Timestamp) -> Self {
-        let holds = [store.blobs(), store.dir(Bucket::Snapshots), store.dir(Bucket::Mounts), store.dir(Bucket::Git)];
-        if read(store).is_some() || !holds.iter().all(|place| is_empty(place)) {
+        let is_new = [store.blobs(), store.dir(Bucket::Snapshots)].iter().all(|place| is_empty(place));
+        if read(store).is_some() || !is_new || !is_of_layers(store) {
             return Self(None);
         }
         let free = room(store.root()).ok().map(|(_, free)| free);
         Self(free.map(|free| Note { when: now.seconds, cache: 0, free, blobs: 0 }))
     }
+}
+
+/// Whether a build cache has nothing in it of which blobs tell nothing.
+fn is_of_layers(store: &Store) -> bool {
+    [Bucket::Mounts, Bucket::Git].iter().all(|bucket| is_empty(&store.dir(*bucket)))
 }
 
 /// Whether a directory is known to have nothing in it.
@@ -86,7 +91,9 @@ pub fn keep_within(store: &Store, limit: Limit, now: Timestamp, before: Before, 
     let Some(limit) = bytes(limit, store)? else { return Ok(Trimmed::default()) };
     let (free, blobs) = (room(store.root())?.1, of_blobs(store)?);
     let noted = read(store);
-    let known = noted.or(before.0).filter(|note| (0..AN_HOUR).contains(&(now.seconds - note.when)));
+    let known = noted
+        .or(before.0.filter(|_| is_of_layers(store)))
+        .filter(|note| (0..AN_HOUR).contains(&(now.seconds - note.when)));
     if let Some(note) = known.filter(|note| note.at_most(free, blobs) <= limit) {
         if noted.is_none() {
             write(store, note)?;
