@@ -58,14 +58,14 @@ impl Note {
 }
 
 /// What is known of a build cache before a build.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Before(Option<Note>);
 
 impl Before {
     /// Looks whether there is a build cache at all: one that begins with this build need not be measured after it.
     pub fn look(store: &Store, now: Timestamp) -> Self {
-        let is_new = [store.blobs(), store.dir(Bucket::Snapshots)].iter().all(|place| is_empty(place));
-        if read(store).is_some() || !is_new || !is_of_layers(store) {
+        let is_new = is_empty(&store.blobs()) && is_empty(&store.dir(Bucket::Snapshots)) && is_of_layers(store);
+        if !is_new || read(store).is_some() {
             return Self(None);
         }
         let free = room(store.root()).ok().map(|(_, free)| free);
@@ -156,11 +156,8 @@ mod tests {
 
     #[test]
     fn a_build_cache_is_measured_after_its_first_build_only_where_it_was_there_before() {
-        let place = tempfile::tempdir().unwrap();
-        let (now, mut stores) =
-            (Timestamp::from_seconds(9), ["new", "old"].map(|name| place.path().join(name)).into_iter());
-        let mut open = || Store::open(&stores.next().unwrap()).unwrap();
-        let (new, old) = (open(), open());
+        let (place, now) = (tempfile::tempdir().unwrap(), Timestamp::from_seconds(9));
+        let [new, old] = ["new", "old"].map(|name| Store::open(&place.path().join(name)).unwrap());
         let before = Before::look(&new, now);
         for store in [&new, &old] {
             store.put_document(&vec![b'x'; 50_000]).unwrap();

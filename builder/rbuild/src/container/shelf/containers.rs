@@ -204,13 +204,12 @@ impl Containers {
     }
 
     fn take_away(&self, held: Held, lock: OwnedFd) -> Result<()> {
-        let mut name = held.config().name.clone();
-        // It may have been renamed since it was locked.
-        if !self.is_link_to(&name, held.id()) {
-            name = held::read_config(held.dir(), held.id()).map_or(name, |now| now.name);
-        }
         let trash = self.store.discard(held.dir())?;
-        self.unlink_name(&name, held.id())?;
+        if !self.unlink_name(&held.config().name, held.id())?
+            && let Ok(renamed) = held::read_config(trash.path(), held.id())
+        {
+            self.unlink_name(&renamed.name, held.id())?;
+        }
         drop((held, lock));
         drop(trash);
         Ok(())
@@ -228,7 +227,7 @@ impl Containers {
         self.link_name(&name, id)?;
         let old = std::mem::replace(&mut config.name, name);
         held::write_config(&self.dir(id), &config)?;
-        self.unlink_name(&old, id)
+        self.unlink_name(&old, id).map(drop)
     }
 
     /// Removes what containers with `--rm` left that were killed together with their rbuild, and tells the drivers of
@@ -300,16 +299,14 @@ impl Containers {
         std::os::unix::fs::symlink(id.hex(), &path).map_err(Error::io("create link", path.display()))
     }
 
-    fn unlink_name(&self, name: &str, id: &ContainerId) -> Result<()> {
+    /// Whether it had that name: containers are renamed whether they are locked or not.
+    fn unlink_name(&self, name: &str, id: &ContainerId) -> Result<bool> {
         let path = self.name_path(name);
-        if self.is_link_to(name, id) {
+        let is_its = fs::read_link(&path).is_ok_and(|target| target == Path::new(id.hex()));
+        if is_its {
             fs::remove_file(&path).map_err(Error::io("remove", path.display()))?;
         }
-        Ok(())
-    }
-
-    fn is_link_to(&self, name: &str, id: &ContainerId) -> bool {
-        fs::read_link(self.name_path(name)).is_ok_and(|target| target == Path::new(id.hex()))
+        Ok(is_its)
     }
 
     /// The lock of the bucket, and the directory of names made.

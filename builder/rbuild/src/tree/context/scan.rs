@@ -34,10 +34,8 @@ pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
     let walked: Vec<_> = if count(&parts) < MANY {
         parts.into_iter().map(whole).collect()
     } else {
-        {
-            let together = parts.len().div_ceil(AT_ONCE);
-            parts.into_par_iter().with_min_len(together).map(whole).collect()
-        }
+        let at_least = parts.len().div_ceil(AT_ONCE);
+        parts.into_par_iter().with_min_len(at_least).map(whole).collect()
     };
     // Of several failures the first in order is told, whichever came first.
     Ok(together(walked.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten()))
