@@ -49,6 +49,9 @@ pub(crate) enum Report {
     NoProgram { program: Vec<u8>, reason: Vec<u8>, code: u8 },
     /// What follows happens in this process, whose pidfd travels with this message; it waits to be let go on.
     Forked { pid: u32 },
+    /// The container has its root: what is told from now on, but for a terminal, can wait until the program runs or does
+    /// not.
+    Rooted {},
     /// All is set up; the program comes next.
     Ready {},
 }
@@ -126,6 +129,7 @@ variants!(Report {
     4 => Ready {},
     5 => Network {},
     6 => Refused { reason },
+    7 => Rooted {},
     8 => Forked { pid },
 });
 fields!(Task { private, root });

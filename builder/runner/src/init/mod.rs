@@ -169,6 +169,7 @@ fn perform(op: &SetupOp, channel: &Channel, mounts: &mut Mounts) -> Result<(), F
             for stub in mounts.take_stubs() {
                 channel.report(&Report::Made { stub }, None)?;
             }
+            channel.report(&Report::Rooted {}, None)?;
             mounts.pivot()?;
         }
         SetupOp::Hostname { name } => rustix::system::sethostname(name)?,

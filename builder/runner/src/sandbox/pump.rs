@@ -55,6 +55,7 @@ pub(super) struct Needs<'a> {
 /// What the child reported.
 #[derive(Debug, Default)]
 struct Told {
+    rooted: bool,
     ready: bool,
     stubs: Vec<Stub>,
     error: Option<Error>,
@@ -141,7 +142,7 @@ impl<'a> Pump<'a> {
     /// Sleeps until something is to be done. Nothing is taken from the program before its start is told.
     fn wait(&self, child: &Child) -> io::Result<Vec<Watched>> {
         let mut watched: Vec<(Watched, BorrowedFd<'_>, PollFlags)> = vec![(Watched::End, child.pidfd(), PollFlags::IN)];
-        watched.extend(self.channel.iter().map(|channel| (Watched::Channel, channel.as_fd(), PollFlags::IN)));
+        watched.extend(self.channel.iter().map(|channel| (Watched::Channel, channel.as_fd(), self.heard())));
         let open = self.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open && self.told.ready);
         watched.extend(open.map(|(index, pipe)| (Watched::Pipe(index), pipe.fd.as_fd(), PollFlags::IN)));
         let relayed = self.relay.iter().filter(|_| self.told.ready).flat_map(Relay::watched);
@@ -154,6 +155,13 @@ impl<'a> Pump<'a> {
         }
         let ready = watched.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
         Ok(ready.map(|((what, ..), _)| *what).collect())
+    }
+
+    /// What of the channel wakes this process. A word of the child moves it to the child's own processor, where the child
+    /// then stands still; the channel's end does not, and tells that the program runs.
+    fn heard(&self) -> PollFlags {
+        let awaits_nothing = self.told.rooted && self.needs.terminal.is_some() == self.relay.is_some();
+        if awaits_nothing { PollFlags::empty() } else { PollFlags::IN }
     }
 
     /// Takes one report, or at the end all that are left.
@@ -186,6 +194,7 @@ impl<'a> Pump<'a> {
     ) -> io::Result<()> {
         match report {
             Report::Made { stub } => self.told.stubs.push(stub),
+            Report::Rooted {} => self.told.rooted = true,
             Report::Terminal {} => {
                 let (Some(terminal), Some(outer)) = (self.needs.terminal, file) else {
                     return Err(io::ErrorKind::InvalidData.into());

@@ -2,7 +2,7 @@
 //! are given it first, subvolumes go as a whole where that is allowed. Knows nothing of why something goes.
 
 use super::descent::Descent;
-use super::dir::{Dir, checked, stat_fd, sys};
+use super::dir::{Dir, checked, sys};
 use super::meta::FileKind;
 use super::subvolume::{BTRFS, may_be_subvolume};
 use crate::error::Result;
@@ -54,8 +54,7 @@ fn unlock(dir: &Dir, name: &[u8]) -> std::result::Result<bool, Errno> {
     if unlink(dir, name, AtFlags::REMOVEDIR).is_ok() {
         return Ok(true);
     }
-    let child = dir.raw_open_dir(name, rustix::fs::OFlags::PATH)?;
-    let meta = stat_fd(&child)?;
+    let meta = dir.raw_stat(name)?;
     if may_be_subvolume(&meta) && destroyed(dir, name)? {
         return Ok(true);
     }

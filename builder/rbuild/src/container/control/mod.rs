@@ -7,7 +7,7 @@ mod server;
 mod wire;
 
 pub use client::{Attached, Control, Heard, Speaker};
-pub(crate) use server::{Manner, Served, Server};
+pub(crate) use server::{Door, Manner, Served, Server};
 pub use wire::{Size, Wants};
 
 use crate::error::{Error, Result};

@@ -9,7 +9,7 @@ use rbuild_store::if_there;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -41,11 +41,18 @@ pub(crate) struct Manner {
     pub(crate) input: bool,
 }
 
-/// A container's socket, served until this is dropped.
+/// Those who are connected to a container's socket, served until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: UnixListener,
     clients: Arc<Mutex<Clients>>,
+}
+
+/// Where those who connect come in: readable while somebody waits there.
+pub(crate) struct Door {
+    listener: UnixListener,
+    clients: Arc<Mutex<Clients>>,
+    served: Arc<dyn Served>,
 }
 
 /// All who are connected.
@@ -71,8 +78,9 @@ const MOST: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Server {
-    /// Binds the socket in a container's directory, in place of one that a killed process left.
-    pub(crate) fn start(dir: &Path, served: Arc<dyn Served>) -> Result<Self> {
+    /// Binds the socket in a container's directory, in place of one that a killed process left. Somebody has to answer at
+    /// the door.
+    pub(crate) fn start(dir: &Path, served: Arc<dyn Served>) -> Result<(Self, Door)> {
         let (_dir, path) = by_descriptor(dir)?;
         let name = dir.join(NAME);
         let failed = || Error::io("serve", name.display());
@@ -80,12 +88,9 @@ impl Server {
         let listener = UnixListener::bind(&path).map_err(failed())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed())?;
         let clients = Arc::<Mutex<Clients>>::default();
-        let (door, shared) = (listener.try_clone().map_err(failed())?, clients.clone());
-        std::thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || receive(&door, &shared, &served))
-            .map_err(failed())?;
-        Ok(Self { listener, clients })
+        listener.set_nonblocking(true).map_err(failed())?;
+        let door = Door { listener: listener.try_clone().map_err(failed())?, clients: clients.clone(), served };
+        Ok((Self { listener, clients }, door))
     }
 
     /// Shows output to those who want it.
@@ -110,7 +115,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its thread ends by that, and admits nobody any more.
+        // The door is closed by that, and admits nobody any more.
         let _ = shutdown(&self.listener, Shutdown::Both);
         let mut clients = lock(&self.clients);
         clients.closed = true;
@@ -157,11 +162,29 @@ fn can_write(stream: &UnixStream, deadline: Instant) -> bool {
     matches!(poll(&mut watched, Some(&left)), Ok(1..) | Err(rustix::io::Errno::INTR))
 }
 
-/// Until the listener is shut down.
-fn receive(door: &UnixListener, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn Served>) {
-    while let Ok((stream, _)) = door.accept() {
-        // Who cannot be served is turned away.
-        drop(admit(stream, clients, served));
+impl Door {
+    /// Lets in one who waits, without waiting for any; false once nobody is to come any more.
+    pub(crate) fn answer(&self) -> bool {
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                // Who cannot be served is turned away.
+                drop(admit(stream, &self.clients, &self.served));
+                true
+            }
+            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+        }
+    }
+}
+
+impl AsFd for Door {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("listener", &self.listener).finish_non_exhaustive()
     }
 }
 

@@ -145,7 +145,9 @@ impl Life<'_> {
         let (stdio, inlets) = self.console.open(config)?;
         let (signaller, kept) = (self.signals.signaller(), self.kept.clone());
         let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
-        self.server = Some(Server::start(self.held.dir(), Arc::new(ways))?);
+        let (server, door) = Server::start(self.held.dir(), Arc::new(ways))?;
+        self.server = Some(server);
+        self.signals.attend(door);
         let snapshots = self.ctx.snapshots.get()?;
         let stack = stack(store, &config.image.layers)?;
         snapshots.ensure(&stack, &store.layers(), cancel)?;

@@ -3,6 +3,7 @@
 
 mod attach;
 mod attendant;
+mod ears;
 mod end;
 mod growth;
 mod inlets;

@@ -4,6 +4,8 @@
 //! The first process of a pid namespace ignores every signal that it does not handle, so `sleep` would outlive Ctrl-C.
 //! What would have ended it anywhere else ends it here too.
 
+use super::ears::Ears;
+use crate::container::control::Door;
 use crate::error::{Error, Result};
 use rbuild_oci::Cancel;
 use rbuild_runner::{Exit, Process};
@@ -12,16 +14,15 @@ use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
     SIGUSR1, SIGUSR2, SIGWINCH,
 };
-use signal_hook::iterator::{Handle, Signals};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Hands signals on until it is dropped.
+/// Hands signals on for as long as this process lives.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     target: Arc<Mutex<Target>>,
-    handle: Handle,
+    ears: Ears,
 }
 
 /// The way to send the container's process a signal, from any thread.
@@ -59,17 +60,17 @@ impl Forwarder {
     /// Begins to listen; until a process is there, a signal that asks for an end raises `cancel`. With a terminal of
     /// its own a container learns its size another way.
     pub(crate) fn start(cancel: &Cancel, terminal: bool, proxy: Proxy) -> Result<Self> {
-        let failed = || Error::io("listen to", "signals");
         let target = Target { proxy, cancel: cancel.clone(), process: None, asked: 0, last: None, ended_by: None };
         let target = Arc::new(Mutex::new(target));
         let window = (!terminal).then_some(SIGWINCH);
-        let mut signals = Signals::new(FORWARDED.into_iter().chain(window)).map_err(failed())?;
-        let (handle, shared) = (signals.handle(), target.clone());
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || signals.forever().for_each(|signal| lock(&shared).take(signal)))
-            .map_err(failed())?;
-        Ok(Self { target, handle })
+        let shared = target.clone();
+        let ears = Ears::open(FORWARDED.into_iter().chain(window), move |signal| lock(&shared).take(signal));
+        Ok(Self { target, ears: ears.map_err(Error::io("listen to", "signals"))? })
+    }
+
+    /// The same thread lets in whoever comes to the container's door.
+    pub(super) fn attend(&self, door: Door) {
+        self.ears.attend(door);
     }
 
     /// From now on they go to `process`.
@@ -94,13 +95,6 @@ impl Forwarder {
     pub(crate) fn canceled_by(&self) -> Option<u8> {
         let target = lock(&self.target);
         target.ended_by.filter(|_| target.cancel.is_canceled()).map(|signal| Exit::Signal(signal).code())
-    }
-}
-
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        // Its thread ends by that; nobody needs to wait for it.
-        self.handle.close();
     }
 }
 
