@@ -88,7 +88,6 @@ impl Server {
         let listener = UnixListener::bind(&path).map_err(failed())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed())?;
         let clients = Arc::<Mutex<Clients>>::default();
-        listener.set_nonblocking(true).map_err(failed())?;
         let door = Door { listener: listener.try_clone().map_err(failed())?, clients: clients.clone(), served };
         Ok((Self { listener, clients }, door))
     }
@@ -163,16 +162,12 @@ fn can_write(stream: &UnixStream, deadline: Instant) -> bool {
 }
 
 impl Door {
-    /// Lets in one who waits, without waiting for any; false once nobody is to come any more.
+    /// Lets in one who waits; false once nobody is to come any more.
     pub(crate) fn answer(&self) -> bool {
-        match self.listener.accept() {
-            Ok((stream, _)) => {
-                // Who cannot be served is turned away.
-                drop(admit(stream, &self.clients, &self.served));
-                true
-            }
-            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
-        }
+        let Ok((stream, _)) = self.listener.accept() else { return false };
+        // Who cannot be served is turned away.
+        drop(admit(stream, &self.clients, &self.served));
+        true
     }
 }
 
