@@ -114,7 +114,7 @@ impl Layers {
         };
         let mut file = self.open_tarball(layer)?;
         if let Some(offset) = data.offset {
-            file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", layer))?;
+            file.seek(SeekFrom::Start(offset.get())).map_err(Error::io("read", layer))?;
             Ok(Box::new(file.take(data.size)))
         } else {
             let whole = self.store.tmp_file()?;

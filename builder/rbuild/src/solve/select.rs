@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::solve::near;
-use crate::tree::{Follow, Tree, resolve};
+use crate::tree::{Follow, Tree, cut_links, resolve};
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns};
 use dockerfile_parser::{Span, Text, glob};
 use rbuild_oci::{Digest, Hasher};
@@ -48,9 +48,87 @@ pub fn select(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
 
 /// What is at a path, all that is in it included; `*` and its like are letters as others are.
 pub fn select_plain(tree: &dyn Tree, path: &str) -> Result<Vec<Match>> {
-    let clean = path.trim_matches('/').as_bytes().to_vec();
-    take(tree, &Wanted { path, below: None, excludes: &[] }, vec![clean])
+    take(tree, &plain(path), vec![plain_path(path)])
 }
+
+/// The digest of what [`select_plain`] gives.
+pub fn digest_plain(tree: &dyn Tree, path: &str) -> Result<Digest> {
+    Ok(Seen::of(tree, &plain(path), vec![plain_path(path)])?.digest)
+}
+
+const fn plain(path: &str) -> Wanted<'_> {
+    Wanted { path, below: None, excludes: &[] }
+}
+
+fn plain_path(path: &str) -> Vec<u8> {
+    path.trim_matches('/').as_bytes().to_vec()
+}
+
+/// What a source names, as it was seen: its digest, and all of it where that is not too much to be kept.
+#[derive(Debug)]
+pub struct Seen {
+    /// As of [`digest`].
+    pub digest: Digest,
+    matches: Option<Vec<Match>>,
+}
+
+impl Seen {
+    /// Looks at everything a source names; as [`select`].
+    pub fn look(tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Self> {
+        let paths = expand(tree, wanted)?;
+        if wanted.below.is_none() && wanted.excludes.is_empty() {
+            return Self::of(tree, wanted, paths);
+        }
+        let matches = take(tree, wanted, paths)?;
+        Ok(Self { digest: digest(&matches), matches: Some(matches) })
+    }
+
+    /// All that is at these paths, most of which is seen once and forgotten where there is much.
+    fn of(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Self> {
+        let (mut hasher, mut kept, mut count) = (Hasher::new(), Some(Vec::new()), 0);
+        for path in paths {
+            let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
+            tree.digest_all(std::slice::from_mut(&mut found.entry))?;
+            let base = found.entry.path.clone();
+            put_top(&mut hasher, &found);
+            let mut take = |piece: Vec<Entry>| {
+                for entry in &piece {
+                    put_entry(&mut hasher, &base, entry);
+                }
+                count += piece.len();
+                if count <= KEPT {
+                    found.below.extend(piece);
+                } else {
+                    (kept, found.below) = (None, Vec::new());
+                }
+                Ok(())
+            };
+            if found.entry.node.is_directory() {
+                tree.pieces(&base, &mut take)?;
+            }
+            put_end(&mut hasher);
+            if let Some(kept) = &mut kept {
+                kept.push(found);
+            }
+        }
+        Ok(Self { digest: hasher.finish(), matches: kept })
+    }
+
+    /// What was seen; what was not kept is looked for again, and must be the same.
+    pub fn matches(self, tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
+        if let Some(matches) = self.matches {
+            return Ok(matches);
+        }
+        let matches = select(tree, wanted)?;
+        if digest(&matches) == self.digest {
+            return Ok(matches);
+        }
+        Err(rbuild_store::Error::Changed { subject: format!("{} in {}", wanted.path, tree.name()) }.into())
+    }
+}
+
+/// So many files, directories and links are kept from the look at them, for when they are copied: some 10 MB.
+const KEPT: usize = 50_000;
 
 fn take(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Vec<Match>> {
     let excludes = matcher(wanted.excludes)?;
@@ -82,37 +160,26 @@ fn take(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Vec
     Ok(matches)
 }
 
-/// Makes files of hard links whose first name was not taken.
-fn cut_links(tree: &dyn Tree, below: &mut [Entry]) -> Result<()> {
-    let is_link = |entry: &Entry| matches!(entry.node, Node::HardLink { .. });
-    if !below.iter().any(is_link) {
-        return Ok(());
-    }
-    let taken: BTreeSet<Vec<u8>> =
-        below.iter().filter(|entry| !is_link(entry)).map(|entry| entry.path.clone()).collect();
-    for entry in below {
-        if let Node::HardLink { target } = &entry.node
-            && !taken.contains(target)
-            && let Some(file) = tree.lookup(&entry.path)?
-        {
-            *entry = file;
-        }
-    }
-    Ok(())
-}
-
 /// The digest of a selection: names, kinds, modes, owners, attributes and data, never times.
 pub fn digest(matches: &[Match]) -> Digest {
     let mut hasher = Hasher::new();
     for found in matches {
-        put(&mut hasher, &found.name);
-        put_entry(&mut hasher, &found.entry.path, &found.entry);
+        put_top(&mut hasher, found);
         for entry in &found.below {
             put_entry(&mut hasher, &found.entry.path, entry);
         }
-        put(&mut hasher, b"end");
+        put_end(&mut hasher);
     }
     hasher.finish()
+}
+
+fn put_top(hasher: &mut Hasher, found: &Match) {
+    put(hasher, &found.name);
+    put_entry(hasher, &found.entry.path, &found.entry);
+}
+
+fn put_end(hasher: &mut Hasher) {
+    put(hasher, b"end");
 }
 
 /// A path relative to a directory above it.
@@ -275,4 +342,66 @@ fn with_ways(
         }
     }
     all.into_iter().filter(|entry| picked.contains(&entry.path) || on_the_way.contains(&entry.path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Opened;
+    use rbuild_store::layer::FileData;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// So many files; if it is restless their mode is another one at every walk.
+    struct Many {
+        files: usize,
+        restless: bool,
+        walks: AtomicU32,
+    }
+
+    impl Tree for Many {
+        fn name(&self) -> &'static str {
+            "many"
+        }
+
+        fn lookup(&self, _: &[u8]) -> Result<Option<Entry>> {
+            Ok(None)
+        }
+
+        fn list(&self, _: &[u8]) -> Result<Vec<Vec<u8>>> {
+            Ok(Vec::new())
+        }
+
+        fn walk(&self, _: &[u8]) -> Result<Vec<Entry>> {
+            let mode = 0o600 + if self.restless { self.walks.fetch_add(1, Ordering::Relaxed) } else { 0 };
+            let file = |number| Entry::new(format!("f{number:06}"), Node::File(FileData::unread(0)), mode);
+            Ok((0..self.files).map(file).collect())
+        }
+
+        fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
+            let read = FileData { digest: Digest::of(b""), ..FileData::unread(0) };
+            entries.iter_mut().filter(|entry| !entry.node.is_directory()).for_each(|file| file.node = Node::File(read));
+            Ok(())
+        }
+
+        fn open(&self, _: &Entry) -> Result<Opened<'_>> {
+            Ok(Opened::data(&b""[..]))
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_to_be_kept_is_looked_for_again_and_must_be_the_same() {
+        for (files, restless) in [(3, false), (KEPT + 1, false), (3, true), (KEPT + 1, true)] {
+            let tree = Many { files, restless, walks: AtomicU32::new(0) };
+            let wanted = Wanted { path: ".", below: None, excludes: &[] };
+            let seen = Seen::look(&tree, &wanted).unwrap();
+            let known = seen.digest;
+            match seen.matches(&tree, &wanted) {
+                Err(error) => assert!(restless && files > KEPT && error.to_string().contains("many"), "{error}"),
+                Ok(matches) => {
+                    assert!(!restless || files <= KEPT);
+                    assert_eq!((digest(&matches), matches[0].below.len()), (known, files));
+                }
+            }
+        }
+    }
 }

@@ -20,7 +20,8 @@ pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
 use crate::error::Result;
-use rbuild_store::layer::Entry;
+use rbuild_store::layer::{Entry, Node};
+use std::collections::BTreeSet;
 
 /// A tree of files, read-only and safe from links that lead out of it.
 pub trait Tree: Send + Sync {
@@ -37,6 +38,15 @@ pub trait Tree: Send + Sync {
     /// Everything below a directory but not the directory itself, parents before children, in the order of layers. A
     /// further name of a file may be a hard link to the path of its first name, which may lie outside.
     fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>>;
+
+    /// What [`Tree::walk`] gives, with the data of files read, handed over piece by piece: whoever keeps nothing needs
+    /// little memory. The first name of a hard link is in this piece or in one before.
+    fn pieces(&self, directory: &[u8], take: &mut dyn FnMut(Vec<Entry>) -> Result<()>) -> Result<()> {
+        let mut all = self.walk(directory)?;
+        cut_links(self, &mut all)?;
+        self.digest_all(&mut all)?;
+        take(all)
+    }
 
     /// The data of regular files, in order: their digests, read or remembered. Entries that are no files are left as
     /// they are.
@@ -69,6 +79,10 @@ impl<T: Tree + ?Sized> Tree for &T {
         (**self).walk(directory)
     }
 
+    fn pieces(&self, directory: &[u8], take: &mut dyn FnMut(Vec<Entry>) -> Result<()>) -> Result<()> {
+        (**self).pieces(directory, take)
+    }
+
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
         (**self).digest_all(entries)
     }
@@ -80,4 +94,23 @@ impl<T: Tree + ?Sized> Tree for &T {
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         (**self).why_missing(path)
     }
+}
+
+/// Makes files of hard links whose first name is not among the entries.
+pub fn cut_links<T: Tree + ?Sized>(tree: &T, entries: &mut [Entry]) -> Result<()> {
+    let is_link = |entry: &Entry| matches!(entry.node, Node::HardLink { .. });
+    if !entries.iter().any(is_link) {
+        return Ok(());
+    }
+    let taken: BTreeSet<Vec<u8>> =
+        entries.iter().filter(|entry| !is_link(entry)).map(|entry| entry.path.clone()).collect();
+    for entry in entries {
+        if let Node::HardLink { target } = &entry.node
+            && !taken.contains(target)
+            && let Some(file) = tree.lookup(&entry.path)?
+        {
+            *entry = file;
+        }
+    }
+    Ok(())
 }

@@ -133,7 +133,7 @@ fn tarballs(
             .entries()
             .iter()
             .filter_map(|entry| match &entry.node {
-                Node::File(data) => Some((data.offset?, entry.path.clone())),
+                Node::File(data) => Some((data.offset?.get(), entry.path.clone())),
                 _ => None,
             })
             .collect();

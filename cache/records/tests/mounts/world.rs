@@ -115,7 +115,8 @@ pub(crate) fn tree(directory: &Path) -> BTreeMap<Vec<u8>, String> {
             _ => String::new(),
         };
         let first = files.entry(meta.id()).or_insert_with(|| entry.path.clone()).clone();
-        let xattrs = if meta.is_file() { entry.dir().xattrs(entry.name()).unwrap() } else { BTreeMap::new() };
+        let xattrs =
+            if meta.is_file() { entry.dir().xattrs(entry.name()).unwrap() } else { rbuild_store::Xattrs::new() };
         let line = format!(
             "{:?} {:o} {}:{} {} {content} {first:?} {xattrs:?}",
             meta.kind, meta.mode, meta.uid, meta.gid, meta.mtime.seconds

@@ -80,7 +80,7 @@ impl Archive {
         let nothing = ArchiveBody { file: &self.tarball, at: 0, left: 0 };
         let Node::File(data) = entry.node else { return nothing };
         match (data.offset, self.sparse.get(&entry.path), &self.expanded) {
-            (Some(at), _, _) => ArchiveBody { at, left: data.size, ..nothing },
+            (Some(at), _, _) => ArchiveBody { at: at.get(), left: data.size, ..nothing },
             (None, Some(at), Some(file)) => ArchiveBody { file, at: *at, left: data.size },
             _ => nothing,
         }

@@ -10,6 +10,7 @@ use super::index::LayerIndex;
 use crate::root_dir::{Device, Xattrs};
 use rbuild_oci::Digest;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 const MAGIC: &[u8] = b"RBIX\x01";
 const DIGEST: usize = 32;
@@ -102,7 +103,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
             put_number(out, data.size);
             out.extend_from_slice(data.digest.as_bytes());
             if let Some(offset) = data.offset {
-                put_number(out, offset);
+                put_number(out, offset.get());
             }
         }
         Node::HardLink { target } | Node::Symlink { target } => put_bytes(out, target),
@@ -213,7 +214,7 @@ impl<'a> Input<'a> {
             kind::FILE | kind::FILE_IN_PIECES => {
                 let size = self.number()?;
                 let digest = Digest::from_bytes(self.take(DIGEST)?.try_into().ok()?);
-                let offset = if kind == kind::FILE { Some(self.number()?) } else { None };
+                let offset = if kind == kind::FILE { Some(NonZeroU64::new(self.number()?)?) } else { None };
                 Node::File(FileData { size, digest, offset })
             }
             kind::HARD_LINK => Node::HardLink { target: self.bytes()?.to_vec() },
@@ -237,7 +238,7 @@ mod tests {
 
     fn sample() -> LayerIndex {
         let device = Device { major: 511, minor: 70_000 };
-        let data = FileData { size: 1 << 40, digest: Digest::of(b"x"), offset: Some(512) };
+        let data = FileData { size: 1 << 40, digest: Digest::of(b"x"), offset: NonZeroU64::new(512) };
         let nodes = [
             ("", Node::Directory { opaque: false, implied: true }),
             ("block", Node::BlockDevice(device)),
@@ -253,7 +254,7 @@ mod tests {
         let entries = nodes.into_iter().map(|(path, node)| Entry {
             uid: u32::MAX - 1,
             mtime: -5,
-            xattrs: Xattrs::from([(b"user.\xfe".to_vec(), vec![0, 255])]),
+            xattrs: Xattrs::from_iter([(b"user.\xfe".to_vec(), vec![0, 255])]),
             ..Entry::new(path, node, 0o4755)
         });
         LayerIndex::new(entries.collect(), BTreeMap::from([(b"etc/passwd".to_vec(), b"root".to_vec())])).unwrap()
@@ -284,7 +285,7 @@ mod tests {
         };
         assert!(!changed(&|entry| entry.mtime = 7));
         assert!(!changed(&|entry| {
-            entry.node = Node::File(FileData { size: 1 << 40, digest: Digest::of(b"x"), offset: Some(7) });
+            entry.node = Node::File(FileData { size: 1 << 40, digest: Digest::of(b"x"), offset: NonZeroU64::new(7) });
         }));
         assert!(changed(&|entry| entry.mode = 0o755));
         assert!(changed(&|entry| entry.node = Node::Fifo));

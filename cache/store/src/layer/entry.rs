@@ -3,6 +3,7 @@
 use crate::root_dir::{Device, Xattrs};
 use rbuild_oci::Digest;
 use std::cmp::Ordering;
+use std::num::NonZeroU64;
 
 /// What a layer says about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub struct FileData {
     pub digest: Digest,
     /// Where in the layer's uncompressed tarball the data starts; none where it does not lie in one piece (sparse
     /// files of foreign layers) or is not in a tarball yet.
-    pub offset: Option<u64>,
+    pub offset: Option<NonZeroU64>,
 }
 
 impl FileData {

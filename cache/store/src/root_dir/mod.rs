@@ -15,6 +15,7 @@ mod remove;
 mod subvolume;
 mod walk;
 mod xattr;
+mod xattrs;
 
 pub use cursor::Cursor;
 pub use dir::Dir;
@@ -23,7 +24,7 @@ pub use list::DirEntry;
 pub use meta::{Device, FileKind, Meta};
 pub(crate) use subvolume::{BTRFS, may_be_subvolume};
 pub use walk::{Walk, WalkEntry};
-pub use xattr::Xattrs;
+pub use xattrs::Xattrs;
 
 use crate::error::{Error, Result};
 use dir::{proc_path, stat_fd, sys};

@@ -3,13 +3,10 @@
 //! and the calls relative to a directory are too young (Linux 6.13).
 
 use super::dir::{Dir, checked, proc_path, sys};
+use super::xattrs::Xattrs;
 use crate::error::Result;
 use rustix::fs::XattrFlags;
 use rustix::io::Errno;
-use std::collections::BTreeMap;
-
-/// Extended attributes by name, as in `security.capability`.
-pub type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Dir {
     /// All extended attributes that the caller may see; none on a file system without them.

@@ -198,7 +198,7 @@ fn overlay_marks_in_a_tarball_are_dropped() {
     for style in [Style::Plain, OVERLAY] {
         let target = target();
         unpack_onto(&tarball, &target, style, &View::default()).unwrap();
-        let names: Vec<_> = target.root.xattrs(b"d").unwrap().into_keys().collect();
+        let names: Vec<_> = target.root.xattrs(b"d").unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [b"user.kept".to_vec()]);
     }
 }

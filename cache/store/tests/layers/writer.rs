@@ -84,7 +84,7 @@ fn the_index_says_where_the_bytes_are() {
     let packed = pack(&[dir("etc"), file("etc/group", "g:x:1:"), file("etc/passwd", "root"), file("z", &big)]);
     for (path, body) in [("etc/group", "g:x:1:"), ("etc/passwd", "root"), ("z", big.as_str())] {
         let Node::File(data) = packed.index.get(path.as_bytes()).unwrap().node else { panic!("{path}") };
-        let at = data.offset.unwrap() as usize;
+        let at = data.offset.unwrap().get() as usize;
         assert_eq!(&packed.out[at..at + data.size as usize], body.as_bytes());
         assert_eq!(data.digest, Digest::of(body.as_bytes()));
     }

@@ -14,7 +14,7 @@ use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled,
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// What is left out of a directory; by default nothing, by no file.
@@ -32,10 +32,15 @@ pub struct ContextTree {
     root: RootDir,
     ignored: Ignored,
     remembered: FileCache,
-    /// Where the file that was read last lies.
-    reading: Mutex<Cursor>,
+    reading: Mutex<Reading>,
     cancel: Cancel,
     store: Option<Vec<u8>>,
+}
+
+/// Where the file that was looked at last lies, and what is remembered of it.
+struct Reading {
+    at: Cursor,
+    known: Lookups,
 }
 
 impl ContextTree {
@@ -43,12 +48,17 @@ impl ContextTree {
     /// changes. Digests of files are remembered from before.
     pub fn open(name: &str, place: &Path, ignored: Ignored, store: &Store, cancel: &Cancel) -> Result<Self> {
         let (root, remembered) = (RootDir::open(place)?, FileCache::open(store, place)?);
-        let (reading, store) = (Mutex::new(Cursor::new(&root)), store_within(store, place));
+        let reading = Mutex::new(Reading { at: Cursor::new(&root), known: remembered.lookups() });
+        let store = store_within(store, place);
         Ok(Self { name: name.to_owned(), root, ignored, remembered, reading, cancel: cancel.clone(), store })
     }
 
     fn is_store(&self, path: &[u8]) -> bool {
         self.store.as_ref().is_some_and(|store| path == store || is_below(path, store))
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down the digests that were read, for the next build.
@@ -89,12 +99,7 @@ impl ContextTree {
 }
 
 /// What is at a path, with the digest that is remembered of a file; none for a socket.
-fn node(
-    path: &[u8],
-    meta: &Meta,
-    known: &mut Lookups<'_>,
-    link: impl FnOnce() -> Result<Vec<u8>>,
-) -> Result<Option<Node>> {
+fn node(path: &[u8], meta: &Meta, known: &mut Lookups, link: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Node>> {
     Ok(Some(match meta.kind {
         FileKind::Directory => Node::DIRECTORY,
         FileKind::File => {
@@ -133,7 +138,7 @@ impl Tree for ContextTree {
             return Ok(Some(entry(Vec::new(), Node::DIRECTORY, &Meta { mode: 0o755, ..meta })));
         }
         let link = || self.root.readlink(path).map_err(|error| self.told(error));
-        let node = node(path, &meta, &mut self.remembered.lookups(), link)?;
+        let node = node(path, &meta, &mut self.reading().known, link)?;
         Ok(node.map(|node| entry(path.to_vec(), node, &meta)))
     }
 
@@ -151,10 +156,17 @@ impl Tree for ContextTree {
         scan::scan(self, directory)
     }
 
+    fn pieces(&self, directory: &[u8], take: &mut dyn FnMut(Vec<Entry>) -> Result<()>) -> Result<()> {
+        scan::pieces(self, directory, &mut |mut piece| {
+            self.digest_all(&mut piece)?;
+            take(piece)
+        })
+    }
+
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
         let is_unread = |entry: &Entry| matches!(&entry.node, Node::File(data) if !data.is_read());
         // Whoever asks has just walked: a directory that was replaced since the last time is not to be read.
-        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Cursor::new(&self.root);
+        self.reading().at = Cursor::new(&self.root);
         // Most often all are known: then no threads are started.
         if !entries.iter().any(is_unread) {
             return Ok(());
@@ -169,10 +181,10 @@ impl Tree for ContextTree {
 
     fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
         let (above, name) = split_path(&entry.path);
-        let directory = self.reading.lock().unwrap_or_else(PoisonError::into_inner).directory(above);
+        let directory = self.reading().at.directory(above);
         let opened = directory.and_then(|directory| directory.open_seen(name));
         let (file, meta) = opened.map_err(|error| self.told(error.about(&entry.path)))?;
-        let known = self.remembered.get(&entry.path, &meta);
+        let known = self.reading().known.get(&entry.path, &meta);
         Ok(match &entry.node {
             Node::File(data) if known == Some(data.digest) => Opened::Settled(Settled::new(file, meta)),
             _ => Opened::data(file),

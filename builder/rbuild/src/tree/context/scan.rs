@@ -15,11 +15,32 @@ const MANY: usize = 8;
 /// So many walks go on at once, as each holds some tens of directories open.
 const AT_ONCE: usize = 8;
 
+/// So many groups of directories there are, as nearly as they can be divided; a turn of walks has [`AT_ONCE`] of them.
+const GROUPS: usize = 64;
+
 /// How many levels of directories are looked through one by one for as many.
 const LEVELS: usize = 3;
 
 /// All that is below a directory of the context, parents before what is in them.
 pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
+    let mut all = Vec::new();
+    pieces(tree, directory, &mut |mut piece| {
+        if all.is_empty() {
+            all = piece;
+        } else {
+            all.append(&mut piece);
+        }
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// The same, piece by piece.
+pub(super) fn pieces(
+    tree: &ContextTree,
+    directory: &[u8],
+    take: &mut dyn FnMut(Vec<Entry>) -> Result<()>,
+) -> Result<()> {
     let top = Ahead { path: directory.to_vec(), carry: tree.carry_of(directory), file: None };
     let mut parts = vec![Part::Ahead(top)];
     for _ in 0..LEVELS {
@@ -27,18 +48,32 @@ pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
         if ahead == 0 || ahead >= MANY {
             break;
         }
-        let each = parts.into_iter().map(|part| walk(tree, part, Depth::Directory));
-        parts = each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        parts = Scan::over(tree, parts, Depth::Directory)?.into_parts();
     }
-    let whole = |part| walk(tree, part, Depth::Tree);
-    let walked: Vec<_> = if count(&parts) < MANY {
-        parts.into_iter().map(whole).collect()
-    } else {
-        let at_least = parts.len().div_ceil(AT_ONCE);
-        parts.into_par_iter().with_min_len(at_least).map(whole).collect()
-    };
-    // Of several failures the first in order is told, whichever came first.
-    Ok(together(walked.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten()))
+    let whole = |parts| Scan::over(tree, parts, Depth::Tree).map(|scan| scan.found);
+    let mut names = FirstNames::default();
+    if count(&parts) < MANY {
+        return take(names.link(whole(parts)?));
+    }
+    let mut groups = in_groups(parts).into_iter().peekable();
+    while groups.peek().is_some() {
+        let turn: Vec<_> = groups.by_ref().take(AT_ONCE).collect();
+        let walked: Vec<_> = turn.into_par_iter().map(whole).collect();
+        // Of several failures the first in order is told, whichever came first.
+        walked.into_iter().try_for_each(|found| take(names.link(found?)))?;
+    }
+    Ok(())
+}
+
+/// The parts, still in order, in groups that are walked one by one.
+fn in_groups(parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let size = parts.len().div_ceil(GROUPS);
+    let mut parts = parts.into_iter().peekable();
+    let mut groups = Vec::with_capacity(GROUPS);
+    while parts.peek().is_some() {
+        groups.push(parts.by_ref().take(size).collect());
+    }
+    groups
 }
 
 /// A part of a walk.
@@ -54,6 +89,14 @@ struct Found {
     entries: Vec<Entry>,
     /// The files that have several names: where they are in `entries`, and which file.
     several: Vec<(usize, (u64, u64))>,
+}
+
+impl Found {
+    fn add(&mut self, mut more: Self) {
+        let before = self.entries.len();
+        self.several.extend(more.several.into_iter().map(|(at, file)| (before + at, file)));
+        self.entries.append(&mut more.entries);
+    }
 }
 
 /// A directory that is not left out, and what `.dockerignore` says below it.
@@ -76,44 +119,22 @@ fn count(parts: &[Part]) -> usize {
     parts.iter().filter(|part| matches!(part, Part::Ahead(_))).count()
 }
 
-fn walk(tree: &ContextTree, part: Part, depth: Depth) -> Result<Vec<Part>> {
-    let Part::Ahead(Ahead { path, carry, file }) = part else { return Ok(vec![part]) };
-    if let Some(file) = file
-        && tree.root.stat(&path).map_err(|error| tree.told(error))?.id() != file
-    {
-        return Err(rbuild_store::Error::Changed { subject: show_path(&path) }.into());
-    }
-    let mut walk = tree.root.walk(&path).map_err(|error| tree.told(error))?.named(&path);
-    let mut scan = Scan::new(tree, Open { path, carry, pending: None }, depth);
-    while let Some(found) = walk.next() {
-        tree.cancel.check()?;
-        if scan.take(found.map_err(|error| tree.told(error))?)? == Below::Skip {
-            walk.skip_dir();
-        }
-    }
-    Ok(scan.finish())
-}
+/// The first names of the files that have several.
+#[derive(Default)]
+struct FirstNames(BTreeMap<(u64, u64), Vec<u8>>);
 
-/// The entries of all parts. A further name of a file that came before is a hard link to it.
-fn together(parts: impl Iterator<Item = Part>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut first_names: BTreeMap<(u64, u64), Vec<u8>> = BTreeMap::new();
-    for part in parts {
-        let Part::Found(mut found) = part else { continue };
+impl FirstNames {
+    /// What was found; a further name of a file that came before is a hard link to it.
+    fn link(&mut self, mut found: Found) -> Vec<Entry> {
         for (at, file) in found.several {
             let entry = &mut found.entries[at];
-            match first_names.entry(file) {
+            match self.0.entry(file) {
                 btree_map::Entry::Occupied(first) => entry.node = Node::HardLink { target: first.get().clone() },
                 btree_map::Entry::Vacant(slot) => drop(slot.insert(entry.path.clone())),
             }
         }
-        if entries.is_empty() {
-            entries = found.entries;
-        } else {
-            entries.append(&mut found.entries);
-        }
+        found.entries
     }
-    entries
 }
 
 /// Whether a walk goes into a directory.
@@ -123,10 +144,10 @@ enum Below {
     Skip,
 }
 
-/// One walk: which directories it is in, and what it found.
+/// One walk after the other: which directories it is in, and what it found.
 struct Scan<'a> {
     tree: &'a ContextTree,
-    known: Lookups<'a>,
+    known: Lookups,
     depth: Depth,
     open: Vec<Open>,
     parts: Vec<Part>,
@@ -142,9 +163,34 @@ struct Open {
 }
 
 impl<'a> Scan<'a> {
-    fn new(tree: &'a ContextTree, top: Open, depth: Depth) -> Self {
+    /// A walk over what is ahead among the parts; what was found before is kept.
+    fn over(tree: &'a ContextTree, parts: Vec<Part>, depth: Depth) -> Result<Self> {
         let (known, found) = (tree.remembered.lookups(), Found::default());
-        Self { tree, known, depth, open: vec![top], parts: Vec::new(), found }
+        let mut scan = Self { tree, known, depth, open: Vec::new(), parts: Vec::new(), found };
+        for part in parts {
+            match part {
+                Part::Found(found) => scan.found.add(found),
+                Part::Ahead(ahead) => scan.walk(ahead)?,
+            }
+        }
+        Ok(scan)
+    }
+
+    fn walk(&mut self, Ahead { path, carry, file }: Ahead) -> Result<()> {
+        let tree = self.tree;
+        if let Some(file) = file
+            && tree.root.stat(&path).map_err(|error| tree.told(error))?.id() != file
+        {
+            return Err(rbuild_store::Error::Changed { subject: show_path(&path) }.into());
+        }
+        let mut walk = tree.root.walk(&path).map_err(|error| tree.told(error))?.named(&path);
+        self.open = vec![Open { path, carry, pending: None }];
+        while let Some(found) = walk.next() {
+            if self.take(found.map_err(|error| tree.told(error))?)? == Below::Skip {
+                walk.skip_dir();
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, found: WalkEntry) -> Result<Below> {
@@ -201,7 +247,7 @@ impl<'a> Scan<'a> {
         self.found.entries.push(entry);
     }
 
-    fn finish(mut self) -> Vec<Part> {
+    fn into_parts(mut self) -> Vec<Part> {
         self.parts.push(Part::Found(self.found));
         self.parts
     }

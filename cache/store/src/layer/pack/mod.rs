@@ -13,6 +13,7 @@ use rbuild_oci::{Cancel, DiffId, Digest, Hasher};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
+use std::num::NonZeroU64;
 use stream::Stream;
 
 /// The bytes of an entry.
@@ -176,7 +177,7 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
 
     fn put_body(&mut self, path: &[u8], data: FileData, body: Body<'_>) -> Result<FileData> {
         let changed = || Error::Changed { subject: show_path(path) };
-        let offset = Some(self.stream.position());
+        let offset = NonZeroU64::new(self.stream.position());
         let known = matches!(body, Body::Settled(_)) && data.is_read();
         let carried = (CARRIED.contains(&path) && data.size <= BODY_LIMIT).then(Vec::new);
         let mut seen = Seen { hasher: (!known).then(Hasher::new), kept: carried };

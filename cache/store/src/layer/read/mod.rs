@@ -22,6 +22,7 @@ use rbuild_oci::Cancel;
 use sparse::Segment;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
+use std::num::NonZeroU64;
 
 /// A piece of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -204,7 +205,7 @@ impl<'a, R: Read> TarReader<'a, R> {
             self.size = self.left;
             self.segments.push_back(Segment { offset: 0, length: self.size });
             self.budget.count_file(self.size, self.position.saturating_add(self.left))?;
-            return Ok(FileData { offset: Some(self.position), ..FileData::unread(self.size) });
+            return Ok(FileData { offset: NonZeroU64::new(self.position), ..FileData::unread(self.size) });
         };
         self.size = map.size;
         self.segments = sparse::checked(map, self.left).map_err(|reason| self.damaged(reason))?.into();

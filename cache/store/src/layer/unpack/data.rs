@@ -37,7 +37,7 @@ impl<'a> Data<'a> {
     /// Writes all the data of a file, which is new.
     pub(super) fn write(&mut self, entry: &Entry, data: &FileData, file: &File) -> Result<()> {
         match data.offset {
-            Some(offset) => self.run(entry, (offset, data.size), file),
+            Some(offset) => self.run(entry, (offset.get(), data.size), file),
             None => self.pieces(entry, data, file),
         }
     }

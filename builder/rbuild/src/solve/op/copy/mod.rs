@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::explain::Listing;
 use crate::solve::layer::{self, Data};
 use crate::solve::place::{Destination, Made, Placement};
-use crate::solve::select::{self, Match, Wanted};
+use crate::solve::select::{self, Match, Seen, Wanted};
 use crate::solve::{Shown, Step, Value, Work, damage, owner};
 use crate::stack::Stack;
 use crate::tree::{EmptyTree, StageTree, Tree};
@@ -37,10 +37,11 @@ fn attempt(
         }
     }
     let trees = open(work, inputs)?;
-    let picked = copy.sources.iter().map(|source| pick(copy, source, &trees)).collect::<Result<Vec<_>>>()?;
-    if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&picked)))? {
+    let looked = copy.sources.iter().map(|source| look(copy, source, &trees)).collect::<Result<Vec<_>>>()?;
+    if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&looked)))? {
         return Ok(found);
     }
+    let picked = looked.into_iter().map(Looked::pick).collect::<Result<Vec<_>>>()?;
     step.begin_with(&|| Ok(listing(&picked)))?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
@@ -55,7 +56,15 @@ fn attempt(
 /// The part of the recipe that all files make.
 const FILES: &str = "files";
 
-/// What a source names, before it is placed.
+/// What a source names, as it was seen.
+enum Looked<'a> {
+    /// Files of a tree.
+    Files { tree: &'a dyn Tree, wanted: Wanted<'a>, seen: Seen, unpack: Unpack },
+    /// A heredoc.
+    Inline(&'a InlineFile),
+}
+
+/// The same before it is placed.
 enum Picked<'a> {
     /// Files of a tree.
     Files { tree: &'a dyn Tree, matches: Vec<Match>, unpack: Unpack },
@@ -83,7 +92,7 @@ fn open<'a>(work: &Work<'a>, inputs: &[&'a Value]) -> Result<Vec<Box<dyn Tree + 
     inputs.iter().map(tree).collect()
 }
 
-fn pick<'a>(copy: &'a CopyOp, source: &'a Source, trees: &'a [Box<dyn Tree + 'a>]) -> Result<Picked<'a>> {
+fn look<'a>(copy: &'a CopyOp, source: &'a Source, trees: &'a [Box<dyn Tree + 'a>]) -> Result<Looked<'a>> {
     let tree = |input: &Option<Input>| -> &'a dyn Tree {
         input.map_or(&EmptyTree as &dyn Tree, |input| &*trees[input.0 as usize])
     };
@@ -91,18 +100,29 @@ fn pick<'a>(copy: &'a CopyOp, source: &'a Source, trees: &'a [Box<dyn Tree + 'a>
         Source::Files { input, path, below, unpack } => (input, path.as_str(), below.as_deref(), *unpack),
         Source::Download { input, name, unpack } => (&Some(*input), name.as_str(), None, *unpack),
         Source::Checkout { input } => (&Some(*input), "/", None, Unpack::Never),
-        Source::Inline(file) => return Ok(Picked::Inline(file)),
+        Source::Inline(file) => return Ok(Looked::Inline(file)),
     };
-    let wanted = Wanted { path, below, excludes: &copy.excludes };
-    Ok(Picked::Files { tree: tree(input), matches: select::select(tree(input), &wanted)?, unpack })
+    let (tree, wanted) = (tree(input), Wanted { path, below, excludes: &copy.excludes });
+    Ok(Looked::Files { tree, wanted, seen: Seen::look(tree, &wanted)?, unpack })
+}
+
+impl<'a> Looked<'a> {
+    fn pick(self) -> Result<Picked<'a>> {
+        Ok(match self {
+            Self::Files { tree, wanted, seen, unpack } => {
+                Picked::Files { tree, matches: seen.matches(tree, &wanted)?, unpack }
+            }
+            Self::Inline(file) => Picked::Inline(file),
+        })
+    }
 }
 
 /// The digest of all that is copied; heredocs stand in the definition.
-fn digest(picked: &[Picked<'_>]) -> String {
+fn digest(looked: &[Looked<'_>]) -> String {
     let mut hasher = Hasher::new();
-    for source in picked {
-        if let Picked::Files { matches, .. } = source {
-            hasher.update(select::digest(matches).as_bytes());
+    for source in looked {
+        if let Looked::Files { seen, .. } = source {
+            hasher.update(seen.digest.as_bytes());
         }
     }
     hasher.finish().to_string()

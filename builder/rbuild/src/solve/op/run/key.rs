@@ -6,7 +6,7 @@ use crate::explain::Listing;
 use crate::solve::select::{self, Match};
 use crate::solve::{Step, Value, Work};
 use crate::stack::Stack;
-use crate::tree::StageTree;
+use crate::tree::{StageTree, Tree};
 use rbuild_graph::{Input, Mount, RunOp};
 use rbuild_records::Recipe;
 use std::collections::BTreeMap;
@@ -27,7 +27,8 @@ pub(super) fn shown<'a>(work: &Work<'_>, run: &'a RunOp, inputs: &[&Value]) -> R
 pub(super) fn listing(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<Listing> {
     let mut listing = Listing::default();
     for (target, input, source) in run.mounts.iter().filter_map(shows) {
-        if let Some(matches) = files(work, inputs[input.0 as usize], source)? {
+        let select = |tree: &dyn Tree| select::select_plain(tree, source);
+        if let Some(matches) = with_files(work, inputs[input.0 as usize], source, select)? {
             listing.add(&part(target), matches.iter().flat_map(Match::entries));
         }
     }
@@ -57,20 +58,20 @@ fn shows(mount: &Mount) -> Option<(&str, Input, &str)> {
 
 /// The identity of what lies at `source`: a whole stage by its layers, anything else by its files.
 fn content(work: &Work<'_>, value: &Value, source: &str) -> Result<String> {
-    match files(work, value, source)? {
-        Some(matches) => Ok(select::digest(&matches).to_string()),
-        None => Ok(value.stack()?.name()),
-    }
+    let digest = |tree: &dyn Tree| select::digest_plain(tree, source).map(|digest| digest.to_string());
+    with_files(work, value, source, digest)?.map_or_else(|| Ok(value.stack()?.name()), Ok)
 }
 
-/// The files that lie at `source`; none where that is a whole stage.
-fn files(work: &Work<'_>, value: &Value, source: &str) -> Result<Option<Vec<Match>>> {
+/// What `look` makes of the tree in which `source` lies; none where that is a whole stage.
+fn with_files<T>(
+    work: &Work<'_>,
+    value: &Value,
+    source: &str,
+    look: impl FnOnce(&dyn Tree) -> Result<T>,
+) -> Result<Option<T>> {
     match value {
         Value::Files(..) if source == "/" => Ok(None),
-        Value::Files(stack, _) => {
-            let tree = StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack);
-            select::select_plain(&tree, source).map(Some)
-        }
-        Value::Tree(tree) => select::select_plain(&**tree, source).map(Some),
+        Value::Files(stack, _) => look(&StageTree::new(work.ctx.store, work.shelf.view(stack)?, stack)).map(Some),
+        Value::Tree(tree) => look(&**tree).map(Some),
     }
 }
