@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, read};
@@ -95,6 +96,13 @@ impl Ended {
     }
 }
 
+/// Reads once, in place of what was read before. Memory that nothing was ever read into costs nothing.
+pub(super) fn read_anew<'b>(from: &OwnedFd, buffer: &'b mut Vec<u8>) -> rustix::io::Result<&'b [u8]> {
+    buffer.clear();
+    read(from, spare_capacity(buffer))?;
+    Ok(buffer)
+}
+
 /// The error of a step.
 pub(super) fn setup_failed(operation: &[u8], errno: i32) -> Error {
     let operation = String::from_utf8_lossy(operation).into_owned();
@@ -111,7 +119,7 @@ pub(super) fn lost(exit: Exit) -> Error {
 
 impl<'a> Pump<'a> {
     pub(super) fn new(channel: Channel, pipes: Vec<Pipe>, needs: Needs<'a>) -> Self {
-        let buffer = vec![0; CHUNK];
+        let buffer = Vec::with_capacity(CHUNK);
         Self { channel: Some(channel), pipes, needs, relay: None, keeper: None, told: Told::default(), buffer }
     }
 
@@ -240,9 +248,9 @@ impl<'a> Pump<'a> {
     fn deliver(&mut self, index: usize, output: &mut dyn Output, all: bool) -> io::Result<()> {
         let Some(pipe) = self.pipes.get_mut(index) else { return Ok(()) };
         while pipe.open {
-            match read(&pipe.fd, &mut self.buffer[..]) {
-                Ok(0) => pipe.open = false,
-                Ok(got) => output.write(pipe.stream, &self.buffer[..got])?,
+            match read_anew(&pipe.fd, &mut self.buffer) {
+                Ok([]) => pipe.open = false,
+                Ok(bytes) => output.write(pipe.stream, bytes)?,
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(errno.into()),

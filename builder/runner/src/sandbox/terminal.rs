@@ -8,6 +8,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, read, write};
 use rustix::termios::{Winsize, isatty, tcgetwinsize, tcsetwinsize};
 
+use super::pump::read_anew;
 use crate::container::{Sizes, Terminal};
 use crate::executor::{Output, Stream};
 use crate::terminal::RawMode;
@@ -53,14 +54,14 @@ impl<'a> Relay<'a> {
     }
 
     /// Moves what can be moved without waiting; `all` empties the container's side.
-    pub(super) fn turn(&mut self, buffer: &mut [u8], output: &mut dyn Output, all: bool) -> io::Result<()> {
+    pub(super) fn turn(&mut self, buffer: &mut Vec<u8>, output: &mut dyn Output, all: bool) -> io::Result<()> {
         if is_ready(self.sizes().map(AsFd::as_fd))? {
             self.resize(buffer)?;
         }
         if self.input_open && self.pending.is_empty() && is_ready(Some(self.terminal.input.as_fd()))? {
-            let got = read(&*self.terminal.input, &mut *buffer)?;
-            self.input_open = got > 0;
-            self.pending.extend_from_slice(&buffer[..got]);
+            let typed = read_anew(&self.terminal.input, buffer)?;
+            self.input_open = !typed.is_empty();
+            self.pending.extend_from_slice(typed);
         }
         self.push_input()?;
         self.pull_output(buffer, output, all)
@@ -79,10 +80,10 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
-    fn pull_output(&mut self, buffer: &mut [u8], output: &mut dyn Output, all: bool) -> io::Result<()> {
+    fn pull_output(&mut self, buffer: &mut Vec<u8>, output: &mut dyn Output, all: bool) -> io::Result<()> {
         loop {
-            match read(&self.outer, &mut *buffer) {
-                Ok(got) if got > 0 => output.write(Stream::Stdout, &buffer[..got])?,
+            match read_anew(&self.outer, buffer) {
+                Ok(bytes) if !bytes.is_empty() => output.write(Stream::Stdout, bytes)?,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => continue,
                 Ok(_) | Err(Errno::IO) => {
@@ -107,11 +108,11 @@ impl<'a> Relay<'a> {
     }
 
     /// Takes the news of the size, or the size itself. Whoever was stopped finds the terminal as a shell left it.
-    fn resize(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+    fn resize(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         match &self.terminal.sizes {
             Sizes::OfInput(None) => {}
             Sizes::OfInput(Some(told)) => {
-                read(&**told, &mut *buffer)?;
+                read_anew(told, buffer)?;
                 self.raw.as_ref().map_or(Ok(()), RawMode::again)?;
                 self.follow_size();
             }
