@@ -49,8 +49,8 @@ pub(crate) enum Report {
     NoProgram { program: Vec<u8>, reason: Vec<u8>, code: u8 },
     /// What follows happens in this process, whose pidfd travels with this message; it waits to be let go on.
     Forked { pid: u32 },
-    /// The container has its root: what is told from now on, but for a terminal, can wait until the program runs or does
-    /// not.
+    /// The container's mounts stand: what is told from now on needs no answer, but for a terminal and a network, and can
+    /// wait until the program runs or never will.
     Rooted {},
     /// All is set up; the program comes next.
     Ready {},

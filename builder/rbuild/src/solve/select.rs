@@ -96,10 +96,9 @@ impl Seen {
                     put_entry(&mut hasher, &base, entry);
                 }
                 count += piece.len();
-                if count <= KEPT {
-                    found.below.extend(piece);
-                } else {
-                    (kept, found.below) = (None, Vec::new());
+                found.below.extend(piece);
+                if count > KEPT {
+                    found.below = Vec::new();
                 }
                 Ok(())
             };
@@ -107,7 +106,10 @@ impl Seen {
                 tree.pieces(&base, &mut take)?;
             }
             put_end(&mut hasher);
-            if let Some(kept) = &mut kept {
+            count += 1;
+            if count > KEPT {
+                kept = None;
+            } else if let Some(kept) = &mut kept {
                 kept.push(found);
             }
         }

@@ -84,11 +84,11 @@ impl<'a> Step<'a> {
 
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
     pub fn begin(&mut self) -> Result<()> {
-        self.begin_with(&|| Ok(Listing::default()))
+        self.begin_with(|| Ok(Listing::default()))
     }
 
     /// The same for a step that files go into, which are listed only then.
-    pub fn begin_with(&mut self, files: &dyn Fn() -> Result<Listing>) -> Result<()> {
+    pub fn begin_with(&mut self, files: impl FnOnce() -> Result<Listing>) -> Result<()> {
         (self.work.inputs.begin)()?;
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);

@@ -165,11 +165,12 @@ impl<'a> Pump<'a> {
         Ok(ready.map(|((what, ..), _)| *what).collect())
     }
 
-    /// What of the channel wakes this process. A word of the child moves it to the child's own processor, where the child
-    /// then stands still; the channel's end does not, and tells that the program runs.
+    /// What of the channel wakes this process. A word of the child would move it to the child's own processor, where the
+    /// child then stands still; the channel's end does not, and comes when the program runs or never will.
     fn heard(&self) -> PollFlags {
-        let awaits_nothing = self.told.rooted && self.needs.terminal.is_some() == self.relay.is_some();
-        if awaits_nothing { PollFlags::empty() } else { PollFlags::IN }
+        let terminal = self.needs.terminal.is_none() || self.relay.is_some();
+        let network = self.needs.network.is_none() || self.keeper.is_some();
+        if self.told.rooted && terminal && network { PollFlags::empty() } else { PollFlags::IN }
     }
 
     /// Takes one report, or at the end all that are left.

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A connection to whoever lives a container.
@@ -46,8 +47,12 @@ pub enum Heard {
 impl Control {
     /// Connects to whoever lives a container; none where nobody does.
     pub fn connect(containers: &Containers, id: &ContainerId) -> Result<Option<Self>> {
-        let dir = containers.dir(id);
-        let (_dir, path) = match by_descriptor(&dir) {
+        Self::open(&containers.dir(id))
+    }
+
+    /// The same, of the container in that directory.
+    pub(crate) fn open(dir: &Path) -> Result<Option<Self>> {
+        let (_dir, path) = match by_descriptor(dir) {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
         };

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use rbuild_runner::Stream;
 use rbuild_store::if_there;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -76,6 +77,8 @@ struct Client {
 const MOST: usize = 64;
 /// A client that takes nothing for so long holds the container back no more.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long nobody is let in where that failed.
+const MOMENT: Duration = Duration::from_millis(10);
 
 impl Server {
     /// Binds the socket in a container's directory, in place of one that a killed process left. Somebody has to answer at
@@ -128,8 +131,8 @@ impl Client {
         while !bytes.is_empty() {
             match send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(sent) => bytes = &bytes[sent..],
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) if can_write(&self.stream, deadline) => {}
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if can_write(&self.stream, deadline) => {}
                 Err(_) => return false,
             }
         }
@@ -158,16 +161,27 @@ fn can_write(stream: &UnixStream, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let Ok(left) = Timespec::try_from(left) else { return false };
     let mut watched = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)];
-    matches!(poll(&mut watched, Some(&left)), Ok(1..) | Err(rustix::io::Errno::INTR))
+    matches!(poll(&mut watched, Some(&left)), Ok(1..) | Err(Errno::INTR))
 }
 
 impl Door {
-    /// Lets in one who waits; false once nobody is to come any more.
+    /// Lets in one who waits, and does not wait for those who are in; false once nobody is to come any more.
     pub(crate) fn answer(&self) -> bool {
-        let Ok((stream, _)) = self.listener.accept() else { return false };
-        // Who cannot be served is turned away.
-        drop(admit(stream, &self.clients, &self.served));
-        true
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                let (clients, served) = (self.clients.clone(), self.served.clone());
+                // Who cannot be served is turned away.
+                let serve = move || drop(serve(stream, &clients, &*served));
+                drop(std::thread::Builder::new().name("client".to_owned()).spawn(serve));
+                true
+            }
+            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => false,
+            // Too many files, or too little memory: others may let go of theirs.
+            Err(_) => {
+                std::thread::sleep(MOMENT);
+                true
+            }
+        }
     }
 }
 
@@ -183,25 +197,21 @@ impl std::fmt::Debug for Door {
     }
 }
 
-fn admit(stream: UnixStream, clients: &Arc<Mutex<Clients>>, served: &Arc<dyn Served>) -> io::Result<()> {
+/// All that one client is: admitted, heard to its end, forgotten.
+fn serve(stream: UnixStream, clients: &Mutex<Clients>, served: &dyn Served) -> io::Result<()> {
+    let own = stream.try_clone()?;
     let mut all = lock(clients);
     if all.closed || all.all.len() >= MOST {
         return Ok(());
     }
-    let (number, own) = (all.next, stream.try_clone()?);
+    let number = all.next;
     all.next += 1;
     all.all.push(Client { number, stream, wants: None });
     drop(all);
-    let (shared, served) = (clients.clone(), served.clone());
-    let spawned = std::thread::Builder::new().name("client".to_owned()).spawn(move || {
-        // Whatever went wrong was the client's doing.
-        drop(converse(own, number, &shared, &*served));
-        lock(&shared).all.retain(|client| client.number != number);
-    });
-    if spawned.is_err() {
-        lock(clients).all.retain(|client| client.number != number);
-    }
-    spawned.map(drop)
+    // Whatever goes wrong is the client's doing.
+    let heard = converse(own, number, clients, served);
+    lock(clients).all.retain(|client| client.number != number);
+    heard
 }
 
 fn converse(mut stream: UnixStream, number: u64, clients: &Mutex<Clients>, served: &dyn Served) -> io::Result<()> {

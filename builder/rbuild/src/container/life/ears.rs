@@ -56,3 +56,88 @@ fn listen(mut delivery: Delivery, shared: &Mutex<Option<Door>>, mut take: impl F
         door = shared.lock().unwrap_or_else(PoisonError::into_inner).take().or(door);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::control::{Control, Manner, Served, Server, Size, Wants};
+    use signal_hook::consts::SIGURG;
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    /// A container that takes every signal and knows nothing else.
+    struct Quiet;
+
+    impl Served for Quiet {
+        fn manner(&self) -> Manner {
+            Manner { terminal: false, input: false }
+        }
+        fn signal(&self, _: i32) -> io::Result<()> {
+            Ok(())
+        }
+        fn keep(&self) {}
+        fn input(&self, _: &[u8]) {}
+        fn end_input(&self) {}
+        fn resize(&self, _: Size) {}
+    }
+
+    fn ears() -> (Ears, Receiver<i32>) {
+        let (heard, signals) = channel();
+        let ears = Ears::open([SIGURG].into_iter(), move |signal| {
+            let _ = heard.send(signal);
+        })
+        .unwrap();
+        (ears, signals)
+    }
+
+    fn raise() {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::URG).unwrap();
+    }
+
+    fn hears(signals: &Receiver<i32>) {
+        raise();
+        assert_eq!(signals.recv_timeout(Duration::from_secs(2)), Ok(SIGURG));
+    }
+
+    fn knocks(dir: &Path) -> bool {
+        Control::open(dir).unwrap().is_some_and(|control| control.signal(1).is_ok())
+    }
+
+    #[test]
+    fn signals_are_heard_before_while_and_after_a_door_is_attended() {
+        let place = tempfile::tempdir().unwrap();
+        let (ears, signals) = ears();
+        hears(&signals);
+        let (server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
+        ears.attend(door);
+        assert!(knocks(place.path()) && knocks(place.path()));
+        hears(&signals);
+        drop(server);
+        hears(&signals);
+        assert!(!knocks(place.path()));
+        let (_server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
+        ears.attend(door);
+        assert!(knocks(place.path()));
+        hears(&signals);
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_keeps_no_signal_back() {
+        let place = tempfile::tempdir().unwrap();
+        let (ears, signals) = ears();
+        let (server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
+        ears.attend(door);
+        let all = Wants { stdout: true, stderr: true };
+        let _deaf = Control::open(place.path()).unwrap().unwrap().attach(all).unwrap().unwrap();
+        let showing = std::thread::spawn(move || server.show(rbuild_runner::Stream::Stdout, &vec![b'x'; 8 << 20]));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!showing.is_finished(), "it waits for the client");
+        let dir = place.path().to_owned();
+        let knocking = std::thread::spawn(move || knocks(&dir));
+        std::thread::sleep(Duration::from_millis(100));
+        hears(&signals);
+        showing.join().unwrap();
+        drop(knocking.join());
+    }
+}

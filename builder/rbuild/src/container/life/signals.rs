@@ -1,4 +1,5 @@
-//! Signals of this process, handed on to the container's. Knows no terminal: what is typed at one arrives there as
+//! Signals of this process, handed on to the container's; whoever comes to the container's door is let in by the same
+//! thread. Knows no terminal: what is typed at one arrives there as
 //! bytes.
 //!
 //! The first process of a pid namespace ignores every signal that it does not handle, so `sleep` would outlive Ctrl-C.

@@ -15,8 +15,8 @@ const MANY: usize = 8;
 /// So many walks go on at once, as each holds some tens of directories open.
 const AT_ONCE: usize = 8;
 
-/// So many groups of directories there are, as nearly as they can be divided; a turn of walks has [`AT_ONCE`] of them.
-const GROUPS: usize = 64;
+/// So many groups of directories there are, as nearly as they can be divided; [`AT_ONCE`] of them make a piece.
+const GROUPS: usize = 256;
 
 /// How many levels of directories are looked through one by one for as many.
 const LEVELS: usize = 3;
@@ -25,11 +25,7 @@ const LEVELS: usize = 3;
 pub(super) fn scan(tree: &ContextTree, directory: &[u8]) -> Result<Vec<Entry>> {
     let mut all = Vec::new();
     pieces(tree, directory, &mut |mut piece| {
-        if all.is_empty() {
-            all = piece;
-        } else {
-            all.append(&mut piece);
-        }
+        all.append(&mut piece);
         Ok(())
     })?;
     Ok(all)
@@ -59,20 +55,30 @@ pub(super) fn pieces(
     while groups.peek().is_some() {
         let turn: Vec<_> = groups.by_ref().take(AT_ONCE).collect();
         let walked: Vec<_> = turn.into_par_iter().map(whole).collect();
-        // Of several failures the first in order is told, whichever came first.
-        walked.into_iter().try_for_each(|found| take(names.link(found?)))?;
+        let mut piece = Found::default();
+        for found in walked {
+            // Of several failures the first in order is told, whichever came first.
+            piece.add(found?);
+        }
+        take(names.link(piece))?;
     }
     Ok(())
 }
 
-/// The parts, still in order, in groups that are walked one by one.
+/// The parts, still in order, in groups that are walked one by one, each with as many directories ahead.
 fn in_groups(parts: Vec<Part>) -> Vec<Vec<Part>> {
-    let size = parts.len().div_ceil(GROUPS);
-    let mut parts = parts.into_iter().peekable();
-    let mut groups = Vec::with_capacity(GROUPS);
-    while parts.peek().is_some() {
-        groups.push(parts.by_ref().take(size).collect());
+    let size = count(&parts).div_ceil(GROUPS);
+    let (mut groups, mut group, mut ahead) = (Vec::new(), Vec::new(), 0);
+    for part in parts {
+        let is_ahead = matches!(part, Part::Ahead(_));
+        if is_ahead && ahead == size {
+            groups.push(std::mem::take(&mut group));
+            ahead = 0;
+        }
+        ahead += usize::from(is_ahead);
+        group.push(part);
     }
+    groups.push(group);
     groups
 }
 
@@ -95,7 +101,11 @@ impl Found {
     fn add(&mut self, mut more: Self) {
         let before = self.entries.len();
         self.several.extend(more.several.into_iter().map(|(at, file)| (before + at, file)));
-        self.entries.append(&mut more.entries);
+        if before == 0 {
+            self.entries = more.entries;
+        } else {
+            self.entries.append(&mut more.entries);
+        }
     }
 }
 
@@ -186,6 +196,7 @@ impl<'a> Scan<'a> {
         let mut walk = tree.root.walk(&path).map_err(|error| tree.told(error))?.named(&path);
         self.open = vec![Open { path, carry, pending: None }];
         while let Some(found) = walk.next() {
+            tree.cancel.check()?;
             if self.take(found.map_err(|error| tree.told(error))?)? == Below::Skip {
                 walk.skip_dir();
             }
@@ -278,16 +289,19 @@ mod tests {
         }
     }
 
-    fn walked(wide: usize, ignore: &str) -> Vec<String> {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::open(&place.path().join("store")).unwrap();
-        let top = place.path().join("context");
-        make(&top, wide);
+    fn open(place: &Path, ignore: &str) -> ContextTree {
+        let store = Store::open(&place.join("store")).unwrap();
         let ignored = Ignored {
             file: ".dockerignore".to_owned(),
             matcher: Matcher::new(Patterns::read(ignore.as_bytes()).unwrap()),
         };
-        let tree = ContextTree::open("context", &top, ignored, &store, &Cancel::new()).unwrap();
+        ContextTree::open("context", &place.join("context"), ignored, &store, &Cancel::new()).unwrap()
+    }
+
+    fn walked(wide: usize, ignore: &str) -> Vec<String> {
+        let place = tempfile::tempdir().unwrap();
+        make(&place.path().join("context"), wide);
+        let tree = open(place.path(), ignore);
         let entries = tree.walk(b"").unwrap();
         assert!(entries.is_sorted_by(|one, next| compare_paths(&one.path, &next.path).is_lt()));
         let show = |entry: &Entry| match &entry.node {
@@ -295,6 +309,46 @@ mod tests {
             _ => show_path(&entry.path),
         };
         entries.iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_pieces_of_a_walk_are_the_walk_with_all_files_read() {
+        for (wide, ignore, several) in [
+            (3, "", false),
+            (40, "", true),
+            (300, "", true),
+            (300, "in/d*/deep/a\nin/d1*/deep/z\n", true),
+            (300, "in/d*\n!in/d*/deep/keep\n!in/d1*/link\n", false),
+        ] {
+            let place = tempfile::tempdir().unwrap();
+            make(&place.path().join("context"), wide);
+            let tree = open(place.path(), ignore);
+            let (mut all, mut pieces) = (tree.walk(b"").unwrap(), Vec::new());
+            tree.digest_all(&mut all).unwrap();
+            let mut count = 0;
+            tree.pieces(b"", &mut |piece| {
+                pieces.extend(piece);
+                count += 1;
+                Ok(())
+            })
+            .unwrap();
+            assert!(pieces == all && (count > 1) == several, "{wide} {ignore} {count}");
+            let mut calls = 0;
+            let stopped = tree.pieces(b"", &mut |_| {
+                calls += 1;
+                Err(rbuild_store::Error::Changed { subject: "it".to_owned() }.into())
+            });
+            assert!(stopped.is_err() && calls == 1);
+        }
+    }
+
+    #[test]
+    fn a_walk_can_be_cancelled() {
+        let place = tempfile::tempdir().unwrap();
+        make(&place.path().join("context"), 40);
+        let tree = open(place.path(), "");
+        tree.cancel.cancel();
+        assert!(matches!(tree.walk(b""), Err(crate::error::Error::Canceled(_))));
     }
 
     #[test]

@@ -41,8 +41,11 @@ fn attempt(
     if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&looked)))? {
         return Ok(found);
     }
-    let picked = looked.into_iter().map(Looked::pick).collect::<Result<Vec<_>>>()?;
-    step.begin_with(&|| Ok(listing(&picked)))?;
+    let mut picked = Vec::new();
+    step.begin_with(|| {
+        picked = looked.into_iter().map(Looked::pick).collect::<Result<_>>()?;
+        Ok(listing(&picked))
+    })?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
