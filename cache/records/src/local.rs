@@ -137,7 +137,7 @@ impl LocalBackend {
 }
 
 /// How long records stay in any case.
-const OLD: Duration = Duration::from_secs(30 * 86_400);
+const OLD: Duration = Duration::from_hours(720);
 
 /// What is in a directory; nothing if there is none.
 fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -64,7 +64,7 @@ fn old_records_that_lead_nowhere_are_forgotten() {
         let output = Output::Pinned { digest: Digest::of(b"x"), details };
         backend.put(&Record { output, ..record(name) }).unwrap();
         if name.starts_with("old") {
-            let old = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+            let old = std::time::SystemTime::now() - std::time::Duration::from_hours(31 * 24);
             let path = backend.take_written().pop().unwrap();
             std::fs::File::open(path).unwrap().set_modified(old).unwrap();
         }

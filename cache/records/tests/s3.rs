@@ -214,7 +214,7 @@ fn wrong_clocks_and_regions_are_named() {
     let skewed =
         Server::start(|_| Some(refused(403, "RequestTimeTooSkewed", "<ServerTime>2026-01-01T00:00:00Z</ServerTime>")))
             .unwrap();
-    let depot = at_with(&skewed, || SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
+    let depot = at_with(&skewed, || SystemTime::UNIX_EPOCH + Duration::from_hours(24));
     let error = depot.has(&name()).unwrap_err().to_string();
     assert!(error.contains("the clock here says 1970-01-02T00:00:00Z, theirs 2026-01-01T00:00:00Z"), "{error}");
     let moved = Server::start(|_| {

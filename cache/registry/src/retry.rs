@@ -19,7 +19,7 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { attempts: 5, first: Duration::from_millis(500), longest: Duration::from_secs(60) }
+        Self { attempts: 5, first: Duration::from_millis(500), longest: Duration::from_mins(1) }
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_date_is_read_against_the_answers_own() {
         let date = Some("Wed, 21 Oct 2015 07:28:00 GMT");
-        assert_eq!(retry_after("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("120", None), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:30 GMT", date), Some(Duration::from_secs(30)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:00:00 GMT", date), Some(Duration::ZERO));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:30 GMT", None), None);

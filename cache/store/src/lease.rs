@@ -325,7 +325,7 @@ mod tests {
         let other = Store::open(store.root()).unwrap();
         other.lease().unwrap();
         let holder = Holder::new(&other).unwrap();
-        let old = SystemTime::now() - Duration::from_secs(60 * 30);
+        let old = SystemTime::now() - Duration::from_mins(30);
         fs::File::open(&holder.path).unwrap().set_modified(old).unwrap();
         store.lease().unwrap();
         assert_eq!(names(), ["1-0", "1-1", "1-2", "1-3"], "who only looks removes nothing");

@@ -38,7 +38,7 @@ fn two_platforms() -> (tempfile::TempDir, Store, [Digest; 2]) {
     let blobs = images.iter().flat_map(|image| image.blobs.clone()).chain([(target.digest, index)]);
     for (digest, bytes) in blobs {
         fs::write(store.blob_path(&digest), bytes).unwrap();
-        stamp(&store, &digest, SystemTime::now() - Duration::from_secs(60));
+        stamp(&store, &digest, SystemTime::now() - Duration::from_mins(1));
     }
     store.refs().set(&[("app".parse().unwrap(), target)], Timestamp::from_seconds(1)).unwrap();
     (place, store, ids)

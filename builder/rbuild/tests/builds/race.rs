@@ -106,7 +106,7 @@ fn eight_builders_and_a_prune_that_goes_on_and_on() {
 #[ignore = "takes four minutes; .ci/full runs it"]
 fn eight_builders_and_a_prune_for_two_minutes() {
     for who in Who::all() {
-        race(who, Duration::from_secs(120));
+        race(who, Duration::from_mins(2));
     }
 }
 

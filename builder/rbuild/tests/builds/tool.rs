@@ -224,7 +224,7 @@ impl Tool {
 
     /// Makes unfinished files look as if it was long ago that somebody was killed.
     pub(crate) fn age_leftovers(&self) {
-        let old = SystemTime::now() - Duration::from_secs(3600);
+        let old = SystemTime::now() - Duration::from_hours(1);
         for path in self.leftovers() {
             fs::File::open(path).unwrap().set_modified(old).unwrap();
         }

@@ -66,7 +66,7 @@ fn a_directory_keeps_no_more_than_it_may() {
     let old = files();
     assert!(!old.is_empty(), "what is young stays");
     for path in &old {
-        let hours = std::time::Duration::from_secs(2 * 3600);
+        let hours = std::time::Duration::from_hours(2);
         let file = fs::File::options().write(true).open(path).unwrap();
         file.set_modified(std::time::SystemTime::now() - hours).unwrap();
     }

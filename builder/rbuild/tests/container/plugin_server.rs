@@ -188,7 +188,7 @@ fn answer(dir: &Path, stream: Box<dyn Stream>) {
     let (status, body) = match how.as_str() {
         "" => ("200 OK", act(dir, &method, &question).to_string().into_bytes()),
         "slow" => {
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
             return;
         }
         "silent" => return,

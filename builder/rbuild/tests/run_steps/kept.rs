@@ -130,7 +130,7 @@ fn keeps_five(world: &World) {
         let path = build.unwrap().path().join("failed.json");
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let then = SystemTime::now() - Duration::from_secs(8 * 86_400);
+        let then = SystemTime::now() - Duration::from_hours(8 * 24);
         state["when"] = serde_json::to_value(rbuild_oci::Timestamp::from(then)).unwrap();
         fs::write(&path, state.to_string()).unwrap();
     }

@@ -124,7 +124,7 @@ fn row_05_the_second_application_reuses_three_layers() {
 fn row_06_only_what_follows_a_change_is_built_again() {
     let reader = Reader::with_applications();
     reader.builds(BUILD);
-    let touched = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let touched = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
     fs::File::options().append(true).open(reader.work("app.py")).unwrap().set_modified(touched).unwrap();
     let (cached, done) = cached_and_done(&reader.builds(BUILD));
     assert_eq!((cached.len(), done.len()), (4, 0), "a touch changes nothing");

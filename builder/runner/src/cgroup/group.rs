@@ -135,7 +135,7 @@ pub fn remove(name: &str) -> Result<()> {
 
 /// Removes groups without processes that killed rbuilds left. One that was made just now may be about to get its first.
 fn sweep(places: &[Place]) {
-    const AGE: Duration = Duration::from_secs(60);
+    const AGE: Duration = Duration::from_mins(1);
     let old = |entry: &fs::DirEntry| {
         // The files of a group are none that could be removed.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {

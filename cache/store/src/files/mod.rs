@@ -190,7 +190,7 @@ mod tests {
         let store = Store::open(&place.path().join("store")).unwrap();
         std::fs::write(context.path().join("a"), "a").unwrap();
         let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
-        let later = SystemTime::now() + Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_mins(1);
         // In the order of layers `d/x` comes before `d-e`, in that of bytes behind it.
         let paths = ["a", "d/x", "d/y", "d-e", "f", "z"];
         for learnt in [&paths[1..4], &paths[3..], &paths[..2]] {
@@ -218,7 +218,7 @@ mod tests {
         let store = Store::open(&place.path().join("store")).unwrap();
         std::fs::write(context.path().join("a"), "a").unwrap();
         let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
-        let later = SystemTime::now() + Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_mins(1);
         let mut paths: Vec<String> = (0..2_000).map(|number| format!("d{:02}/f-{number}", number % 70)).collect();
         let odd = |number: &usize| number % 2 == 1;
         for of_round in [odd as fn(&usize) -> bool, |_| true] {

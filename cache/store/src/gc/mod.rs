@@ -260,7 +260,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store")).unwrap();
         let digest = put(&store.content(), b"x").unwrap();
-        let minute_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+        let minute_ago = std::time::SystemTime::now() - Duration::from_mins(1);
         fs::File::open(store.blob_path(&digest)).unwrap().set_modified(minute_ago).unwrap();
         let looker = Store::open(store.root()).unwrap();
         looker.lease().unwrap();

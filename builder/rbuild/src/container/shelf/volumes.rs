@@ -75,7 +75,7 @@ impl Held {
 const TRIED: &[u8] = b"tried";
 
 /// How long a sweep leaves a driver alone that did not listen: nobody is to wait for it each time.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// Whether drivers are still to be told that the container in `dir` has ended, and a sweep may try.
 pub(super) fn is_untold(dir: &Path) -> bool {

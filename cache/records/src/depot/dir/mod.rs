@@ -33,7 +33,7 @@ pub struct DirDepot {
 }
 
 /// Below this age nothing is removed, as somebody may be at work with it, and no time of use is noted anew.
-const YOUNG: Duration = Duration::from_secs(3600);
+const YOUNG: Duration = Duration::from_hours(1);
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;

@@ -27,7 +27,7 @@ pub struct Patience {
 
 impl Patience {
     /// Docker's: a plugin that is just being started, and one that has a disk to attach.
-    pub const LONG: Self = Self { start: Duration::from_secs(30), answer: Duration::from_secs(120) };
+    pub const LONG: Self = Self { start: Duration::from_secs(30), answer: Duration::from_mins(2) };
 
     /// That much for an answer, and no more for the start.
     pub fn of(answer: Duration) -> Self {

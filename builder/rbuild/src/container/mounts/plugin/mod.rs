@@ -48,7 +48,7 @@ impl PluginSettings {
     /// The same for the end of a container, which comes even where everything else is to stop. The plugin worked when
     /// the container began; where it is gone, it is told another time.
     pub(super) fn at_the_end(&self) -> Self {
-        let patience = self.patience.at_most(Duration::from_secs(1), Duration::from_secs(60));
+        let patience = self.patience.at_most(Duration::from_secs(1), Duration::from_mins(1));
         Self { patience, cancel: Cancel::new(), ..self.clone() }
     }
 }
