@@ -51,17 +51,21 @@ impl Tty {
         lines.push(bytes, |line| bar.set_message(printable(&String::from_utf8_lossy(line))));
     }
 
+    /// The name of a step that had started, which is shown no more.
+    fn take_away(&self, step: StepId) -> Option<String> {
+        let state = self.steps().remove(&step)?;
+        state.bar.finish_and_clear();
+        Some(state.name)
+    }
+
     fn end(&self, step: StepId, outcome: &str) {
-        if let Some(state) = self.steps().remove(&step) {
-            state.bar.finish_and_clear();
-            self.print(&format!("{step} {} {outcome}", state.name));
+        if let Some(name) = self.take_away(step) {
+            self.print(&format!("{step} {name} {outcome}"));
         }
     }
 
     fn fail(&self, step: StepId, name: &str, error: &str) {
-        if let Some(state) = self.steps().remove(&step) {
-            state.bar.finish_and_clear();
-        }
+        self.take_away(step);
         self.print(&format!("{step} {name}"));
         self.print(&format!("{step} ERROR: {error}"));
     }
@@ -92,7 +96,10 @@ impl Sink for Tty {
                     state.bar.set_message(printable(&format!("not cached: {why}")));
                 }
             }
-            Event::Cached { step, name, .. } => self.print(&format!("{step} CACHED {name}")),
+            Event::Cached { step, name, .. } => {
+                self.take_away(*step);
+                self.print(&format!("{step} CACHED {name}"));
+            }
             Event::Done { step, took, .. } => self.end(*step, &format!("{:.1}s", took.as_secs_f64())),
             Event::Image { .. } | Event::Kept(_) | Event::Keyed { .. } => {}
             Event::Canceled { step } => self.end(*step, "CANCELED"),

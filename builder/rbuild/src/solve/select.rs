@@ -96,9 +96,10 @@ impl Seen {
                     put_entry(&mut hasher, &base, entry);
                 }
                 count += piece.len();
-                found.below.extend(piece);
                 if count > KEPT {
                     found.below = Vec::new();
+                } else {
+                    found.below.extend(piece);
                 }
                 Ok(())
             };

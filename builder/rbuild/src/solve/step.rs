@@ -17,6 +17,8 @@ pub struct Step<'a> {
     parent: &'a Stack,
     recipes: Vec<Recipe>,
     begun: bool,
+    /// Whether it was told why the step is made.
+    told: bool,
     missed: Option<Missed>,
 }
 
@@ -34,7 +36,7 @@ pub struct Kept {
 impl<'a> Step<'a> {
     /// A step on `parent`; its recipes follow.
     pub const fn new(work: &'a Work<'a>, parent: &'a Stack) -> Self {
-        Self { work, parent, recipes: Vec::new(), begun: false, missed: None }
+        Self { work, parent, recipes: Vec::new(), begun: false, told: false, missed: None }
     }
 
     /// A recipe that begins with what every step has in common: what it does, its parent and what times become.
@@ -94,17 +96,18 @@ impl<'a> Step<'a> {
             return Err(Error::NeedsNamespace);
         }
         self.work.ctx.cancel.check()?;
-        if std::mem::replace(&mut self.begun, true) {
-            return self.missed(&files()?);
+        if !std::mem::replace(&mut self.begun, true) {
+            let (step, name) = (self.work.step, &self.work.vertex.place.to_string());
+            self.work.ctx.store.hold()?;
+            self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
+            self.work.ctx.events.send(&Event::Started { step, name });
         }
-        self.work.ctx.store.hold()?;
-        self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.work.ctx.events.send(&Event::Started { step: self.work.step, name: &self.work.vertex.place.to_string() });
         let files = files()?;
         self.missed(&files)?;
-        if let Some(missed) = &self.missed {
+        if let Some(missed) = self.missed.as_ref().filter(|_| !self.told) {
             let why = self.why(missed, files);
             self.work.ctx.events.send(&Event::Missed { step: self.work.step, why: &why });
+            self.told = true;
         }
         Ok(())
     }

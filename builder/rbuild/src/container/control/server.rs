@@ -169,10 +169,13 @@ impl Door {
     pub(crate) fn answer(&self) -> bool {
         match self.listener.accept() {
             Ok((stream, _)) => {
-                let (clients, served) = (self.clients.clone(), self.served.clone());
-                // Who cannot be served is turned away.
-                let serve = move || drop(serve(stream, &clients, &*served));
-                drop(std::thread::Builder::new().name("client".to_owned()).spawn(serve));
+                // Each client holds one, beside the server and this.
+                if Arc::strong_count(&self.clients) < MOST + 2 {
+                    let (clients, served) = (self.clients.clone(), self.served.clone());
+                    let serve = move || drop(serve(stream, &clients, &*served));
+                    // Who cannot be served is turned away.
+                    drop(std::thread::Builder::new().name("client".to_owned()).spawn(serve));
+                }
                 true
             }
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => false,
@@ -199,12 +202,11 @@ impl std::fmt::Debug for Door {
 
 /// All that one client is: admitted, heard to its end, forgotten.
 fn serve(stream: UnixStream, clients: &Mutex<Clients>, served: &dyn Served) -> io::Result<()> {
-    let own = stream.try_clone()?;
     let mut all = lock(clients);
-    if all.closed || all.all.len() >= MOST {
+    if all.closed {
         return Ok(());
     }
-    let number = all.next;
+    let (number, own) = (all.next, stream.try_clone()?);
     all.next += 1;
     all.all.push(Client { number, stream, wants: None });
     drop(all);

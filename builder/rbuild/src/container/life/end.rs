@@ -5,6 +5,7 @@ use crate::args::signal;
 use crate::container::control::{Attached, Control, Heard, Wants};
 use crate::container::shelf::{Containers, Entry, Held, LOST, State, Status};
 use crate::error::{Error, Result};
+use rbuild_runner::cgroup;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
@@ -125,8 +126,16 @@ fn send(containers: &Containers, entry: &Entry, signal: i32) -> Result<()> {
 /// A process that stands still takes no signal.
 fn thaw(entry: &Entry) -> Result<()> {
     match entry.state.status() {
-        Status::Paused(pid) => Ok(rbuild_runner::cgroup::thaw(pid, entry.config.id.hex())?),
+        Status::Paused(pid) => let_go_on(pid, entry.config.id.hex()),
         _ => Ok(()),
+    }
+}
+
+/// Fine if it does not stand still any more: a signal that reached it all the same has ended it.
+fn let_go_on(pid: u32, name: &str) -> Result<()> {
+    match cgroup::thaw(pid, name) {
+        Err(_) if !cgroup::is_frozen(pid) => Ok(()),
+        done => Ok(done?),
     }
 }
 
@@ -150,5 +159,18 @@ fn ends_within(watch: &Attached, timeout: Timeout) -> Result<bool> {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(Error::io("wait for", "the container")(errno)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_needs_no_thawing() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        let_go_on(pid, "gone").unwrap();
     }
 }
