@@ -126,8 +126,13 @@ impl Seen {
         if digest(&matches) == self.digest {
             return Ok(matches);
         }
-        Err(rbuild_store::Error::Changed { subject: format!("{} in {}", wanted.path, tree.name()) }.into())
+        Err(changed(tree, wanted.path))
     }
+}
+
+/// What is at a path is not what was seen there before.
+pub fn changed(tree: &dyn Tree, path: &str) -> Error {
+    rbuild_store::Error::Changed { subject: format!("{path} in {}", tree.name()) }.into()
 }
 
 /// So many files, directories and links are kept from the look at them, for when they are copied: some 10 MB.

@@ -136,6 +136,37 @@ mod tests {
     use super::*;
     use crate::root_dir::RootDir;
 
+    /// A store, a directory with one file, and how that looks.
+    struct Ground {
+        _place: tempfile::TempDir,
+        context: tempfile::TempDir,
+        store: Store,
+        meta: Meta,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let store = Store::open(&place.path().join("store")).unwrap();
+            std::fs::write(context.path().join("a"), "a").unwrap();
+            let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
+            Self { _place: place, context, store, meta }
+        }
+
+        fn open(&self) -> FileCache {
+            FileCache::open(&self.store, self.context.path()).unwrap()
+        }
+
+        /// Each path was read long after it changed, and has itself as its data.
+        fn learn(&self, paths: impl IntoIterator<Item: AsRef<[u8]>>) -> FileCache {
+            let (cache, later) = (self.open(), SystemTime::now() + Duration::from_mins(1));
+            for path in paths {
+                cache.put(path.as_ref(), &self.meta, later, Digest::of(path.as_ref()));
+            }
+            cache
+        }
+    }
+
     #[test]
     fn a_file_is_remembered_until_it_changes() {
         let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -170,13 +201,9 @@ mod tests {
 
     #[test]
     fn where_times_are_whole_seconds_a_file_settles_later() {
-        let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = Store::open(&place.path().join("store")).unwrap();
-        std::fs::write(context.path().join("a"), "a").unwrap();
-        let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
-        let whole = Timestamp { nanos: 0, ..meta.ctime };
-        let meta = Meta { ctime: whole, mtime: whole, ..meta };
-        let cache = FileCache::open(&store, context.path()).unwrap();
+        let ground = Ground::new();
+        let whole = Timestamp { nanos: 0, ..ground.meta.ctime };
+        let (meta, cache) = (Meta { ctime: whole, mtime: whole, ..ground.meta }, ground.open());
         for (seconds, known) in [(1, false), (3, true)] {
             let began = SystemTime::UNIX_EPOCH + Duration::from_secs(whole.seconds as u64 + seconds);
             cache.put(b"a", &meta, began, Digest::of(b"a"));
@@ -186,22 +213,15 @@ mod tests {
 
     #[test]
     fn lookups_in_any_order_find_all_that_was_learnt_in_several_builds() {
-        let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = Store::open(&place.path().join("store")).unwrap();
-        std::fs::write(context.path().join("a"), "a").unwrap();
-        let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
-        let later = SystemTime::now() + Duration::from_mins(1);
+        let ground = Ground::new();
         // In the order of layers `d/x` comes before `d-e`, in that of bytes behind it.
         let paths = ["a", "d/x", "d/y", "d-e", "f", "z"];
         for learnt in [&paths[1..4], &paths[3..], &paths[..2]] {
-            let cache = FileCache::open(&store, context.path()).unwrap();
-            for path in learnt {
-                cache.put(path.as_bytes(), &meta, later, Digest::of(path.as_bytes()));
-            }
+            let cache = ground.learn(learnt);
             cache.save().unwrap();
             cache.save().unwrap();
         }
-        let cache = FileCache::open(&store, context.path()).unwrap();
+        let (cache, meta) = (ground.open(), ground.meta);
         for order in [paths, ["z", "f", "d-e", "d/y", "d/x", "a"]] {
             let mut lookups = cache.lookups();
             for path in order {
@@ -214,21 +234,14 @@ mod tests {
 
     #[test]
     fn more_than_a_piece_is_found_in_order_and_in_none() {
-        let (place, context) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = Store::open(&place.path().join("store")).unwrap();
-        std::fs::write(context.path().join("a"), "a").unwrap();
-        let meta = RootDir::open(context.path()).unwrap().stat(b"a").unwrap();
-        let later = SystemTime::now() + Duration::from_mins(1);
+        let ground = Ground::new();
         let mut paths: Vec<String> = (0..2_000).map(|number| format!("d{:02}/f-{number}", number % 70)).collect();
         let odd = |number: &usize| number % 2 == 1;
         for of_round in [odd as fn(&usize) -> bool, |_| true] {
-            let cache = FileCache::open(&store, context.path()).unwrap();
-            for path in paths.iter().enumerate().filter(|(number, _)| of_round(number)).map(|(_, path)| path) {
-                cache.put(path.as_bytes(), &meta, later, Digest::of(path.as_bytes()));
-            }
-            cache.save().unwrap();
+            let learnt = paths.iter().enumerate().filter(|(number, _)| of_round(number)).map(|(_, path)| path);
+            ground.learn(learnt).save().unwrap();
         }
-        let cache = FileCache::open(&store, context.path()).unwrap();
+        let (cache, meta) = (ground.open(), ground.meta);
         assert_eq!(cache.known.count(), paths.len());
         for turn in 0..3 {
             let mut lookups = cache.lookups();

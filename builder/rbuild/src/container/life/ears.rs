@@ -9,14 +9,14 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Listens for as long as this process lives.
 #[derive(Debug)]
 pub(super) struct Ears {
     /// What is written here wakes the thread.
     bell: UnixStream,
-    door: Arc<Mutex<Option<Door>>>,
+    doors: Sender<Door>,
 }
 
 type Delivery = SignalDelivery<UnixStream, SignalOnly>;
@@ -26,21 +26,20 @@ impl Ears {
     pub(super) fn open(signals: impl Iterator<Item = i32>, take: impl FnMut(i32) + Send + 'static) -> io::Result<Self> {
         let (heard, bell) = UnixStream::pair()?;
         let delivery = Delivery::with_pipe(heard, bell.try_clone()?, SignalOnly, signals)?;
-        let door = Arc::<Mutex<Option<Door>>>::default();
-        let shared = door.clone();
-        std::thread::Builder::new().name("ears".to_owned()).spawn(move || listen(delivery, &shared, take))?;
-        Ok(Self { bell, door })
+        let (doors, opened) = channel();
+        std::thread::Builder::new().name("ears".to_owned()).spawn(move || listen(delivery, &opened, take))?;
+        Ok(Self { bell, doors })
     }
 
     /// From now on whoever comes to the door is let in.
     pub(super) fn attend(&self, door: Door) {
-        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(door);
-        // Where there is no room the thread has been woken already.
+        // A thread that listens no more lets nobody in. Where there is no room in the pipe it has been woken already.
+        drop(self.doors.send(door));
         let _ = send(&self.bell, b"!", SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
     }
 }
 
-fn listen(mut delivery: Delivery, shared: &Mutex<Option<Door>>, mut take: impl FnMut(i32)) {
+fn listen(mut delivery: Delivery, opened: &Receiver<Door>, mut take: impl FnMut(i32)) {
     let mut door: Option<Door> = None;
     loop {
         let mut watched = vec![PollFd::new(delivery.get_read(), PollFlags::IN)];
@@ -53,7 +52,7 @@ fn listen(mut delivery: Delivery, shared: &Mutex<Option<Door>>, mut take: impl F
         if knocked {
             door = door.filter(Door::answer);
         }
-        door = shared.lock().unwrap_or_else(PoisonError::into_inner).take().or(door);
+        door = opened.try_recv().ok().or(door);
     }
 }
 
@@ -63,7 +62,7 @@ mod tests {
     use crate::container::control::{Attached, Control, Manner, Served, Server, Size, Wants};
     use signal_hook::consts::SIGURG;
     use std::path::Path;
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::time::Duration;
 
     /// A container that takes every signal and knows nothing else.

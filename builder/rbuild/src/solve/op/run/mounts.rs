@@ -258,7 +258,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
     let matches = select::select_plain(tree, source)?;
     let is_as_keyed = |keyed: &String| *keyed == select::digest(&matches).to_string();
     if matches!(value, Value::Tree(_)) && !keyed.is_none_or(is_as_keyed) {
-        return Err(rbuild_store::Error::Changed { subject: format!("{source} in {}", tree.name()) }.into());
+        return Err(select::changed(tree, source));
     }
     let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
         return Ok((Stack::default(), None));
