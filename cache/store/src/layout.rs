@@ -35,7 +35,7 @@ use crate::beside::Helpers;
 use crate::error::{Error, Result};
 use crate::far::{Bring, Distance};
 use crate::lease::Lease;
-use crate::root_dir::Meta;
+use crate::root_dir::{Meta, RootDir};
 use crate::tmp::{TmpDir, TmpFile};
 use rbuild_oci::{ChainId, DiffId, Digest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -319,10 +319,8 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 pub(crate) const LOCK: &str = ".lock";
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
-    let list = || -> std::io::Result<_> {
-        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-    };
-    list().map_err(|source| Error::Io { operation: "list", subject: dir.display().to_string(), source })
+    let entries = RootDir::open(dir)?.list(b".")?;
+    Ok(entries.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect())
 }
 
 pub(crate) fn make_dirs(path: &Path, mode: u32) -> Result<()> {

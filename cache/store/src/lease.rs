@@ -68,8 +68,7 @@ impl Store {
             stamp(path)?;
         }
         used.gate.release()?;
-        let oldest = oldest(self)?.unwrap_or_else(now);
-        tmp::sweep(&self.dir(Bucket::Tmp), oldest)
+        tmp::sweep(&self.dir(Bucket::Tmp), || Ok(oldest(self)?.unwrap_or_else(now)))
     }
 
     /// Notes that a file or directory of the store was looked up and is relied on: its mtime becomes the time it was used.

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::lease;
 use crate::root_dir::RootDir;
 use rbuild_oci::Timestamp;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -134,19 +135,24 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
 const LEFT_BEHIND: i64 = 60;
 
 /// Removes what is older than the oldest live lease, so its maker is dead. What only another user may remove stays.
-pub(crate) fn sweep(dir: &Path, oldest: Timestamp) -> Result<()> {
-    let failed = || Error::io("list", dir.display());
+pub(crate) fn sweep(dir: &Path, oldest: impl FnOnce() -> Result<Timestamp>) -> Result<()> {
     let latest = lease::now();
-    let horizon = oldest.min(Timestamp { seconds: latest.seconds - LEFT_BEHIND, ..latest });
-    for entry in fs::read_dir(dir).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
-        if lease::modified(&path)?.is_some_and(|modified| modified < horizon) {
-            match remove_tree(&path) {
-                // Somebody else may sweep, too.
-                Err(error) if error.is_not_found() => {}
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
-                other => other?,
-            }
+    let horizon = Timestamp { seconds: latest.seconds - LEFT_BEHIND, ..latest };
+    let mut old = Vec::new();
+    for entry in RootDir::open(dir)?.list(b".")? {
+        let path = dir.join(OsStr::from_bytes(&entry.name));
+        old.extend(lease::modified(&path)?.filter(|modified| *modified < horizon).map(|modified| (path, modified)));
+    }
+    if old.is_empty() {
+        return Ok(());
+    }
+    let oldest = oldest()?;
+    for (path, _) in old.into_iter().filter(|(_, modified)| *modified < oldest) {
+        match remove_tree(&path) {
+            // Somebody else may sweep, too.
+            Err(error) if error.is_not_found() => {}
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+            other => other?,
         }
     }
     Ok(())

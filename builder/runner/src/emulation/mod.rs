@@ -97,6 +97,7 @@ fn starts(machine: &Machine) -> io::Result<()> {
 /// The level of the architecture that the processor does not reach, for a platform that asks for one.
 #[cfg(target_arch = "x86_64")]
 fn lacks(platform: &Platform) -> Option<String> {
+    let wanted = platform.variant.as_deref()?;
     let second = std::arch::is_x86_feature_detected!("sse4.2")
         && std::arch::is_x86_feature_detected!("popcnt")
         && std::arch::is_x86_feature_detected!("cmpxchg16b");
@@ -108,7 +109,6 @@ fn lacks(platform: &Platform) -> Option<String> {
         && std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vl");
     let reached = [true, second, second && third, second && third && fourth];
-    let wanted = platform.variant.as_deref()?;
     let level = ["v1", "v2", "v3", "v4"].iter().position(|level| *level == wanted);
     level.is_none_or(|level| !reached[level]).then(|| format!("the level {wanted}"))
 }

@@ -77,7 +77,7 @@ impl Store {
         };
         sweep.lower()?;
         sweep.take_trash()?;
-        tmp::sweep(&self.dir(Bucket::Tmp), sweep.horizon)?;
+        tmp::sweep(&self.dir(Bucket::Tmp), || Ok(sweep.horizon))?;
         for [driver, id_map] in group::homes(self)? {
             Home::open(&self.dir(Bucket::Snapshots), &driver, &id_map)?.sweep()?;
         }

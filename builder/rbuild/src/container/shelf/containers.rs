@@ -8,7 +8,7 @@ use crate::container::create::Identity;
 use crate::container::model::{Binding, Config, ContainerId, Port, name, ports_text, random};
 use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
-use rbuild_store::{Bucket, Store, VolumeDriver, if_there};
+use rbuild_store::{Bucket, DirEntry, RootDir, Store, VolumeDriver, if_there};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -75,15 +75,9 @@ impl Containers {
 
     /// The ids of all, sorted.
     pub fn ids(&self) -> Result<Vec<ContainerId>> {
-        let bucket = self.bucket();
-        let failed = || Error::io("list", bucket.display());
-        let mut ids = Vec::new();
-        for entry in fs::read_dir(&bucket).map_err(failed())? {
-            let name = entry.map_err(failed())?.file_name();
-            ids.extend(name.to_str().and_then(ContainerId::parse));
-        }
-        ids.sort();
-        Ok(ids)
+        let entries = RootDir::open(&self.bucket())?.list(b".")?;
+        let id = |entry: &DirEntry| ContainerId::parse(str::from_utf8(&entry.name).ok()?);
+        Ok(entries.iter().filter_map(id).collect())
     }
 
     /// One of them; none if it is gone.
