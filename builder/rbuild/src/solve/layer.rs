@@ -1,6 +1,7 @@
 //! Writes what a step placed as a layer of the store. Knows where data comes from, not what the step was.
 
 use super::Work;
+use super::places::Placed;
 use crate::error::Result;
 use crate::tree::Tree;
 use rbuild_store::layer::{Archive, Body, Entry, Node, View};
@@ -10,8 +11,8 @@ use std::sync::Arc;
 /// Where the data of a placed file comes from.
 #[derive(Clone)]
 pub enum Data<'a> {
-    /// A file of a tree.
-    Tree(&'a dyn Tree, Entry),
+    /// The file of a tree at this path.
+    Tree(&'a dyn Tree, Box<[u8]>),
     /// These bytes.
     Bytes(Arc<[u8]>),
     /// A file of an archive.
@@ -24,12 +25,13 @@ pub fn lookup(view: &View) -> impl Fn(&[u8]) -> Result<Option<Entry>> + '_ {
 }
 
 /// Writes entries, in order, as one layer that is then in the store with its index.
-pub fn write(work: &Work<'_>, entries: Vec<(Entry, Option<Data<'_>>)>) -> Result<Landed> {
+pub fn write<'a>(work: &Work<'_>, entries: impl IntoIterator<Item = Placed<Data<'a>>>) -> Result<Landed> {
     let mut writer = work.writer()?;
     for (entry, data) in entries {
         match data {
             Some(Data::Tree(tree, source)) if matches!(entry.node, Node::File(_)) => {
-                writer.add(entry, tree.open(&source)?.body())?;
+                let mut opened = tree.open(&source, entry.digest())?;
+                writer.add(entry, opened.body())?;
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
             Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {

@@ -6,6 +6,7 @@ pub mod layer;
 mod near;
 pub mod owner;
 pub mod place;
+mod places;
 pub mod schedule;
 pub mod select;
 mod step;

@@ -1,6 +1,7 @@
 //! Where copied files come to lie: the rules by which COPY and ADD find, make and replace directories, on a merged view
 //! of the parent and of what the step has placed already. Touches no disk and reads no data.
 
+use super::places::{InOrder, Placed, Places};
 use crate::error::{Error, Result};
 use crate::tree::{Follow, clean, resolve};
 use rbuild_store::layer::{Entry, Node, compare_paths, is_below, join_path, show_path, split_path};
@@ -24,7 +25,7 @@ pub struct Made {
 pub struct Placement<'a, B> {
     parent: &'a Lookup<'a>,
     made: Made,
-    placed: BTreeMap<Vec<u8>, (Entry, Option<B>)>,
+    placed: Places<B>,
     /// Directories of the parent that a file has replaced, and with them all that was below.
     hidden: BTreeSet<Vec<u8>>,
     /// Times of directories of the parent.
@@ -45,17 +46,17 @@ pub struct Destination {
 impl<'a, B> Placement<'a, B> {
     /// Nothing placed on `parent` yet.
     pub fn new(parent: &'a Lookup<'a>, made: Made) -> Self {
-        let (placed, hidden) = (BTreeMap::new(), BTreeSet::new());
+        let (placed, hidden) = (Places::new(), BTreeSet::new());
         Self { parent, made, placed, hidden, stamps: BTreeMap::new(), links: BTreeMap::new() }
     }
 
     /// What is at a path now, links not followed.
     pub fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
-        if let Some((entry, _)) = self.placed.get(path) {
+        if let Some(entry) = self.placed.get(path) {
             return Ok(Some(entry.clone()));
         }
         let covered = |above: &[u8]| {
-            self.hidden.contains(above) || self.placed.get(above).is_some_and(|(entry, _)| !entry.node.is_directory())
+            self.hidden.contains(above) || self.placed.get(above).is_some_and(|entry| !entry.node.is_directory())
         };
         let mut above = path;
         while !above.is_empty() {
@@ -114,7 +115,7 @@ impl<'a, B> Placement<'a, B> {
     /// makes no layer: it counts where the directory has to be in it.
     pub fn stamp(&mut self, path: &[u8], mtime: i64) {
         match self.placed.get_mut(path) {
-            Some((entry, _)) => entry.mtime = mtime,
+            Some(entry) => entry.mtime = mtime,
             None => drop(self.stamps.insert(path.to_vec(), mtime)),
         }
     }
@@ -157,7 +158,7 @@ impl<'a, B> Placement<'a, B> {
         }
         let there = self.lookup(&entry.path)?.map(|there| there.node.is_directory());
         if let (false, Some(true)) = (entry.node.is_directory(), there) {
-            self.placed.retain(|path, _| !is_below(path, &entry.path));
+            self.placed.retain(|path| !is_below(path, &entry.path));
             self.hidden.insert(entry.path.clone());
         }
         self.insert(entry, body);
@@ -173,17 +174,20 @@ impl<'a, B> Placement<'a, B> {
         if let Node::Directory { opaque, .. } = &mut entry.node {
             *opaque |= self.hidden.contains(&entry.path);
         }
-        if let Some(replaced) = self.placed.remove(&entry.path) {
+        let link = match &entry.node {
+            Node::HardLink { target } => Some((target.clone(), entry.path.clone())),
+            _ => None,
+        };
+        if let Some(replaced) = self.placed.put(entry, body) {
             self.bequeath(replaced);
         }
-        if let Node::HardLink { target } = &entry.node {
-            self.links.entry(target.clone()).or_default().insert(entry.path.clone());
+        if let Some((target, path)) = link {
+            self.links.entry(target).or_default().insert(path);
         }
-        self.placed.insert(entry.path.clone(), (entry, body));
     }
 
     /// Hands the data of a file that is replaced to its other names.
-    fn bequeath(&mut self, (entry, body): (Entry, Option<B>)) {
+    fn bequeath(&mut self, (entry, body): Placed<B>) {
         if let Node::HardLink { target } = &entry.node
             && let Some(names) = self.links.get_mut(target)
         {
@@ -192,20 +196,20 @@ impl<'a, B> Placement<'a, B> {
         let mut names = self.links.remove(&entry.path).unwrap_or_default();
         let Some(heir) = names.pop_first() else { return };
         for name in &names {
-            if let Some((link, _)) = self.placed.get_mut(name) {
+            if let Some(link) = self.placed.get_mut(name) {
                 link.node = Node::HardLink { target: heir.clone() };
             }
         }
-        self.placed.insert(heir.clone(), (Entry { path: heir.clone(), ..entry }, body));
+        self.placed.put(Entry { path: heir.clone(), ..entry }, body);
         self.links.insert(heir, names);
     }
 
     /// Everything placed, in the order of layers, with the parent's directories above it as they are there.
-    pub fn finish(mut self) -> Result<Vec<(Entry, Option<B>)>> {
+    pub fn finish(mut self) -> Result<InOrder<B>> {
         let mut above = BTreeSet::new();
-        for path in self.placed.keys() {
-            let mut path = split_path(path).0;
-            while !path.is_empty() && !self.placed.contains_key(path) && above.insert(path.to_vec()) {
+        for entry in self.placed.entries() {
+            let mut path = split_path(&entry.path).0;
+            while !path.is_empty() && self.placed.get(path).is_none() && above.insert(path.to_vec()) {
                 path = split_path(path).0;
             }
         }
@@ -213,13 +217,11 @@ impl<'a, B> Placement<'a, B> {
             if let Some(entry) = self.lookup(&path)? {
                 let node = if entry.node.is_directory() { Node::DIRECTORY } else { entry.node };
                 let mtime = self.stamps.get(&path).copied().unwrap_or(entry.mtime);
-                self.placed.insert(path, (Entry { node, mtime, ..entry }, None));
+                self.placed.put(Entry { path, node, mtime, ..entry }, None);
             }
         }
         promote_links(&mut self.placed);
-        let mut all: Vec<_> = self.placed.into_values().collect();
-        all.sort_unstable_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
-        Ok(all)
+        Ok(self.placed.in_order())
     }
 
     /// Whether nothing has been placed.
@@ -229,11 +231,11 @@ impl<'a, B> Placement<'a, B> {
 }
 
 /// Makes the first name of each file, in the order of layers, the one that has the data, as a tarball needs it.
-fn promote_links<B>(placed: &mut BTreeMap<Vec<u8>, (Entry, Option<B>)>) {
+fn promote_links<B>(placed: &mut Places<B>) {
     let mut names: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
-    for (path, (entry, _)) in placed.iter() {
+    for entry in placed.entries() {
         if let Node::HardLink { target } = &entry.node {
-            names.entry(target.clone()).or_default().push(path.clone());
+            names.entry(target.clone()).or_default().push(entry.path.clone());
         }
     }
     for (holder, links) in names {
@@ -241,18 +243,19 @@ fn promote_links<B>(placed: &mut BTreeMap<Vec<u8>, (Entry, Option<B>)>) {
         if compare_paths(&first, &holder).is_gt() {
             continue;
         }
-        let Some((entry, data)) = placed.remove(&holder) else { continue };
-        let link = |path: Vec<u8>| Entry { path, node: Node::HardLink { target: first.clone() }, ..entry.clone() };
-        for path in links.into_iter().chain([holder]) {
-            placed.insert(path.clone(), (link(path), None));
+        let Some(entry) = placed.get(&holder).cloned() else { continue };
+        let link = |path| Entry { path, node: Node::HardLink { target: first.clone() }, ..entry.clone() };
+        let data = placed.put(link(holder), None).and_then(|(_, data)| data);
+        for path in links {
+            placed.put(link(path), None);
         }
-        placed.insert(first.clone(), (Entry { path: first.clone(), ..entry.clone() }, data));
+        placed.put(Entry { path: first, ..entry }, data);
     }
 }
 
 impl<B> std::fmt::Debug for Placement<'_, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.placed.keys().map(|path| show_path(path))).finish()
+        f.debug_list().entries(self.placed.entries().map(|entry| show_path(&entry.path))).finish()
     }
 }
 
@@ -286,7 +289,7 @@ mod tests {
             let suffix = if entry.node.is_directory() { "/" } else { "" };
             format!("{}{suffix} {:o} {}", String::from_utf8_lossy(&entry.path), entry.mode, entry.uid)
         };
-        placement.finish().unwrap().iter().map(show).collect()
+        placement.finish().unwrap().map(|placed| show(&placed)).collect()
     }
 
     #[test]
@@ -329,7 +332,7 @@ mod tests {
         placement.put(file("m"), Some(())).unwrap();
         placement.put(link("a"), None).unwrap();
         placement.put(link("z"), None).unwrap();
-        let placed = placement.finish().unwrap();
+        let placed: Vec<_> = placement.finish().unwrap().collect();
         let seen: Vec<_> = placed.iter().map(|(entry, data)| (&entry.path[..], &entry.node, data.is_some())).collect();
         let to_first = Node::HardLink { target: b"a".to_vec() };
         let whole = Node::File(FileData::unread(0));

@@ -391,7 +391,7 @@ mod tests {
             Ok(())
         }
 
-        fn open(&self, _: &Entry) -> Result<Opened<'_>> {
+        fn open(&self, _: &[u8], _: Digest) -> Result<Opened<'_>> {
             Ok(Opened::data(&b""[..]))
         }
     }

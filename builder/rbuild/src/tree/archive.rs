@@ -112,9 +112,9 @@ impl Tree for ArchiveTree {
         })
     }
 
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        let missing = || Error::NotFound { path: show_path(&entry.path), place: self.name.clone(), hint: None };
-        Ok(Opened::data(self.archive.body(self.file(&entry.path).ok_or_else(missing)?)))
+    fn open(&self, path: &[u8], _: Digest) -> Result<Opened<'_>> {
+        let missing = || Error::NotFound { path: show_path(path), place: self.name.clone(), hint: None };
+        Ok(Opened::data(self.archive.body(self.file(path).ok_or_else(missing)?)))
     }
 }
 

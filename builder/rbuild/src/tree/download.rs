@@ -43,7 +43,7 @@ impl Tree for DownloadTree {
         Ok(())
     }
 
-    fn open(&self, _: &Entry) -> Result<Opened<'_>> {
+    fn open(&self, _: &[u8], _: Digest) -> Result<Opened<'_>> {
         let missing = || rbuild_store::Error::Missing { what: "download", subject: self.body.to_string() };
         Ok(Opened::data(self.content.open(&self.body)?.ok_or_else(missing)?))
     }

@@ -2,6 +2,7 @@
 
 use super::{Opened, Tree};
 use crate::error::{Error, Result};
+use rbuild_oci::Digest;
 use rbuild_store::layer::{Entry, show_path};
 
 /// No files.
@@ -29,7 +30,7 @@ impl Tree for EmptyTree {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        Err(Error::NotFound { path: show_path(&entry.path), place: self.name().to_owned(), hint: None })
+    fn open(&self, path: &[u8], _: Digest) -> Result<Opened<'_>> {
+        Err(Error::NotFound { path: show_path(path), place: self.name().to_owned(), hint: None })
     }
 }

@@ -20,6 +20,7 @@ pub use paths::{Follow, MAX_LINKS, clean, resolve};
 pub use stage::StageTree;
 
 use crate::error::Result;
+use rbuild_oci::Digest;
 use rbuild_store::layer::{Entry, Node};
 use std::collections::BTreeSet;
 
@@ -52,8 +53,8 @@ pub trait Tree: Send + Sync {
     /// they are.
     fn digest_all(&self, entries: &mut [Entry]) -> Result<()>;
 
-    /// The data of a regular file, which may no longer be what `entry` says: see [`Opened::body`].
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>>;
+    /// The data of a regular file, which may no longer be that of which somebody has read `digest`: see [`Opened::body`].
+    fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>>;
 
     /// Why a path that someone expects is not in the tree, where the tree knows.
     fn why_missing(&self, path: &[u8]) -> Option<String> {
@@ -87,8 +88,8 @@ impl<T: Tree + ?Sized> Tree for &T {
         (**self).digest_all(entries)
     }
 
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        (**self).open(entry)
+    fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>> {
+        (**self).open(path, digest)
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::{Opened, Tree};
 use crate::error::Result;
 use crate::stack::Stack;
-use rbuild_oci::DiffId;
+use rbuild_oci::{DiffId, Digest};
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Found, Node, View};
 
@@ -59,10 +59,9 @@ impl Tree for StageTree<'_> {
         Ok(())
     }
 
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        let missing =
-            || rbuild_store::Error::Missing { what: "file", subject: rbuild_store::layer::show_path(&entry.path) };
-        let found = self.view.lookup(&entry.path).ok_or_else(missing)?;
+    fn open(&self, path: &[u8], _: Digest) -> Result<Opened<'_>> {
+        let missing = || rbuild_store::Error::Missing { what: "file", subject: rbuild_store::layer::show_path(path) };
+        let found = self.view.lookup(path).ok_or_else(missing)?;
         let file = self.view.file(found).ok_or_else(missing)?;
         Ok(Opened::Data(self.store.layers().read_file(&self.layers[file.layer], file.entry)?))
     }

@@ -224,7 +224,8 @@ fn a_kept_repository_stands_on_its_own() {
         } else {
             let mut from = solved.tree.lookup(path.as_bytes()).unwrap().map(|entry| {
                 let mut bytes = Vec::new();
-                std::io::Read::read_to_end(&mut solved.tree.open(&entry).unwrap(), &mut bytes).unwrap();
+                std::io::Read::read_to_end(&mut solved.tree.open(&entry.path, entry.digest()).unwrap(), &mut bytes)
+                    .unwrap();
                 bytes
             });
             fs::write(&place, from.take().unwrap()).unwrap();

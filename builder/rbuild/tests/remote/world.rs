@@ -190,7 +190,9 @@ impl Solved {
     fn text(&self, entry: &Entry) -> String {
         let mut bytes = Vec::new();
         match &entry.node {
-            Node::File(_) => drop(self.tree.open(entry).unwrap().read_to_end(&mut bytes).unwrap()),
+            Node::File(_) => {
+                self.tree.open(&entry.path, entry.digest()).unwrap().read_to_end(&mut bytes).unwrap();
+            }
             Node::Symlink { target } => bytes.clone_from(target),
             _ => {}
         }

@@ -100,6 +100,14 @@ impl Entry {
         Self { path: path.into(), node, mode, uid: 0, gid: 0, mtime: 0, xattrs: Xattrs::new() }
     }
 
+    /// The digest of a regular file's data; [`FileData::UNREAD`] where nobody has read it, and of all else.
+    pub const fn digest(&self) -> Digest {
+        match self.node {
+            Node::File(FileData { digest, .. }) => digest,
+            _ => FileData::UNREAD,
+        }
+    }
+
     /// The last component of the path; empty for the root.
     pub fn name(&self) -> &[u8] {
         split_path(&self.path).1

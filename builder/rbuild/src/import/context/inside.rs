@@ -32,7 +32,8 @@ fn of_tree(tree: &dyn Tree, path: &Path) -> Result<(String, Vec<u8>)> {
     for path in [path, &lower].into_iter().take(if is_default { 2 } else { 1 }) {
         if let Some(entry) = find(tree, path)? {
             let name = path.display().to_string();
-            let bytes = limited(tree.open(&entry)?).map_err(Error::io("read", format!("{name} in {}", tree.name())))?;
+            let bytes = limited(tree.open(&entry.path, entry.digest())?)
+                .map_err(Error::io("read", format!("{name} in {}", tree.name())))?;
             return Ok((name, bytes));
         }
     }

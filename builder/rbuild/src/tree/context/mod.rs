@@ -8,7 +8,7 @@ use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
-use rbuild_oci::Cancel;
+use rbuild_oci::{Cancel, Digest};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
 use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store};
 use std::io;
@@ -179,16 +179,13 @@ impl Tree for ContextTree {
         })
     }
 
-    fn open(&self, entry: &Entry) -> Result<Opened<'_>> {
-        let (above, name) = split_path(&entry.path);
+    fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>> {
+        let (above, name) = split_path(path);
         let directory = self.reading().at.directory(above);
         let opened = directory.and_then(|directory| directory.open_seen(name));
-        let (file, meta) = opened.map_err(|error| self.told(error.about(&entry.path)))?;
-        let known = self.reading().known.get(&entry.path, &meta);
-        Ok(match &entry.node {
-            Node::File(data) if known == Some(data.digest) => Opened::Settled(Settled::new(file, meta)),
-            _ => Opened::data(file),
-        })
+        let (file, meta) = opened.map_err(|error| self.told(error.about(path)))?;
+        let known = self.reading().known.get(path, &meta);
+        Ok(if known == Some(digest) { Opened::Settled(Settled::new(file, meta)) } else { Opened::data(file) })
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {

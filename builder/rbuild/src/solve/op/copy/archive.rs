@@ -15,8 +15,9 @@ pub(super) fn open_all(work: &Work<'_>, picked: &[Picked<'_>]) -> Result<Vec<Opt
         let Picked::Files { tree, matches, unpack } = source else { continue };
         for found in matches {
             let candidate = *unpack == Unpack::IfArchive && matches!(found.entry.node, Node::File(_));
-            let sniffed = candidate && is_archive(tree.open(&found.entry)?)?;
-            archives.push(if sniffed { Some(open(work, &mut tree.open(&found.entry)?)?) } else { None });
+            let data = || tree.open(&found.entry.path, found.entry.digest());
+            let sniffed = candidate && is_archive(data()?)?;
+            archives.push(if sniffed { Some(open(work, &mut data()?)?) } else { None });
         }
     }
     Ok(archives)

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::explain::Listing;
 use crate::solve::layer::{self, Data};
 use crate::solve::place::{Destination, Made, Placement};
+use crate::solve::places::InOrder;
 use crate::solve::select::{self, Match, Seen, Wanted};
 use crate::solve::{Shown, Step, Value, Work, damage, owner};
 use crate::stack::Stack;
@@ -149,7 +150,7 @@ fn place<'a>(
     (picked, archives): (Vec<Picked<'a>>, &'a [Option<Archive>]),
     view: &View,
     now: i64,
-) -> Result<Vec<(Entry, Option<Data<'a>>)>> {
+) -> Result<InOrder<Data<'a>>> {
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
     let placement = Placement::new(&lookup, Made { owner, mode, mtime: now });
@@ -235,9 +236,9 @@ impl<'a> Copier<'_, 'a> {
     }
 
     fn put(&mut self, tree: &'a dyn Tree, mut entry: Entry, path: Vec<u8>) -> Result<()> {
-        let source = entry.clone();
-        entry.path = path;
-        self.placement.put(self.dressed(entry)?, Some(Data::Tree(tree, source)))
+        let source = std::mem::replace(&mut entry.path, path);
+        let data = matches!(entry.node, Node::File(_)).then(|| Data::Tree(tree, source.into()));
+        self.placement.put(self.dressed(entry)?, data)
     }
 
     /// The entry with the owner and mode that the instruction asks for.

@@ -264,7 +264,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
         return Ok((Stack::default(), None));
     };
     let data = |source: Entry, path: Vec<u8>| -> (Entry, Option<Data<'_>>) {
-        let data = matches!(source.node, Node::File(_)).then(|| Data::Tree(tree, source.clone()));
+        let data = matches!(source.node, Node::File(_)).then(|| Data::Tree(tree, source.path.as_slice().into()));
         (Entry { path, ..source }, data)
     };
     let (entries, file) = if entry.node.is_directory() {

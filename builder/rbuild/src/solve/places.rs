@@ -1,0 +1,140 @@
+//! The files of one step by their places, in the order of layers. Most are put in that order and appended; those that are
+//! not lie beside until the end. Knows no rule of COPY.
+
+use rbuild_store::layer::{Entry, compare_paths};
+use std::collections::BTreeMap;
+use std::vec::IntoIter;
+
+/// A file and where its data comes from.
+pub(super) type Placed<B> = (Entry, Option<B>);
+
+/// Files, each at a path of its own.
+pub(super) struct Places<B> {
+    /// In order.
+    run: Vec<Placed<B>>,
+    /// What came out of order; no path is in both.
+    late: BTreeMap<Vec<u8>, Placed<B>>,
+}
+
+impl<B> Places<B> {
+    pub(super) const fn new() -> Self {
+        Self { run: Vec::new(), late: BTreeMap::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.run.is_empty() && self.late.is_empty()
+    }
+
+    /// What is at a path.
+    pub(super) fn get(&self, path: &[u8]) -> Option<&Entry> {
+        let found = self.position(path).map(|at| &self.run[at]).or_else(|| self.late.get(path));
+        found.map(|(entry, _)| entry)
+    }
+
+    /// What is at a path; the path stays what it is.
+    pub(super) fn get_mut(&mut self, path: &[u8]) -> Option<&mut Entry> {
+        let found = match self.position(path) {
+            Some(at) => self.run.get_mut(at),
+            None => self.late.get_mut(path),
+        };
+        found.map(|(entry, _)| entry)
+    }
+
+    /// Puts a file at its path, and gives what it replaces there.
+    pub(super) fn put(&mut self, entry: Entry, body: Option<B>) -> Option<Placed<B>> {
+        if self.is_next(&entry.path) {
+            let replaced = self.late.remove(&entry.path);
+            self.run.push((entry, body));
+            return replaced;
+        }
+        match self.position(&entry.path) {
+            Some(at) => Some(std::mem::replace(&mut self.run[at], (entry, body))),
+            None => self.late.insert(entry.path.clone(), (entry, body)),
+        }
+    }
+
+    /// Leaves those at such paths.
+    pub(super) fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
+        self.run.retain(|(entry, _)| keep(&entry.path));
+        self.late.retain(|path, _| keep(path));
+    }
+
+    /// All, in no order to rely on.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.run.iter().chain(self.late.values()).map(|(entry, _)| entry)
+    }
+
+    /// All, in the order of layers.
+    pub(super) fn in_order(self) -> InOrder<B> {
+        let mut late: Vec<_> = self.late.into_values().collect();
+        late.sort_unstable_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
+        InOrder { run: self.run.into_iter(), late: late.into_iter() }
+    }
+
+    fn is_next(&self, path: &[u8]) -> bool {
+        self.run.last().is_none_or(|(last, _)| compare_paths(&last.path, path).is_lt())
+    }
+
+    fn position(&self, path: &[u8]) -> Option<usize> {
+        if self.is_next(path) {
+            return None;
+        }
+        self.run.binary_search_by(|(entry, _)| compare_paths(&entry.path, path)).ok()
+    }
+}
+
+/// Files in the order of layers, each given away once.
+pub struct InOrder<B> {
+    run: IntoIter<Placed<B>>,
+    late: IntoIter<Placed<B>>,
+}
+
+impl<B> InOrder<B> {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.run.as_slice().is_empty() && self.late.as_slice().is_empty()
+    }
+}
+
+impl<B> Iterator for InOrder<B> {
+    type Item = Placed<B>;
+
+    fn next(&mut self) -> Option<Placed<B>> {
+        match (self.run.as_slice().first(), self.late.as_slice().first()) {
+            (Some((run, _)), Some((late, _))) if compare_paths(&late.path, &run.path).is_lt() => self.late.next(),
+            (None, _) => self.late.next(),
+            _ => self.run.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rbuild_store::layer::Node;
+
+    fn put(places: &mut Places<u32>, path: &str, body: u32) -> Option<u32> {
+        places.put(Entry::new(path, Node::DIRECTORY, 0o755), Some(body)).and_then(|(_, body)| body)
+    }
+
+    #[test]
+    fn whatever_order_they_come_in_they_go_in_that_of_layers() {
+        let mut places = Places::new();
+        // In the order of layers `a/b` comes before `a-c`, in that of bytes behind it.
+        let paths = ["a", "a-c", "b/x", "a/b", "c", "b", "a/a", "d"];
+        for (body, path) in (0..).zip(paths) {
+            assert_eq!(put(&mut places, path, body), None);
+        }
+        for (body, path) in (10..).zip(paths) {
+            assert_eq!(put(&mut places, path, body), Some(body - 10), "{path}");
+            places.get_mut(path.as_bytes()).unwrap().mode = body;
+        }
+        assert!(places.get(b"a/c").is_none() && places.get(b"e").is_none());
+        assert!(paths.iter().all(|path| places.get(path.as_bytes()).unwrap().path == path.as_bytes()));
+        assert_eq!(places.entries().count(), paths.len());
+        places.retain(|path| path != b"c" && path != b"b");
+        let all: Vec<_> = places.in_order().map(|(entry, body)| (entry.path, entry.mode, body)).collect();
+        let expected = [("a", 10), ("a/a", 16), ("a/b", 13), ("a-c", 11), ("b/x", 12), ("d", 17)];
+        assert_eq!(all, expected.map(|(path, body)| (path.as_bytes().to_vec(), body, Some(body))));
+    }
+}
