@@ -93,7 +93,7 @@ fn change(was: &Listed, is: &Listed) -> Option<Change> {
     if was.kind != is.kind {
         return Some(Change::Kind { was: word(was.kind), is: word(is.kind) });
     }
-    if (was.size, &was.data) != (is.size, &is.data) {
+    if (was.size, was.data) != (is.size, is.data) {
         return Some(Change::Content);
     }
     if was.mode != is.mode {

@@ -5,8 +5,9 @@ use rbuild_oci::{Descriptor, Digest, Hasher};
 use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Node};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, Read};
+use std::num::NonZeroU64;
 
 /// One file, directory or link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,16 +24,22 @@ pub struct Listed {
     pub gid: u32,
     /// The size in bytes.
     pub size: u64,
-    /// The beginning of the digest of its data or of what it leads to; `-` where it has none.
-    pub data: String,
-    /// The beginning of the digest of its extended attributes; `-` where it has none.
-    pub attributes: String,
+    /// Of its data, or of what it leads to.
+    pub data: Short,
+    /// Of its extended attributes.
+    pub attributes: Short,
 }
+
+/// The first eight bytes of a digest, enough to tell two versions of one file apart; `-` where there is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Short(Option<NonZeroU64>);
 
 /// Files by what they are for: `files` of a COPY, `files of TARGET` of a mount. Each list is sorted by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     groups: BTreeMap<String, Vec<Listed>>,
+    /// They were too many, so none is listed.
+    too_many: bool,
 }
 
 /// What a listing is called by.
@@ -50,13 +57,19 @@ const LINES: usize = 200_000;
 /// The logarithm of what is remembered at most while it is unpacked: that of the limit.
 const WINDOW: u32 = 24;
 
-const NONE: &str = "-";
-
 impl Listing {
-    /// Adds what was selected for `group`.
+    /// Adds what was selected for `group`; none is listed where it is too much.
     pub fn add<'e>(&mut self, group: &str, entries: impl IntoIterator<Item = &'e Entry>) {
+        if self.too_many {
+            return;
+        }
         let list = self.groups.entry(group.to_owned()).or_default();
-        list.extend(entries.into_iter().map(Listed::of));
+        let room = LINES.saturating_sub(list.len());
+        list.extend(entries.into_iter().take(room + 1).map(Listed::of));
+        if list.len() > LINES {
+            *self = Self { groups: BTreeMap::new(), too_many: true };
+            return;
+        }
         list.sort_unstable();
         list.dedup();
     }
@@ -121,17 +134,38 @@ impl Listing {
             }
             files.push(next);
         }
-        Some(Self { groups })
+        Some(Self { groups, too_many: false })
+    }
+}
+
+impl Short {
+    fn of(digest: &Digest) -> Self {
+        let bytes = digest.as_bytes().first_chunk().copied().unwrap_or_default();
+        Self(NonZeroU64::new(u64::from_be_bytes(bytes)))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let number = if text == "-" { 0 } else { u64::from_str_radix(text, 16).ok()? };
+        Some(Self(NonZeroU64::new(number)))
+    }
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, "{bytes:016x}"),
+            None => f.write_str("-"),
+        }
     }
 }
 
 impl Listed {
     fn of(entry: &Entry) -> Self {
-        let target = |target: &[u8]| short(&Digest::of(target));
+        let target = |target: &[u8]| Short::of(&Digest::of(target));
         let special = |text: &str| ('s', 0, target(text.as_bytes()));
         let (kind, size, data) = match &entry.node {
-            Node::Directory { .. } => ('d', 0, NONE.to_owned()),
-            Node::File(data) => ('f', data.size, short(&data.digest)),
+            Node::Directory { .. } => ('d', 0, Short::default()),
+            Node::File(data) => ('f', data.size, Short::of(&data.digest)),
             Node::HardLink { target: path } => ('h', 0, target(path)),
             Node::Symlink { target: path } => ('l', 0, target(path)),
             Node::CharDevice(device) => special(&format!("c{}:{}", device.major, device.minor)),
@@ -140,7 +174,7 @@ impl Listed {
             Node::Whiteout => special("w"),
         };
         let Entry { path, mode, uid, gid, xattrs, .. } = entry;
-        let attributes = if xattrs.is_empty() { NONE.to_owned() } else { of_attributes(xattrs) };
+        let attributes = if xattrs.is_empty() { Short::default() } else { of_attributes(xattrs) };
         Self { path: path.clone(), kind, mode: *mode, uid: *uid, gid: *gid, size, data, attributes }
     }
 
@@ -160,27 +194,20 @@ impl Listed {
             uid: next()?.parse().ok()?,
             gid: next()?.parse().ok()?,
             size: next()?.parse().ok()?,
-            data: next()?.to_owned(),
-            attributes: next()?.to_owned(),
+            data: Short::parse(next()?)?,
+            attributes: Short::parse(next()?)?,
             path: plain(next()?)?,
         })
     }
 }
 
-fn of_attributes(xattrs: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
+fn of_attributes(xattrs: &BTreeMap<Vec<u8>, Vec<u8>>) -> Short {
     let mut hasher = Hasher::new();
     for part in xattrs.iter().flat_map(|(name, value)| [name, value]) {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    short(&hasher.finish())
-}
-
-/// The first eight bytes: enough to tell two versions of one file apart.
-fn short(digest: &Digest) -> String {
-    let mut hex = digest.hex();
-    hex.truncate(16);
-    hex
+    Short::of(&hasher.finish())
 }
 
 /// A path on one line: what is no printable ASCII is `\xx`, and so is the backslash.
@@ -272,6 +299,18 @@ mod tests {
         assert!(bomb.len() < 1 << 20, "{}", bomb.len());
         assert_eq!(Listing::unpack(&bomb), None);
         assert_eq!(Listing::unpack(&packed("= a\n", LINES)), None);
+    }
+
+    #[test]
+    fn of_too_many_none_is_listed() {
+        let entries: Vec<Entry> = (0..=LINES).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
+        let mut listing = Listing::default();
+        listing.add("files", &entries[..LINES]);
+        assert_eq!(listing.group("files").map(<[Listed]>::len), Some(LINES));
+        listing.add("files", &entries[LINES..]);
+        assert_eq!(listing.group("files"), None);
+        listing.add("files", &entries[..1]);
+        assert_eq!((listing.group("files"), listing.pack().unwrap()), (None, None));
     }
 
     #[test]
