@@ -1,4 +1,4 @@
-"""What .ci/scenarios, .ci/growth, .ci/parts and .ci/bench share: what machine this is, a file system to measure on, a
+"""What .ci/scenarios, .ci/growth, .ci/parts, .ci/bench and .ci/order share: what machine this is, a file system to measure on, a
 program to measure, where results lie. Knows nothing of what is measured."""
 
 import datetime

@@ -319,7 +319,7 @@ const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci
 pub(crate) const LOCK: &str = ".lock";
 
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
-    let entries = RootDir::open(dir)?.list(b".")?;
+    let entries = RootDir::list_at(dir)?;
     Ok(entries.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect())
 }
 

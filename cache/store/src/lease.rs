@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// To be called before the first write of a process that has a lease; fine where there is none, or again. What
-    /// killed processes left in tmp is removed.
+    /// killed processes left in tmp is removed, and their leases with it; without such gc removes those.
     pub fn hold(&self) -> Result<()> {
         let mut lease = self.lease.lock();
         let Some(used) = lease.as_mut().filter(|used| used.holder.is_none()) else { return Ok(()) };

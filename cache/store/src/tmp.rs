@@ -137,22 +137,27 @@ const LEFT_BEHIND: i64 = 60;
 /// Removes what is older than the oldest live lease, so its maker is dead. What only another user may remove stays.
 pub(crate) fn sweep(dir: &Path, oldest: impl FnOnce() -> Result<Timestamp>) -> Result<()> {
     let latest = lease::now();
-    let horizon = Timestamp { seconds: latest.seconds - LEFT_BEHIND, ..latest };
+    let left_behind = Timestamp { seconds: latest.seconds - LEFT_BEHIND, ..latest };
+    let is_older = |path: &Path, than| Ok::<_, Error>(lease::modified(path)?.is_some_and(|modified| modified < than));
     let mut old = Vec::new();
-    for entry in RootDir::open(dir)?.list(b".")? {
+    for entry in RootDir::list_at(dir)? {
         let path = dir.join(OsStr::from_bytes(&entry.name));
-        old.extend(lease::modified(&path)?.filter(|modified| *modified < horizon).map(|modified| (path, modified)));
+        if is_older(&path, left_behind)? {
+            old.push(path);
+        }
     }
     if old.is_empty() {
         return Ok(());
     }
-    let oldest = oldest()?;
-    for (path, _) in old.into_iter().filter(|(_, modified)| *modified < oldest) {
-        match remove_tree(&path) {
-            // Somebody else may sweep, too.
-            Err(error) if error.is_not_found() => {}
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
-            other => other?,
+    let horizon = oldest()?.min(left_behind);
+    for path in old {
+        // Somebody else may sweep, too, and a name be used again.
+        if is_older(&path, horizon)? {
+            match remove_tree(&path) {
+                Err(error) if error.is_not_found() => {}
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+                other => other?,
+            }
         }
     }
     Ok(())

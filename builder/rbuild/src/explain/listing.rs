@@ -24,9 +24,9 @@ pub struct Listed {
     pub gid: u32,
     /// The size in bytes.
     pub size: u64,
-    /// Of its data, or of what it leads to.
+    /// The digest of its data, or of what it leads to.
     pub data: Short,
-    /// Of its extended attributes.
+    /// The digest of its extended attributes.
     pub attributes: Short,
 }
 
@@ -64,14 +64,17 @@ impl Listing {
             return;
         }
         let list = self.groups.entry(group.to_owned()).or_default();
-        let room = LINES.saturating_sub(list.len());
-        list.extend(entries.into_iter().take(room + 1).map(Listed::of));
-        if list.len() > LINES {
-            *self = Self { groups: BTreeMap::new(), too_many: true };
-            return;
+        let mut entries = entries.into_iter().map(Listed::of).peekable();
+        while entries.peek().is_some() {
+            let room = LINES + 1 - list.len();
+            list.extend(entries.by_ref().take(room));
+            list.sort_unstable();
+            list.dedup();
+            if list.len() > LINES {
+                *self = Self { groups: BTreeMap::new(), too_many: true };
+                return;
+            }
         }
-        list.sort_unstable();
-        list.dedup();
     }
 
     /// The files of a group; none where it is not known.
@@ -305,8 +308,8 @@ mod tests {
     fn of_too_many_none_is_listed() {
         let entries: Vec<Entry> = (0..=LINES).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
         let mut listing = Listing::default();
-        listing.add("files", &entries[..LINES]);
-        assert_eq!(listing.group("files").map(<[Listed]>::len), Some(LINES));
+        listing.add("files", entries[..LINES].iter().chain(&entries[..9]));
+        assert_eq!(listing.group("files").map(<[Listed]>::len), Some(LINES), "each counts once");
         listing.add("files", &entries[LINES..]);
         assert_eq!(listing.group("files"), None);
         listing.add("files", &entries[..1]);

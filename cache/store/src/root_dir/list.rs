@@ -42,7 +42,11 @@ impl Dir {
             }
             let kind = match FileKind::of(entry.file_type()) {
                 Some(kind) => kind,
-                None => self.raw_stat(name)?.kind,
+                None => match self.raw_stat(name) {
+                    // It has gone meanwhile.
+                    Err(Errno::NOENT) => continue,
+                    meta => meta?.kind,
+                },
             };
             names.push(name, kind);
         }

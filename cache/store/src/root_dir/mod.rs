@@ -155,6 +155,11 @@ impl RootDir {
         }
     }
 
+    /// All names in the directory at `path` of the host, sorted by their bytes.
+    pub fn list_at(path: &Path) -> Result<Vec<DirEntry>> {
+        Self::open(path)?.list(b".").map_err(|error| error.about(path.as_os_str().as_encoded_bytes()))
+    }
+
     /// All names in the directory `path`, links followed, sorted by their bytes.
     pub fn list(&self, path: &[u8]) -> Result<Vec<DirEntry>> {
         self.open_dir(path)?.list().map_err(|error| error.about(path))

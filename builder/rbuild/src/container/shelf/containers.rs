@@ -75,7 +75,7 @@ impl Containers {
 
     /// The ids of all, sorted.
     pub fn ids(&self) -> Result<Vec<ContainerId>> {
-        let entries = RootDir::open(&self.bucket())?.list(b".")?;
+        let entries = RootDir::list_at(&self.bucket())?;
         let id = |entry: &DirEntry| ContainerId::parse(str::from_utf8(&entry.name).ok()?);
         Ok(entries.iter().filter_map(id).collect())
     }
