@@ -1,5 +1,5 @@
-"""What .ci/scenarios, .ci/growth, .ci/parts, .ci/bench and .ci/order share: what machine this is, a file system to measure on, a
-program to measure, where results lie. Knows nothing of what is measured."""
+"""What .ci/scenarios, .ci/growth, .ci/parts, .ci/bench and .ci/order share: what machine this is, a file system to
+measure on, a program to measure, where results lie. Knows nothing of what is measured."""
 
 import datetime
 import os

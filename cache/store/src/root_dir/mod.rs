@@ -157,7 +157,7 @@ impl RootDir {
 
     /// All names in the directory at `path` of the host, sorted by their bytes.
     pub fn list_at(path: &Path) -> Result<Vec<DirEntry>> {
-        Self::open(path)?.list(b".").map_err(|error| error.about(path.as_os_str().as_encoded_bytes()))
+        Self::open(path)?.top.list().map_err(|error| error.about(path.as_os_str().as_encoded_bytes()))
     }
 
     /// All names in the directory `path`, links followed, sorted by their bytes.
