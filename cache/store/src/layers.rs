@@ -220,13 +220,13 @@ impl Layers {
 
     /// Keeps the index of a layer instead of another one: that may have come alone from elsewhere and be wrong.
     fn keep_index(&self, layer: &DiffId, index: &LayerIndex) -> Result<()> {
-        let (path, bytes) = (self.store.layer_index_path(layer), index.encode());
-        let kept = if_there(std::fs::read(&path)).map_err(Error::io("read", path.display()))?;
-        if kept.is_some_and(|kept| kept == bytes) {
+        let path = self.store.layer_index_path(layer);
+        let kept = if_there(File::open(&path)).map_err(Error::io("open", path.display()))?;
+        if kept.is_some_and(|kept| index.is_kept_in(kept)) {
             return Ok(());
         }
         let file = self.store.tmp_file()?;
-        file.file().write_all(&bytes).map_err(Error::io("write", path.display()))?;
+        index.write(&mut file.file()).map_err(Error::io("write", path.display()))?;
         file.persist(&path)
     }
 }

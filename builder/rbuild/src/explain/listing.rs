@@ -38,6 +38,12 @@ pub struct Short(Option<NonZeroU64>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     groups: BTreeMap<String, Vec<Listed>>,
+}
+
+/// A listing in the making.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    groups: BTreeMap<String, Vec<Listed>>,
     /// They were too many, so none is listed.
     too_many: bool,
 }
@@ -57,8 +63,8 @@ const LINES: usize = 200_000;
 /// The logarithm of what is remembered at most while it is unpacked: that of the limit.
 const WINDOW: u32 = 24;
 
-impl Listing {
-    /// Adds what was selected for `group`; none is listed where it is too much.
+impl Gathering {
+    /// Adds what was selected for `group`, in any order; none is listed where it is too much.
     pub fn add<'e>(&mut self, group: &str, entries: impl IntoIterator<Item = &'e Entry>) {
         if self.too_many {
             return;
@@ -68,8 +74,9 @@ impl Listing {
         while entries.peek().is_some() {
             let room = LINES + 1 - list.len();
             list.extend(entries.by_ref().take(room));
-            list.sort_unstable();
-            list.dedup();
+            if list.len() > LINES {
+                tidy(list);
+            }
             if list.len() > LINES {
                 *self = Self { groups: BTreeMap::new(), too_many: true };
                 return;
@@ -77,6 +84,19 @@ impl Listing {
         }
     }
 
+    /// All that was added, each once.
+    pub fn finish(mut self) -> Listing {
+        self.groups.values_mut().for_each(tidy);
+        Listing { groups: self.groups }
+    }
+}
+
+fn tidy(list: &mut Vec<Listed>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+impl Listing {
     /// The files of a group; none where it is not known.
     pub fn group(&self, name: &str) -> Option<&[Listed]> {
         self.groups.get(name).map(Vec::as_slice)
@@ -137,7 +157,7 @@ impl Listing {
             }
             files.push(next);
         }
-        Some(Self { groups, too_many: false })
+        Some(Self { groups })
     }
 }
 
@@ -262,14 +282,15 @@ mod tests {
 
     #[test]
     fn a_listing_comes_back_as_it_was() {
-        let mut listing = Listing::default();
+        let mut files = Gathering::default();
         let names: [&[u8]; 6] = [b"b c", b"a\nb", b"\\0a", b"\xff\xfe", "ä".as_bytes(), b""];
         let mut entries: Vec<Entry> = names.iter().map(|name| file(name, name)).collect();
         entries.push(Entry::new(b"link".to_vec(), Node::Symlink { target: b"x".to_vec() }, 0o777));
         entries[0].xattrs.insert(b"user.a".to_vec(), b"b".to_vec());
-        listing.add("files", &entries);
-        listing.add("files of /m", &entries[..1]);
-        listing.add("files", &entries[..2]);
+        files.add("files", &entries);
+        files.add("files of /m", &entries[..1]);
+        files.add("files", &entries[..2]);
+        let listing = files.finish();
         let (descriptor, bytes) = listing.pack().unwrap().unwrap();
         assert_eq!(descriptor.digest, Digest::of(&bytes));
         assert_eq!(Listing::unpack(&bytes), Some(listing.clone()));
@@ -307,22 +328,26 @@ mod tests {
     #[test]
     fn of_too_many_none_is_listed() {
         let entries: Vec<Entry> = (0..=LINES).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
-        let mut listing = Listing::default();
-        listing.add("files", entries[..LINES].iter().chain(&entries[..9]));
-        assert_eq!(listing.group("files").map(<[Listed]>::len), Some(LINES), "each counts once");
-        listing.add("files", &entries[LINES..]);
-        assert_eq!(listing.group("files"), None);
-        listing.add("files", &entries[..1]);
-        assert_eq!((listing.group("files"), listing.pack().unwrap()), (None, None));
+        let listed = |parts: &[&[Entry]]| {
+            let mut files = Gathering::default();
+            for part in parts {
+                files.add("files", *part);
+            }
+            files.finish()
+        };
+        let most = listed(&[&entries[..LINES], &entries[..9]]);
+        assert_eq!(most.group("files").map(<[Listed]>::len), Some(LINES), "each counts once");
+        let none = listed(&[&entries[..LINES], &entries[LINES..], &entries[..1]]);
+        assert_eq!((none.group("files"), none.pack().unwrap()), (None, None));
     }
 
     #[test]
     fn many_files_are_a_few_megabytes() {
-        let mut listing = Listing::default();
+        let mut files = Gathering::default();
         let name = |at: usize| format!("project/module{}/source/file{at}.rs", at % 500);
         let entries: Vec<Entry> = (0..50_000).map(|at| file(name(at).as_bytes(), name(at).as_bytes())).collect();
-        listing.add("files", &entries);
-        let (_, bytes) = listing.pack().unwrap().unwrap();
+        files.add("files", &entries);
+        let (_, bytes) = files.finish().pack().unwrap().unwrap();
         assert!(bytes.len() < 1 << 20, "{}", bytes.len());
     }
 }

@@ -14,6 +14,6 @@ pub use compare::{Side, compare};
 pub use diary::{Diary, Noted, Outcome, REFERENCE, table};
 pub use elsewhere::{elsewhere, side};
 pub use files::{Change, FileChange};
-pub use listing::{Listed, Listing};
+pub use listing::{Gathering, Listed, Listing};
 pub use trail::{Footing, Missed, known, names, why};
 pub use why::{Difference, Why};

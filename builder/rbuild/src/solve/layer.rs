@@ -2,21 +2,57 @@
 
 use super::Work;
 use super::places::Placed;
+use super::select::relative;
 use crate::error::Result;
 use crate::tree::Tree;
-use rbuild_store::layer::{Archive, Body, Entry, Node, View};
+use rbuild_store::layer::{Archive, Body, Entry, Node, View, join_path};
 use rbuild_store::{Landed, StoreTarball};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where the data of a placed file comes from.
 #[derive(Clone)]
 pub enum Data<'a> {
-    /// The file of a tree at this path.
-    Tree(&'a dyn Tree, Box<[u8]>),
+    /// The file that is copied from there.
+    Tree(Rc<Copied<'a>>),
     /// These bytes.
     Bytes(Arc<[u8]>),
     /// A file of an archive.
     Archive(&'a Archive, &'a Entry),
+}
+
+/// A file or directory of a tree, and where it is copied to.
+pub struct Copied<'a> {
+    /// The tree.
+    pub tree: &'a dyn Tree,
+    /// The path there.
+    pub from: Vec<u8>,
+    /// The path in the layer.
+    pub to: Vec<u8>,
+}
+
+impl Copied<'_> {
+    /// The entry under the path that it is copied to.
+    pub fn moved(&self, mut entry: Entry) -> Entry {
+        let place = |path: &[u8]| match relative(path, &self.from) {
+            b"" => self.to.clone(),
+            inside => join_path(&self.to, inside),
+        };
+        if let Node::HardLink { target } = &mut entry.node {
+            *target = place(target);
+        }
+        entry.path = place(&entry.path);
+        entry
+    }
+
+    /// Where in the tree that lies which is copied to `path`: this itself, or something in it. Of a file of several names
+    /// it is any of them.
+    fn source(&self, path: &[u8]) -> Vec<u8> {
+        match relative(path, &self.to) {
+            b"" => self.from.clone(),
+            inside => join_path(&self.from, inside),
+        }
+    }
 }
 
 /// A look at one path of a stack.
@@ -29,8 +65,8 @@ pub fn write<'a>(work: &Work<'_>, entries: impl IntoIterator<Item = Placed<Data<
     let mut writer = work.writer()?;
     for (entry, data) in entries {
         match data {
-            Some(Data::Tree(tree, source)) if matches!(entry.node, Node::File(_)) => {
-                let mut opened = tree.open(&source, entry.digest())?;
+            Some(Data::Tree(copied)) if matches!(entry.node, Node::File(_)) => {
+                let mut opened = copied.tree.open(&copied.source(&entry.path), entry.digest())?;
                 writer.add(entry, opened.body())?;
             }
             Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,

@@ -1,9 +1,10 @@
 //! The files of one step by their places, in the order of layers. Most are put in that order and appended; those that are
 //! not lie beside until the end. Knows no rule of COPY.
 
-use rbuild_store::layer::{Entry, compare_paths};
+use rbuild_store::layer::{Entry, Pages, compare_paths};
 use std::collections::BTreeMap;
-use std::vec::IntoIter;
+use std::iter::Peekable;
+use std::vec;
 
 /// A file and where its data comes from.
 pub(super) type Placed<B> = (Entry, Option<B>);
@@ -11,14 +12,14 @@ pub(super) type Placed<B> = (Entry, Option<B>);
 /// Files, each at a path of its own.
 pub(super) struct Places<B> {
     /// In order.
-    run: Vec<Placed<B>>,
+    run: Pages<Placed<B>>,
     /// What came out of order; no path is in both.
     late: BTreeMap<Vec<u8>, Placed<B>>,
 }
 
 impl<B> Places<B> {
     pub(super) const fn new() -> Self {
-        Self { run: Vec::new(), late: BTreeMap::new() }
+        Self { run: Pages::new(), late: BTreeMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -34,7 +35,7 @@ impl<B> Places<B> {
     /// What is at a path; the path stays what it is.
     pub(super) fn get_mut(&mut self, path: &[u8]) -> Option<&mut Entry> {
         let found = match self.position(path) {
-            Some(at) => self.run.get_mut(at),
+            Some(at) => Some(&mut self.run[at]),
             None => self.late.get_mut(path),
         };
         found.map(|(entry, _)| entry)
@@ -66,9 +67,10 @@ impl<B> Places<B> {
 
     /// All, in the order of layers.
     pub(super) fn in_order(self) -> InOrder<B> {
+        let left = self.run.len() + self.late.len();
         let mut late: Vec<_> = self.late.into_values().collect();
         late.sort_unstable_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
-        InOrder { run: self.run.into_iter(), late: late.into_iter() }
+        InOrder { left, run: self.run.into_iter().peekable(), late: late.into_iter().peekable() }
     }
 
     fn is_next(&self, path: &[u8]) -> bool {
@@ -79,20 +81,21 @@ impl<B> Places<B> {
         if self.is_next(path) {
             return None;
         }
-        self.run.binary_search_by(|(entry, _)| compare_paths(&entry.path, path)).ok()
+        self.run.find(|(entry, _)| compare_paths(&entry.path, path))
     }
 }
 
-/// Files in the order of layers, each given away once.
+/// Files in the order of layers, each given away once; their places go with them.
 pub struct InOrder<B> {
-    run: IntoIter<Placed<B>>,
-    late: IntoIter<Placed<B>>,
+    left: usize,
+    run: Peekable<<Pages<Placed<B>> as IntoIterator>::IntoIter>,
+    late: Peekable<vec::IntoIter<Placed<B>>>,
 }
 
 impl<B> InOrder<B> {
     /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.run.as_slice().is_empty() && self.late.as_slice().is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.left == 0
     }
 }
 
@@ -100,7 +103,8 @@ impl<B> Iterator for InOrder<B> {
     type Item = Placed<B>;
 
     fn next(&mut self) -> Option<Placed<B>> {
-        match (self.run.as_slice().first(), self.late.as_slice().first()) {
+        self.left = self.left.saturating_sub(1);
+        match (self.run.peek(), self.late.peek()) {
             (Some((run, _)), Some((late, _))) if compare_paths(&late.path, &run.path).is_lt() => self.late.next(),
             (None, _) => self.late.next(),
             _ => self.run.next(),

@@ -7,7 +7,7 @@ use crate::tree::{Follow, Tree, cut_links, resolve};
 use dockerfile_parser::ignore::{Carry, Matcher, Patterns};
 use dockerfile_parser::{Span, Text, glob};
 use rbuild_oci::{Digest, Hasher};
-use rbuild_store::layer::{Entry, Node, is_below, join_path, split_path};
+use rbuild_store::layer::{Entry, Node, is_below, join_path, show_path, split_path};
 use std::collections::BTreeSet;
 
 /// What one source of a COPY names.
@@ -69,8 +69,28 @@ fn plain_path(path: &str) -> Vec<u8> {
 pub struct Seen {
     /// As of [`digest`].
     pub digest: Digest,
-    matches: Option<Vec<Match>>,
+    sights: Option<Vec<Sight>>,
 }
+
+/// One match as it was seen, with what is below or with how to know that again.
+#[derive(Debug)]
+pub struct Sight {
+    /// The match.
+    pub found: Match,
+    again: Option<Again>,
+}
+
+/// How to tell that a walk over a directory gives what it gave before.
+#[derive(Debug)]
+struct Again {
+    /// What was hashed before it.
+    before: Hasher,
+    /// The digest of that and the directory.
+    digest: Digest,
+}
+
+/// Takes what is walked over, piece by piece, parents before children.
+pub type Take<'t> = dyn FnMut(Vec<Entry>) -> Result<()> + 't;
 
 impl Seen {
     /// Looks at everything a source names; as [`select`].
@@ -80,53 +100,79 @@ impl Seen {
             return Self::of(tree, wanted, paths);
         }
         let matches = take(tree, wanted, paths)?;
-        Ok(Self { digest: digest(&matches), matches: Some(matches) })
+        Ok(Self { digest: digest(&matches), sights: Some(kept(matches)) })
     }
 
     /// All that is at these paths, most of which is seen once and forgotten where there is much.
     fn of(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Self> {
-        let (mut hasher, mut kept, mut count) = (Hasher::new(), Some(Vec::new()), 0);
+        let (mut hasher, mut sights, mut room) = (Hasher::new(), Some(Vec::new()), KEPT);
         for path in paths {
             let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
             tree.digest_all(std::slice::from_mut(&mut found.entry))?;
-            let base = found.entry.path.clone();
             put_top(&mut hasher, &found);
-            let mut take = |piece: Vec<Entry>| {
-                for entry in &piece {
-                    put_entry(&mut hasher, &base, entry);
-                }
-                count += piece.len();
-                if count > KEPT {
-                    found.below = Vec::new();
-                } else {
-                    found.below.extend(piece);
-                }
-                Ok(())
-            };
-            if found.entry.node.is_directory() {
-                tree.pieces(&base, &mut take)?;
-            }
+            let again = if found.entry.node.is_directory() { look(tree, &mut hasher, &mut found, room)? } else { None };
             put_end(&mut hasher);
-            count += 1;
-            if count > KEPT {
-                kept = None;
-            } else if let Some(kept) = &mut kept {
-                kept.push(found);
+            match room.checked_sub(1 + found.below.len()) {
+                Some(left) => room = left,
+                None => sights = None,
+            }
+            if let Some(sights) = &mut sights {
+                sights.push(Sight { found, again });
             }
         }
-        Ok(Self { digest: hasher.finish(), matches: kept })
+        Ok(Self { digest: hasher.finish(), sights })
     }
 
     /// What was seen; what was not kept is looked for again, and must be the same.
-    pub fn matches(self, tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Match>> {
-        if let Some(matches) = self.matches {
-            return Ok(matches);
+    pub fn sights(self, tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Sight>> {
+        if let Some(sights) = self.sights {
+            return Ok(sights);
         }
         let matches = select(tree, wanted)?;
         if digest(&matches) == self.digest {
-            return Ok(matches);
+            return Ok(kept(matches));
         }
         Err(changed(tree, wanted.path))
+    }
+}
+
+/// Looks at all that is in a directory and keeps it where there is room for so many; if not, gives how to know it again.
+fn look(tree: &dyn Tree, hasher: &mut Hasher, found: &mut Match, room: usize) -> Result<Option<Again>> {
+    let (before, base, mut fits) = (hasher.clone(), &found.entry.path, true);
+    tree.pieces(base, &mut |piece| {
+        for entry in &piece {
+            put_entry(hasher, base, entry);
+        }
+        fits = fits && found.below.len() + piece.len() < room;
+        if fits {
+            found.below.extend(piece);
+        } else {
+            found.below = Vec::new();
+        }
+        Ok(())
+    })?;
+    Ok((!fits).then(|| Again { before, digest: hasher.clone().finish() }))
+}
+
+fn kept(matches: Vec<Match>) -> Vec<Sight> {
+    matches.into_iter().map(|found| Sight { found, again: None }).collect()
+}
+
+impl Sight {
+    /// Hands over all that is below. What was not kept is walked over again, and must be the same: if not, that is said
+    /// when most of it is handed over.
+    pub fn below(&mut self, tree: &dyn Tree, take: &mut Take<'_>) -> Result<()> {
+        let Some(Again { before: mut hasher, digest }) = self.again.take() else {
+            return take(std::mem::take(&mut self.found.below));
+        };
+        let base = &self.found.entry.path;
+        tree.pieces(base, &mut |piece| {
+            for entry in &piece {
+                put_entry(&mut hasher, base, entry);
+            }
+            take(piece)
+        })?;
+        if hasher.finish() == digest { Ok(()) } else { Err(changed(tree, &show_path(base))) }
     }
 }
 
@@ -403,13 +449,20 @@ mod tests {
             let wanted = Wanted { path: ".", below: None, excludes: &[] };
             let seen = Seen::look(&tree, &wanted).unwrap();
             let known = seen.digest;
-            match seen.matches(&tree, &wanted) {
-                Err(error) => assert!(restless && files > KEPT && error.to_string().contains("many"), "{error}"),
-                Ok(matches) => {
-                    assert!(!restless || files <= KEPT);
-                    assert_eq!((digest(&matches), matches[0].below.len()), (known, files));
-                }
+            let mut sight = seen.sights(&tree, &wanted).unwrap().pop().unwrap();
+            let mut below = Vec::new();
+            let walked = sight.below(&tree, &mut |mut piece| {
+                below.append(&mut piece);
+                Ok(())
+            });
+            let Sight { mut found, .. } = sight;
+            if let Err(error) = walked {
+                assert!(restless && files > KEPT && error.to_string().contains("many"), "{error}");
+                continue;
             }
+            assert!(!restless || files < KEPT);
+            found.below = below;
+            assert_eq!((found.below.len(), digest(&[found])), (files, known));
         }
     }
 }

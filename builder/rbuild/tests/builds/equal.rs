@@ -66,7 +66,7 @@ fn entries(tool: &Tool) -> Vec<Entry> {
     let manifest = fs::read(store.blob_path(&tag.descriptor.digest)).unwrap();
     let manifest = rbuild_oci::Manifest::from_json(&manifest).unwrap();
     let layers = manifest.layers.iter().map(|layer| rbuild_oci::DiffId(layer.digest));
-    layers.flat_map(|layer| store.layers().index(&layer).unwrap().entries().to_vec()).collect()
+    layers.flat_map(|layer| store.layers().index(&layer).unwrap().entries().clone()).collect()
 }
 
 fn last<'e>(entries: &'e [Entry], path: &str) -> &'e Entry {

@@ -7,13 +7,18 @@
 
 use super::entry::{Entry, FileData, Node};
 use super::index::LayerIndex;
+use super::pages::Pages;
 use crate::root_dir::{Device, Xattrs};
-use rbuild_oci::Digest;
+use rbuild_oci::{Digest, Hasher};
 use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
 use std::num::NonZeroU64;
 
 const MAGIC: &[u8] = b"RBIX\x01";
 const DIGEST: usize = 32;
+
+/// So many bytes are written at once.
+const PIECE: usize = 64 << 10;
 
 mod kind {
     pub(super) const DIRECTORY: u8 = 0;
@@ -33,25 +38,46 @@ mod kind {
 impl LayerIndex {
     /// The index as bytes; equal indexes give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + 80 * self.entries().len());
-        out.extend_from_slice(MAGIC);
-        put_number(&mut out, self.entries().len() as u64);
+        let mut out = Vec::new();
+        // Memory takes all that is written to it.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    /// Writes the same bytes, a piece at a time.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (mut hasher, mut piece) = (Hasher::new(), MAGIC.to_vec());
+        let mut pass_on = |piece: &mut Vec<u8>| {
+            hasher.update(piece);
+            out.write_all(piece)?;
+            piece.clear();
+            io::Result::Ok(())
+        };
+        put_number(&mut piece, self.entries().len() as u64);
         let mut above: &[u8] = &[];
         for entry in self.entries() {
             let shared = above.iter().zip(&entry.path).take_while(|(a, b)| a == b).count();
-            put_number(&mut out, shared as u64);
-            put_bytes(&mut out, &entry.path[shared..]);
-            put_entry(&mut out, entry);
+            put_number(&mut piece, shared as u64);
+            put_bytes(&mut piece, &entry.path[shared..]);
+            put_entry(&mut piece, entry);
             above = &entry.path;
+            if piece.len() >= PIECE {
+                pass_on(&mut piece)?;
+            }
         }
-        put_number(&mut out, self.bodies().len() as u64);
+        put_number(&mut piece, self.bodies().len() as u64);
         for (path, body) in self.bodies() {
-            put_bytes(&mut out, path);
-            put_bytes(&mut out, body);
+            put_bytes(&mut piece, path);
+            put_bytes(&mut piece, body);
         }
-        let digest = Digest::of(&out);
-        out.extend_from_slice(digest.as_bytes());
-        out
+        pass_on(&mut piece)?;
+        out.write_all(hasher.finish().as_bytes())
+    }
+
+    /// Whether the same bytes are kept there, and nothing else.
+    pub fn is_kept_in(&self, kept: impl Read) -> bool {
+        let mut same = Same { kept, buffer: Vec::new() };
+        self.write(&mut same).is_ok() && same.kept.read(&mut [0]).is_ok_and(|more| more == 0)
     }
 
     /// The index of those bytes; none if they are damaged or of another version: then it is to be made again.
@@ -63,7 +89,7 @@ impl LayerIndex {
         }
         let mut input = Input(rest);
         let count = input.number()?;
-        let mut entries: Vec<Entry> = Vec::with_capacity(usize::try_from(count).ok()?.min(rest.len()));
+        let mut entries: Pages<Entry> = Pages::new();
         for _ in 0..count {
             let path = input.path(entries.last().map_or(&[], |above| &above.path))?;
             entries.push(input.entry(path)?);
@@ -72,7 +98,25 @@ impl LayerIndex {
         for _ in 0..input.number()? {
             bodies.insert(input.bytes()?.to_vec(), input.bytes()?.to_vec());
         }
-        if input.0.is_empty() { Self::new(entries, bodies) } else { None }
+        if input.0.is_empty() { Self::of(entries, bodies) } else { None }
+    }
+}
+
+/// Takes what is written as long as it is what is read.
+struct Same<R> {
+    kept: R,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Write for Same<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.resize(bytes.len(), 0);
+        self.kept.read_exact(&mut self.buffer)?;
+        if self.buffer == bytes { Ok(bytes.len()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -257,12 +301,23 @@ mod tests {
             xattrs: Xattrs::from_iter([(b"user.\xfe".to_vec(), vec![0, 255])]),
             ..Entry::new(path, node, 0o4755)
         });
-        LayerIndex::new(entries.collect(), BTreeMap::from([(b"etc/passwd".to_vec(), b"root".to_vec())])).unwrap()
+        LayerIndex::new(entries, BTreeMap::from([(b"etc/passwd".to_vec(), b"root".to_vec())])).unwrap()
     }
 
     #[test]
     fn every_kind_round_trips() {
         assert_eq!(LayerIndex::decode(&sample().encode()), Some(sample()));
+    }
+
+    #[test]
+    fn what_is_long_is_written_in_pieces_and_known_again() {
+        let name = |at: usize| Entry::new(format!("{at:06}"), Node::Fifo, 0o644);
+        let entries = std::iter::once(Entry::new("", Node::DIRECTORY, 0o755)).chain((0..20_000).map(name));
+        let index = LayerIndex::new(entries, BTreeMap::new()).unwrap();
+        let bytes = index.encode();
+        assert!(bytes.len() > 2 * PIECE && LayerIndex::decode(&bytes).as_ref() == Some(&index));
+        assert!(index.is_kept_in(&*bytes) && !sample().is_kept_in(&*bytes));
+        assert!(!index.is_kept_in(&bytes[..bytes.len() - 1]) && !index.is_kept_in(&*[&*bytes, b"x"].concat()));
     }
 
     #[test]
@@ -279,7 +334,7 @@ mod tests {
     #[test]
     fn the_timeless_digest_sees_all_but_times_and_offsets() {
         let changed = |change: &dyn Fn(&mut Entry)| {
-            let mut entries = sample().entries().to_vec();
+            let mut entries: Vec<Entry> = sample().entries().iter().cloned().collect();
             change(&mut entries[5]);
             LayerIndex::new(entries, BTreeMap::new()).unwrap().timeless_digest() != sample().timeless_digest()
         };

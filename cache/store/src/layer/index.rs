@@ -1,7 +1,8 @@
 //! A layer's index: all its entries without their bytes, sorted, and a few bodies that builds ask for by name. Follows
 //! from the layer's bytes alone, so it is kept by DiffId. Knows neither the layers below nor any file system.
 
-use super::entry::{Entry, Node, compare_paths, is_below};
+use super::entry::{Entry, Node, compare_paths, is_below, split_path};
+use super::pages::Pages;
 use rbuild_oci::{Digest, Hasher};
 use std::collections::BTreeMap;
 
@@ -14,9 +15,9 @@ pub const BODY_LIMIT: u64 = 1 << 20;
 /// The index of one layer. Every parent of an entry is an entry too, if only an implied directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerIndex {
-    entries: Vec<Entry>,
+    entries: Pages<Entry>,
     /// For each entry, the position right after all that is below it.
-    ends: Vec<u32>,
+    ends: Pages<u32>,
     bodies: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -36,13 +37,18 @@ pub struct Totals {
 impl LayerIndex {
     /// An index of entries in order ([`compare_paths`], no duplicates, every parent present) and bodies by path. None
     /// if they are not.
-    pub fn new(entries: Vec<Entry>, bodies: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Self> {
+    pub fn new(entries: impl IntoIterator<Item = Entry>, bodies: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Self> {
+        Self::of(entries.into_iter().collect(), bodies)
+    }
+
+    /// The same of a list that is made already.
+    pub(super) fn of(entries: Pages<Entry>, bodies: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Self> {
         let ends = subtree_ends(&entries)?;
         Some(Self { entries, ends, bodies })
     }
 
     /// All entries, in order.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &Pages<Entry> {
         &self.entries
     }
 
@@ -122,28 +128,31 @@ impl LayerIndex {
     }
 
     fn position(&self, path: &[u8]) -> Option<usize> {
-        self.entries.binary_search_by(|entry| compare_paths(&entry.path, path)).ok()
+        self.entries.find(|entry| compare_paths(&entry.path, path))
     }
 }
 
 /// For each entry the end of its subtree; none if the order is wrong or a parent is missing.
-fn subtree_ends(entries: &[Entry]) -> Option<Vec<u32>> {
-    let mut ends = vec![u32::try_from(entries.len()).ok()?; entries.len()];
-    let mut open: Vec<usize> = Vec::new();
+fn subtree_ends(entries: &Pages<Entry>) -> Option<Pages<u32>> {
+    let count = u32::try_from(entries.len()).ok()?;
+    let mut ends: Pages<u32> = std::iter::repeat_n(count, entries.len()).collect();
+    let mut open: Vec<(usize, &Entry)> = Vec::new();
+    let mut before: Option<&Entry> = None;
     for (at, entry) in entries.iter().enumerate() {
-        while let Some(&above) = open.last() {
-            if is_below(&entry.path, &entries[above].path) {
+        while let Some(&(above, directory)) = open.last() {
+            if is_below(&entry.path, &directory.path) {
                 break;
             }
             ends[above] = at as u32;
             open.pop();
         }
-        let parent = open.last().map(|above| entries[*above].path.as_slice());
-        let expected = (at > 0).then(|| super::entry::split_path(&entry.path).0);
-        if parent != expected || at > 0 && compare_paths(&entries[at - 1].path, &entry.path).is_ge() {
+        let parent = open.last().map(|(_, directory)| directory.path.as_slice());
+        let expected = before.map(|_| split_path(&entry.path).0);
+        if parent != expected || before.is_some_and(|before| compare_paths(&before.path, &entry.path).is_ge()) {
             return None;
         }
-        open.push(at);
+        open.push((at, entry));
+        before = Some(entry);
     }
     Some(ends)
 }

@@ -6,6 +6,7 @@ mod stream;
 
 use super::entry::{Entry, FileData, Node, compare_paths, is_below, show_path};
 use super::index::{BODY_LIMIT, CARRIED, LayerIndex};
+use super::pages::Pages;
 use super::{whiteout, xattr};
 use crate::error::{Error, Result};
 use crate::settled::Settled;
@@ -35,7 +36,7 @@ pub enum Body<'a> {
 pub struct LayerWriter<W> {
     stream: Stream<W>,
     clamp: Option<i64>,
-    entries: Vec<Entry>,
+    entries: Pages<Entry>,
     /// Where the directories are in `entries` that the next entry may lie in.
     open: Vec<usize>,
     bodies: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -60,7 +61,7 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
     /// A writer of a tarball to `out`. Modification times later than `clamp`, in seconds, become that.
     pub fn new(out: W, clamp: Option<i64>, cancel: Cancel) -> Self {
         let stream = Stream::new(out, cancel);
-        Self { stream, clamp, entries: Vec::new(), open: Vec::new(), bodies: BTreeMap::new() }
+        Self { stream, clamp, entries: Pages::new(), open: Vec::new(), bodies: BTreeMap::new() }
     }
 
     /// Appends an entry. They come in the order of [`compare_paths`], each path once; parents may be left out; the
@@ -99,7 +100,7 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
         if self.entries.is_empty() {
             self.imply(Vec::new());
         }
-        let index = LayerIndex::new(self.entries, self.bodies).ok_or_else(|| Error::Corrupt {
+        let index = LayerIndex::of(self.entries, self.bodies).ok_or_else(|| Error::Corrupt {
             what: "layer",
             subject: "index".to_owned(),
             reason: "its entries are out of order".to_owned(),
@@ -162,8 +163,8 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
     /// The entry that a link to `target` is a further name of.
     fn link(&self, target: &[u8]) -> Result<First> {
         let find = |path: &[u8]| {
-            let at = self.entries.binary_search_by(|entry| compare_paths(&entry.path, path)).ok()?;
-            Some(&self.entries[at])
+            let at = self.entries.find(|entry| compare_paths(&entry.path, path))?;
+            self.entries.get(at)
         };
         let first = find(target).and_then(|found| match &found.node {
             Node::HardLink { target } => find(target),

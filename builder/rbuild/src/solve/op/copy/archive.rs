@@ -3,17 +3,18 @@
 use super::Picked;
 use crate::error::{Error, Result};
 use crate::solve::Work;
+use crate::solve::select::Sight;
 use rbuild_graph::Unpack;
 use rbuild_store::layer::{Archive, Limits, Node, is_archive};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// For each match of each source in order: the archive it is, where it is one that is to be unpacked.
+/// For each sight of each source in order: the archive it is, where it is one that is to be unpacked.
 pub(super) fn open_all(work: &Work<'_>, picked: &[Picked<'_>]) -> Result<Vec<Option<Archive>>> {
     let mut archives = Vec::new();
     for source in picked {
-        let Picked::Files { tree, matches, unpack } = source else { continue };
-        for found in matches {
+        let Picked::Files { tree, sights, unpack } = source else { continue };
+        for Sight { found, .. } in sights {
             let candidate = *unpack == Unpack::IfArchive && matches!(found.entry.node, Node::File(_));
             let data = || tree.open(&found.entry.path, found.entry.digest());
             let sniffed = candidate && is_archive(data()?)?;

@@ -5,11 +5,11 @@ mod archive;
 mod chmod;
 
 use crate::error::Result;
-use crate::explain::Listing;
-use crate::solve::layer::{self, Data};
+use crate::explain::Gathering;
+use crate::solve::layer::{self, Copied, Data};
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::places::InOrder;
-use crate::solve::select::{self, Match, Seen, Wanted};
+use crate::solve::select::{Seen, Sight, Wanted};
 use crate::solve::{Shown, Step, Value, Work, damage, owner};
 use crate::stack::Stack;
 use crate::tree::{EmptyTree, StageTree, Tree};
@@ -17,6 +17,7 @@ use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
 use rbuild_oci::Hasher;
 use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
 use std::borrow::Borrow;
+use std::rc::Rc;
 
 /// Copies files onto the parent in one layer.
 pub fn solve(work: &Work<'_>, copy: &CopyOp, parent: &Stack, inputs: &[&Value]) -> Result<(Value, Shown)> {
@@ -42,15 +43,14 @@ fn attempt(
     if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&looked)))? {
         return Ok(found);
     }
-    let mut picked = Vec::new();
-    step.begin_with(|| {
-        picked = looked.into_iter().map(Looked::pick).collect::<Result<_>>()?;
-        Ok(listing(&picked))
-    })?;
+    step.start()?;
+    let picked = looked.into_iter().map(Looked::pick).collect::<Result<Vec<_>>>()?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
-    let entries = place(copy, owner, (picked, &archives), &view, step.now().seconds)?;
+    let mut files = Gathering::default();
+    let entries = place(copy, owner, (picked, &archives), &view, (step.now().seconds, &mut files))?;
+    step.made_from(files.finish())?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -71,7 +71,7 @@ enum Looked<'a> {
 /// The same before it is placed.
 enum Picked<'a> {
     /// Files of a tree.
-    Files { tree: &'a dyn Tree, matches: Vec<Match>, unpack: Unpack },
+    Files { tree: &'a dyn Tree, sights: Vec<Sight>, unpack: Unpack },
     /// A heredoc.
     Inline(&'a InlineFile),
 }
@@ -114,7 +114,7 @@ impl<'a> Looked<'a> {
     fn pick(self) -> Result<Picked<'a>> {
         Ok(match self {
             Self::Files { tree, wanted, seen, unpack } => {
-                Picked::Files { tree, matches: seen.matches(tree, &wanted)?, unpack }
+                Picked::Files { tree, sights: seen.sights(tree, &wanted)?, unpack }
             }
             Self::Inline(file) => Picked::Inline(file),
         })
@@ -132,38 +132,28 @@ fn digest(looked: &[Looked<'_>]) -> String {
     hasher.finish().to_string()
 }
 
-/// The files that are copied.
-fn listing(picked: &[Picked<'_>]) -> Listing {
-    let mut listing = Listing::default();
-    for source in picked {
-        if let Picked::Files { matches, .. } = source {
-            listing.add(FILES, matches.iter().flat_map(Match::entries));
-        }
-    }
-    listing
-}
-
-/// Everything placed where it belongs, as the entries of a layer.
+/// Everything placed where it belongs, as the entries of a layer; the files of trees are gathered meanwhile.
 fn place<'a>(
     copy: &CopyOp,
     owner: Option<(u32, u32)>,
     (picked, archives): (Vec<Picked<'a>>, &'a [Option<Archive>]),
     view: &View,
-    now: i64,
+    (now, files): (i64, &mut Gathering),
 ) -> Result<InOrder<Data<'a>>> {
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
     let placement = Placement::new(&lookup, Made { owner, mode, mtime: now });
-    let mut copier = Copier { copy, owner, placement, now };
+    let mut copier = Copier { copy, owner, placement, now, files };
     let mut archives = archives.iter();
     for source in picked {
         match source {
             Picked::Inline(file) => copier.inline(file)?,
-            Picked::Files { tree, matches, .. } => {
-                for found in matches {
+            Picked::Files { tree, sights, .. } => {
+                for sight in sights {
+                    copier.gather(&[&sight.found.entry]);
                     match archives.next() {
                         Some(Some(archive)) => copier.archive(archive)?,
-                        _ => copier.files(tree, found)?,
+                        _ => copier.files(tree, sight)?,
                     }
                 }
             }
@@ -177,35 +167,37 @@ struct Copier<'p, 'a> {
     owner: Option<(u32, u32)>,
     placement: Placement<'p, Data<'a>>,
     now: i64,
+    files: &'p mut Gathering,
 }
 
 impl<'a> Copier<'_, 'a> {
-    fn files(&mut self, tree: &'a dyn Tree, found: Match) -> Result<()> {
-        let Match { name, entry: top, below, on_the_way } = found;
+    fn files(&mut self, tree: &'a dyn Tree, mut sight: Sight) -> Result<()> {
         let dest = self.placement.destination(self.copy.dest.as_bytes())?;
+        let top = sight.found.entry.clone();
         if !top.node.is_directory() {
-            let path = self.file_path(&dest, &name)?;
-            return self.put(tree, top, path);
+            let to = self.file_path(&dest, &sight.found.name)?;
+            let copied = Rc::new(Copied { tree, from: top.path.clone(), to });
+            return self.put(top, &copied);
         }
         self.placement.make_directories(&dest.path).map_err(|_| not_a_directory(&dest))?;
         if !top.path.is_empty() {
             self.placement.stamp(&dest.path, top.mtime);
         }
-        let place = |path: &[u8]| join_path(&dest.path, select::relative(path, &top.path));
-        for mut entry in links_last(below) {
-            if let Node::HardLink { target } = &mut entry.node {
-                *target = place(target);
+        let copied = Rc::new(Copied { tree, from: top.path, to: dest.path });
+        let (on_the_way, mut links) = (std::mem::take(&mut sight.found.on_the_way), Vec::new());
+        sight.below(tree, &mut |piece| {
+            self.gather(&piece);
+            for entry in piece {
+                match entry.node {
+                    Node::HardLink { .. } => links.push(entry),
+                    _ if on_the_way.contains(&entry.path) => self.pass(entry, &copied)?,
+                    _ => self.put(entry, &copied)?,
+                }
             }
-            let path = place(&entry.path);
-            if on_the_way.contains(&entry.path) {
-                let mode = entry.mode;
-                let dressed = self.dressed(Entry { path, ..entry })?;
-                self.placement.pass(dressed, mode)?;
-            } else {
-                self.put(tree, entry, path)?;
-            }
-        }
-        Ok(())
+            Ok(())
+        })?;
+        // What they stand for must be the file that comes with them, not one from before.
+        links.into_iter().try_for_each(|link| self.put(link, &copied))
     }
 
     fn inline(&mut self, file: &InlineFile) -> Result<()> {
@@ -219,7 +211,9 @@ impl<'a> Copier<'_, 'a> {
     /// The archive's entry for its own root says nothing of the destination, which stays as it is.
     fn archive(&mut self, archive: &'a Archive) -> Result<()> {
         let root = self.placement.archive_root(self.copy.dest.as_bytes())?;
-        for source in links_last(archive.entries()) {
+        let is_link = |source: &&Entry| matches!(source.node, Node::HardLink { .. });
+        let (links, others): (Vec<&Entry>, Vec<&Entry>) = archive.entries().iter().partition(is_link);
+        for source in others.into_iter().chain(links) {
             let is_root = source.path.is_empty();
             if !is_root && !matches!(source.node, Node::Directory { implied: true, .. }) {
                 let entry = self.owned(source.clone());
@@ -229,16 +223,28 @@ impl<'a> Copier<'_, 'a> {
         Ok(())
     }
 
+    fn gather<E: Borrow<Entry>>(&mut self, entries: &[E]) {
+        self.files.add(FILES, entries.iter().map(Borrow::borrow));
+    }
+
     /// Where a single file goes: into a directory under its own name, else to the destination itself.
     fn file_path(&self, dest: &Destination, name: &[u8]) -> Result<Vec<u8>> {
         let is_directory = self.placement.lookup(&dest.path)?.is_some_and(|there| there.node.is_directory());
         Ok(if dest.directory || is_directory { join_path(&dest.path, name) } else { dest.path.clone() })
     }
 
-    fn put(&mut self, tree: &'a dyn Tree, mut entry: Entry, path: Vec<u8>) -> Result<()> {
-        let source = std::mem::replace(&mut entry.path, path);
-        let data = matches!(entry.node, Node::File(_)).then(|| Data::Tree(tree, source.into()));
-        self.placement.put(self.dressed(entry)?, data)
+    /// Puts a file or directory of a tree where it is copied to.
+    fn put(&mut self, entry: Entry, copied: &Rc<Copied<'a>>) -> Result<()> {
+        let data = matches!(entry.node, Node::File(_)).then(|| Data::Tree(copied.clone()));
+        let entry = self.dressed(copied.moved(entry))?;
+        self.placement.put(entry, data)
+    }
+
+    /// Puts a directory that is only on the way to what is copied.
+    fn pass(&mut self, entry: Entry, copied: &Copied<'_>) -> Result<()> {
+        let mode = entry.mode;
+        let entry = self.dressed(copied.moved(entry))?;
+        self.placement.pass(entry, mode)
     }
 
     /// The entry with the owner and mode that the instruction asks for.
@@ -257,13 +263,6 @@ impl<'a> Copier<'_, 'a> {
         let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
         Entry { uid, gid, ..entry }
     }
-}
-
-/// Hard links after all else: what they stand for must be the file that comes with them, not one from before.
-fn links_last<E: Borrow<Entry>>(entries: impl IntoIterator<Item = E>) -> impl Iterator<Item = E> {
-    let is_link = |entry: &E| matches!(entry.borrow().node, Node::HardLink { .. });
-    let (links, others): (Vec<E>, Vec<E>) = entries.into_iter().partition(is_link);
-    others.into_iter().chain(links)
 }
 
 fn not_a_directory(dest: &Destination) -> crate::error::Error {

@@ -2,7 +2,7 @@
 //! faithful the executor is. Secrets, ssh agents, what is in cache mounts and proxies are left out.
 
 use crate::error::Result;
-use crate::explain::Listing;
+use crate::explain::{Gathering, Listing};
 use crate::solve::select::{self, Match};
 use crate::solve::{Step, Value, Work};
 use crate::stack::Stack;
@@ -25,14 +25,14 @@ pub(super) fn shown<'a>(work: &Work<'_>, run: &'a RunOp, inputs: &[&Value]) -> R
 
 /// The files that the mounts show, but for those of whole stages.
 pub(super) fn listing(work: &Work<'_>, run: &RunOp, inputs: &[&Value]) -> Result<Listing> {
-    let mut listing = Listing::default();
+    let mut files = Gathering::default();
     for (target, input, source) in run.mounts.iter().filter_map(shows) {
         let select = |tree: &dyn Tree| select::select_plain(tree, source);
         if let Some(matches) = with_files(work, inputs[input.0 as usize], source, select)? {
-            listing.add(&part(target), matches.iter().flat_map(Match::entries));
+            files.add(&part(target), matches.iter().flat_map(Match::entries));
         }
     }
-    Ok(listing)
+    Ok(files.finish())
 }
 
 /// The recipe of a RUN.

@@ -9,7 +9,7 @@ pub(super) use super::key::Shown as Keyed;
 use crate::ctx::CacheId;
 use crate::error::{Error, Result};
 use crate::rootfs::{Sync, rootfs};
-use crate::solve::layer::{self, Data};
+use crate::solve::layer::{self, Copied, Data};
 use crate::solve::select::{self, Match};
 use crate::solve::{Value, Work};
 use crate::stack::Stack;
@@ -17,13 +17,13 @@ use crate::tree::{StageTree, Tree};
 use rbuild_graph::{BindMount, CacheMount, Mount, RunOp, SecretMount, SshMount, TmpfsMount};
 use rbuild_runner::{Access, IdMap, InjectedFile, MountSpec, Propagation, Rootfs, Source, Tmpfs};
 use rbuild_store::RootDir;
-use rbuild_store::layer::{Entry, Node};
 use rbuild_store::snapshot::{self, Draft, FuseOverlay, Place};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The mounts of one process, and what they need to exist.
@@ -263,25 +263,11 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
     let Some(Match { entry, below, .. }) = matches.into_iter().next() else {
         return Ok((Stack::default(), None));
     };
-    let data = |source: Entry, path: Vec<u8>| -> (Entry, Option<Data<'_>>) {
-        let data = matches!(source.node, Node::File(_)).then(|| Data::Tree(tree, source.path.as_slice().into()));
-        (Entry { path, ..source }, data)
-    };
-    let (entries, file) = if entry.node.is_directory() {
-        let base = entry.path.clone();
-        let inside = below.into_iter().map(|found| {
-            let inside = |path: &[u8]| select::relative(path, &base).to_vec();
-            let (mut entry, body) = data(found.clone(), inside(&found.path));
-            if let Node::HardLink { target } = &mut entry.node {
-                *target = inside(target);
-            }
-            (entry, body)
-        });
-        (std::iter::once((Entry { path: Vec::new(), ..entry }, None)).chain(inside).collect(), None)
-    } else {
-        (vec![data(entry, FILE.into())], Some(FILE.to_owned()))
-    };
-    let fresh = layer::write(work, entries)?;
+    let file = (!entry.node.is_directory()).then(|| FILE.to_owned());
+    let to: Vec<u8> = file.clone().unwrap_or_default().into();
+    let copied = Rc::new(Copied { tree, from: entry.path.clone(), to });
+    let entries = std::iter::once(entry).chain(below).map(|entry| copied.moved(entry));
+    let fresh = layer::write(work, entries.map(|entry| (entry, Some(Data::Tree(copied.clone())))))?;
     work.shelf.keep(fresh.layer.diff_id, fresh.index);
     Ok((Stack::default().with(fresh.layer), file))
 }
