@@ -6,7 +6,7 @@ use rbuild_store::Store;
 use rbuild_store::layer::{Entry, Node};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::num::NonZeroU64;
 
 /// One file, directory or link.
@@ -57,8 +57,8 @@ const HEAD: &str = "rbuild-files/1\n";
 /// No listing is longer than this in bytes, uncompressed.
 const LIMIT: u64 = 16 << 20;
 
-/// Nor has it more lines.
-const LINES: usize = 200_000;
+/// So many may be added before those that came twice are looked for.
+const ROOM: usize = Listing::MOST + Listing::MOST / 4;
 
 /// The logarithm of what is remembered at most while it is unpacked: that of the limit.
 const WINDOW: u32 = 24;
@@ -72,12 +72,13 @@ impl Gathering {
         let list = self.groups.entry(group.to_owned()).or_default();
         let mut entries = entries.into_iter().map(Listed::of).peekable();
         while entries.peek().is_some() {
-            let room = LINES + 1 - list.len();
+            let room = ROOM - list.len();
             list.extend(entries.by_ref().take(room));
-            if list.len() > LINES {
-                tidy(list);
+            if list.len() < ROOM {
+                return;
             }
-            if list.len() > LINES {
+            tidy(list);
+            if list.len() > Listing::MOST {
                 *self = Self { groups: BTreeMap::new(), too_many: true };
                 return;
             }
@@ -87,6 +88,9 @@ impl Gathering {
     /// All that was added, each once.
     pub fn finish(mut self) -> Listing {
         self.groups.values_mut().for_each(tidy);
+        if self.groups.values().any(|list| list.len() > Listing::MOST) {
+            return Listing::default();
+        }
         Listing { groups: self.groups }
     }
 }
@@ -97,6 +101,9 @@ fn tidy(list: &mut Vec<Listed>) {
 }
 
 impl Listing {
+    /// No listing has more lines.
+    pub const MOST: usize = 200_000;
+
     /// The files of a group; none where it is not known.
     pub fn group(&self, name: &str) -> Option<&[Listed]> {
         self.groups.get(name).map(Vec::as_slice)
@@ -104,12 +111,17 @@ impl Listing {
 
     /// The blob and what describes it; none where nothing is listed, or too much.
     pub fn pack(&self) -> io::Result<Option<(Descriptor, Vec<u8>)>> {
-        let text = self.to_text();
-        let lines: usize = self.groups.values().map(|files| files.len() + 1).sum();
-        if self.groups.is_empty() || lines > LINES || text.len() as u64 > LIMIT {
+        let count: usize = self.groups.values().map(|files| files.len() + 1).sum();
+        if self.groups.is_empty() || count > Self::MOST {
             return Ok(None);
         }
-        let bytes = zstd::bulk::compress(text.as_bytes(), 1)?;
+        let (mut packer, mut room) = (zstd::Encoder::new(Vec::new(), 1)?, LIMIT);
+        for line in self.lines() {
+            let Some(left) = room.checked_sub(line.len() as u64) else { return Ok(None) };
+            room = left;
+            packer.write_all(line.as_bytes())?;
+        }
+        let bytes = packer.finish()?;
         let fits = bytes.len() as u64 <= Store::DOCUMENT_LIMIT;
         Ok(fits.then(|| (Descriptor::of(MEDIA_TYPE, &bytes), bytes)))
     }
@@ -118,32 +130,32 @@ impl Listing {
     pub fn unpack(bytes: &[u8]) -> Option<Self> {
         let mut decoder = zstd::Decoder::new(bytes).ok()?;
         decoder.window_log_max(WINDOW).ok()?;
-        let mut text = String::new();
-        decoder.take(LIMIT + 1).read_to_string(&mut text).ok()?;
-        if text.len() as u64 > LIMIT {
-            return None;
-        }
-        Self::from_text(text.strip_prefix(HEAD)?)
+        let (mut text, mut head) = (BufReader::new(decoder.take(LIMIT + 1)), [0; HEAD.len()]);
+        text.read_exact(&mut head).ok()?;
+        let listing = Self::read(&mut text).filter(|_| head == *HEAD.as_bytes())?;
+        (text.get_ref().limit() > 0).then_some(listing)
     }
 
-    fn to_text(&self) -> String {
-        let mut text = HEAD.to_owned();
-        for (name, files) in &self.groups {
-            text.extend(["= ", &escaped(name.as_bytes()), "\n"]);
-            for file in files {
-                file.put(&mut text);
-            }
-        }
-        text
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let groups = self.groups.iter().flat_map(|(name, files)| {
+            let head = format!("= {}\n", escaped(name.as_bytes()));
+            std::iter::once(head).chain(files.iter().map(Listed::line))
+        });
+        std::iter::once(HEAD.to_owned()).chain(groups)
     }
 
     /// The listing in these lines: `= GROUP`, and below it `KIND MODE UID GID SIZE DATA ATTRIBUTES PATH`, ascending; none
     /// where there are too many.
     pub fn from_text(text: &str) -> Option<Self> {
+        Self::read(text.as_bytes())
+    }
+
+    fn read(text: impl BufRead) -> Option<Self> {
         let mut groups: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
         let mut current: Option<&mut Vec<Listed>> = None;
         for (number, line) in text.lines().enumerate() {
-            if number == LINES {
+            let line = line.ok()?;
+            if number == Self::MOST {
                 return None;
             }
             if let Some(name) = line.strip_prefix("= ") {
@@ -151,7 +163,7 @@ impl Listing {
                 current = Some(groups.entry(name).or_default());
                 continue;
             }
-            let (files, next) = (current.as_mut()?, Listed::parse(line)?);
+            let (files, next) = (current.as_mut()?, Listed::parse(&line)?);
             if files.last().is_some_and(|last| *last >= next) {
                 return None;
             }
@@ -201,11 +213,9 @@ impl Listed {
         Self { path: path.clone(), kind, mode: *mode, uid: *uid, gid: *gid, size, data, attributes }
     }
 
-    fn put(&self, text: &mut String) {
+    fn line(&self) -> String {
         let Self { path, kind, mode, uid, gid, size, data, attributes } = self;
-        let path = escaped(path);
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{kind} {mode:04o} {uid} {gid} {size} {data} {attributes} {path}");
+        format!("{kind} {mode:04o} {uid} {gid} {size} {data} {attributes} {}\n", escaped(path))
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -322,12 +332,12 @@ mod tests {
         let bomb = packed(&long, 40_000);
         assert!(bomb.len() < 1 << 20, "{}", bomb.len());
         assert_eq!(Listing::unpack(&bomb), None);
-        assert_eq!(Listing::unpack(&packed("= a\n", LINES)), None);
+        assert_eq!(Listing::unpack(&packed("= a\n", Listing::MOST)), None);
     }
 
     #[test]
     fn of_too_many_none_is_listed() {
-        let entries: Vec<Entry> = (0..=LINES).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
+        let entries: Vec<Entry> = (0..=Listing::MOST).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
         let listed = |parts: &[&[Entry]]| {
             let mut files = Gathering::default();
             for part in parts {
@@ -335,9 +345,9 @@ mod tests {
             }
             files.finish()
         };
-        let most = listed(&[&entries[..LINES], &entries[..9]]);
-        assert_eq!(most.group("files").map(<[Listed]>::len), Some(LINES), "each counts once");
-        let none = listed(&[&entries[..LINES], &entries[LINES..], &entries[..1]]);
+        let most = listed(&[&entries[..Listing::MOST], &entries[..9]]);
+        assert_eq!(most.group("files").map(<[Listed]>::len), Some(Listing::MOST), "each counts once");
+        let none = listed(&[&entries[..Listing::MOST], &entries[Listing::MOST..], &entries[..1]]);
         assert_eq!((none.group("files"), none.pack().unwrap()), (None, None));
     }
 

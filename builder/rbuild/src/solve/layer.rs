@@ -1,6 +1,7 @@
 //! Writes what a step placed as a layer of the store. Knows where data comes from, not what the step was.
 
 use super::Work;
+use super::place::Origin;
 use super::places::Placed;
 use super::select::relative;
 use crate::error::Result;
@@ -45,12 +46,22 @@ impl Copied<'_> {
         entry
     }
 
-    /// Where in the tree that lies which is copied to `path`: this itself, or something in it. Of a file of several names
-    /// it is any of them.
+    /// Where in the tree that lies which is copied to `path`: this itself, or something in it.
     fn source(&self, path: &[u8]) -> Vec<u8> {
         match relative(path, &self.to) {
             b"" => self.from.clone(),
             inside => join_path(&self.from, inside),
+        }
+    }
+}
+
+impl Origin for Data<'_> {
+    fn moved(self, from: &[u8], to: &[u8]) -> Self {
+        match self {
+            Data::Tree(copied) => {
+                Data::Tree(Rc::new(Copied { tree: copied.tree, from: copied.source(from), to: to.to_vec() }))
+            }
+            other => other,
         }
     }
 }

@@ -21,6 +21,13 @@ pub struct Made {
     pub mtime: i64,
 }
 
+/// Where the data of a file comes from.
+pub trait Origin: Sized {
+    /// The same, said for another place than that for which it was said.
+    #[must_use]
+    fn moved(self, from: &[u8], to: &[u8]) -> Self;
+}
+
 /// The files a step puts on its parent, each with where its data comes from (`B`).
 pub struct Placement<'a, B> {
     parent: &'a Lookup<'a>,
@@ -43,7 +50,7 @@ pub struct Destination {
     pub directory: bool,
 }
 
-impl<'a, B> Placement<'a, B> {
+impl<'a, B: Origin> Placement<'a, B> {
     /// Nothing placed on `parent` yet.
     pub fn new(parent: &'a Lookup<'a>, made: Made) -> Self {
         let (placed, hidden) = (Places::new(), BTreeSet::new());
@@ -158,7 +165,7 @@ impl<'a, B> Placement<'a, B> {
         }
         let there = self.lookup(&entry.path)?.map(|there| there.node.is_directory());
         if let (false, Some(true)) = (entry.node.is_directory(), there) {
-            self.placed.retain(|path| !is_below(path, &entry.path));
+            self.clear(&entry.path);
             self.hidden.insert(entry.path.clone());
         }
         self.insert(entry, body);
@@ -186,6 +193,15 @@ impl<'a, B> Placement<'a, B> {
         }
     }
 
+    /// Takes away all that was placed in a directory.
+    fn clear(&mut self, directory: &[u8]) {
+        let gone = self.placed.take(|path| is_below(path, directory));
+        // Names that go, too, inherit nothing.
+        let is_link = |(entry, _): &Placed<B>| matches!(entry.node, Node::HardLink { .. });
+        let (links, files): (Vec<_>, Vec<_>) = gone.into_iter().partition(is_link);
+        links.into_iter().chain(files).for_each(|placed| self.bequeath(placed));
+    }
+
     /// Hands the data of a file that is replaced to its other names.
     fn bequeath(&mut self, (entry, body): Placed<B>) {
         if let Node::HardLink { target } = &entry.node
@@ -200,6 +216,7 @@ impl<'a, B> Placement<'a, B> {
                 link.node = Node::HardLink { target: heir.clone() };
             }
         }
+        let body = body.map(|body| body.moved(&entry.path, &heir));
         self.placed.put(Entry { path: heir.clone(), ..entry }, body);
         self.links.insert(heir, names);
     }
@@ -231,7 +248,7 @@ impl<'a, B> Placement<'a, B> {
 }
 
 /// Makes the first name of each file, in the order of layers, the one that has the data, as a tarball needs it.
-fn promote_links<B>(placed: &mut Places<B>) {
+fn promote_links<B: Origin>(placed: &mut Places<B>) {
     let mut names: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
     for entry in placed.entries() {
         if let Node::HardLink { target } = &entry.node {
@@ -245,7 +262,8 @@ fn promote_links<B>(placed: &mut Places<B>) {
         }
         let Some(entry) = placed.get(&holder).cloned() else { continue };
         let link = |path| Entry { path, node: Node::HardLink { target: first.clone() }, ..entry.clone() };
-        let data = placed.put(link(holder), None).and_then(|(_, data)| data);
+        let (_, data) = placed.put(link(holder.clone()), None).unzip();
+        let data = data.flatten().map(|data| data.moved(&holder, &first));
         for path in links {
             placed.put(link(path), None);
         }
@@ -263,6 +281,17 @@ impl<B> std::fmt::Debug for Placement<'_, B> {
 mod tests {
     use super::*;
     use rbuild_store::layer::FileData;
+
+    /// The paths under which data is known, the first last.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Read(Vec<String>);
+
+    impl Origin for Read {
+        fn moved(mut self, from: &[u8], to: &[u8]) -> Self {
+            self.0.push(format!("{} as {}", String::from_utf8_lossy(from), String::from_utf8_lossy(to)));
+            self
+        }
+    }
 
     const MADE: Made = Made { owner: Some((7, 8)), mode: 0o755, mtime: 9 };
 
@@ -284,7 +313,7 @@ mod tests {
         Entry::new(path, Node::File(FileData::unread(0)), 0o644)
     }
 
-    fn paths(placement: Placement<'_, ()>) -> Vec<String> {
+    fn paths(placement: Placement<'_, Read>) -> Vec<String> {
         let show = |(entry, _): &(Entry, _)| {
             let suffix = if entry.node.is_directory() { "/" } else { "" };
             format!("{}{suffix} {:o} {}", String::from_utf8_lossy(&entry.path), entry.mode, entry.uid)
@@ -297,7 +326,7 @@ mod tests {
         let mut placement = Placement::new(&parent, MADE);
         let dest = placement.destination(b"/real/sub/new/deep/").unwrap();
         assert_eq!(dest, Destination { path: b"real/sub/new/deep".to_vec(), directory: true });
-        placement.put(file("real/sub/new/deep/f"), Some(())).unwrap();
+        placement.put(file("real/sub/new/deep/f"), Some(Read::default())).unwrap();
         let expected = [
             "real/ 700 0",
             "real/sub/ 700 0",
@@ -311,14 +340,14 @@ mod tests {
     #[test]
     fn destinations_follow_links_inside_the_image() {
         for (text, path) in [("/link/x", "real/x"), ("/out/x", "etc/x"), ("/gone", "nowhere/x"), ("/../..", "")] {
-            let found = Placement::<()>::new(&parent, MADE).destination(text.as_bytes()).unwrap();
+            let found = Placement::<Read>::new(&parent, MADE).destination(text.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(found.path).unwrap(), path);
         }
     }
 
     #[test]
     fn kinds_do_not_replace_each_other_in_a_copy() {
-        let mut placement = Placement::<()>::new(&parent, MADE);
+        let mut placement = Placement::<Read>::new(&parent, MADE);
         assert!(matches!(placement.put(file("etc"), None), Err(Error::FileOverDirectory { .. })));
         let directory = Entry::new("file", Node::DIRECTORY, 0o755);
         assert!(matches!(placement.put(directory, None), Err(Error::DirectoryOverFile { .. })));
@@ -329,7 +358,7 @@ mod tests {
     fn the_first_name_of_a_file_has_its_data() {
         let mut placement = Placement::new(&parent, MADE);
         let link = |path: &str| Entry::new(path, Node::HardLink { target: b"m".to_vec() }, 0o644);
-        placement.put(file("m"), Some(())).unwrap();
+        placement.put(file("m"), Some(Read::default())).unwrap();
         placement.put(link("a"), None).unwrap();
         placement.put(link("z"), None).unwrap();
         let placed: Vec<_> = placement.finish().unwrap().collect();
@@ -337,11 +366,31 @@ mod tests {
         let to_first = Node::HardLink { target: b"a".to_vec() };
         let whole = Node::File(FileData::unread(0));
         assert_eq!(seen, [(&b"a"[..], &whole, true), (&b"m"[..], &to_first, false), (&b"z"[..], &to_first, false)]);
+        assert_eq!(placed[0].1, Some(Read(vec!["m as a".to_owned()])));
+    }
+
+    #[test]
+    fn what_gives_way_to_a_file_leaves_its_data_to_its_names_elsewhere() {
+        let mut placement = Placement::new(&parent, MADE);
+        placement.make_directories(b"s").unwrap();
+        placement.put(file("s/x"), Some(Read::default())).unwrap();
+        for name in ["s/a", "s/y", "z", "zz"] {
+            placement.put(Entry::new(name, Node::HardLink { target: b"s/x".to_vec() }, 0o644), None).unwrap();
+        }
+        placement.extract(b"", file("s"), Some(Read::default())).unwrap();
+        let placed: Vec<_> = placement.finish().unwrap().map(|(entry, data)| (entry.path, entry.node, data)).collect();
+        let whole = || Node::File(FileData::unread(0));
+        let expected = [
+            (b"s".to_vec(), whole(), Some(Read::default())),
+            (b"z".to_vec(), whole(), Some(Read(vec!["s/x as z".to_owned()]))),
+            (b"zz".to_vec(), Node::HardLink { target: b"z".to_vec() }, None),
+        ];
+        assert_eq!(placed, expected);
     }
 
     #[test]
     fn an_archive_replaces_what_is_there() {
-        let mut placement = Placement::<()>::new(&parent, MADE);
+        let mut placement = Placement::<Read>::new(&parent, MADE);
         placement.extract(b"", file("real"), None).unwrap();
         assert!(placement.lookup(b"real/sub").unwrap().is_none());
         placement.extract(b"", Entry::new("real", Node::DIRECTORY, 0o711), None).unwrap();

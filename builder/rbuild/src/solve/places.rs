@@ -54,10 +54,18 @@ impl<B> Places<B> {
         }
     }
 
-    /// Leaves those at such paths.
-    pub(super) fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
-        self.run.retain(|(entry, _)| keep(&entry.path));
-        self.late.retain(|path, _| keep(path));
+    /// Takes away what is at such paths.
+    pub(super) fn take(&mut self, is_gone: impl Fn(&[u8]) -> bool) -> Vec<Placed<B>> {
+        let (run, late) = (std::mem::take(&mut self.run), std::mem::take(&mut self.late));
+        let mut gone = Vec::new();
+        for (entry, body) in run.into_iter().chain(late.into_values()) {
+            if is_gone(&entry.path) {
+                gone.push((entry, body));
+            } else {
+                self.put(entry, body);
+            }
+        }
+        gone
     }
 
     /// All, in no order to rely on.
@@ -136,7 +144,11 @@ mod tests {
         assert!(places.get(b"a/c").is_none() && places.get(b"e").is_none());
         assert!(paths.iter().all(|path| places.get(path.as_bytes()).unwrap().path == path.as_bytes()));
         assert_eq!(places.entries().count(), paths.len());
-        places.retain(|path| path != b"c" && path != b"b");
+        let gone = places.take(|path| path == b"c" || path == b"b");
+        assert_eq!(
+            gone.iter().map(|(entry, body)| (entry.mode, *body)).collect::<Vec<_>>(),
+            [(14, Some(14)), (15, Some(15))]
+        );
         let all: Vec<_> = places.in_order().map(|(entry, body)| (entry.path, entry.mode, body)).collect();
         let expected = [("a", 10), ("a/a", 16), ("a/b", 13), ("a-c", 11), ("b/x", 12), ("d", 17)];
         assert_eq!(all, expected.map(|(path, body)| (path.as_bytes().to_vec(), body, Some(body))));

@@ -87,6 +87,8 @@ struct Again {
     before: Hasher,
     /// The digest of that and the directory.
     digest: Digest,
+    /// How many are below.
+    count: usize,
 }
 
 /// Takes what is walked over, piece by piece, parents before children.
@@ -105,17 +107,14 @@ impl Seen {
 
     /// All that is at these paths, most of which is seen once and forgotten where there is much.
     fn of(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Self> {
-        let (mut hasher, mut sights, mut room) = (Hasher::new(), Some(Vec::new()), KEPT);
+        let (mut hasher, mut sights, mut room) = (Hasher::new(), (paths.len() <= KEPT).then(Vec::new), KEPT);
         for path in paths {
             let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
             tree.digest_all(std::slice::from_mut(&mut found.entry))?;
             put_top(&mut hasher, &found);
             let again = if found.entry.node.is_directory() { look(tree, &mut hasher, &mut found, room)? } else { None };
             put_end(&mut hasher);
-            match room.checked_sub(1 + found.below.len()) {
-                Some(left) => room = left,
-                None => sights = None,
-            }
+            room -= found.below.len();
             if let Some(sights) = &mut sights {
                 sights.push(Sight { found, again });
             }
@@ -123,7 +122,7 @@ impl Seen {
         Ok(Self { digest: hasher.finish(), sights })
     }
 
-    /// What was seen; what was not kept is looked for again, and must be the same.
+    /// What was seen. Where more is named than can be kept it is looked for again, and must be the same.
     pub fn sights(self, tree: &dyn Tree, wanted: &Wanted<'_>) -> Result<Vec<Sight>> {
         if let Some(sights) = self.sights {
             return Ok(sights);
@@ -138,20 +137,20 @@ impl Seen {
 
 /// Looks at all that is in a directory and keeps it where there is room for so many; if not, gives how to know it again.
 fn look(tree: &dyn Tree, hasher: &mut Hasher, found: &mut Match, room: usize) -> Result<Option<Again>> {
-    let (before, base, mut fits) = (hasher.clone(), &found.entry.path, true);
+    let (before, base, mut count) = (hasher.clone(), &found.entry.path, 0);
     tree.pieces(base, &mut |piece| {
         for entry in &piece {
             put_entry(hasher, base, entry);
         }
-        fits = fits && found.below.len() + piece.len() < room;
-        if fits {
+        count += piece.len();
+        if count <= room {
             found.below.extend(piece);
         } else {
             found.below = Vec::new();
         }
         Ok(())
     })?;
-    Ok((!fits).then(|| Again { before, digest: hasher.clone().finish() }))
+    Ok((count > room).then(|| Again { before, digest: hasher.clone().finish(), count }))
 }
 
 fn kept(matches: Vec<Match>) -> Vec<Sight> {
@@ -159,20 +158,43 @@ fn kept(matches: Vec<Match>) -> Vec<Sight> {
 }
 
 impl Sight {
-    /// Hands over all that is below. What was not kept is walked over again, and must be the same: if not, that is said
-    /// when most of it is handed over.
-    pub fn below(&mut self, tree: &dyn Tree, take: &mut Take<'_>) -> Result<()> {
-        let Some(Again { before: mut hasher, digest }) = self.again.take() else {
-            return take(std::mem::take(&mut self.found.below));
+    /// How many files, directories and links it is.
+    pub fn count(&self) -> usize {
+        1 + self.again.as_ref().map_or(self.found.below.len(), |again| again.count)
+    }
+
+    /// Shows all that is below. What was not kept is walked over again, and must be the same: if not, that is said when
+    /// it is over.
+    pub fn look(&self, tree: &dyn Tree, show: &mut dyn FnMut(&[Entry])) -> Result<()> {
+        let Some(again) = &self.again else {
+            show(&self.found.below);
+            return Ok(());
         };
-        let base = &self.found.entry.path;
+        again.walk(tree, &self.found.entry.path, &mut |piece| {
+            show(&piece);
+            Ok(())
+        })
+    }
+
+    /// The same for who takes it all.
+    pub fn below(self, tree: &dyn Tree, take: &mut Take<'_>) -> Result<()> {
+        match self.again {
+            Some(again) => again.walk(tree, &self.found.entry.path, take),
+            None => take(self.found.below),
+        }
+    }
+}
+
+impl Again {
+    fn walk(&self, tree: &dyn Tree, base: &[u8], take: &mut Take<'_>) -> Result<()> {
+        let mut hasher = self.before.clone();
         tree.pieces(base, &mut |piece| {
             for entry in &piece {
                 put_entry(&mut hasher, base, entry);
             }
             take(piece)
         })?;
-        if hasher.finish() == digest { Ok(()) } else { Err(changed(tree, &show_path(base))) }
+        if hasher.finish() == self.digest { Ok(()) } else { Err(changed(tree, &show_path(base))) }
     }
 }
 
@@ -181,7 +203,8 @@ pub fn changed(tree: &dyn Tree, path: &str) -> Error {
     rbuild_store::Error::Changed { subject: format!("{path} in {}", tree.name()) }.into()
 }
 
-/// So many files, directories and links are kept from the look at them, for when they are copied: some 10 MB.
+/// So many matches, and as many files, directories and links below them, are kept from the look at them, for when they are
+/// copied: some 10 MB each.
 const KEPT: usize = 50_000;
 
 fn take(tree: &dyn Tree, wanted: &Wanted<'_>, paths: Vec<Vec<u8>>) -> Result<Vec<Match>> {
@@ -405,11 +428,17 @@ mod tests {
     use rbuild_store::layer::FileData;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// So many files; if it is restless their mode is another one at every walk.
+    /// Directories `0`, `1`, and so on of so many files each; if it is restless their mode is another one at every walk.
     struct Many {
-        files: usize,
+        files: Vec<usize>,
         restless: bool,
         walks: AtomicU32,
+    }
+
+    impl Many {
+        fn new(files: &[usize], restless: bool) -> Self {
+            Self { files: files.to_vec(), restless, walks: AtomicU32::new(0) }
+        }
     }
 
     impl Tree for Many {
@@ -417,18 +446,19 @@ mod tests {
             "many"
         }
 
-        fn lookup(&self, _: &[u8]) -> Result<Option<Entry>> {
-            Ok(None)
+        fn lookup(&self, path: &[u8]) -> Result<Option<Entry>> {
+            Ok((!path.is_empty()).then(|| Entry::new(path, Node::DIRECTORY, 0o755)))
         }
 
         fn list(&self, _: &[u8]) -> Result<Vec<Vec<u8>>> {
-            Ok(Vec::new())
+            Ok((0..self.files.len()).map(|at| at.to_string().into()).collect())
         }
 
-        fn walk(&self, _: &[u8]) -> Result<Vec<Entry>> {
+        fn walk(&self, directory: &[u8]) -> Result<Vec<Entry>> {
+            let name = String::from_utf8_lossy(directory);
             let mode = 0o600 + if self.restless { self.walks.fetch_add(1, Ordering::Relaxed) } else { 0 };
-            let file = |number| Entry::new(format!("f{number:06}"), Node::File(FileData::unread(0)), mode);
-            Ok((0..self.files).map(file).collect())
+            let file = |at| Entry::new(format!("{name}/f{at:06}"), Node::File(FileData::unread(0)), mode);
+            Ok((0..self.files[name.parse::<usize>().unwrap()]).map(file).collect())
         }
 
         fn digest_all(&self, entries: &mut [Entry]) -> Result<()> {
@@ -442,27 +472,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_too_much_to_be_kept_is_looked_for_again_and_must_be_the_same() {
-        for (files, restless) in [(3, false), (KEPT + 1, false), (3, true), (KEPT + 1, true)] {
-            let tree = Many { files, restless, walks: AtomicU32::new(0) };
-            let wanted = Wanted { path: ".", below: None, excludes: &[] };
-            let seen = Seen::look(&tree, &wanted).unwrap();
-            let known = seen.digest;
-            let mut sight = seen.sights(&tree, &wanted).unwrap().pop().unwrap();
-            let mut below = Vec::new();
-            let walked = sight.below(&tree, &mut |mut piece| {
+    /// All that is seen, as it is looked at and as it is taken.
+    fn taken(tree: &Many, seen: Seen) -> Result<Vec<Match>> {
+        let mut matches = Vec::new();
+        for mut sight in seen.sights(tree, &ALL)? {
+            let (mut shown, mut below, count) = (0, Vec::new(), sight.count());
+            sight.look(tree, &mut |piece| shown += piece.len())?;
+            let top = sight.found.entry.clone();
+            let name = std::mem::take(&mut sight.found.name);
+            sight.below(tree, &mut |mut piece| {
                 below.append(&mut piece);
                 Ok(())
-            });
-            let Sight { mut found, .. } = sight;
-            if let Err(error) = walked {
-                assert!(restless && files > KEPT && error.to_string().contains("many"), "{error}");
-                continue;
+            })?;
+            assert_eq!((shown, 1 + shown), (below.len(), count));
+            matches.push(Match { name, entry: top, below, on_the_way: BTreeSet::new() });
+        }
+        Ok(matches)
+    }
+
+    const ALL: Wanted<'_> = Wanted { path: "*", below: None, excludes: &[] };
+
+    #[test]
+    fn what_is_too_much_to_be_kept_is_looked_for_again_and_must_be_the_same() {
+        let many = vec![0; KEPT + 1];
+        for files in [&[3][..], &[KEPT], &[KEPT + 1], &[3, KEPT - 1, 2, 1], &many] {
+            let fits = files.len() <= KEPT && files.iter().sum::<usize>() <= KEPT;
+            for restless in [false, true] {
+                let tree = Many::new(files, restless);
+                let seen = Seen::look(&tree, &ALL).unwrap();
+                let known = seen.digest;
+                match taken(&tree, seen) {
+                    // Those that walk give nothing where nothing is in them.
+                    Err(error) => assert!(restless && !fits && error.to_string().contains("many"), "{error}"),
+                    Ok(matches) => {
+                        assert!(!restless || fits || files.len() > KEPT);
+                        assert!(matches.iter().map(|found| found.below.len()).eq(files.iter().copied()));
+                        assert_eq!(digest(&matches), known);
+                    }
+                }
             }
-            assert!(!restless || files < KEPT);
-            found.below = below;
-            assert_eq!((found.below.len(), digest(&[found])), (files, known));
         }
     }
 }

@@ -86,12 +86,11 @@ impl<'a> Step<'a> {
 
     /// Called before the step is made: refuses where this process may not, and tells that the step begins.
     pub fn begin(&mut self) -> Result<()> {
-        self.start()?;
-        self.made_from(Listing::default())
+        self.begin_with(|| Ok(Listing::default()))
     }
 
-    /// The same for a step that files go into; [`Self::made_from`] follows.
-    pub fn start(&mut self) -> Result<()> {
+    /// The same for a step that files go into, which are listed only then.
+    pub fn begin_with(&mut self, files: impl FnOnce() -> Result<Listing>) -> Result<()> {
         (self.work.inputs.begin)()?;
         if self.work.ctx.place == Place::Outside {
             return Err(Error::NeedsNamespace);
@@ -103,11 +102,7 @@ impl<'a> Step<'a> {
             self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
             self.work.ctx.events.send(&Event::Started { step, name });
         }
-        Ok(())
-    }
-
-    /// Notes which files the step is made from, and tells why it is made.
-    pub fn made_from(&mut self, files: Listing) -> Result<()> {
+        let files = files()?;
         self.missed(&files)?;
         if let Some(missed) = self.missed.as_ref().filter(|_| !self.told) {
             let why = self.why(missed, files);

@@ -60,7 +60,7 @@ fn prepared() -> Option<TempDir> {
 }
 
 /// All entries of the image's layers, lowest first.
-fn entries(tool: &Tool) -> Vec<Entry> {
+pub(crate) fn entries(tool: &Tool) -> Vec<Entry> {
     let store = Store::open(&tool.root()).unwrap();
     let tag = store.refs().get(&"x".parse().unwrap()).unwrap().unwrap();
     let manifest = fs::read(store.blob_path(&tag.descriptor.digest)).unwrap();
@@ -69,7 +69,7 @@ fn entries(tool: &Tool) -> Vec<Entry> {
     layers.flat_map(|layer| store.layers().index(&layer).unwrap().entries().clone()).collect()
 }
 
-fn last<'e>(entries: &'e [Entry], path: &str) -> &'e Entry {
+pub(crate) fn last<'e>(entries: &'e [Entry], path: &str) -> &'e Entry {
     entries.iter().rev().find(|entry| entry.path == path.as_bytes()).unwrap_or_else(|| panic!("{path}"))
 }
 

@@ -16,6 +16,7 @@ mod equal;
 mod fsck_verb;
 mod golden;
 mod interrupt;
+mod many;
 mod mounts;
 mod noop;
 mod prune;

@@ -66,12 +66,7 @@ impl<T> Pages<T> {
         self.pages.iter().flatten()
     }
 
-    /// Leaves those that are to be kept.
-    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        *self = std::mem::take(self).into_iter().filter(keep).collect();
-    }
-
-    /// The position of what `order` finds equal, in a list that is in that order; none where nothing is.
+    /// The position of what `order` finds equal, in a list that is in that order; none where there is no such.
     pub fn find(&self, order: impl Fn(&T) -> Ordering) -> Option<usize> {
         let after = self.pages.partition_point(|page| page.first().is_some_and(|first| order(first).is_le()));
         let page = after.checked_sub(1)?;
@@ -143,14 +138,13 @@ mod tests {
             assert_eq!(list.last().copied(), count.checked_sub(1).map(|last| 2 * last));
             assert!(list.iter().copied().eq((0..count).map(|at| 2 * at)));
             assert!(list.iter().rev().copied().eq((0..count).rev().map(|at| 2 * at)));
+            assert_eq!(list.find(|_| Ordering::Greater), None);
             for at in 0..count {
                 assert_eq!((list[at], list.get(at)), (2 * at, Some(&(2 * at))));
                 assert_eq!(list.find(|item| item.cmp(&(2 * at))), Some(at));
                 assert_eq!(list.find(|item| item.cmp(&(2 * at + 1))), None);
             }
             assert_eq!(list.get(count), None);
-            list.retain(|item| item % 4 == 0);
-            assert_eq!(list, (0..count).map(|at| 2 * at).filter(|item| item % 4 == 0).collect());
             list.push(1);
             assert_eq!(list.into_iter().next_back(), Some(1));
         }

@@ -5,7 +5,7 @@ mod archive;
 mod chmod;
 
 use crate::error::Result;
-use crate::explain::Gathering;
+use crate::explain::{Gathering, Listing};
 use crate::solve::layer::{self, Copied, Data};
 use crate::solve::place::{Destination, Made, Placement};
 use crate::solve::places::InOrder;
@@ -16,7 +16,6 @@ use crate::tree::{EmptyTree, StageTree, Tree};
 use rbuild_graph::{CopyOp, InlineFile, Input, Source, Unpack};
 use rbuild_oci::Hasher;
 use rbuild_store::layer::{Archive, Entry, FileData, Node, View, join_path};
-use std::borrow::Borrow;
 use std::rc::Rc;
 
 /// Copies files onto the parent in one layer.
@@ -43,14 +42,15 @@ fn attempt(
     if let Some(found) = step.look_up(step.recipe(parent).with(FILES, digest(&looked)))? {
         return Ok(found);
     }
-    step.start()?;
-    let picked = looked.into_iter().map(Looked::pick).collect::<Result<Vec<_>>>()?;
+    let mut picked = Vec::new();
+    step.begin_with(|| {
+        picked = looked.into_iter().map(Looked::pick).collect::<Result<_>>()?;
+        listing(&picked)
+    })?;
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
-    let mut files = Gathering::default();
-    let entries = place(copy, owner, (picked, &archives), &view, (step.now().seconds, &mut files))?;
-    step.made_from(files.finish())?;
+    let entries = place(copy, owner, (picked, &archives), &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
@@ -132,25 +132,45 @@ fn digest(looked: &[Looked<'_>]) -> String {
     hasher.finish().to_string()
 }
 
-/// Everything placed where it belongs, as the entries of a layer; the files of trees are gathered meanwhile.
+/// The files that are copied; none where they are too many, which are not looked at once more for that.
+fn listing(picked: &[Picked<'_>]) -> Result<Listing> {
+    let sources = || {
+        picked.iter().filter_map(|source| match source {
+            Picked::Files { tree, sights, .. } => Some((tree, sights)),
+            Picked::Inline(_) => None,
+        })
+    };
+    let mut files = Gathering::default();
+    if sources().flat_map(|(_, sights)| sights).map(Sight::count).sum::<usize>() > Listing::MOST {
+        return Ok(files.finish());
+    }
+    for (tree, sights) in sources() {
+        files.add(FILES, sights.iter().map(|sight| &sight.found.entry));
+        for sight in sights {
+            sight.look(tree, &mut |piece| files.add(FILES, piece))?;
+        }
+    }
+    Ok(files.finish())
+}
+
+/// Everything placed where it belongs, as the entries of a layer.
 fn place<'a>(
     copy: &CopyOp,
     owner: Option<(u32, u32)>,
     (picked, archives): (Vec<Picked<'a>>, &'a [Option<Archive>]),
     view: &View,
-    (now, files): (i64, &mut Gathering),
+    now: i64,
 ) -> Result<InOrder<Data<'a>>> {
     let lookup = layer::lookup(view);
     let mode = copy.chmod.as_ref().map_or(0o755, chmod::of_made_directories);
     let placement = Placement::new(&lookup, Made { owner, mode, mtime: now });
-    let mut copier = Copier { copy, owner, placement, now, files };
+    let mut copier = Copier { copy, owner, placement, now };
     let mut archives = archives.iter();
     for source in picked {
         match source {
             Picked::Inline(file) => copier.inline(file)?,
             Picked::Files { tree, sights, .. } => {
                 for sight in sights {
-                    copier.gather(&[&sight.found.entry]);
                     match archives.next() {
                         Some(Some(archive)) => copier.archive(archive)?,
                         _ => copier.files(tree, sight)?,
@@ -167,7 +187,6 @@ struct Copier<'p, 'a> {
     owner: Option<(u32, u32)>,
     placement: Placement<'p, Data<'a>>,
     now: i64,
-    files: &'p mut Gathering,
 }
 
 impl<'a> Copier<'_, 'a> {
@@ -186,7 +205,6 @@ impl<'a> Copier<'_, 'a> {
         let copied = Rc::new(Copied { tree, from: top.path, to: dest.path });
         let (on_the_way, mut links) = (std::mem::take(&mut sight.found.on_the_way), Vec::new());
         sight.below(tree, &mut |piece| {
-            self.gather(&piece);
             for entry in piece {
                 match entry.node {
                     Node::HardLink { .. } => links.push(entry),
@@ -221,10 +239,6 @@ impl<'a> Copier<'_, 'a> {
             }
         }
         Ok(())
-    }
-
-    fn gather<E: Borrow<Entry>>(&mut self, entries: &[E]) {
-        self.files.add(FILES, entries.iter().map(Borrow::borrow));
     }
 
     /// Where a single file goes: into a directory under its own name, else to the destination itself.

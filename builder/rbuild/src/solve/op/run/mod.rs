@@ -103,8 +103,7 @@ fn find(work: &Work<'_>, step: &mut Step<'_>, run: &RunOp, parent: &Stack, input
     if let Some(found) = step.look_up(key::recipe(work, step, parent, &shown))? {
         return Ok(Found::Cached(found));
     }
-    step.start()?;
-    step.made_from(key::listing(work, run, inputs)?)?;
+    step.begin_with(|| key::listing(work, run, inputs))?;
     mounts::prepare(work, run, inputs, &shown).map(Found::Surroundings)
 }
 
