@@ -101,7 +101,7 @@ fn tidy(list: &mut Vec<Listed>) {
 }
 
 impl Listing {
-    /// No listing has more lines.
+    /// A listing that is kept has at most so many lines; each group has one of its own.
     pub const MOST: usize = 200_000;
 
     /// The files of a group; none where it is not known.
@@ -131,8 +131,8 @@ impl Listing {
         let mut decoder = zstd::Decoder::new(bytes).ok()?;
         decoder.window_log_max(WINDOW).ok()?;
         let (mut text, mut head) = (BufReader::new(decoder.take(LIMIT + 1)), [0; HEAD.len()]);
-        text.read_exact(&mut head).ok()?;
-        let listing = Self::read(&mut text).filter(|_| head == *HEAD.as_bytes())?;
+        text.read_exact(&mut head).ok().filter(|()| head == *HEAD.as_bytes())?;
+        let listing = Self::read(&mut text)?;
         (text.get_ref().limit() > 0).then_some(listing)
     }
 
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn of_too_many_none_is_listed() {
-        let entries: Vec<Entry> = (0..=Listing::MOST).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
+        let entries: Vec<Entry> = (0..=ROOM).map(|at| file(format!("{at:07}").as_bytes(), b"")).collect();
         let listed = |parts: &[&[Entry]]| {
             let mut files = Gathering::default();
             for part in parts {
@@ -347,8 +347,12 @@ mod tests {
         };
         let most = listed(&[&entries[..Listing::MOST], &entries[..9]]);
         assert_eq!(most.group("files").map(<[Listed]>::len), Some(Listing::MOST), "each counts once");
-        let none = listed(&[&entries[..Listing::MOST], &entries[Listing::MOST..], &entries[..1]]);
-        assert_eq!((none.group("files"), none.pack().unwrap()), (None, None));
+        let twice = listed(&[&entries[..Listing::MOST], &entries[..Listing::MOST]]);
+        assert_eq!(twice, most);
+        for (first, more) in [(Listing::MOST, 1), (ROOM, 1), (1, ROOM)] {
+            let none = listed(&[&entries[..first], &entries[first..first + more], &entries[..1]]);
+            assert_eq!((none.group("files"), none.pack().unwrap()), (None, None), "{first} {more}");
+        }
     }
 
     #[test]

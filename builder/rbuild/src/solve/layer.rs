@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Where the data of a placed file comes from.
 #[derive(Clone)]
 pub enum Data<'a> {
-    /// The file that is copied from there.
+    /// The file of a tree that is copied to its place.
     Tree(Rc<Copied<'a>>),
     /// These bytes.
     Bytes(Arc<[u8]>),
@@ -34,7 +34,7 @@ pub struct Copied<'a> {
 
 impl Copied<'_> {
     /// The entry under the path that it is copied to.
-    pub fn moved(&self, mut entry: Entry) -> Entry {
+    pub fn placed(&self, mut entry: Entry) -> Entry {
         let place = |path: &[u8]| match relative(path, &self.from) {
             b"" => self.to.clone(),
             inside => join_path(&self.to, inside),

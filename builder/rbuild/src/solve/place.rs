@@ -23,7 +23,7 @@ pub struct Made {
 
 /// Where the data of a file comes from.
 pub trait Origin: Sized {
-    /// The same, said for another place than that for which it was said.
+    /// The same data for a file at the path `to` of the layer, where so far it was for the one at `from`.
     #[must_use]
     fn moved(self, from: &[u8], to: &[u8]) -> Self;
 }
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
     use rbuild_store::layer::FileData;
 
-    /// The paths under which data is known, the first last.
+    /// From where to where the data of a file went, in turn.
     #[derive(Clone, Debug, Default, PartialEq)]
     struct Read(Vec<String>);
 

@@ -64,7 +64,7 @@ fn plain_path(path: &str) -> Vec<u8> {
     path.trim_matches('/').as_bytes().to_vec()
 }
 
-/// What a source names, as it was seen: its digest, and all of it where that is not too much to be kept.
+/// What a source names, as it was seen: its digest, and as much of it as is kept.
 #[derive(Debug)]
 pub struct Seen {
     /// As of [`digest`].
@@ -72,12 +72,13 @@ pub struct Seen {
     sights: Option<Vec<Sight>>,
 }
 
-/// One match as it was seen, with what is below or with how to know that again.
+/// One match as it was seen.
 #[derive(Debug)]
 pub struct Sight {
-    /// The match.
+    /// The match; below it nothing where that was not kept.
     pub found: Match,
-    again: Option<Again>,
+    /// How to know again what was not kept.
+    again: Option<Box<Again>>,
 }
 
 /// How to tell that a walk over a directory gives what it gave before.
@@ -112,7 +113,8 @@ impl Seen {
             let Some(mut found) = find(tree, &path)? else { return Err(missing(tree, wanted)) };
             tree.digest_all(std::slice::from_mut(&mut found.entry))?;
             put_top(&mut hasher, &found);
-            let again = if found.entry.node.is_directory() { look(tree, &mut hasher, &mut found, room)? } else { None };
+            let again =
+                if found.entry.node.is_directory() { enter(tree, &mut hasher, &mut found, room)? } else { None };
             put_end(&mut hasher);
             room -= found.below.len();
             if let Some(sights) = &mut sights {
@@ -136,7 +138,7 @@ impl Seen {
 }
 
 /// Looks at all that is in a directory and keeps it where there is room for so many; if not, gives how to know it again.
-fn look(tree: &dyn Tree, hasher: &mut Hasher, found: &mut Match, room: usize) -> Result<Option<Again>> {
+fn enter(tree: &dyn Tree, hasher: &mut Hasher, found: &mut Match, room: usize) -> Result<Option<Box<Again>>> {
     let (before, base, mut count) = (hasher.clone(), &found.entry.path, 0);
     tree.pieces(base, &mut |piece| {
         for entry in &piece {
@@ -150,7 +152,7 @@ fn look(tree: &dyn Tree, hasher: &mut Hasher, found: &mut Match, room: usize) ->
         }
         Ok(())
     })?;
-    Ok((count > room).then(|| Again { before, digest: hasher.clone().finish(), count }))
+    Ok((count > room).then(|| Box::new(Again { before, digest: hasher.clone().finish(), count })))
 }
 
 fn kept(matches: Vec<Match>) -> Vec<Sight> {
@@ -163,9 +165,9 @@ impl Sight {
         1 + self.again.as_ref().map_or(self.found.below.len(), |again| again.count)
     }
 
-    /// Shows all that is below. What was not kept is walked over again, and must be the same: if not, that is said when
-    /// it is over.
-    pub fn look(&self, tree: &dyn Tree, show: &mut dyn FnMut(&[Entry])) -> Result<()> {
+    /// Shows all that is below, piece by piece. What was not kept is walked over again, and must be the same: if it is
+    /// not, that is said at the end.
+    pub fn show(&self, tree: &dyn Tree, show: &mut dyn FnMut(&[Entry])) -> Result<()> {
         let Some(again) = &self.again else {
             show(&self.found.below);
             return Ok(());
@@ -176,8 +178,8 @@ impl Sight {
         })
     }
 
-    /// The same for who takes it all.
-    pub fn below(self, tree: &dyn Tree, take: &mut Take<'_>) -> Result<()> {
+    /// Gives away all that [`Self::show`] shows.
+    pub fn take(self, tree: &dyn Tree, take: &mut Take<'_>) -> Result<()> {
         match self.again {
             Some(again) => again.walk(tree, &self.found.entry.path, take),
             None => take(self.found.below),
@@ -477,10 +479,10 @@ mod tests {
         let mut matches = Vec::new();
         for mut sight in seen.sights(tree, &ALL)? {
             let (mut shown, mut below, count) = (0, Vec::new(), sight.count());
-            sight.look(tree, &mut |piece| shown += piece.len())?;
+            sight.show(tree, &mut |piece| shown += piece.len())?;
             let top = sight.found.entry.clone();
             let name = std::mem::take(&mut sight.found.name);
-            sight.below(tree, &mut |mut piece| {
+            sight.take(tree, &mut |mut piece| {
                 below.append(&mut piece);
                 Ok(())
             })?;

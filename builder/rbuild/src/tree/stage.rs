@@ -24,12 +24,12 @@ impl<'a> StageTree<'a> {
     /// Whether this is a further name of a file that still has its first name.
     fn links(&self, found: Found<'_>) -> bool {
         let Node::HardLink { target } = &found.entry.node else { return false };
-        self.view.lookup(target).is_some_and(|first| Some(first) == self.view.file(found))
+        self.view.lookup(target).is_some_and(|first| Some(first) == self.view.first_name(found))
     }
 
     /// The entry under its own path, a further name of a file as the file it names.
     fn entry(&self, found: Found<'_>) -> Entry {
-        let node = match (&found.entry.node, self.view.file(found)) {
+        let node = match (&found.entry.node, self.view.first_name(found)) {
             (Node::HardLink { .. }, Some(first)) => first.entry.node.clone(),
             (node, _) => node.clone(),
         };

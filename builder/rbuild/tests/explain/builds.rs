@@ -36,6 +36,17 @@ fn files_are_named() {
 }
 
 #[test]
+fn files_of_a_pattern_that_named_none_are_named() {
+    let world = World::new(&[("Dockerfile", "FROM scratch\nCOPY *.conf /etc/\n"), ("run", "r")]);
+    world.log(&[]);
+    world.write(&[("a.conf", "a")]);
+    assert_eq!(world.missed(&[]), ["a.conf is new"]);
+    fs::remove_file(world.path("app/a.conf")).unwrap();
+    world.write(&[("b.conf", "b")]);
+    assert_eq!(world.missed(&[]), ["a.conf is gone, b.conf is new"]);
+}
+
+#[test]
 fn instructions_are_compared_with_what_stood_there() {
     let world = app();
     world.log(&[]);

@@ -5,6 +5,7 @@ use crate::common;
 use crate::world::{Report, World};
 use rbuild_runner::testing::Scripted;
 use rbuild_store::layer::{Entry, Found, Node, View};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -49,7 +50,7 @@ fn outcome(case: &Path) -> String {
     }
 }
 
-/// A context of lines: `d PATH MODE`, `f PATH MODE TEXT`, `l PATH TARGET`, `h PATH OTHER`, each with `@SECONDS` at its end
+/// A context of lines: `d PATH MODE`, `f PATH MODE TEXT`, `l PATH TARGET`, `p PATH MODE`, `h PATH OTHER`, each with `@SECONDS` at its end
 /// where its time matters.
 fn context(text: &str) -> TempDir {
     let directory = common::public_dir();
@@ -63,6 +64,7 @@ fn context(text: &str) -> TempDir {
             "d" => fs::create_dir(&path).unwrap(),
             "f" => fs::write(&path, words.next().unwrap_or_default()).unwrap(),
             "l" => symlink(second, &path).unwrap(),
+            "p" => pipe(&path, u32::from_str_radix(second, 8).unwrap()),
             "h" => fs::hard_link(directory.path().join(second), &path).unwrap(),
             _ => panic!("{line}"),
         }
@@ -76,6 +78,13 @@ fn context(text: &str) -> TempDir {
         fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(*time)).unwrap();
     }
     directory
+}
+
+/// A named pipe of `THEN`.
+fn pipe(path: &Path, mode: u32) {
+    let then = Timespec { tv_sec: THEN as i64, tv_nsec: 0 };
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(mode), 0).unwrap();
+    utimensat(CWD, path, &Timestamps { last_access: then, last_modification: then }, AtFlags::empty()).unwrap();
 }
 
 /// The files of an image, a line each; times only where they are not `THEN` and older than the build.

@@ -130,7 +130,7 @@ impl Draft {
 
     /// The finished index.
     pub(super) fn finish(self, bodies: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<LayerIndex> {
-        LayerIndex::new(self.into_entries(), bodies).ok_or_else(|| Error::Corrupt {
+        LayerIndex::new(self.entries.into_values(), bodies).ok_or_else(|| Error::Corrupt {
             what: "layer",
             subject: "index".to_owned(),
             reason: "its entries are out of order".to_owned(),

@@ -74,7 +74,7 @@ impl LayerIndex {
         out.write_all(hasher.finish().as_bytes())
     }
 
-    /// Whether the same bytes are kept there, and nothing else.
+    /// Whether the same bytes are kept there, and nothing else; what cannot be read is not the same.
     pub fn is_kept_in(&self, kept: impl Read) -> bool {
         let mut same = Same { kept, buffer: Vec::new() };
         self.write(&mut same).is_ok() && same.kept.read(&mut [0]).is_ok_and(|more| more == 0)

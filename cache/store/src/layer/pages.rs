@@ -1,5 +1,5 @@
-//! A long list in pages of equal length: it grows without being moved, and what is taken from its front leaves room for
-//! what is made of it. Knows nothing of what is listed.
+//! A long list in pages of equal length: it grows without a second copy of it all, and what is taken from its front
+//! leaves room for what is made of it. Knows nothing of what is listed.
 
 use std::cmp::Ordering;
 use std::iter::Flatten;

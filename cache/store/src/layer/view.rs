@@ -150,10 +150,15 @@ impl View {
         })
     }
 
-    /// The regular file behind what was found: itself, or the first name of a hard link in its layer.
-    pub fn file<'a>(&'a self, found: Found<'a>) -> Option<Found<'a>> {
+    /// What is behind what was found: itself, or the first name of a hard link in its layer.
+    pub fn first_name<'a>(&'a self, found: Found<'a>) -> Option<Found<'a>> {
         let entry = self.layers.get(found.layer)?.first_name(found.entry)?;
-        matches!(entry.node, Node::File(_)).then_some(Found { entry, ..found })
+        Some(Found { entry, ..found })
+    }
+
+    /// The regular file behind what was found.
+    pub fn file<'a>(&'a self, found: Found<'a>) -> Option<Found<'a>> {
+        self.first_name(found).filter(|found| matches!(found.entry.node, Node::File(_)))
     }
 
     /// The body of one of the [`super::CARRIED`] files, links followed. None where it is missing, too large, or really

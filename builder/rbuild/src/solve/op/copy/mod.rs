@@ -132,7 +132,7 @@ fn digest(looked: &[Looked<'_>]) -> String {
     hasher.finish().to_string()
 }
 
-/// The files that are copied; none where they are too many, which are not looked at once more for that.
+/// The files that are copied. None are listed, nor looked at again for it, where they are too many.
 fn listing(picked: &[Picked<'_>]) -> Result<Listing> {
     let sources = || {
         picked.iter().filter_map(|source| match source {
@@ -141,13 +141,13 @@ fn listing(picked: &[Picked<'_>]) -> Result<Listing> {
         })
     };
     let mut files = Gathering::default();
-    if sources().flat_map(|(_, sights)| sights).map(Sight::count).sum::<usize>() > Listing::MOST {
+    if sources().flat_map(|(_, sights)| sights).map(Sight::count).sum::<usize>() >= Listing::MOST {
         return Ok(files.finish());
     }
     for (tree, sights) in sources() {
         files.add(FILES, sights.iter().map(|sight| &sight.found.entry));
         for sight in sights {
-            sight.look(tree, &mut |piece| files.add(FILES, piece))?;
+            sight.show(tree, &mut |piece| files.add(FILES, piece))?;
         }
     }
     Ok(files.finish())
@@ -204,7 +204,7 @@ impl<'a> Copier<'_, 'a> {
         }
         let copied = Rc::new(Copied { tree, from: top.path, to: dest.path });
         let (on_the_way, mut links) = (std::mem::take(&mut sight.found.on_the_way), Vec::new());
-        sight.below(tree, &mut |piece| {
+        sight.take(tree, &mut |piece| {
             for entry in piece {
                 match entry.node {
                     Node::HardLink { .. } => links.push(entry),
@@ -250,14 +250,14 @@ impl<'a> Copier<'_, 'a> {
     /// Puts a file or directory of a tree where it is copied to.
     fn put(&mut self, entry: Entry, copied: &Rc<Copied<'a>>) -> Result<()> {
         let data = matches!(entry.node, Node::File(_)).then(|| Data::Tree(copied.clone()));
-        let entry = self.dressed(copied.moved(entry))?;
+        let entry = self.dressed(copied.placed(entry))?;
         self.placement.put(entry, data)
     }
 
     /// Puts a directory that is only on the way to what is copied.
     fn pass(&mut self, entry: Entry, copied: &Copied<'_>) -> Result<()> {
         let mode = entry.mode;
-        let entry = self.dressed(copied.moved(entry))?;
+        let entry = self.dressed(copied.placed(entry))?;
         self.placement.pass(entry, mode)
     }
 

@@ -266,7 +266,7 @@ fn pick(work: &Work<'_>, value: &Value, source: &str, keyed: Option<&String>) ->
     let file = (!entry.node.is_directory()).then(|| FILE.to_owned());
     let to: Vec<u8> = file.clone().unwrap_or_default().into();
     let copied = Rc::new(Copied { tree, from: entry.path.clone(), to });
-    let entries = std::iter::once(entry).chain(below).map(|entry| copied.moved(entry));
+    let entries = std::iter::once(entry).chain(below).map(|entry| copied.placed(entry));
     let fresh = layer::write(work, entries.map(|entry| (entry, Some(Data::Tree(copied.clone())))))?;
     work.shelf.keep(fresh.layer.diff_id, fresh.index);
     Ok((Stack::default().with(fresh.layer), file))
