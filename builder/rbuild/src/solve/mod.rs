@@ -8,6 +8,7 @@ pub mod owner;
 pub mod place;
 mod places;
 pub mod schedule;
+pub mod seen;
 pub mod select;
 mod step;
 

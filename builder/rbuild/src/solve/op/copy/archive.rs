@@ -3,7 +3,7 @@
 use super::Picked;
 use crate::error::{Error, Result};
 use crate::solve::Work;
-use crate::solve::select::Sight;
+use crate::solve::seen::Sight;
 use rbuild_graph::Unpack;
 use rbuild_store::layer::{Archive, Limits, Node, is_archive};
 use std::fs::File;

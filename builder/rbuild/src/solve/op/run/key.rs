@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::explain::{Gathering, Listing};
+use crate::solve::seen;
 use crate::solve::select::{self, Match};
 use crate::solve::{Step, Value, Work};
 use crate::stack::Stack;
@@ -58,7 +59,7 @@ fn shows(mount: &Mount) -> Option<(&str, Input, &str)> {
 
 /// The identity of what lies at `source`: a whole stage by its layers, anything else by its files.
 fn content(work: &Work<'_>, value: &Value, source: &str) -> Result<String> {
-    let digest = |tree: &dyn Tree| select::digest_plain(tree, source).map(|digest| digest.to_string());
+    let digest = |tree: &dyn Tree| seen::digest_plain(tree, source).map(|digest| digest.to_string());
     with_files(work, value, source, digest)?.map_or_else(|| Ok(value.stack()?.name()), Ok)
 }
 
