@@ -35,10 +35,7 @@ pub struct Copied<'a> {
 impl Copied<'_> {
     /// The entry under the path that it is copied to.
     pub fn placed(&self, mut entry: Entry) -> Entry {
-        let place = |path: &[u8]| match relative(path, &self.from) {
-            b"" => self.to.clone(),
-            inside => join_path(&self.to, inside),
-        };
+        let place = |path: &[u8]| rebased(path, &self.from, &self.to);
         if let Node::HardLink { target } = &mut entry.node {
             *target = place(target);
         }
@@ -48,10 +45,15 @@ impl Copied<'_> {
 
     /// Where in the tree that lies which is copied to `path`: this itself, or something in it.
     fn source(&self, path: &[u8]) -> Vec<u8> {
-        match relative(path, &self.to) {
-            b"" => self.from.clone(),
-            inside => join_path(&self.from, inside),
-        }
+        rebased(path, &self.to, &self.from)
+    }
+}
+
+/// The path as far below `to` as it is below `from`.
+fn rebased(path: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    match relative(path, from) {
+        b"" => to.to_vec(),
+        inside => join_path(to, inside),
     }
 }
 

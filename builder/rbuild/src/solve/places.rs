@@ -75,10 +75,9 @@ impl<B> Places<B> {
 
     /// All, in the order of layers.
     pub(super) fn in_order(self) -> InOrder<B> {
-        let left = self.run.len() + self.late.len();
         let mut late: Vec<_> = self.late.into_values().collect();
         late.sort_unstable_by(|(a, _), (b, _)| compare_paths(&a.path, &b.path));
-        InOrder { left, run: self.run.into_iter().peekable(), late: late.into_iter().peekable() }
+        InOrder { run: self.run.into_iter().peekable(), late: late.into_iter().peekable() }
     }
 
     fn is_next(&self, path: &[u8]) -> bool {
@@ -95,15 +94,14 @@ impl<B> Places<B> {
 
 /// Files in the order of layers, each given away once; their places go with them.
 pub struct InOrder<B> {
-    left: usize,
     run: Peekable<<Pages<Placed<B>> as IntoIterator>::IntoIter>,
     late: Peekable<vec::IntoIter<Placed<B>>>,
 }
 
 impl<B> InOrder<B> {
     /// Whether there are none.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.left == 0
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.run.peek().is_none() && self.late.peek().is_none()
     }
 }
 
@@ -111,7 +109,6 @@ impl<B> Iterator for InOrder<B> {
     type Item = Placed<B>;
 
     fn next(&mut self) -> Option<Placed<B>> {
-        self.left = self.left.saturating_sub(1);
         match (self.run.peek(), self.late.peek()) {
             (Some((run, _)), Some((late, _))) if compare_paths(&late.path, &run.path).is_lt() => self.late.next(),
             (None, _) => self.late.next(),

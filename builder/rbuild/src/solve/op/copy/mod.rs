@@ -51,7 +51,7 @@ fn attempt(
     let view = work.shelf.view(parent)?;
     let archives = archive::open_all(work, &picked)?;
     let owner = owner::resolve(work, copy.chown.as_deref(), parent, &view)?;
-    let entries = place(copy, owner, (picked, &archives), &view, step.now().seconds)?;
+    let mut entries = place(copy, owner, (picked, &archives), &view, step.now().seconds)?;
     if entries.is_empty() {
         return step.unchanged();
     }
