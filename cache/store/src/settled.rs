@@ -21,6 +21,11 @@ impl Settled {
         Self { file, meta }
     }
 
+    /// The file, still at its beginning.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Whether it still looks the same; asked once it was read.
     pub(crate) fn is_same(&self, path: &[u8]) -> Result<bool> {
         Ok(self.meta.is_same(&Meta::of(&self.file).map_err(Error::io("stat", show_path(path)))?))

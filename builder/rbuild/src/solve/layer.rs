@@ -5,9 +5,10 @@ use super::place::Origin;
 use super::places::Placed;
 use super::select::relative;
 use crate::error::Result;
-use crate::tree::Tree;
-use rbuild_store::layer::{Archive, Body, Entry, Node, View, join_path};
+use crate::tree::{AT_ONCE, Opened, Tree, read_ahead};
+use rbuild_store::layer::{Archive, ArchiveBody, Body, Entry, Node, View, join_path};
 use rbuild_store::{Landed, StoreTarball};
+use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -73,23 +74,76 @@ pub fn lookup(view: &View) -> impl Fn(&[u8]) -> Result<Option<Entry>> + '_ {
     |path| Ok(view.lookup(path).map(|found| found.entry.clone()))
 }
 
-/// Writes entries, in order, as one layer that is then in the store with its index.
-pub fn write<'a>(work: &Work<'_>, entries: impl IntoIterator<Item = Placed<Data<'a>>>) -> Result<Landed> {
-    let mut writer = work.writer()?;
-    for (entry, data) in entries {
-        match data {
-            Some(Data::Tree(copied)) if matches!(entry.node, Node::File(_)) => {
-                let mut opened = copied.tree.open(&copied.source(&entry.path), entry.digest())?;
-                writer.add(entry, opened.body())?;
+/// What an entry holds, ready to be read.
+enum Ready<'a> {
+    /// Nothing: it is no file.
+    Nothing,
+    /// A file of a tree.
+    Opened(Opened<'a>),
+    /// These bytes.
+    Bytes(Arc<[u8]>),
+    /// A file of an archive.
+    Archive(ArchiveBody<'a>),
+}
+
+impl<'a> Ready<'a> {
+    fn of(entry: &Entry, data: Option<Data<'a>>) -> Result<Self> {
+        let is_file = matches!(entry.node, Node::File(_));
+        Ok(match data {
+            Some(Data::Tree(copied)) if is_file => {
+                Self::Opened(copied.tree.open(&copied.source(&entry.path), entry.digest())?)
             }
-            Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
-            Some(Data::Archive(archive, source)) if matches!(entry.node, Node::File(_)) => {
-                writer.add(entry, Body::Reader(&mut archive.body(source)))?;
-            }
-            _ => writer.add(entry, Body::None)?,
+            Some(Data::Bytes(bytes)) => Self::Bytes(bytes),
+            Some(Data::Archive(archive, source)) if is_file => Self::Archive(archive.body(source)),
+            _ => Self::Nothing,
+        })
+    }
+
+    /// The file on its disk, where it is one.
+    const fn file(&self) -> Option<&File> {
+        match self {
+            Self::Opened(opened) => opened.file(),
+            _ => None,
         }
     }
-    land(work, writer.finish()?)
+
+    fn body(&mut self) -> Body<'_> {
+        match self {
+            Self::Nothing => Body::None,
+            Self::Opened(opened) => opened.body(),
+            Self::Bytes(bytes) => Body::Bytes(bytes),
+            Self::Archive(body) => Body::Reader(body),
+        }
+    }
+}
+
+/// Writes entries, in order, as one layer that is then in the store with its index.
+pub fn write<'a>(work: &Work<'_>, entries: impl IntoIterator<Item = Placed<Data<'a>>>) -> Result<Landed> {
+    let (mut writer, mut entries) = (work.writer()?, entries.into_iter());
+    loop {
+        let some = ready_some(&mut entries)?;
+        if some.is_empty() {
+            return land(work, writer.finish()?);
+        }
+        for (entry, mut ready) in some {
+            writer.add(entry, ready.body())?;
+        }
+    }
+}
+
+/// The next few entries; of files the kernel reads ahead what it can. One whose data is fetched from elsewhere is the last.
+fn ready_some<'a>(entries: &mut impl Iterator<Item = Placed<Data<'a>>>) -> Result<Vec<(Entry, Ready<'a>)>> {
+    let mut some = Vec::new();
+    for (entry, data) in entries.by_ref().take(AT_ONCE) {
+        let ready = Ready::of(&entry, data)?;
+        let is_fetched = matches!(ready, Ready::Opened(Opened::Data(_)));
+        some.push((entry, ready));
+        if is_fetched {
+            break;
+        }
+    }
+    read_ahead(&some.iter().filter_map(|(_, ready)| ready.file()).collect::<Vec<_>>());
+    Ok(some)
 }
 
 /// Puts a finished layer into the store.

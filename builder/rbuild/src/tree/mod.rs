@@ -2,6 +2,7 @@
 //!
 //! Paths are bytes from the tree's root, without leading or trailing slash; the root is the empty path.
 
+mod ahead;
 mod archive;
 mod context;
 mod digest;
@@ -11,6 +12,7 @@ mod opened;
 mod paths;
 mod stage;
 
+pub use ahead::{AT_ONCE, read_ahead};
 pub use archive::ArchiveTree;
 pub use context::{ContextTree, Ignored};
 pub use download::DownloadTree;

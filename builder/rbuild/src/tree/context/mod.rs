@@ -4,18 +4,22 @@
 mod scan;
 
 use super::digest::Digester;
-use super::{Opened, Tree};
+use super::{AT_ONCE, Opened, Tree, read_ahead};
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
 use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+
+/// Among each thread that reads files they are dealt out in no fewer shares, so that none waits long for another.
+const SHARES: usize = 4;
 
 /// What is left out of a directory; by default nothing, by no file.
 #[derive(Clone, Debug, Default)]
@@ -83,17 +87,38 @@ impl ContextTree {
         ends.fold(Carry::default(), |carry, end| self.ignored.matcher.enter(&carry, &directory[..end]).1)
     }
 
-    /// What is in a file that the walk has seen, if it is still what was seen when all of it is read.
-    fn read(&self, path: &[u8], at: &mut Cursor, digester: &mut Digester) -> Result<FileData> {
-        let began = SystemTime::now();
+    /// Opens a file that the walk has seen.
+    fn open_seen(&self, path: &[u8], at: &mut Cursor) -> Result<(File, Meta)> {
         let (above, name) = split_path(path);
         let opened = at.directory(above).and_then(|directory| directory.open_seen(name));
-        let (file, before) = opened.map_err(|error| self.told(error.about(path)))?;
-        let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
-        if !Meta::of(&file).is_ok_and(|after| before.is_same(&after)) {
+        opened.map_err(|error| self.told(error.about(path)))
+    }
+
+    /// Reads the data of a few files, one after the other.
+    fn read_all(&self, files: &mut [&mut Entry], at: &mut Cursor, digester: &mut Digester) -> Result<()> {
+        let began = SystemTime::now();
+        let opened = files.iter().map(|entry| self.open_seen(&entry.path, at)).collect::<Result<Vec<_>>>()?;
+        read_ahead(&opened.iter().map(|(file, _)| file).collect::<Vec<_>>());
+        for (entry, (file, before)) in files.iter_mut().zip(opened) {
+            entry.node = Node::File(self.read(&entry.path, &file, &before, began, digester)?);
+        }
+        Ok(())
+    }
+
+    /// What is in an open file, if it is still what it was `before` when all of it is read.
+    fn read(
+        &self,
+        path: &[u8],
+        file: &File,
+        before: &Meta,
+        began: SystemTime,
+        digester: &mut Digester,
+    ) -> Result<FileData> {
+        let digest = digester.digest(file, path, &self.name, &self.cancel)?;
+        if !Meta::of(file).is_ok_and(|after| before.is_same(&after)) {
             return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
         }
-        self.remembered.put(path, &before, began, digest);
+        self.remembered.put(path, before, began, digest);
         Ok(FileData { digest, ..FileData::unread(before.size) })
     }
 }
@@ -167,25 +192,21 @@ impl Tree for ContextTree {
         let is_unread = |entry: &Entry| matches!(&entry.node, Node::File(data) if !data.is_read());
         // Whoever asks has just walked: a directory that was replaced since the last time is not to be read.
         self.reading().at = Cursor::new(&self.root);
+        let mut unread: Vec<&mut Entry> = entries.iter_mut().filter(|entry| is_unread(entry)).collect();
         // Most often all are known: then no threads are started.
-        if !entries.iter().any(is_unread) {
+        if unread.is_empty() {
             return Ok(());
         }
-        let unread = entries.par_iter_mut().filter(|entry| is_unread(entry));
+        let few = (unread.len() / (SHARES * rayon::current_num_threads())).clamp(1, AT_ONCE);
         let hand = || (Cursor::new(&self.root), Digester::default());
-        unread.try_for_each_init(hand, |(at, digester), entry| {
-            entry.node = Node::File(self.read(&entry.path, at, digester)?);
-            Ok(())
-        })
+        unread.par_chunks_mut(few).try_for_each_init(hand, |(at, digester), few| self.read_all(few, at, digester))
     }
 
     fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>> {
-        let (above, name) = split_path(path);
-        let directory = self.reading().at.directory(above);
-        let opened = directory.and_then(|directory| directory.open_seen(name));
-        let (file, meta) = opened.map_err(|error| self.told(error.about(path)))?;
-        let known = self.reading().known.get(path, &meta);
-        Ok(if known == Some(digest) { Opened::Settled(Settled::new(file, meta)) } else { Opened::data(file) })
+        let mut reading = self.reading();
+        let (file, meta) = self.open_seen(path, &mut reading.at)?;
+        let known = reading.known.get(path, &meta);
+        Ok(if known == Some(digest) { Opened::Settled(Settled::new(file, meta)) } else { Opened::File(file) })
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {
