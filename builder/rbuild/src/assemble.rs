@@ -107,15 +107,14 @@ impl Image {
     }
 
     /// The images that end at each line of history but the last, oldest first. Each holds all lines before it, so this
-    /// costs the square of their number: ask only for what is not kept yet.
-    pub fn earlier(&self) -> Result<Vec<Earlier>> {
-        let one = |count: usize| {
+    /// costs the square of their number: ask only for what is not kept yet, and keep none while the next is made.
+    pub fn earlier(&self) -> impl Iterator<Item = Result<Earlier>> + '_ {
+        (1..self.lines.len()).map(|count| {
             let container = ImageConfig { config: self.lines[count - 1].container.clone(), ..self.config.clone() };
             let config_bytes =
                 to_canonical_json(&ending_at(&self.lines[..count], &container, &self.config.rootfs.diff_ids))?;
             Ok(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes })
-        };
-        (1..self.lines.len()).map(one).collect()
+        })
     }
 }
 
@@ -244,7 +243,7 @@ mod tests {
             image.config.history[1..].iter().map(|line| (line.empty_layer, line.created.unwrap().seconds)).collect();
         assert_eq!(seen, [(true, 2001), (false, 2001), (true, 2001), (true, 2002)]);
         assert_eq!(image.config.created, Some(Timestamp::from_seconds(2002)));
-        let earlier = image.earlier().unwrap();
+        let earlier = image.earlier().collect::<Result<Vec<_>>>().unwrap();
         assert_eq!(earlier.len(), 4);
         let after_run = ImageConfig::from_json(&earlier[2].config_bytes).unwrap();
         assert_eq!((after_run.rootfs.diff_ids.len(), after_run.history.len()), (2, 3));

@@ -95,7 +95,8 @@ fn keep_rows(store: &Store, image: &Image) -> Result<Vec<ImageId>> {
         }
     }
     let mut rows = Vec::new();
-    for earlier in image.earlier()? {
+    for earlier in image.earlier() {
+        let earlier = earlier?;
         store.put_document(&earlier.config_bytes)?;
         rows.push(earlier.id);
     }

@@ -61,7 +61,9 @@ pub fn clear(store: &Store, trace: &Trace, builds: &[Built], cancel: &Cancel) ->
         documents.insert(built.top.digest);
         for (image, _) in &built.images {
             documents.extend([image.id.0, image.manifest.digest]);
-            documents.extend(image.earlier()?.into_iter().map(|earlier| earlier.id.0));
+            for earlier in image.earlier() {
+                documents.insert(earlier?.id.0);
+            }
         }
         let own = built.steps.iter().filter(|step| !step.is_base).flat_map(StepMade::own);
         for storey in own.filter(|storey| !trace.before.contains(&storey.layer.diff_id.0)) {
