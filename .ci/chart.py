@@ -1,13 +1,14 @@
-"""Draws the points of .ci/growth as one SVG: a column for each thing that grows, time above peak memory, both axes
-logarithmic. Knows nothing of how points are measured."""
+"""Draws the points of .ci/growth as one SVG: a column for each thing that grows, time above peak memory, and a last row of
+things over which only time was measured; both axes logarithmic. Knows nothing of how points are measured."""
 
 import math
 import statistics
 from html import escape
 
-WIDTH, HEIGHT = 1080, 600
+WIDTH, HEIGHT = 1080, 874
 PANEL_WIDTH, PANEL_HEIGHT = 262, 180
 LEFT, TOP, ACROSS, DOWN = 78, 116, 342, 244
+ROW = 2 * DOWN + 30
 
 STYLE = """
 text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #57606a }
@@ -26,8 +27,8 @@ text { fill: #9198a1 } .title, .name { fill: #f0f6fc }
 MEMORY = 25e6  # bytes; the target for all peaks
 
 
-def files(count):
-    return f"{count // 1000} k" if count >= 1000 else str(count)
+def counted(count):
+    return f"{count // 10**6} M" if count >= 10**6 else f"{count // 1000} k" if count >= 1000 else str(count)
 
 
 def sizes(count):
@@ -39,24 +40,32 @@ def time_rate(each):
 
     def say(slope):
         number, unit = (slope * 1e6, "µs") if slope < 1e-3 else (slope * 1e3, "ms")
-        return f"{number:.2g} {unit} a {each}"
+        return f"{number:.2g} {unit} {each}"
 
     return say
 
 
-# A column: its title, how its x is written, the axis below, its series, then for time and for memory how a slope is said,
-# the target by x and by the first y, and what that is called.
+# A column: its title, how its x is written, the axis below, its series, then for time and, where that was measured, for
+# memory how a slope is said, the target by x and by the first y, and what that is called.
 COLUMNS = [
-    ("Context files", files, "files in the context", ["no-op", "one file changed"],
-     time_rate("file"), lambda x, _: x * 1e-6, "target of a no-op: 1 µs a file",
+    ("Context files", counted, "files in the context", ["no-op", "one file changed"],
+     time_rate("a file"), lambda x, _: x * 1e-6, "target of a no-op: 1 µs a file",
      lambda slope: f"{slope:.0f} bytes a file", lambda x, first: first + 150 * x, "target: 150 bytes a file"),
     ("RUN steps", str, "RUN steps", ["RUN steps"],
-     time_rate("step"), lambda x, _: x * 4e-3, "target: 4 ms a step",
+     time_rate("a step"), lambda x, _: x * 4e-3, "target: 4 ms a step",
      lambda slope: f"{slope / 1e3:.0f} kB a step", lambda *_: MEMORY, "target: 25 MB"),
     ("Size of a file, to a zstd archive", sizes, "size of the file", ["dense file", "sparse file"],
      lambda slope: f"{1 / slope / 1e6:.0f} MB/s", lambda x, _: x / 500e6, "target: 500 MB/s",
      lambda _: "", lambda *_: MEMORY, "target: 25 MB"),
+    ("Tagged images in the store", counted, "images",
+     ["no-op in a store of images", "new image in a store of images"],
+     time_rate("an image"), lambda _, first: 1.2 * first, "target of a no-op: first + 1/5"),
+    ("Cache records in the store", counted, "records", ["no-op in a store of records"],
+     lambda _: "", lambda _, first: 1.2 * first, "target: first + 1/5"),
+    ("Builds at once", str, "processes, for each build", ["builds at once"],
+     lambda _: "", lambda _, first: first, "target: no longer than one alone"),
 ]  # fmt: skip
+ACROSS_PAGE = 3
 
 
 def chart(found):
@@ -67,17 +76,22 @@ def chart(found):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="How rbuild grows">',
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
-        words(24, 34, "How rbuild grows: time and peak memory", "title"),
+        words(24, 34, "How rbuild grows: wall time, and peak memory where that was measured", "title"),
         words(24, 54, f"{about['date'][:10]}, commit {about['commit']}, {machine['cpu']}, {machine['cores']} processors; "
               "medians, with the fastest and the slowest run; both axes logarithmic"),
     ]  # fmt: skip
-    for number, (title, write_x, below, series, say_time, time_target, time_name, say_peak, peak_target, peak_name) in enumerate(COLUMNS):
-        left = LEFT + number * ACROSS
+    for number, (title, write_x, below, series, say_time, time_target, time_name, *memory) in enumerate(COLUMNS):
+        left, top = LEFT + number % ACROSS_PAGE * ACROSS, TOP + number // ACROSS_PAGE * ROW
         of_time = {name: line(found, name, lambda point: point["seconds"]) for name in series}
-        of_peak = {name: line(found, name, lambda point: [point["peak"]]) for name in series}
-        lines.append(words(left, TOP - 16, title, "title"))
-        lines += Panel(left, TOP, of_time, time_target, SECONDS).draw(write_x, f"wall time over {below}", say_time, time_name)
-        lines += Panel(left, TOP + DOWN, of_peak, peak_target, BYTES).draw(write_x, f"peak memory over {below}", say_peak, peak_name)
+        if not any(of_time.values()):
+            continue  # results of before that was measured
+        lines.append(words(left, top - 16, title, "title"))
+        lines += Panel(left, top, of_time, time_target, SECONDS).draw(write_x, f"wall time over {below}", say_time, time_name)
+        if memory:
+            say_peak, peak_target, peak_name = memory
+            of_peak = {name: line(found, name, lambda point: [point["peak"]]) for name in series}
+            panel = Panel(left, top + DOWN, of_peak, peak_target, BYTES)
+            lines += panel.draw(write_x, f"peak memory over {below}", say_peak, peak_name)
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -125,7 +139,7 @@ class Panel:
         for number, (name, points) in enumerate(self.lines.items()):
             hue = ("one", "two")[number]
             yield from self.series(hue, points)
-            slope = say(gradient(points))
+            name, slope = name.split(" in a ")[0], say(gradient(points)) if grows(points) else ""
             yield from self.legend(number, hue, f"{name}: {slope}" if slope else name)
 
     def axes(self, write_x, below):
@@ -167,6 +181,11 @@ def gradient(points):
     """How much y grows from the first point to the last, for each x."""
     (x0, y0), (x1, y1) = points[0], points[-1]
     return (statistics.median(y1) - statistics.median(y0)) / (x1 - x0)
+
+
+def grows(points):
+    """Whether y at the last point is another one than at the first: by more than runs of one thing differ."""
+    return statistics.median(points[-1][1]) > 1.2 * statistics.median(points[0][1])
 
 
 def words(x, y, text, kind="", anchor="start"):

@@ -21,7 +21,7 @@ impl Settled {
         Self { file, meta }
     }
 
-    /// The file, still at its beginning.
+    /// The file itself.
     pub const fn file(&self) -> &File {
         &self.file
     }

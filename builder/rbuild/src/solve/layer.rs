@@ -5,10 +5,9 @@ use super::place::Origin;
 use super::places::Placed;
 use super::select::relative;
 use crate::error::Result;
-use crate::tree::{AT_ONCE, Opened, Tree, read_ahead};
-use rbuild_store::layer::{Archive, ArchiveBody, Body, Entry, Node, View, join_path};
-use rbuild_store::{Landed, StoreTarball};
-use std::fs::File;
+use crate::tree::{Look, TOGETHER, Tree};
+use rbuild_store::layer::{Archive, Body, Entry, Node, View, join_path};
+use rbuild_store::{Landed, StoreTarball, StoreWriter};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -74,76 +73,53 @@ pub fn lookup(view: &View) -> impl Fn(&[u8]) -> Result<Option<Entry>> + '_ {
     |path| Ok(view.lookup(path).map(|found| found.entry.clone()))
 }
 
-/// What an entry holds, ready to be read.
-enum Ready<'a> {
-    /// Nothing: it is no file.
-    Nothing,
-    /// A file of a tree.
-    Opened(Opened<'a>),
-    /// These bytes.
-    Bytes(Arc<[u8]>),
-    /// A file of an archive.
-    Archive(ArchiveBody<'a>),
-}
-
-impl<'a> Ready<'a> {
-    fn of(entry: &Entry, data: Option<Data<'a>>) -> Result<Self> {
-        let is_file = matches!(entry.node, Node::File(_));
-        Ok(match data {
-            Some(Data::Tree(copied)) if is_file => {
-                Self::Opened(copied.tree.open(&copied.source(&entry.path), entry.digest())?)
-            }
-            Some(Data::Bytes(bytes)) => Self::Bytes(bytes),
-            Some(Data::Archive(archive, source)) if is_file => Self::Archive(archive.body(source)),
-            _ => Self::Nothing,
-        })
-    }
-
-    /// The file on its disk, where it is one.
-    const fn file(&self) -> Option<&File> {
-        match self {
-            Self::Opened(opened) => opened.file(),
-            _ => None,
-        }
-    }
-
-    fn body(&mut self) -> Body<'_> {
-        match self {
-            Self::Nothing => Body::None,
-            Self::Opened(opened) => opened.body(),
-            Self::Bytes(bytes) => Body::Bytes(bytes),
-            Self::Archive(body) => Body::Reader(body),
-        }
-    }
-}
-
 /// Writes entries, in order, as one layer that is then in the store with its index.
 pub fn write<'a>(work: &Work<'_>, entries: impl IntoIterator<Item = Placed<Data<'a>>>) -> Result<Landed> {
     let (mut writer, mut entries) = (work.writer()?, entries.into_iter());
     loop {
-        let some = ready_some(&mut entries)?;
-        if some.is_empty() {
+        let mut some = entries.by_ref().take(TOGETHER).collect::<Vec<_>>().into_iter();
+        if some.len() == 0 {
             return land(work, writer.finish()?);
         }
-        for (entry, mut ready) in some {
-            writer.add(entry, ready.body())?;
+        let mut look = Look::default();
+        while let Some(placed) = some.next() {
+            add(&mut writer, placed, &mut look, some.as_slice())?;
         }
     }
 }
 
-/// The next few entries; of files the kernel reads ahead what it can. One whose data is fetched from elsewhere is the last.
-fn ready_some<'a>(entries: &mut impl Iterator<Item = Placed<Data<'a>>>) -> Result<Vec<(Entry, Ready<'a>)>> {
-    let mut some = Vec::new();
-    for (entry, data) in entries.by_ref().take(AT_ONCE) {
-        let ready = Ready::of(&entry, data)?;
-        let is_fetched = matches!(ready, Ready::Opened(Opened::Data(_)));
-        some.push((entry, ready));
-        if is_fetched {
-            break;
+/// Writes one entry; `later` are those that follow it.
+fn add(
+    writer: &mut StoreWriter,
+    (entry, data): Placed<Data<'_>>,
+    look: &mut Look,
+    later: &[Placed<Data<'_>>],
+) -> Result<()> {
+    let is_file = matches!(entry.node, Node::File(_));
+    match data {
+        Some(Data::Tree(copied)) if is_file => {
+            let mut opened = copied.tree.open(&copied.source(&entry.path), entry.digest())?;
+            if opened.file().is_some_and(|file| look.finds_far(file)) {
+                read_ahead(later);
+            }
+            writer.add(entry, opened.body())?;
+        }
+        Some(Data::Bytes(bytes)) => writer.add(entry, Body::Bytes(&bytes))?,
+        Some(Data::Archive(archive, source)) if is_file => {
+            writer.add(entry, Body::Reader(&mut archive.body(source)))?;
+        }
+        _ => writer.add(entry, Body::None)?,
+    }
+    Ok(())
+}
+
+/// Has those of the entries that are files of trees read before their turn.
+fn read_ahead(entries: &[Placed<Data<'_>>]) {
+    for (entry, data) in entries {
+        if let (Node::File(_), Some(Data::Tree(copied))) = (&entry.node, data) {
+            copied.tree.read_ahead(&copied.source(&entry.path));
         }
     }
-    read_ahead(&some.iter().filter_map(|(_, ready)| ready.file()).collect::<Vec<_>>());
-    Ok(some)
 }
 
 /// Puts a finished layer into the store.

@@ -1,74 +1,101 @@
-//! Many files that are about to be read: a disk that has to be waited for is asked for all of them at once instead of for
-//! one after the other. Knows no tree.
+//! Reading ahead over many files that are read one after the other: a disk that has to be waited for is asked for the next
+//! ones while the first is worked on. Knows no tree.
 
 use rustix::fs::{Advice, fadvise};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::fs::File;
-use std::io::IoSliceMut;
 use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
-/// As many files are best opened before the first of them is read.
-pub const AT_ONCE: usize = 64;
+/// So many files are looked at and asked for together.
+pub const TOGETHER: usize = 64;
 
-/// Of so many files it is looked at whether they are in memory.
-const LOOKED_AT: usize = 4;
+/// Of so many files the first is looked at.
+const EACH: usize = 16;
+
+/// What is in memory is read in a small part of that, what is on the fastest of disks in no less.
+const WAITED: Duration = Duration::from_micros(30);
 
 /// So many bytes of each file are asked for, from its beginning; in longer files the kernel itself reads ahead.
-const BEGINNING: NonZeroU64 = NonZeroU64::new(128 << 10).unwrap();
+const BEGINNING: Option<NonZeroU64> = NonZeroU64::new(128 << 10);
 
-/// Has the kernel read the files while the first of them are worked on, where some of them are found not to be in memory.
-pub fn read_ahead(files: &[&File]) {
-    if files.len() > 1 && files.iter().step_by(files.len().div_ceil(LOOKED_AT)).any(|file| is_far(file)) {
-        for file in files {
-            // What cannot be read ahead is read in its turn.
-            let _ = fadvise(file, 0, Some(BEGINNING), Advice::WillNeed);
-        }
+/// Whether files that are read together come from memory or from a disk that has to be waited for.
+#[derive(Debug, Default)]
+pub struct Look {
+    count: usize,
+    is_far: bool,
+}
+
+impl Look {
+    /// Called with each file right before it is read. True once: when one had to be waited for, so that all after it are
+    /// best read [ahead](super::Tree::read_ahead).
+    pub fn finds_far(&mut self, file: &File) -> bool {
+        let is_due = !self.is_far && self.count.is_multiple_of(EACH);
+        self.count += 1;
+        self.is_far |= is_due && is_far(file);
+        is_due && self.is_far
     }
 }
 
-/// Whether the first byte of a file would have to be waited for; no where the file system cannot tell (`RWF_NOWAIT`, since
-/// Linux 4.14).
+/// Has the kernel begin to read a file. What it cannot read ahead is read in its turn.
+pub(super) fn ask(file: &File) {
+    let _ = fadvise(file, 0, BEGINNING, Advice::WillNeed);
+}
+
+/// Whether the first byte of a file has to be waited for. File systems that can tell without a clock (`RWF_NOWAIT`) are
+/// few: overlayfs is none of them.
 fn is_far(file: &File) -> bool {
-    let first = preadv2(file, &mut [IoSliceMut::new(&mut [0])], 0, ReadWriteFlags::NOWAIT);
-    first == Err(Errno::AGAIN)
+    let began = Instant::now();
+    // An error shows where the file is read.
+    file.read_at(&mut [0], 0).is_ok() && began.elapsed() > WAITED
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
-    use std::os::unix::fs::FileExt;
-    use std::time::{Duration, Instant};
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+    use std::io::{IoSliceMut, Write};
 
-    /// Takes a file's bytes out of memory; false where the file system keeps them there, as tmpfs does.
-    fn forget(file: &File) -> bool {
-        file.sync_all().unwrap();
-        fadvise(file, 0, None, Advice::DontNeed).unwrap();
-        is_far(file)
+    fn files(count: usize) -> Vec<File> {
+        let file = |_| {
+            let mut file = tempfile::tempfile_in("/var/tmp").unwrap();
+            file.write_all(&[7; 5000]).unwrap();
+            file.sync_all().unwrap();
+            file
+        };
+        (0..count).map(file).collect()
+    }
+
+    /// Whether the kernel would have to read the file; that is asked once of each, as asking has the kernel read it.
+    fn is_on_disk_only(file: &File) -> bool {
+        preadv2(file, &mut [IoSliceMut::new(&mut [0])], 0, ReadWriteFlags::NOWAIT) == Err(Errno::AGAIN)
     }
 
     #[test]
-    fn files_that_are_not_in_memory_are_read_before_their_turn() {
-        let files: Vec<File> = (0..AT_ONCE).map(|_| tempfile::tempfile_in("/var/tmp").unwrap()).collect();
-        for mut file in &files {
-            file.write_all(&[7; 5000]).unwrap();
+    fn files_that_are_asked_for_are_read_before_their_turn() {
+        let (asked, others) = (files(TOGETHER), files(TOGETHER));
+        for _ in 0..5 {
+            // Pages that somebody holds at this moment stay.
+            asked.iter().chain(&others).for_each(|file| fadvise(file, 0, None, Advice::DontNeed).unwrap());
+            std::thread::sleep(Duration::from_millis(10));
         }
-        let all: Vec<&File> = files.iter().collect();
-        read_ahead(&all);
-        if !files.iter().all(forget) {
-            eprintln!("SKIP: the file system of /var/tmp keeps files in memory, or cannot tell");
+        asked.iter().for_each(ask);
+        std::thread::sleep(Duration::from_millis(100));
+        let on_disk_only = |files: &[File]| files.iter().filter(|file| is_on_disk_only(file)).count();
+        let (asked, others) = (on_disk_only(&asked), on_disk_only(&others));
+        if others < TOGETHER / 2 {
+            eprintln!("SKIP: the file system of /var/tmp keeps files in memory, or cannot tell whether it does");
             return;
         }
-        read_ahead(&all[..1]);
-        assert!(is_far(all[0]), "one file is read in its turn");
-        read_ahead(&all);
-        let began = Instant::now();
-        while files.iter().any(is_far) {
-            assert!(began.elapsed() < Duration::from_secs(20), "nobody has read them");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let mut bytes = Vec::new();
-        files[1].read_at(&mut [0], 0).unwrap();
-        assert_eq!((&files[0]).read_to_end(&mut bytes).unwrap(), 0, "where a file is read at stays as it is");
+        assert!(asked < TOGETHER / 4, "{asked} files that were asked for were not read, as {others} others were not");
+    }
+
+    #[test]
+    fn what_is_in_memory_is_not_far_and_far_is_said_once() {
+        let file = &files(1)[0];
+        file.read_at(&mut [0], 0).unwrap();
+        assert!((0..100).any(|_| !is_far(file)), "a byte in memory takes more than {WAITED:?} a hundred times");
+        let mut look = Look { is_far: true, ..Look::default() };
+        assert!((0..TOGETHER).all(|_| !look.finds_far(file)));
     }
 }

@@ -12,7 +12,7 @@ mod opened;
 mod paths;
 mod stage;
 
-pub use ahead::{AT_ONCE, read_ahead};
+pub use ahead::{Look, TOGETHER};
 pub use archive::ArchiveTree;
 pub use context::{ContextTree, Ignored};
 pub use download::DownloadTree;
@@ -58,6 +58,11 @@ pub trait Tree: Send + Sync {
     /// The data of a regular file, which may no longer be that of which somebody has read `digest`: see [`Opened::body`].
     fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>>;
 
+    /// Has the data of a regular file read before its turn, where the tree knows how.
+    fn read_ahead(&self, path: &[u8]) {
+        let _ = path;
+    }
+
     /// Why a path that someone expects is not in the tree, where the tree knows.
     fn why_missing(&self, path: &[u8]) -> Option<String> {
         let _ = path;
@@ -92,6 +97,10 @@ impl<T: Tree + ?Sized> Tree for &T {
 
     fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>> {
         (**self).open(path, digest)
+    }
+
+    fn read_ahead(&self, path: &[u8]) {
+        (**self).read_ahead(path);
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {

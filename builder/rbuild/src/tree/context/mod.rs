@@ -3,14 +3,15 @@
 
 mod scan;
 
+use super::ahead::{self, Look, TOGETHER};
 use super::digest::Digester;
-use super::{AT_ONCE, Opened, Tree, read_ahead};
+use super::{Opened, Tree};
 use crate::error::{Error, Result};
 use dockerfile_parser::ignore::{Carry, Matcher};
 use rayon::prelude::*;
 use rbuild_oci::{Cancel, Digest};
 use rbuild_store::layer::{Entry, FileData, Node, is_below, show_path, split_path};
-use rbuild_store::{Cursor, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store};
+use rbuild_store::{Cursor, Dir, FileCache, FileKind, Lookups, Meta, RootDir, Settled, Store};
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +19,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// Among each thread that reads files they are dealt out in no fewer shares, so that none waits long for another.
-const SHARES: usize = 4;
+/// Each thread that reads files has so many batches to take, where there are that many files.
+const BATCHES: usize = 4;
+
+/// A batch is full with so many bytes.
+const FULL: u64 = 4 << 20;
 
 /// What is left out of a directory; by default nothing, by no file.
 #[derive(Clone, Debug, Default)]
@@ -88,38 +92,33 @@ impl ContextTree {
     }
 
     /// Opens a file that the walk has seen.
-    fn open_seen(&self, path: &[u8], at: &mut Cursor) -> Result<(File, Meta)> {
+    fn open_seen(
+        &self,
+        path: &[u8],
+        directory: impl FnOnce(&[u8]) -> rbuild_store::Result<Dir>,
+    ) -> Result<(File, Meta)> {
         let (above, name) = split_path(path);
-        let opened = at.directory(above).and_then(|directory| directory.open_seen(name));
+        let opened = directory(above).and_then(|directory| directory.open_seen(name));
         opened.map_err(|error| self.told(error.about(path)))
     }
 
-    /// Reads the data of a few files, one after the other.
-    fn read_all(&self, files: &mut [&mut Entry], at: &mut Cursor, digester: &mut Digester) -> Result<()> {
-        let began = SystemTime::now();
-        let opened = files.iter().map(|entry| self.open_seen(&entry.path, at)).collect::<Result<Vec<_>>>()?;
-        read_ahead(&opened.iter().map(|(file, _)| file).collect::<Vec<_>>());
-        for (entry, (file, before)) in files.iter_mut().zip(opened) {
-            entry.node = Node::File(self.read(&entry.path, &file, &before, began, digester)?);
+    /// Reads what is in a few files that the walk has seen, if each is still what was seen when all of it is read.
+    fn read(&self, files: &mut [&mut Entry], at: &mut Cursor, digester: &mut Digester) -> Result<()> {
+        let mut look = Look::default();
+        for number in 0..files.len() {
+            let (path, began) = (&files[number].path, SystemTime::now());
+            let (file, before) = self.open_seen(path, |above| at.directory(above))?;
+            if look.finds_far(&file) {
+                files[number + 1..].iter().for_each(|later| self.read_ahead(&later.path));
+            }
+            let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
+            if !Meta::of(&file).is_ok_and(|after| before.is_same(&after)) {
+                return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
+            }
+            self.remembered.put(path, &before, began, digest);
+            files[number].node = Node::File(FileData { digest, ..FileData::unread(before.size) });
         }
         Ok(())
-    }
-
-    /// What is in an open file, if it is still what it was `before` when all of it is read.
-    fn read(
-        &self,
-        path: &[u8],
-        file: &File,
-        before: &Meta,
-        began: SystemTime,
-        digester: &mut Digester,
-    ) -> Result<FileData> {
-        let digest = digester.digest(file, path, &self.name, &self.cancel)?;
-        if !Meta::of(file).is_ok_and(|after| before.is_same(&after)) {
-            return Err(rbuild_store::Error::Changed { subject: show_path(path) }.into());
-        }
-        self.remembered.put(path, before, began, digest);
-        Ok(FileData { digest, ..FileData::unread(before.size) })
     }
 }
 
@@ -192,21 +191,27 @@ impl Tree for ContextTree {
         let is_unread = |entry: &Entry| matches!(&entry.node, Node::File(data) if !data.is_read());
         // Whoever asks has just walked: a directory that was replaced since the last time is not to be read.
         self.reading().at = Cursor::new(&self.root);
-        let mut unread: Vec<&mut Entry> = entries.iter_mut().filter(|entry| is_unread(entry)).collect();
+        let unread: Vec<&mut Entry> = entries.iter_mut().filter(|entry| is_unread(entry)).collect();
         // Most often all are known: then no threads are started.
         if unread.is_empty() {
             return Ok(());
         }
-        let few = (unread.len() / (SHARES * rayon::current_num_threads())).clamp(1, AT_ONCE);
         let hand = || (Cursor::new(&self.root), Digester::default());
-        unread.par_chunks_mut(few).try_for_each_init(hand, |(at, digester), few| self.read_all(few, at, digester))
+        let batches = in_batches(unread).into_par_iter();
+        batches.try_for_each_init(hand, |(at, digester), mut files| self.read(&mut files, at, digester))
     }
 
     fn open(&self, path: &[u8], digest: Digest) -> Result<Opened<'_>> {
-        let mut reading = self.reading();
-        let (file, meta) = self.open_seen(path, &mut reading.at)?;
-        let known = reading.known.get(path, &meta);
+        let (file, meta) = self.open_seen(path, |above| self.reading().at.directory(above))?;
+        let known = self.reading().known.get(path, &meta);
         Ok(if known == Some(digest) { Opened::Settled(Settled::new(file, meta)) } else { Opened::File(file) })
+    }
+
+    fn read_ahead(&self, path: &[u8]) {
+        // What cannot be opened is told in its turn.
+        if let Ok((file, _)) = self.open_seen(path, |above| self.reading().at.directory(above)) {
+            ahead::ask(&file);
+        }
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {
@@ -227,6 +232,24 @@ impl Tree for ContextTree {
             _ => None,
         }
     }
+}
+
+/// Files in batches, each of which one thread reads: of few files and few bytes, so that no thread waits long for another.
+fn in_batches(files: Vec<&mut Entry>) -> Vec<Vec<&mut Entry>> {
+    let most = (files.len() / (BATCHES * rayon::current_num_threads())).clamp(1, TOGETHER);
+    let (mut batches, mut bytes) = (Vec::<Vec<&mut Entry>>::new(), 0);
+    for file in files {
+        let size = if let Node::File(data) = &file.node { data.size } else { 0 };
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && bytes + size <= FULL => batch.push(file),
+            _ => {
+                batches.push(vec![file]);
+                bytes = 0;
+            }
+        }
+        bytes += size;
+    }
+    batches
 }
 
 /// The walk has just seen what this error says is not there, or of another kind: somebody edits the directory.
