@@ -93,6 +93,9 @@ pub enum ErrorKind {
         /// The rule it breaks.
         source: rbuild_oci::Error,
     },
+    /// `COPY <<a/b /`.
+    #[error("the here-document {0:?} cannot be a file of that name: it is copied as one file, so give it a plain name")]
+    HereDocumentName(String),
     /// `--target` names no stage.
     #[error("the target stage {0:?} is not in the Dockerfile")]
     UnknownTarget(String),

@@ -6,6 +6,7 @@ use crate::parameters::Parameters;
 use dockerfile_parser::Span;
 use rbuild_oci::{ContainerConfig, History, ImageConfig, Platform};
 use std::fmt;
+use std::sync::Arc;
 
 /// All that a request needs built, for every platform at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +155,7 @@ pub struct Row {
     /// Where its layer comes from.
     pub origin: Origin,
     /// What a container of the image that ends here starts with.
-    pub config: ContainerConfig,
+    pub config: Arc<ContainerConfig>,
 }
 
 /// Where the layer of a history row comes from.

@@ -72,7 +72,7 @@ pub fn ending_with(
     let Some(last) = lines.last() else { return Ok(None) };
     let diff_ids: Vec<DiffId> = storeys.iter().map(|storey| storey.layer.diff_id).collect();
     let whole = rows.len() == target.history.len();
-    let container = if whole { target.config.config.clone() } else { last.container.clone() };
+    let container = if whole { target.config.config.clone() } else { (*last.container).clone() };
     let config = ImageConfig { config: container, ..target.config.clone() };
     let config_bytes = to_canonical_json(&ending_at(&lines, &config, &diff_ids))?;
     Ok(Some(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes }))
@@ -110,7 +110,7 @@ impl Image {
     /// costs the square of their number: ask only for what is not kept yet, and keep none while the next is made.
     pub fn earlier(&self) -> impl Iterator<Item = Result<Earlier>> + '_ {
         (1..self.lines.len()).map(|count| {
-            let container = ImageConfig { config: self.lines[count - 1].container.clone(), ..self.config.clone() };
+            let container = ImageConfig { config: (*self.lines[count - 1].container).clone(), ..self.config.clone() };
             let config_bytes =
                 to_canonical_json(&ending_at(&self.lines[..count], &container, &self.config.rootfs.diff_ids))?;
             Ok(Earlier { id: ImageId(Digest::of(&config_bytes)), config_bytes })
@@ -144,7 +144,7 @@ struct Line {
     /// How many layers the image that ends here has.
     layers: usize,
     /// What a container of that image starts with.
-    container: rbuild_oci::ContainerConfig,
+    container: Arc<rbuild_oci::ContainerConfig>,
 }
 
 fn lines(target: &Target, rows: &[Row], layers: usize, outcomes: &Outcomes<'_>, time: Timestamp) -> Vec<Line> {
@@ -192,7 +192,7 @@ fn base_lines(target: &Target, rows: &[Row], layers: usize) -> Vec<Line> {
         lines.clear();
     }
     let missing = layers - lines.last().map_or(0, |line| line.layers);
-    let container = rows.last().map_or_else(|| target.config.config.clone(), |row| row.config.clone());
+    let container = rows.last().map_or_else(|| Arc::new(target.config.config.clone()), |row| row.config.clone());
     for number in layers - missing..layers {
         let entry = History { comment: "layer without a history".to_owned(), ..History::default() };
         lines.push(Line { entry, layers: number + 1, container: container.clone() });
@@ -203,7 +203,7 @@ fn base_lines(target: &Target, rows: &[Row], layers: usize) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rbuild_oci::{ContainerConfig, Platform};
+    use rbuild_oci::Platform;
     use rbuild_store::layer::LayerRef;
 
     fn storey(name: &str) -> Arc<Storey> {
@@ -214,7 +214,7 @@ mod tests {
 
     fn row(created_by: &str, origin: Origin) -> Row {
         let entry = History { created_by: created_by.to_owned(), ..History::default() };
-        Row { entry, origin, config: ContainerConfig::default() }
+        Row { entry, origin, config: Arc::default() }
     }
 
     fn target(history: Vec<Row>) -> Target {

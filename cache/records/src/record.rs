@@ -30,7 +30,7 @@ pub enum Output {
     Layer {
         /// The layer.
         layer: LayerRef,
-        /// The layer's digest with all times left out, by which a re-run with the same result is known.
+        /// The layer's digest with the times of its making left out, by which a re-run with the same result is known.
         timeless: Digest,
     },
     /// A pinned answer to a question about the outside, such as the body of a URL or the commit of a branch.

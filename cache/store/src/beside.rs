@@ -243,7 +243,7 @@ mod tests {
             file.read_to_end(&mut blob).unwrap();
             assert_eq!(Descriptor::of(codec.media_type(), &blob), found);
         }
-        drop((landed.index, landed.timeless));
+        drop(landed.index);
         assert_eq!(count(&store, Bucket::Tmp), 0);
     }
 

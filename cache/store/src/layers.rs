@@ -12,7 +12,7 @@ use crate::layout::Store;
 use crate::root_dir::RootDir;
 use crate::snapshot::LayerSource;
 use crate::tmp::TmpFile;
-use rbuild_oci::{Cancel, DiffId, Digest};
+use rbuild_oci::{Cancel, DiffId};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -44,8 +44,6 @@ pub struct Landed {
     pub layer: LayerRef,
     /// What is in it.
     pub index: LayerIndex,
-    /// Its digest with all times left out.
-    pub timeless: Digest,
     /// Its compression, where that was asked for: lost unless it is kept.
     pub beside: Beside,
 }
@@ -161,7 +159,7 @@ impl Layers {
         let Unfinished { tarball, beside } = packed.out;
         self.store.content().adopt(tarball, &packed.diff_id.0)?;
         let layer = LayerRef::stored(packed.diff_id, packed.size);
-        Ok(Landed { layer, index: packed.index, timeless: packed.timeless, beside })
+        Ok(Landed { layer, index: packed.index, beside })
     }
 
     /// Puts a tarball that was written and hashed elsewhere in its place, with its index.

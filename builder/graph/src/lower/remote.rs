@@ -186,11 +186,12 @@ fn relative(path: &str) -> String {
     absolute("/", path).trim_start_matches('/').to_owned()
 }
 
-/// The last part of a URL's path; `__unnamed__` where there is none.
+/// The last part of a URL's path; `__unnamed__` where there is none that a file can have.
 fn file_name(path: &str) -> String {
     let path = decoded(path);
     match super::paths::base_name(&path) {
-        "" | "." => "__unnamed__".to_owned(),
+        "" | "." | ".." => "__unnamed__".to_owned(),
+        name if name.contains('\0') => "__unnamed__".to_owned(),
         name => name.to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use crate::parameters::Parameters;
 use crate::redact::redact;
 use dockerfile_parser::Span;
 use rbuild_oci::{History, ImageConfig, Platform, Timestamp};
+use std::sync::Arc;
 
 /// The state of a stage between two instructions.
 #[derive(Clone, Debug)]
@@ -60,7 +61,8 @@ impl State {
         config.extra.clear();
         config.config.extra.clear();
         let base = std::mem::take(&mut config.history);
-        let row = |entry| Row { entry, origin: Origin::Base, config: config.config.clone() };
+        let container = Arc::new(config.config.clone());
+        let row = |entry| Row { entry, origin: Origin::Base, config: container.clone() };
         let rows = base.into_iter().map(row).collect();
         Self {
             tree,
@@ -136,6 +138,6 @@ impl State {
             comment: history::COMMENT.to_owned(),
             empty_layer: !matches!(origin, Origin::Layer(_)),
         };
-        self.rows.push(Row { entry, origin, config: self.config.config.clone() });
+        self.rows.push(Row { entry, origin, config: Arc::new(self.config.config.clone()) });
     }
 }

@@ -206,7 +206,7 @@ fn the_last_line_of_history_has_the_finished_configuration() {
         let Some(graph) = graph(&dockerfile, &request, &World::of(&case)) else { continue };
         for target in graph.targets {
             let Some(last) = target.history.last().filter(|row| row.origin != Origin::Base) else { continue };
-            let (mut row, mut finished) = (last.config.clone(), target.config.config.clone());
+            let (mut row, mut finished) = ((*last.config).clone(), target.config.config.clone());
             row.labels.extend(request.labels.clone());
             row.on_build.clear();
             finished.on_build.clear();

@@ -2,7 +2,7 @@
 
 use super::label::Labels;
 use crate::container::show::{exit_code, network_name, phase};
-use crate::container::{Config, Containers, Entry, MountKind, Status};
+use crate::container::{Binding, Config, Containers, Entry, MountKind, Protocol, State, Status};
 use crate::error::{Error, Result};
 use crate::image;
 use rbuild_oci::{DiffId, ImageId, Timestamp};
@@ -19,7 +19,8 @@ pub(super) struct Filters {
     ancestors: Vec<Ancestor>,
     volumes: Vec<String>,
     networks: Vec<String>,
-    ports: Vec<String>,
+    published: Vec<PortRange>,
+    exposed: Vec<PortRange>,
     /// Made before this time.
     before: Option<Timestamp>,
     /// Made after this time.
@@ -33,6 +34,14 @@ struct Ancestor {
     name: String,
     /// What that means here.
     image: Option<(ImageId, Vec<DiffId>)>,
+}
+
+/// Ports as `--filter publish=` and `expose=` name them: `80`, `8000-8080`, `53/udp`.
+#[derive(Clone, Debug)]
+struct PortRange {
+    first: u16,
+    last: u16,
+    protocol: Protocol,
 }
 
 const STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
@@ -58,7 +67,11 @@ impl Filters {
                 "since" => filters.since = Some(created(value)?),
                 "volume" => filters.volumes.push(owned),
                 "network" => filters.networks.push(owned),
-                "publish" | "expose" => filters.ports.push(owned),
+                "publish" | "expose" => {
+                    let range =
+                        PortRange::parse(value).ok_or_else(|| wrong("write PORT or FIRST-LAST, and /PROTOCOL"))?;
+                    if key == "publish" { filters.published.push(range) } else { filters.exposed.push(range) }
+                }
                 _ => {
                     return Err(wrong(
                         "known are id, name, label, status, exited, ancestor, before, since, volume, network, publish \
@@ -88,9 +101,37 @@ impl Filters {
             && (self.ancestors.is_empty() || self.ancestors.iter().any(|ancestor| ancestor.is_of(config)))
             && any(&self.volumes, &|volume| mounts(config, volume))
             && any(&self.networks, &|network| network == network_name(config))
-            && any(&self.ports, &|port| port.parse().is_ok_and(|port| config.ports.expose.contains(&port)))
+            && self.has_ports(entry)
             && self.before.is_none_or(|before| config.created < before)
             && self.since.is_none_or(|since| config.created > since)
+    }
+}
+
+impl Filters {
+    /// Whether a port of the machine is published as wanted, or one of the container exposed.
+    fn has_ports(&self, entry: &Entry) -> bool {
+        let bound: &[Binding] = if let State::Running { ports, .. } = &entry.state { ports } else { &[] };
+        let is_in = |ranges: &[PortRange], number, protocol| ranges.iter().any(|range| range.has(number, protocol));
+        self.published.is_empty() && self.exposed.is_empty()
+            || bound.iter().any(|bound| is_in(&self.published, bound.host, bound.port.protocol))
+            || entry.config.ports.expose.iter().any(|port| is_in(&self.exposed, port.number, port.protocol))
+    }
+}
+
+impl PortRange {
+    fn parse(text: &str) -> Option<Self> {
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => return None,
+        };
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        Some(Self { first: first.parse().ok()?, last: last.parse().ok()?, protocol })
+    }
+
+    fn has(&self, number: u16, protocol: Protocol) -> bool {
+        (self.first..=self.last).contains(&number) && self.protocol == protocol
     }
 }
 
@@ -132,6 +173,17 @@ fn mounts(config: &Config, volume: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_are_numbers_or_ranges_of_a_protocol() {
+        let has =
+            |text: &str, number, protocol| PortRange::parse(text).is_some_and(|range| range.has(number, protocol));
+        assert!(has("80", 80, Protocol::Tcp) && has("80-90", 85, Protocol::Tcp) && has("53/udp", 53, Protocol::Udp));
+        assert!(!has("80", 81, Protocol::Tcp) && !has("80", 80, Protocol::Udp) && !has("80-90", 91, Protocol::Tcp));
+        for wrong in ["", "x", "80-", "80/sctp", "70000"] {
+            assert!(PortRange::parse(wrong).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn names_are_found_by_parts_and_anchors() {

@@ -5,7 +5,8 @@ use super::each::each;
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
 use super::out::ended;
-use crate::container::{self, Attendance, Containers, Held, Proxy, Shown};
+use crate::args::keys;
+use crate::container::{self, Attach, Attendance, Containers, Held, Left, Proxy, Shown, Status};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::Args;
@@ -50,7 +51,7 @@ pub fn run(args: &StartArgs, globals: &Globals) -> Result<ExitCode> {
     })
 }
 
-/// A container that does not run, locked; none if it runs already.
+/// A container that does not run, locked; none if it runs already. One that is paused is refused.
 fn take(ground: &Ground, name: &str) -> Result<Option<Held>> {
     let containers = Containers::new(&ground.store);
     let entry = containers.find(name)?;
@@ -58,27 +59,34 @@ fn take(ground: &Ground, name: &str) -> Result<Option<Held>> {
         ground.ctx().executor.runs(platform)?;
     }
     match containers.hold(&entry.config.id)? {
-        None if !containers.find(name)?.state.is_running() => Err(Error::Unfit {
-            name: name.to_owned(),
-            reason: "is being worked on by another rbuild".to_owned(),
-            hint: Some("try again in a moment".to_owned()),
-        }),
+        None => match containers.find(name)?.state.status() {
+            Status::Running(_) => Ok(None),
+            Status::Paused(_) => Err(Error::Unfit {
+                name: name.to_owned(),
+                reason: "is paused, so it cannot be started".to_owned(),
+                hint: Some(format!("rbuild unpause {name} lets it go on")),
+            }),
+            Status::Created | Status::Exited(_) | Status::Lost => Err(Error::Unfit {
+                name: name.to_owned(),
+                reason: "is being worked on by another rbuild".to_owned(),
+                hint: Some("try again in a moment".to_owned()),
+            }),
+        },
         held => Ok(held),
     }
 }
 
 fn attend(args: &StartArgs, ground: &Ground) -> ExitCode {
     let shown = Shown { stdin: args.interactive, ..Shown::ALL };
-    let attempt = |name: &String| match take(ground, name)? {
-        Some(held) => {
+    let attempt = |name: &String| {
+        if let Some(held) = take(ground, name)? {
             let attendance = Attendance { shown, proxy: Proxy::On };
-            container::run_again(ground.ctx(), held, ground.volumes(), attendance)
+            return container::run_again(ground.ctx(), held, ground.volumes(), attendance);
         }
-        None => Err(Error::Unfit {
-            name: name.clone(),
-            reason: "is running already".to_owned(),
-            hint: Some(format!("rbuild attach {name} shows what it prints")),
-        }),
+        let how = Attach { input: args.interactive, signals: true, keys: keys::parse(None)? };
+        let containers = Containers::new(&ground.store);
+        let left = container::attach(&containers, &containers.find(name)?, &how)?;
+        Ok(if let Left::Ended(code) = left { code } else { 0 })
     };
     ended(args.names.first().map_or(Ok(0), attempt).map(ExitCode::from), container::exit_code)
 }

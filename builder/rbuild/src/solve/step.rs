@@ -10,13 +10,16 @@ use rbuild_oci::{ChainId, Timestamp};
 use rbuild_records::{Output, Recipe, Record, StepName};
 use rbuild_store::Landed;
 use rbuild_store::layer::LayerRef;
+use std::ops::RangeInclusive;
+use std::time::SystemTime;
 
 /// A step in the course of being solved.
 pub struct Step<'a> {
     work: &'a Work<'a>,
     parent: &'a Stack,
     recipes: Vec<Recipe>,
-    begun: bool,
+    /// When the step began to be made, by the clock that files go by.
+    began: Option<SystemTime>,
     /// Whether it was told why the step is made.
     told: bool,
     missed: Option<Missed>,
@@ -36,7 +39,7 @@ pub struct Kept {
 impl<'a> Step<'a> {
     /// A step on `parent`; its recipes follow.
     pub const fn new(work: &'a Work<'a>, parent: &'a Stack) -> Self {
-        Self { work, parent, recipes: Vec::new(), begun: false, told: false, missed: None }
+        Self { work, parent, recipes: Vec::new(), began: None, told: false, missed: None }
     }
 
     /// A recipe that begins with what every step has in common: what it does, its parent and what times become.
@@ -96,7 +99,8 @@ impl<'a> Step<'a> {
             return Err(Error::NeedsNamespace);
         }
         self.work.ctx.cancel.check()?;
-        if !std::mem::replace(&mut self.begun, true) {
+        if self.began.is_none() {
+            self.began = Some(SystemTime::now());
             let (step, name) = (self.work.step, &self.work.vertex.place.to_string());
             self.work.ctx.store.hold()?;
             self.work.ctx.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -147,12 +151,13 @@ impl<'a> Step<'a> {
         Ok((self.value(self.parent.clone(), created), Shown::Done))
     }
 
-    /// Records the layer the step made. Where the same step on the same parent gave the same but for times before, that
-    /// layer is kept, so that what follows stays cached.
+    /// Records the layer the step made. Where a step on the same parent gave the same before, but for the times at which
+    /// it did so, that layer is kept, so that what follows stays cached.
     pub fn keep(&self, fresh: Landed) -> Result<Kept> {
+        let timeless = fresh.index.timeless_digest(&self.own_times());
         let same = Recipe::new()
             .with("same-result", self.parent.name())
-            .with("timeless", fresh.timeless.to_string())
+            .with("timeless", timeless.to_string())
             .with("latest-time", self.work.inputs.clamp.map_or_else(String::new, |clamp| clamp.to_string()));
         let before = self.work.ctx.cache.get(&same.key())?;
         if let Some(record) = &before
@@ -167,7 +172,7 @@ impl<'a> Step<'a> {
             return Ok(Kept { stack, value, fresh: own });
         }
         let created = self.now();
-        let output = Output::Layer { layer: fresh.layer.clone(), timeless: fresh.timeless };
+        let output = Output::Layer { layer: fresh.layer.clone(), timeless };
         fresh.beside.keep(&fresh.layer.diff_id);
         self.work.shelf.keep(fresh.layer.diff_id, fresh.index);
         self.record(&output, created)?;
@@ -175,6 +180,13 @@ impl<'a> Step<'a> {
         let stack = self.parent.with(fresh.layer);
         let value = (self.value(stack.clone(), created), Shown::Done);
         Ok(Kept { stack, value, fresh: true })
+    }
+
+    /// The seconds in which the step was made; the times that the kernel gives to files are some milliseconds behind.
+    fn own_times(&self) -> RangeInclusive<i64> {
+        let now = Timestamp::from(SystemTime::now()).seconds;
+        let began = self.began.map_or(now, |began| Timestamp::from(began).seconds);
+        began - 1..=now
     }
 
     /// The time of files that the step makes itself, in seconds since 1970.

@@ -57,6 +57,12 @@ fn attach(world: &World) {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(6), "it ends as the container ends");
     assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
+    world.background(&["-i", "--name", "two"], script);
+    let mut command = world.rbuild(&["start", "-a", "-i", "two"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(6), &b"out\n"[..]), "one that runs is attached to");
     let ran = world.verb(&["attach", "one"]);
     assert!(ran.code == 1 && ran.stderr.contains("container one is not running"), "{ran:?}");
 }

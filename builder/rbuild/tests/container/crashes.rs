@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("crash-of-who-starts", of_who_starts),
     ("crash-at-a-terminal", at_a_terminal),
     ("stopped-at-a-terminal", stopped_at_a_terminal),
+    ("stopped-supervisor", stopped_supervisor),
     ("reboot", reboot),
     ("full-disk", full_disk),
 ];
@@ -223,6 +224,19 @@ fn stopped_at_a_terminal(world: &World) {
         user.keys.write_all(b"exit 6\r").unwrap();
         assert_eq!(user.end(), 6);
     }
+}
+
+/// Who lives the container stands still, and is woken by whoever wants something of it.
+fn stopped_supervisor(world: &World) {
+    for ending in [&["stop", "-t", "0"][..], &["kill"], &["rm", "-f"]] {
+        world.background(&["--name", "asleep"], SERVES);
+        kill_process(world.supervisor("asleep"), Signal::STOP).unwrap();
+        world.does(&[ending, &["asleep"]].concat());
+        if ending[0] != "rm" {
+            world.does(&["rm", "-f", "asleep"]);
+        }
+    }
+    assert!(world.containers().is_empty());
 }
 
 fn reboot(world: &World) {

@@ -176,6 +176,8 @@ fn pause(world: &World) {
     assert!(shown.ends_with("(Paused)\n"), "{shown}");
     assert_eq!(world.does(&["inspect", "--format", "{{.State.Paused}} {{.State.Status}}", "ticks"]), "true paused\n");
     assert_eq!(world.does(&["info", "--format", "{{.ContainersPaused}} {{.ContainersRunning}}"]), "1 0\n");
+    let started = world.verb(&["start", "ticks"]);
+    assert!(started.code == 1 && started.stderr.contains("ticks is paused, so it cannot be started"), "{started:?}");
     let again = world.verb(&["pause", "ticks"]);
     assert!(again.code == 1 && again.stderr.contains("ticks is already paused"), "{again:?}");
     assert_eq!(world.does(&["unpause", "ticks"]), "ticks\n");

@@ -135,4 +135,7 @@ fn after_an_error(world: &World) {
 fn t_alone(world: &World) {
     let ran = world.run(&["--rm", "-t", "box", "sh", "-c", "tty; echo $TERM"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "/dev/pts/0\r\nxterm\r\n"));
+    let mut user = User::start(world, &["--rm", "-t", "box", "stty", "size"]);
+    user.until("33 99\r");
+    assert_eq!(user.end(), 0);
 }

@@ -86,6 +86,10 @@ fn create(world: &World) {
     let again = world.complains(&["create", "--name", "box1", "box"]);
     assert!(again.contains("container name box1 is refused"), "{again}");
     assert!(world.complains(&["create", "--pull", "never", "nosuch"]).contains("nosuch"));
+    let nowhere = world.complains(&["create", "--name", "box2", "--cidfile", "/nowhere/id", "box"]);
+    assert!(nowhere.contains("/nowhere/id"), "{nowhere}");
+    world.complains(&["create", "--name", "box1", "--cidfile", world.path("cid2").to_str().unwrap(), "box"]);
+    assert!(!world.path("cid2").exists(), "no id of a container that is not");
     assert_eq!(world.containers().len(), 1);
     world.does(&["create", "--name", "later", "-v", "vol:/v", "box", "sh", "-c", "cat /v/seed; exit 3"]);
     let started = world.verb(&["start", "-a", "later"]);
@@ -165,10 +169,14 @@ fn ps_filters(world: &World) {
         (&["ancestor=other"], "two"),
         (&["id=0", "id=1", "name=zzz"], ""),
         (&["publish=80"], ""),
+        (&["expose=80"], ""),
     ] {
         assert_eq!(names(filters), expected, "{filters:?}");
     }
     assert_eq!(names(&[&format!("id={}", id.short())]), "one");
+    world.does(&["create", "--name", "five", "--expose", "8080", "box", "true"]);
+    assert_eq!((names(&["expose=8000-8090"]), names(&["publish=8080"])), ("five".to_owned(), String::new()));
+    world.does(&["rm", "five"]);
     assert_eq!(world.does(&["ps", "--format", "{{.Names}}", "-f", "status=exited"]), "four\n", "no -a needed");
     for (filter, why) in [("name", "write KEY=VALUE"), ("status=x", "a status is one of"), ("nope=1", "known are id,")]
     {

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     ("volume-ownership-on-the-host", ownership),
     ("bind-recursive", recursive),
     ("bind-propagation", propagation),
+    ("bind-of-the-hosts-root", hosts_root),
 ];
 
 impl World {
@@ -323,6 +324,14 @@ fn propagation(world: &World) {
         assert_eq!(Ran::from(child.wait_with_output().unwrap()).stdout, seen, "{kind}");
         fs::remove_file(host.join("go")).unwrap();
         fs::remove_file(host.join("started")).unwrap();
+    }
+}
+
+fn hosts_root(world: &World) {
+    let file = world.write("marker", "of the host\n");
+    for source in ["/", "/proc/..", "//"] {
+        let (mount, path) = (format!("{source}:/m:ro"), file.display());
+        assert_eq!(world.shell(&["-v", &mount], &format!("cat /m{path}")), "of the host\n", "{source}");
     }
 }
 

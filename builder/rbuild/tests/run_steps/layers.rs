@@ -127,3 +127,24 @@ fn deletions_are_whiteouts_and_nothing_else() {
         assert_eq!(image.last_paths(), ["etc", "etc/.wh.group"], "as {:?}", world.user);
     });
 }
+
+#[test]
+fn a_time_that_a_step_sets_is_kept_though_all_else_was_made_before() {
+    for_everyone(|world| {
+        let times = |steps: &str| {
+            let image = bare(world, steps);
+            let last = image.layers.last().unwrap();
+            (last["x"].mtime, last["y"].mtime)
+        };
+        let step = |time: i64| format!("RUN echo x > /x && touch -d @{time} /x && echo y > /y");
+        let ((first, _), (second, _)) = (times(&step(1_000_000_000)), times(&step(1_600_000_000)));
+        assert_eq!((first, second), (1_000_000_000, 1_600_000_000), "as {:?}", world.user);
+        let (before, after) =
+            (times("ENV A=1\nRUN echo y > /y && cp -p /y /x"), times("ENV A=2\nRUN echo y > /y && cp -p /y /x"));
+        assert_eq!(
+            before, after,
+            "as {:?}: times of the step itself are those of the first that gave the same",
+            world.user
+        );
+    });
+}

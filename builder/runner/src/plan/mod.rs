@@ -7,7 +7,7 @@ mod system;
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
 pub(crate) use join::STREAMS;
 pub use join::plan_joining;
@@ -100,16 +100,22 @@ fn early(container: &Container) -> Vec<SetupOp> {
     ops
 }
 
-/// Sources whose propagation is kept must be copied while they still have it.
+/// Sources that must be copied before the rootfs lies on `/`.
 fn held(container: &Container) -> Vec<SetupOp> {
     in_mount_order(&container.mounts)
         .into_iter()
-        .filter(|mount| mount.propagation != Propagation::Private)
         .filter_map(|mount| match &mount.source {
-            Source::Path(path) => Some(SetupOp::Hold { path: host(path) }),
+            Source::Path(path) if is_held(path, mount.propagation) => Some(SetupOp::Hold { path: host(path) }),
             _ => None,
         })
         .collect()
+}
+
+/// Whether a source must be copied while it still has its propagation, or is the host's root, which the rootfs will lie on.
+fn is_held(source: &Path, propagation: Propagation) -> bool {
+    let names = source.components().filter(|part| matches!(part, Component::Normal(_))).count();
+    let ups = source.components().filter(|part| matches!(part, Component::ParentDir)).count();
+    propagation != Propagation::Private || names <= ups
 }
 
 fn root(container: &Container) -> SetupOp {
@@ -131,11 +137,11 @@ fn mounts(container: &Container) -> Vec<SetupOp> {
         let propagation = mount.propagation;
         ops.push(match &mount.source {
             Source::Path(path) => {
-                let source = if propagation == Propagation::Private {
-                    BindSource::Path { path: host(path) }
-                } else {
+                let source = if is_held(path, propagation) {
                     held += 1;
                     BindSource::Held { index: held - 1 }
+                } else {
+                    BindSource::Path { path: host(path) }
                 };
                 SetupOp::Bind { source, target, flags, propagation }
             }

@@ -129,9 +129,10 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
-    /// A size that cannot be had (the input is no terminal) leaves the container's as it is.
+    /// Where the input is no terminal, as without `-i`, the standard output may be one. A size that cannot be had leaves the
+    /// container's as it is.
     fn follow_size(&self) {
-        if let Ok(size) = tcgetwinsize(&*self.terminal.input) {
+        if let Ok(size) = tcgetwinsize(&*self.terminal.input).or_else(|_| tcgetwinsize(io::stdout())) {
             let _ = tcsetwinsize(&self.outer, size);
         }
     }

@@ -13,6 +13,7 @@ use rbuild_oci::{Digest, Hasher};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 
 const MAGIC: &[u8] = b"RBIX\x01";
 const DIGEST: usize = 32;
@@ -121,9 +122,11 @@ impl<R: Read> Write for Same<R> {
 }
 
 /// What of an entry counts in [`LayerIndex::timeless_digest`].
-pub(super) fn put_timeless(out: &mut Vec<u8>, entry: &Entry) {
+pub(super) fn put_timeless(out: &mut Vec<u8>, entry: &Entry, own: &RangeInclusive<i64>) {
     let mut entry = entry.clone();
-    entry.mtime = 0;
+    if own.contains(&entry.mtime) {
+        entry.mtime = 0;
+    }
     if let Node::File(data) = &mut entry.node {
         data.offset = None;
     }
@@ -332,13 +335,16 @@ mod tests {
     }
 
     #[test]
-    fn the_timeless_digest_sees_all_but_times_and_offsets() {
+    fn the_timeless_digest_sees_all_but_times_of_its_making_and_offsets() {
+        const OWN: RangeInclusive<i64> = -5..=7;
         let changed = |change: &dyn Fn(&mut Entry)| {
             let mut entries: Vec<Entry> = sample().entries().iter().cloned().collect();
             change(&mut entries[5]);
-            LayerIndex::new(entries, BTreeMap::new()).unwrap().timeless_digest() != sample().timeless_digest()
+            LayerIndex::new(entries, BTreeMap::new()).unwrap().timeless_digest(&OWN) != sample().timeless_digest(&OWN)
         };
         assert!(!changed(&|entry| entry.mtime = 7));
+        assert!(changed(&|entry| entry.mtime = 8));
+        assert!(changed(&|entry| entry.mtime = -6));
         assert!(!changed(&|entry| {
             entry.node = Node::File(FileData { size: 1 << 40, digest: Digest::of(b"x"), offset: NonZeroU64::new(7) });
         }));

@@ -130,6 +130,19 @@ pub fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Why no file system could have something at the path, if so: each component but the root's is a name of 1 to 255 bytes
+/// (`NAME_MAX`), none of them NUL, and is neither `.` nor `..`.
+pub(super) fn impossible(path: &[u8]) -> Option<&'static str> {
+    let wrong = |name: &[u8]| match name {
+        b"" => Some("a name in its path is empty"),
+        b"." | b".." => Some("its path has . or .. in it"),
+        _ if name.contains(&0) => Some("its path has a NUL in it"),
+        _ if name.len() > 255 => Some("a name in its path has more than 255 bytes"),
+        _ => None,
+    };
+    if path.is_empty() { None } else { path.split(|byte| *byte == b'/').find_map(wrong) }
+}
+
 /// The path of `name` in `parent`.
 pub fn join_path(parent: &[u8], name: &[u8]) -> Vec<u8> {
     if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() }
@@ -166,6 +179,10 @@ mod tests {
             assert_eq!(join_path(parent.as_bytes(), name.as_bytes()), path.as_bytes());
         }
         assert!(is_below(b"a/b", b"a") && is_below(b"a", b""));
+        assert_eq!(impossible(b"").or(impossible(b"a/...")).or(impossible(&[b'n'; 255])), None);
+        for path in [&b"a/../b"[..], b".", b"/a", b"a/", b"a//b", b"a/\0", &[b'n'; 256]] {
+            assert!(impossible(path).is_some(), "{}", show_path(path));
+        }
         assert!(!is_below(b"ab", b"a") && !is_below(b"", b"") && !is_below(b"a", b"a"));
     }
 }

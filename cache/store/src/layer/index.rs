@@ -5,6 +5,7 @@ use super::entry::{Entry, Node, compare_paths, is_below, split_path};
 use super::pages::Pages;
 use rbuild_oci::{Digest, Hasher};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Files whose bodies the index carries, each at most [`BODY_LIMIT`] bytes: they turn names into ids.
 pub const CARRIED: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
@@ -114,14 +115,15 @@ impl LayerIndex {
         totals
     }
 
-    /// The digest of the layer's content less all modification times: two layers that have it in common differ in
-    /// times at most. It is the SHA-256 of every entry's encoding in order, times zero, offsets left out.
-    pub fn timeless_digest(&self) -> Digest {
+    /// The digest of the layer's content less the modification times within `own`, in seconds, when it was made: two
+    /// layers that have it in common differ in such times at most. Any other time was set on purpose. It is the SHA-256
+    /// of every entry's encoding in order, own times zero, offsets left out.
+    pub fn timeless_digest(&self, own: &RangeInclusive<i64>) -> Digest {
         let mut hasher = Hasher::new();
         let mut record = Vec::new();
         for entry in &self.entries {
             record.clear();
-            super::encode::put_timeless(&mut record, entry);
+            super::encode::put_timeless(&mut record, entry, own);
             hasher.update(&record);
         }
         hasher.finish()

@@ -5,7 +5,7 @@ use super::{Stage, mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Place, VertexId};
 use crate::lower::command::Command;
-use crate::lower::paths::destination;
+use crate::lower::paths::{absolute, destination};
 use crate::lower::plan;
 use crate::lower::remote::{Remote, remote};
 use crate::lower::vertices::Inputs;
@@ -80,7 +80,7 @@ impl Stage<'_, '_, '_> {
         let mut inline = Vec::new();
         for file in &paths.files {
             let content = if file.expand { self.expand_inline(&file.content)? } else { file.content.bytes.clone() };
-            inline.push(InlineFile { name: file.name.to_str_lossy().into_owned(), content });
+            inline.push(InlineFile { name: self.inline_name(&file.name)?, content });
         }
         let of = |word: &Text| self.site.of(word);
         let places = Places {
@@ -92,6 +92,16 @@ impl Stage<'_, '_, '_> {
         };
         let excludes = excludes.iter().map(|pattern| pattern.to_str_lossy().into_owned()).collect();
         Ok(Transfer { sources, inline, dest, chown, chmod, excludes, link, places })
+    }
+
+    /// The name of a here-document as a file: BuildKit puts it into the root of an empty tree.
+    fn inline_name(&self, written: &Text) -> Result<String> {
+        let name = absolute("/", &written.to_str_lossy()).split_off(1);
+        if name.is_empty() || name.contains(['/', '\0']) {
+            let kind = ErrorKind::HereDocumentName(written.to_str_lossy().into_owned());
+            return Err(Error::at(self.site.of(written), kind));
+        }
+        Ok(name)
     }
 
     /// Shows the linter what is taken from the main context.

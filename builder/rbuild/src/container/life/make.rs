@@ -9,16 +9,15 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::Place;
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// Makes a container of the image as the request asks for it, locked by this process, and its volumes. Needs to be
 /// inside the namespace that work is done in. From its first moment the container itself keeps its layers and its
 /// volumes from being removed; where one cannot be made, or there is nothing to bind, it is gone again.
 pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn VolumeDriver) -> Result<Held> {
-    if let Some(path) = &request.cidfile {
-        refuse_cidfile(path)?;
-    }
+    let cidfile = request.cidfile.as_deref().map(Cidfile::make).transpose()?;
     let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
     let containers = Containers::new(ctx.store);
     let held = containers.create(&wanted, |identity| describe(&containers, request, image, identity))?;
@@ -27,8 +26,8 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
         return Err(error);
     }
     etc::write(&held)?;
-    if let Some(path) = &request.cidfile {
-        write_cidfile(path, held.id())?;
+    if let Some(cidfile) = cidfile {
+        cidfile.write(held.id())?;
     }
     Ok(held)
 }
@@ -59,16 +58,37 @@ fn describe(containers: &Containers, request: &Request, image: &Image, identity:
     Ok(config)
 }
 
-/// Before anything is made.
-fn refuse_cidfile(path: &Path) -> Result<()> {
-    if path.exists() {
-        let path = path.display();
-        return Err(Error::Usage(format!("--cidfile {path} exists already: remove it if no container needs it")));
-    }
-    Ok(())
+/// The file that the id goes to: there before the container is, and gone again where none comes to be.
+struct Cidfile<'a> {
+    path: &'a Path,
+    file: File,
+    is_written: bool,
 }
 
-fn write_cidfile(path: &Path, id: &ContainerId) -> Result<()> {
-    let write = || std::fs::File::create_new(path)?.write_all(id.hex().as_bytes());
-    write().map_err(Error::io("write", path.display()))
+impl<'a> Cidfile<'a> {
+    fn make(path: &'a Path) -> Result<Self> {
+        match File::create_new(path) {
+            Ok(file) => Ok(Self { path, file, is_written: false }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let path = path.display();
+                Err(Error::Usage(format!("--cidfile {path} exists already: remove it if no container needs it")))
+            }
+            Err(error) => Err(Error::io("write", path.display())(error)),
+        }
+    }
+
+    fn write(mut self, id: &ContainerId) -> Result<()> {
+        self.file.write_all(id.hex().as_bytes()).map_err(Error::io("write", self.path.display()))?;
+        self.is_written = true;
+        Ok(())
+    }
+}
+
+impl Drop for Cidfile<'_> {
+    fn drop(&mut self) {
+        if !self.is_written {
+            // Who could make it can remove it; if not, an empty file says that there is no container.
+            let _ = std::fs::remove_file(self.path);
+        }
+    }
 }

@@ -121,7 +121,7 @@ impl World {
         let row = |number| Row {
             entry: History { created_by: format!("step {number}"), ..History::default() },
             origin: Origin::Layer(VertexId(number)),
-            config: config.config.clone(),
+            config: config.config.clone().into(),
         };
         let history = (0..layers.len() as u32).map(row).collect();
         let (stage, parameters) = (String::new(), rbuild_graph::Parameters::default());

@@ -4,13 +4,13 @@
 mod header;
 mod stream;
 
-use super::entry::{Entry, FileData, Node, compare_paths, is_below, show_path};
+use super::entry::{Entry, FileData, Node, compare_paths, impossible, is_below, show_path};
 use super::index::{BODY_LIMIT, CARRIED, LayerIndex};
 use super::pages::Pages;
 use super::{whiteout, xattr};
 use crate::error::{Error, Result};
 use crate::settled::Settled;
-use rbuild_oci::{Cancel, DiffId, Digest, Hasher};
+use rbuild_oci::{Cancel, DiffId, Hasher};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
@@ -53,8 +53,6 @@ pub struct Packed<W> {
     pub size: u64,
     /// What is in it.
     pub index: LayerIndex,
-    /// [`LayerIndex::timeless_digest`] of the index.
-    pub timeless: Digest,
 }
 
 impl<W: Write + Send + 'static> LayerWriter<W> {
@@ -106,13 +104,16 @@ impl<W: Write + Send + 'static> LayerWriter<W> {
             reason: "its entries are out of order".to_owned(),
         })?;
         let (out, digest, size) = self.stream.finish()?;
-        Ok(Packed { out, diff_id: DiffId(digest), size, timeless: index.timeless_digest(), index })
+        Ok(Packed { out, diff_id: DiffId(digest), size, index })
     }
 
     /// The entry as layers hold it.
     fn normal(&self, mut entry: Entry) -> Result<Entry> {
         if whiteout::is_reserved(&entry.path) {
             let reason = "names that begin with .wh. mark deletions in layers, so no layer can hold it";
+            return Err(refused(&entry.path, reason));
+        }
+        if let Some(reason) = impossible(&entry.path) {
             return Err(refused(&entry.path, reason));
         }
         if matches!(entry.node, Node::Whiteout) {
