@@ -72,7 +72,7 @@ pub use globals::Globals;
 
 use crate::error::Error;
 use crate::report;
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use verbs::Verb;
@@ -99,12 +99,45 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     cli.verb.run(&cli.globals).unwrap_or_else(|error| fail(&with_near_verb(&typed, error)))
 }
 
-/// What a command line means. Only its own verb is described: all take longer than many of them need.
+/// What a command line means. Most give flags no values, so that those are only described where one does not.
 fn understood(words: &[OsString]) -> std::result::Result<Cli, clap::Error> {
+    let has_value = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-') && word.contains('='));
+    match parsed(words, |verb| verb) {
+        Err(error) if words.iter().any(has_value) => parsed(words, with_values).map_err(|_| error),
+        plain => plain,
+    }
+}
+
+/// Only the verb of the command line is described: all take longer than many of them need.
+fn parsed(words: &[OsString], flags: fn(Command) -> Command) -> std::result::Result<Cli, clap::Error> {
     let word = words.get(first_word(words)).and_then(|word| word.to_str());
     let Some(verb) = word.and_then(Verb::command) else { return Cli::try_parse_from(words) };
-    let cli = Globals::augment_args(Command::new("rbuild")).subcommand(verb);
+    let cli = Globals::augment_args(Command::new("rbuild")).subcommand(flags(verb));
     Cli::from_arg_matches_mut(&mut cli.try_get_matches_from(words)?)
+}
+
+/// A verb whose flags take docker's values, as in `--rm=true` and `-d=false`.
+fn with_values(verb: Command) -> Command {
+    let flag = |arg: Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value("false")
+            .default_missing_value("true")
+            .value_parser(truth),
+        _ => arg,
+    };
+    verb.mut_args(flag).mut_subcommands(with_values)
+}
+
+/// What docker takes for a boolean.
+fn truth(text: &str) -> std::result::Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it is true or false".to_owned()),
+    }
 }
 
 /// Says what is wrong with a command line, or prints the help that it asks for, as one that knows all verbs.
@@ -200,5 +233,27 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+        with_values(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn flags_take_values_as_dockers_do() {
+        let understood = |line: &str| {
+            let args = line.split(' ').map(OsString::from).collect();
+            super::understood(&with_verb(args)).map(|cli| format!("{:?}", cli.verb))
+        };
+        for (line, plain) in [
+            ("rbuild run --rm=true -it x", "rbuild run --rm -it x"),
+            ("rbuild run --rm=1 -d=false x", "rbuild run --rm x"),
+            ("rbuild run --init=f -it --read-only=T x a=b", "rbuild run -it --read-only x a=b"),
+            ("rbuild build --no-cache=true -q=0 .", "rbuild build --no-cache ."),
+            ("rbuild ps -a=true", "rbuild ps -a"),
+            ("rbuild container prune -f=true", "rbuild container prune -f"),
+        ] {
+            assert_eq!(understood(line).unwrap(), understood(plain).unwrap(), "{line}");
+        }
+        for wrong in ["rbuild run --rm=maybe x", "rbuild run --nosuch=true x", "rbuild ps --all="] {
+            assert!(understood(wrong).is_err(), "{wrong}");
+        }
     }
 }

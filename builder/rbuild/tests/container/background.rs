@@ -266,10 +266,6 @@ fn attended(world: &World) {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(9), &b"out\n<again>\n"[..]));
     assert_eq!(world.does(&["logs", "one"]), "out\n<typed>\nout\n<again>\n", "the foreground writes the log too");
-    world.background(&["--name", "two"], SERVES);
-    let ran = world.verb(&["start", "-a", "two"]);
-    assert!(ran.code == 125 && ran.stderr.contains("rbuild attach two"), "{ran:?}");
-    world.does(&["kill", "two"]);
 }
 
 fn logs(world: &World) {
