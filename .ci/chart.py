@@ -5,10 +5,11 @@ import math
 import statistics
 from html import escape
 
-WIDTH, HEIGHT = 1080, 874
+WIDTH = 1080
 PANEL_WIDTH, PANEL_HEIGHT = 262, 180
 LEFT, TOP, ACROSS, DOWN = 78, 116, 342, 244
 ROW = 2 * DOWN + 30
+HEIGHT, WITH_LAST_ROW = 600, 874
 
 STYLE = """
 text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #57606a }
@@ -72,10 +73,12 @@ def chart(found):
     """The drawing of these points, as the text of an SVG."""
     about = found["about"]
     machine = about["machine"]
+    last_row = [name for column in COLUMNS[ACROSS_PAGE:] for name in column[3]]
+    height = WITH_LAST_ROW if any(line(found, name, lambda point: [0]) for name in last_row) else HEIGHT
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="How rbuild grows">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="How rbuild grows">',
         f"<style>{STYLE}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
+        f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>',
         words(24, 34, "How rbuild grows: wall time, and peak memory where that was measured", "title"),
         words(24, 54, f"{about['date'][:10]}, commit {about['commit']}, {machine['cpu']}, {machine['cores']} processors; "
               "medians, with the fastest and the slowest run; both axes logarithmic"),

@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::process::getpgrp;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 use crate::guard::Guard;
 
@@ -26,8 +27,12 @@ impl RawMode {
         Ok(raw)
     }
 
-    /// Takes it there again, after a shell changed its mode while this process was stopped.
+    /// Takes it there again, after a shell changed its mode while this process was stopped. In the background it stays as
+    /// it is: whoever sets a mode there is stopped.
     pub fn again(&self) -> io::Result<()> {
+        if tcgetpgrp(&self.terminal).is_ok_and(|group| group != getpgrp()) {
+            return Ok(());
+        }
         let mut raw = self.before.clone();
         raw.make_raw();
         Ok(tcsetattr(&self.terminal, OptionalActions::Now, &raw)?)

@@ -101,11 +101,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// What a command line means. Most give flags no values, so that those are only described where one does not.
 fn understood(words: &[OsString]) -> std::result::Result<Cli, clap::Error> {
-    let has_value = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-') && word.contains('='));
     match parsed(words, |verb| verb) {
-        Err(error) if words.iter().any(has_value) => parsed(words, with_values).map_err(|_| error),
+        Err(error) if error.use_stderr() && gives_values(words) => parsed(words, with_values),
         plain => plain,
     }
+}
+
+/// Whether an option has its value in the same word.
+fn gives_values(words: &[OsString]) -> bool {
+    words.iter().any(|word| word.to_str().is_some_and(|word| word.starts_with('-') && word.contains('=')))
 }
 
 /// Only the verb of the command line is described: all take longer than many of them need.
@@ -142,9 +146,13 @@ fn truth(text: &str) -> std::result::Result<bool, String> {
 
 /// Says what is wrong with a command line, or prints the help that it asks for, as one that knows all verbs.
 fn not_understood(words: &[OsString], error: clap::Error) -> ExitCode {
-    let mut cli = Cli::command();
-    cli.build();
-    let error = cli.try_get_matches_from(words).err().unwrap_or(error);
+    let complete = |flags: fn(Command) -> Command| {
+        let mut cli = flags(Cli::command());
+        cli.build();
+        cli.try_get_matches_from(words).err()
+    };
+    let plain = complete(|cli| cli).filter(|error| !error.use_stderr() || !gives_values(words));
+    let error = plain.or_else(|| complete(with_values)).unwrap_or(error);
     drop(error.print());
     let is_run = words.get(first_word(words)).is_some_and(|word| word == "run" || word == "exec");
     let wrong = if is_run { crate::container::FAILED } else { 2 };
@@ -240,7 +248,7 @@ mod tests {
     fn flags_take_values_as_dockers_do() {
         let understood = |line: &str| {
             let args = line.split(' ').map(OsString::from).collect();
-            super::understood(&with_verb(args)).map(|cli| format!("{:?}", cli.verb))
+            super::understood(&with_verb(args)).map(|cli| format!("{:?}", cli.verb)).map_err(|error| error.to_string())
         };
         for (line, plain) in [
             ("rbuild run --rm=true -it x", "rbuild run --rm -it x"),
@@ -252,8 +260,15 @@ mod tests {
         ] {
             assert_eq!(understood(line).unwrap(), understood(plain).unwrap(), "{line}");
         }
-        for wrong in ["rbuild run --rm=maybe x", "rbuild run --nosuch=true x", "rbuild ps --all="] {
-            assert!(understood(wrong).is_err(), "{wrong}");
+        for (wrong, why) in [
+            ("rbuild run --rm=maybe x", "it is true or false"),
+            ("rbuild run --rm=true --nosuch x", "--nosuch"),
+            ("rbuild ps --all=", "--all"),
+        ] {
+            let error = understood(wrong).unwrap_err();
+            assert!(error.contains(why) && !error.contains("unexpected value"), "{wrong}: {error}");
         }
+        let help = understood("rbuild run --rm=true --help").unwrap_err();
+        assert!(help.contains("--rm"), "{help}");
     }
 }

@@ -127,7 +127,8 @@ impl PortRange {
             _ => return None,
         };
         let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-        Some(Self { first: first.parse().ok()?, last: last.parse().ok()?, protocol })
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last).then_some(Self { first, last, protocol })
     }
 
     fn has(&self, number: u16, protocol: Protocol) -> bool {
@@ -180,7 +181,7 @@ mod tests {
             |text: &str, number, protocol| PortRange::parse(text).is_some_and(|range| range.has(number, protocol));
         assert!(has("80", 80, Protocol::Tcp) && has("80-90", 85, Protocol::Tcp) && has("53/udp", 53, Protocol::Udp));
         assert!(!has("80", 81, Protocol::Tcp) && !has("80", 80, Protocol::Udp) && !has("80-90", 91, Protocol::Tcp));
-        for wrong in ["", "x", "80-", "80/sctp", "70000"] {
+        for wrong in ["", "x", "80-", "90-80", "80/sctp", "70000"] {
             assert!(PortRange::parse(wrong).is_none(), "{wrong}");
         }
     }

@@ -157,7 +157,7 @@ impl<'a> Step<'a> {
         let timeless = fresh.index.timeless_digest(&self.own_times());
         let same = Recipe::new()
             .with("same-result", self.parent.name())
-            .with("timeless", timeless.to_string())
+            .with("but for its own times", timeless.to_string())
             .with("latest-time", self.work.inputs.clamp.map_or_else(String::new, |clamp| clamp.to_string()));
         let before = self.work.ctx.cache.get(&same.key())?;
         if let Some(record) = &before

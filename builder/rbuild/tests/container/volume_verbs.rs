@@ -328,8 +328,9 @@ fn propagation(world: &World) {
 }
 
 fn hosts_root(world: &World) {
-    let file = world.write("marker", "of the host\n");
-    for source in ["/", "/proc/..", "//"] {
+    let (file, link) = (world.write("marker", "of the host\n"), world.path("root"));
+    std::os::unix::fs::symlink("/", &link).unwrap();
+    for source in ["/", "/proc/..", link.to_str().unwrap()] {
         let (mount, path) = (format!("{source}:/m:ro"), file.display());
         assert_eq!(world.shell(&["-v", &mount], &format!("cat /m{path}")), "of the host\n", "{source}");
     }

@@ -7,7 +7,7 @@ mod system;
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
 pub(crate) use join::STREAMS;
 pub use join::plan_joining;
@@ -113,9 +113,7 @@ fn held(container: &Container) -> Vec<SetupOp> {
 
 /// Whether a source must be copied while it still has its propagation, or is the host's root, which the rootfs will lie on.
 fn is_held(source: &Path, propagation: Propagation) -> bool {
-    let names = source.components().filter(|part| matches!(part, Component::Normal(_))).count();
-    let ups = source.components().filter(|part| matches!(part, Component::ParentDir)).count();
-    propagation != Propagation::Private || names <= ups
+    propagation != Propagation::Private || source == Path::new("/")
 }
 
 fn root(container: &Container) -> SetupOp {

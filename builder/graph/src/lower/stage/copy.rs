@@ -97,7 +97,7 @@ impl Stage<'_, '_, '_> {
     /// The name of a here-document as a file: BuildKit puts it into the root of an empty tree.
     fn inline_name(&self, written: &Text) -> Result<String> {
         let name = absolute("/", &written.to_str_lossy()).split_off(1);
-        if name.is_empty() || name.contains(['/', '\0']) {
+        if name.is_empty() || name.contains(['/', '\0']) || name.len() > 255 {
             let kind = ErrorKind::HereDocumentName(written.to_str_lossy().into_owned());
             return Err(Error::at(self.site.of(written), kind));
         }

@@ -6,8 +6,6 @@ use crate::container::model::ContainerId;
 use crate::container::shelf::Containers;
 use crate::error::{Error, Result};
 use rbuild_runner::Stream;
-use rustix::net::sockopt::socket_peercred;
-use rustix::process::{Signal, kill_process};
 use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -59,10 +57,7 @@ impl Control {
             other => other?,
         };
         match UnixStream::connect(&path) {
-            Ok(stream) => {
-                wake(&stream);
-                Ok(Some(Self { stream }))
-            }
+            Ok(stream) => Ok(Some(Self { stream })),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
             Err(error) => Err(Error::io("connect to", dir.display())(error)),
         }
@@ -158,16 +153,4 @@ impl Speaker {
 
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)
-}
-
-/// Lets whoever lives the container go on where it stands still, as a `run` does after Ctrl-Z: nobody would answer. A
-/// connection tells who listens (unix(7), `SO_PEERCRED`).
-fn wake(stream: &UnixStream) {
-    let Ok(peer) = socket_peercred(stream) else { return };
-    let stat = std::fs::read(format!("/proc/{}/stat", peer.pid)).unwrap_or_default();
-    let state = stat.iter().rposition(|byte| *byte == b')').and_then(|end| stat.get(end + 2));
-    if state == Some(&b'T') {
-        // Who has ended meanwhile answers no question either.
-        let _ = kill_process(peer.pid, Signal::CONT);
-    }
 }

@@ -36,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the container to stop, and kills it when it takes too long. Fine if it does not run.
 pub fn stop(containers: &Containers, entry: &Entry, stop: Stop) -> Result<()> {
+    entry.state.wake();
     let config = &entry.config;
     let own = config.stop_timeout.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()));
     let signal = match (stop.signal, config.stop_signal.as_str()) {
@@ -54,6 +55,7 @@ pub fn stop(containers: &Containers, entry: &Entry, stop: Stop) -> Result<()> {
 
 /// Stops the container and locks it, so that it can be started again; one made with `--rm` stays for that.
 pub fn stop_and_hold(containers: &Containers, entry: &Entry, how: Stop) -> Result<Held> {
+    entry.state.wake();
     Control::connect(containers, &entry.config.id)?.map_or(Ok(()), Control::keep)?;
     stop(containers, entry, how)?;
     containers.hold(&entry.config.id)?.ok_or_else(|| Error::Unfit {
@@ -65,6 +67,7 @@ pub fn stop_and_hold(containers: &Containers, entry: &Entry, how: Stop) -> Resul
 
 /// Sends the container's first process a signal. One that does not run is refused.
 pub fn kill(containers: &Containers, entry: &Entry, signal: i32) -> Result<()> {
+    entry.state.wake();
     match Control::connect(containers, &entry.config.id)? {
         Some(control) => control.signal(signal).and_then(|()| if signal == KILL { thaw(entry) } else { Ok(()) }),
         None => Err(not_running(entry)),

@@ -21,13 +21,12 @@ pub fn create(ctx: Ctx<'_>, request: &Request, image: &Image, volumes: &dyn Volu
     let wanted = Wanted { name: request.name.as_deref(), auto_remove: request.auto_remove, created: ctx.clock.now() };
     let containers = Containers::new(ctx.store);
     let held = containers.create(&wanted, |identity| describe(&containers, request, image, identity))?;
-    if let Err(error) = make_sources(held.config(), volumes, ctx.clock.now()) {
+    let made = make_sources(held.config(), volumes, ctx.clock.now())
+        .and_then(|()| etc::write(&held))
+        .and_then(|()| cidfile.map_or(Ok(()), |cidfile| cidfile.write(held.id())));
+    if let Err(error) = made {
         containers.remove(held, volumes)?;
         return Err(error);
-    }
-    etc::write(&held)?;
-    if let Some(cidfile) = cidfile {
-        cidfile.write(held.id())?;
     }
     Ok(held)
 }

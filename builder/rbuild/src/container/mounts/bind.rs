@@ -8,14 +8,21 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 /// What is bound.
 pub(super) fn source(bind: &Bind) -> Result<Source> {
     make(bind)?;
-    let path = &bind.source;
-    if bind.recursive == Recursive::Disabled { alone(path) } else { Ok(Source::Path(path.clone())) }
+    let path = if is_root(&bind.source) { Path::new("/") } else { &bind.source };
+    if bind.recursive == Recursive::Disabled { alone(path) } else { Ok(Source::Path(path.to_owned())) }
+}
+
+/// Whether a path leads to the root of this machine, under whatever name.
+fn is_root(path: &Path) -> bool {
+    let place = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    place(path).is_some_and(|found| place(Path::new("/")) == Some(found))
 }
 
 /// Sees to it that what is bound is there.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_runner::Process;
 use rbuild_runner::cgroup::is_frozen;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 /// What was last written down.
@@ -84,6 +84,13 @@ impl State {
         }
     }
 
+    /// Lets whoever lives the container go on where it stands still, as a `run` does after Ctrl-Z: nobody would answer.
+    pub fn wake(&self) {
+        if let Self::Running { process, .. } = self {
+            process.wake_parent();
+        }
+    }
+
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running { process, .. } if process.is_alive())
@@ -128,9 +135,18 @@ impl ProcessMark {
         Ok(same.then_some(process))
     }
 
+    /// Lets the process that began it, and waits for its end, go on if it was stopped.
+    fn wake_parent(&self) {
+        let parent = Stat::of(self.pid).filter(|_| self.is_alive()).map(|stat| stat.parent);
+        let stopped = parent.filter(|parent| Stat::of(*parent).is_some_and(|stat| stat.stopped));
+        if let Some(parent) = stopped.and_then(|parent| Pid::from_raw(i32::try_from(parent).ok()?)) {
+            // One that has ended meanwhile answers no question either.
+            let _ = kill_process(parent, Signal::CONT);
+        }
+    }
+
     fn is_alive(&self) -> bool {
-        let stat = std::fs::read(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        Stat::parse(&stat).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
+        Stat::of(self.pid).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
     }
 }
 
@@ -140,15 +156,25 @@ struct Stat {
     ticks: u64,
     /// Whether field 3 says so.
     ended: bool,
+    /// The same.
+    stopped: bool,
+    /// Field 4.
+    parent: u32,
 }
 
 impl Stat {
+    /// That of a process; none where there is no such.
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
     /// The name, field 2, may hold anything, so the fields are counted from its last parenthesis.
     fn parse(text: &[u8]) -> Option<Self> {
         let end = text.iter().rposition(|byte| *byte == b')')?;
         let fields: Vec<&str> = std::str::from_utf8(&text[end + 1..]).ok()?.split_ascii_whitespace().collect();
-        let ended = matches!(fields.first(), Some(&("Z" | "X")));
-        Some(Self { ticks: fields.get(19)?.parse().ok()?, ended })
+        let (state, parent) = (*fields.first()?, fields.get(1)?.parse().ok()?);
+        let (ended, stopped) = (matches!(state, "Z" | "X"), matches!(state, "T" | "t"));
+        Some(Self { ticks: fields.get(19)?.parse().ok()?, ended, stopped, parent })
     }
 }
 

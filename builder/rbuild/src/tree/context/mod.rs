@@ -109,7 +109,12 @@ impl ContextTree {
             let (path, began) = (&files[number].path, SystemTime::now());
             let (file, before) = self.open_seen(path, |above| at.directory(above))?;
             if look.finds_far(&file) {
-                files[number + 1..].iter().for_each(|later| self.read_ahead(&later.path));
+                for later in &files[number + 1..] {
+                    // What cannot be opened is told in its turn.
+                    if let Ok((file, _)) = self.open_seen(&later.path, |above| at.directory(above)) {
+                        ahead::ask(&file);
+                    }
+                }
             }
             let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
             if !Meta::of(&file).is_ok_and(|after| before.is_same(&after)) {
