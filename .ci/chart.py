@@ -9,7 +9,8 @@ WIDTH = 1080
 PANEL_WIDTH, PANEL_HEIGHT = 262, 180
 LEFT, TOP, ACROSS, DOWN = 78, 116, 342, 244
 ROW = 2 * DOWN + 30
-HEIGHT, WITH_LAST_ROW = 600, 874
+HEIGHT = 600  # of one row of columns; what a second one adds has one panel
+SECOND_ROW = DOWN + 30
 
 STYLE = """
 text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #57606a }
@@ -73,8 +74,9 @@ def chart(found):
     """The drawing of these points, as the text of an SVG."""
     about = found["about"]
     machine = about["machine"]
-    last_row = [name for column in COLUMNS[ACROSS_PAGE:] for name in column[3]]
-    height = WITH_LAST_ROW if any(line(found, name, lambda point: [0]) for name in last_row) else HEIGHT
+    measured = {point["series"] for point in found["points"]}
+    columns = [column for column in COLUMNS if measured.intersection(column[3])]
+    height = HEIGHT + (SECOND_ROW if len(columns) > ACROSS_PAGE else 0)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="How rbuild grows">',
         f"<style>{STYLE}</style>",
@@ -83,11 +85,9 @@ def chart(found):
         words(24, 54, f"{about['date'][:10]}, commit {about['commit']}, {machine['cpu']}, {machine['cores']} processors; "
               "medians, with the fastest and the slowest run; both axes logarithmic"),
     ]  # fmt: skip
-    for number, (title, write_x, below, series, say_time, time_target, time_name, *memory) in enumerate(COLUMNS):
+    for number, (title, write_x, below, series, say_time, time_target, time_name, *memory) in enumerate(columns):
         left, top = LEFT + number % ACROSS_PAGE * ACROSS, TOP + number // ACROSS_PAGE * ROW
         of_time = {name: line(found, name, lambda point: point["seconds"]) for name in series}
-        if not any(of_time.values()):
-            continue  # results of before that was measured
         lines.append(words(left, top - 16, title, "title"))
         lines += Panel(left, top, of_time, time_target, SECONDS).draw(write_x, f"wall time over {below}", say_time, time_name)
         if memory:

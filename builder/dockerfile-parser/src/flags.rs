@@ -104,7 +104,7 @@ pub(crate) fn invalid(shown: &str, value: &Text, expected: &'static str) -> Erro
 }
 
 /// The spellings of a bool that Go's strconv takes.
-pub(crate) fn go_bool(value: &[u8]) -> Option<bool> {
+pub fn go_bool(value: &[u8]) -> Option<bool> {
     match value {
         b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True" => Some(true),
         b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False" => Some(false),

@@ -27,6 +27,7 @@ pub mod words;
 
 pub use directives::{Check, Directives, Rules, detect_syntax};
 pub use error::{Error, ErrorKind};
+pub use flags::go_bool;
 pub use instruction::{Command, Instruction, KEYWORDS, Kind};
 pub use source::{Position, Source};
 pub use span::{Span, Text};

@@ -52,5 +52,5 @@ pub use probe::{Finding, probe};
 pub use sandbox::Sandbox;
 pub use stub::{Stub, remove_stubs};
 pub use sys::inherit_streams_only;
-pub use terminal::RawMode;
+pub use terminal::{RawMode, is_background};
 pub use userns::IdMap;

@@ -30,13 +30,19 @@ impl RawMode {
     /// Takes it there again, after a shell changed its mode while this process was stopped. In the background it stays as
     /// it is: whoever sets a mode there is stopped.
     pub fn again(&self) -> io::Result<()> {
-        if tcgetpgrp(&self.terminal).is_ok_and(|group| group != getpgrp()) {
+        if is_background(&self.terminal) {
             return Ok(());
         }
         let mut raw = self.before.clone();
         raw.make_raw();
         Ok(tcsetattr(&self.terminal, OptionalActions::Now, &raw)?)
     }
+}
+
+/// Whether another process group has the terminal: whoever sets its mode then is stopped (SIGTTOU). No where that cannot
+/// be told.
+pub fn is_background(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|group| group != getpgrp())
 }
 
 impl Drop for RawMode {

@@ -16,6 +16,11 @@ pub(super) fn absolute(base: &str, path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// The path from the root, clean, without a leading slash; empty for the root itself.
+pub(super) fn relative(path: &str) -> String {
+    absolute("/", path).split_off(1)
+}
+
 /// The destination of a copy from `base`: absolute and clean, with its final `/` or `/.` kept, because they say that it
 /// is a directory.
 pub(super) fn destination(base: &str, path: &str) -> String {

@@ -1,6 +1,6 @@
 //! Sources that are no files of a context: git repositories and URLs, told apart by their text alone. Knows no network.
 
-use super::paths::absolute;
+use super::paths::relative;
 use crate::op::GitOp;
 
 /// What the text of an ADD source means.
@@ -180,10 +180,6 @@ fn truth(key: &str, value: &str) -> Result<bool, String> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err(format!("{key} is true or false, not {value:?}")),
     }
-}
-
-fn relative(path: &str) -> String {
-    absolute("/", path).trim_start_matches('/').to_owned()
 }
 
 /// The last part of a URL's path; `__unnamed__` where there is none that a file can have.

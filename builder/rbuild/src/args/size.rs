@@ -10,8 +10,13 @@ pub(crate) fn bytes(flag: &str, text: &str) -> Result<u64> {
 }
 
 /// The size of /dev/shm.
-pub(crate) fn shm(text: &str) -> Result<u64> {
+fn shm(text: &str) -> Result<u64> {
     bytes("--shm-size", text)
+}
+
+/// The size of /dev/shm that is asked for, or the usual one, which 0 is too.
+pub(crate) fn shm_or(usual: u64, asked: Option<&str>) -> Result<u64> {
+    Ok(asked.map(shm).transpose()?.filter(|size| *size > 0).unwrap_or(usual))
 }
 
 fn parse(text: &str) -> Option<u64> {

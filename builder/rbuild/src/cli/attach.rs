@@ -30,11 +30,16 @@ pub fn run(args: &AttachArgs, globals: &Globals) -> Result<ExitCode> {
     let containers = Containers::new(&globals.store()?);
     let how =
         Attach { input: !args.no_stdin, signals: args.sig_proxy, keys: keys::parse(args.detach_keys.as_deref())? };
-    match container::attach(&containers, &containers.find(&args.name)?, &how)? {
-        Left::Ended(code) => Ok(ExitCode::from(code)),
+    join(&containers, &args.name, &how).map(ExitCode::from)
+}
+
+/// Attaches to the container of that name, and says when the user let go.
+pub(super) fn join(containers: &Containers, name: &str, how: &Attach) -> Result<u8> {
+    match container::attach(containers, &containers.find(name)?, how)? {
+        Left::Ended(code) => Ok(code),
         Left::Detached => {
             complain("\r\nread escape sequence\r\n");
-            Ok(ExitCode::SUCCESS)
+            Ok(0)
         }
     }
 }

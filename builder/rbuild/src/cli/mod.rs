@@ -129,19 +129,10 @@ fn with_values(verb: Command) -> Command {
             .require_equals(true)
             .default_value("false")
             .default_missing_value("true")
-            .value_parser(truth),
+            .value_parser(|text: &str| dockerfile_parser::go_bool(text.as_bytes()).ok_or("it is true or false")),
         _ => arg,
     };
     verb.mut_args(flag).mut_subcommands(with_values)
-}
-
-/// What docker takes for a boolean.
-fn truth(text: &str) -> std::result::Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("it is true or false".to_owned()),
-    }
 }
 
 /// Says what is wrong with a command line, or prints the help that it asks for, as one that knows all verbs.

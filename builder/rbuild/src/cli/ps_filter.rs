@@ -2,7 +2,7 @@
 
 use super::label::Labels;
 use crate::container::show::{exit_code, network_name, phase};
-use crate::container::{Binding, Config, Containers, Entry, MountKind, Protocol, State, Status};
+use crate::container::{Binding, Config, Containers, Entry, MountKind, Port, State, Status, ports};
 use crate::error::{Error, Result};
 use crate::image;
 use rbuild_oci::{DiffId, ImageId, Timestamp};
@@ -19,8 +19,8 @@ pub(super) struct Filters {
     ancestors: Vec<Ancestor>,
     volumes: Vec<String>,
     networks: Vec<String>,
-    published: Vec<PortRange>,
-    exposed: Vec<PortRange>,
+    published: Vec<Port>,
+    exposed: Vec<Port>,
     /// Made before this time.
     before: Option<Timestamp>,
     /// Made after this time.
@@ -34,14 +34,6 @@ struct Ancestor {
     name: String,
     /// What that means here.
     image: Option<(ImageId, Vec<DiffId>)>,
-}
-
-/// Ports as `--filter publish=` and `expose=` name them: `80`, `8000-8080`, `53/udp`.
-#[derive(Clone, Debug)]
-struct PortRange {
-    first: u16,
-    last: u16,
-    protocol: Protocol,
 }
 
 const STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
@@ -67,11 +59,8 @@ impl Filters {
                 "since" => filters.since = Some(created(value)?),
                 "volume" => filters.volumes.push(owned),
                 "network" => filters.networks.push(owned),
-                "publish" | "expose" => {
-                    let range =
-                        PortRange::parse(value).ok_or_else(|| wrong("write PORT or FIRST-LAST, and /PROTOCOL"))?;
-                    if key == "publish" { filters.published.push(range) } else { filters.exposed.push(range) }
-                }
+                "publish" => filters.published.extend(ports(value).map_err(|why| wrong(&why))?),
+                "expose" => filters.exposed.extend(ports(value).map_err(|why| wrong(&why))?),
                 _ => {
                     return Err(wrong(
                         "known are id, name, label, status, exited, ancestor, before, since, volume, network, publish \
@@ -105,34 +94,14 @@ impl Filters {
             && self.before.is_none_or(|before| config.created < before)
             && self.since.is_none_or(|since| config.created > since)
     }
-}
 
-impl Filters {
     /// Whether a port of the machine is published as wanted, or one of the container exposed.
     fn has_ports(&self, entry: &Entry) -> bool {
         let bound: &[Binding] = if let State::Running { ports, .. } = &entry.state { ports } else { &[] };
-        let is_in = |ranges: &[PortRange], number, protocol| ranges.iter().any(|range| range.has(number, protocol));
+        let outer = |bound: &Binding| Port { number: bound.host, ..bound.port };
         self.published.is_empty() && self.exposed.is_empty()
-            || bound.iter().any(|bound| is_in(&self.published, bound.host, bound.port.protocol))
-            || entry.config.ports.expose.iter().any(|port| is_in(&self.exposed, port.number, port.protocol))
-    }
-}
-
-impl PortRange {
-    fn parse(text: &str) -> Option<Self> {
-        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        let protocol = match protocol {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            _ => return None,
-        };
-        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-        (first <= last).then_some(Self { first, last, protocol })
-    }
-
-    fn has(&self, number: u16, protocol: Protocol) -> bool {
-        (self.first..=self.last).contains(&number) && self.protocol == protocol
+            || bound.iter().any(|bound| self.published.contains(&outer(bound)))
+            || entry.config.ports.expose.iter().any(|port| self.exposed.contains(port))
     }
 }
 
@@ -174,17 +143,6 @@ fn mounts(config: &Config, volume: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_are_numbers_or_ranges_of_a_protocol() {
-        let has =
-            |text: &str, number, protocol| PortRange::parse(text).is_some_and(|range| range.has(number, protocol));
-        assert!(has("80", 80, Protocol::Tcp) && has("80-90", 85, Protocol::Tcp) && has("53/udp", 53, Protocol::Udp));
-        assert!(!has("80", 81, Protocol::Tcp) && !has("80", 80, Protocol::Udp) && !has("80-90", 91, Protocol::Tcp));
-        for wrong in ["", "x", "80-", "90-80", "80/sctp", "70000"] {
-            assert!(PortRange::parse(wrong).is_none(), "{wrong}");
-        }
-    }
 
     #[test]
     fn names_are_found_by_parts_and_anchors() {

@@ -1,12 +1,13 @@
 //! `rbuild start`: containers that there are run again, in the background or attended. Their writable layers are as
 //! they were left.
 
+use super::attach::join;
 use super::each::each;
 use super::globals::{Globals, Standing};
 use super::ground::Ground;
 use super::out::ended;
 use crate::args::keys;
-use crate::container::{self, Attach, Attendance, Containers, Held, Left, Proxy, Shown, Status};
+use crate::container::{self, Attach, Attendance, Containers, Held, Proxy, Shown, Status};
 use crate::ctx::Place;
 use crate::error::{Error, Result};
 use clap::Args;
@@ -84,9 +85,7 @@ fn attend(args: &StartArgs, ground: &Ground) -> ExitCode {
             return container::run_again(ground.ctx(), held, ground.volumes(), attendance);
         }
         let how = Attach { input: args.interactive, signals: true, keys: keys::parse(None)? };
-        let containers = Containers::new(&ground.store);
-        let left = container::attach(&containers, &containers.find(name)?, &how)?;
-        Ok(if let Left::Ended(code) = left { code } else { 0 })
+        join(&Containers::new(&ground.store), name, &how)
     };
     ended(args.names.first().map_or(Ok(0), attempt).map(ExitCode::from), container::exit_code)
 }

@@ -52,4 +52,4 @@ pub use model::{
 };
 pub use mounts::{Patience, Plugin, PluginFolders, PluginSettings, Survey, VolumeDrivers};
 pub use shelf::{Containers, Entry, Held, LOST, ProcessMark, State, Status};
-pub use spec::port::one as port;
+pub use spec::port::{one as port, ports};

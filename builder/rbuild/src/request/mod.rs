@@ -206,13 +206,7 @@ fn epoch(args: &BuildArgs) -> Result<Option<String>> {
 fn limits(args: &BuildArgs) -> Result<RunLimits> {
     let usual = RunLimits::default();
     Ok(RunLimits {
-        shm_size: args
-            .shm_size
-            .as_deref()
-            .map(size::shm)
-            .transpose()?
-            .filter(|size| *size > 0)
-            .unwrap_or(usual.shm_size),
+        shm_size: size::shm_or(usual.shm_size, args.shm_size.as_deref())?,
         ulimits: args.ulimits.iter().map(|text| ulimit::parse(text)).collect::<Result<_>>()?,
     })
 }

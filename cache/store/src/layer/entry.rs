@@ -136,11 +136,17 @@ pub(super) fn impossible(path: &[u8]) -> Option<&'static str> {
     let wrong = |name: &[u8]| match name {
         b"" => Some("a name in its path is empty"),
         b"." | b".." => Some("its path has . or .. in it"),
-        _ if name.contains(&0) => Some("its path has a NUL in it"),
-        _ if name.len() > 255 => Some("a name in its path has more than 255 bytes"),
-        _ => None,
+        _ => impossible_name(name),
     };
     if path.is_empty() { None } else { path.split(|byte| *byte == b'/').find_map(wrong) }
+}
+
+/// The same of one name, of any length but 0.
+pub(super) fn impossible_name(name: &[u8]) -> Option<&'static str> {
+    if name.contains(&0) {
+        return Some("its path has a NUL in it");
+    }
+    (name.len() > 255).then_some("a name in its path has more than 255 bytes")
 }
 
 /// The path of `name` in `parent`.

@@ -5,7 +5,7 @@ use super::{Stage, mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Place, VertexId};
 use crate::lower::command::Command;
-use crate::lower::paths::{absolute, destination};
+use crate::lower::paths::{destination, relative};
 use crate::lower::plan;
 use crate::lower::remote::{Remote, remote};
 use crate::lower::vertices::Inputs;
@@ -96,7 +96,7 @@ impl Stage<'_, '_, '_> {
 
     /// The name of a here-document as a file: BuildKit puts it into the root of an empty tree.
     fn inline_name(&self, written: &Text) -> Result<String> {
-        let name = absolute("/", &written.to_str_lossy()).split_off(1);
+        let name = relative(&written.to_str_lossy());
         if name.is_empty() || name.contains(['/', '\0']) || name.len() > 255 {
             let kind = ErrorKind::HereDocumentName(written.to_str_lossy().into_owned());
             return Err(Error::at(self.site.of(written), kind));

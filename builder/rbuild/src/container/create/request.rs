@@ -103,7 +103,7 @@ impl Request {
             seccomp: seccomp(&security.seccomp, world)?,
             no_new_privileges: security.no_new_privileges,
             open_paths: security.open_paths,
-            shm_size: args.shm_size.as_deref().map(size::shm).transpose()?.filter(|size| *size > 0).unwrap_or(SHM_SIZE),
+            shm_size: size::shm_or(SHM_SIZE, args.shm_size.as_deref())?,
             ulimits: args.ulimits.clone(),
             labels: args.labels.iter().map(|text| label::parse(text)).collect::<Result<_>>()?,
             auto_remove: args.rm,

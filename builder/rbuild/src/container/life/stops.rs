@@ -2,8 +2,8 @@
 //! neither container nor connection.
 
 use crate::error::{Error, Result};
-use rustix::process::getpgrp;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use rbuild_runner::is_background;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -27,9 +27,7 @@ fn stop(before: &Termios) {
     let now = tcgetattr(io::stdin());
     set(before);
     drop(emulate_default_handler(SIGTSTP));
-    // Woken in the background, whoever sets a mode is stopped again.
-    let is_background = tcgetpgrp(io::stdin()).is_ok_and(|group| group != getpgrp());
-    if let (Ok(now), false) = (&now, is_background) {
+    if let (Ok(now), false) = (&now, is_background(io::stdin())) {
         set(now);
     }
 }

@@ -52,7 +52,8 @@ pub fn one(text: &str) -> Result<Port> {
     text.parse().map_err(|why| Error::Usage(format!("{text:?} is no port: {why}; write PORT[/tcp|udp]")))
 }
 
-fn ports(text: &str) -> std::result::Result<Vec<Port>, String> {
+/// Ports as `--expose` names them: `80`, `8000-8080`, `53/udp`. Fails with what is wrong.
+pub fn ports(text: &str) -> std::result::Result<Vec<Port>, String> {
     let (numbers, protocol) = protocol(text)?;
     let (first, last) = range(numbers).map_err(|why| format!("the port {why}"))?;
     Ok((first..=last).map(|number| Port { number, protocol }).collect())
@@ -148,6 +149,16 @@ mod tests {
         ] {
             let shown = show(text);
             assert_eq!(shown, format!("--publish {text:?}: {expected}"), "of {text:?}");
+        }
+    }
+
+    #[test]
+    fn ports_are_numbers_or_ranges_of_a_protocol() {
+        let has = |text: &str, number, protocol| ports(text).is_ok_and(|all| all.contains(&Port { number, protocol }));
+        assert!(has("80", 80, Protocol::Tcp) && has("80-90", 85, Protocol::Tcp) && has("53/udp", 53, Protocol::Udp));
+        assert!(!has("80", 81, Protocol::Tcp) && !has("80", 80, Protocol::Udp) && !has("80-90", 91, Protocol::Tcp));
+        for wrong in ["", "x", "80-", "90-80", "80/sctp", "70000"] {
+            assert!(ports(wrong).is_err(), "{wrong}");
         }
     }
 

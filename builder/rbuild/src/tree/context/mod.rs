@@ -102,6 +102,13 @@ impl ContextTree {
         opened.map_err(|error| self.told(error.about(path)))
     }
 
+    /// Has the kernel begin to read a file that the walk has seen. What cannot be opened is told in its turn.
+    fn ask(&self, path: &[u8], directory: impl FnOnce(&[u8]) -> rbuild_store::Result<Dir>) {
+        if let Ok((file, _)) = self.open_seen(path, directory) {
+            ahead::ask(&file);
+        }
+    }
+
     /// Reads what is in a few files that the walk has seen, if each is still what was seen when all of it is read.
     fn read(&self, files: &mut [&mut Entry], at: &mut Cursor, digester: &mut Digester) -> Result<()> {
         let mut look = Look::default();
@@ -109,12 +116,7 @@ impl ContextTree {
             let (path, began) = (&files[number].path, SystemTime::now());
             let (file, before) = self.open_seen(path, |above| at.directory(above))?;
             if look.finds_far(&file) {
-                for later in &files[number + 1..] {
-                    // What cannot be opened is told in its turn.
-                    if let Ok((file, _)) = self.open_seen(&later.path, |above| at.directory(above)) {
-                        ahead::ask(&file);
-                    }
-                }
+                files[number + 1..].iter().for_each(|later| self.ask(&later.path, |above| at.directory(above)));
             }
             let digest = digester.digest(&file, path, &self.name, &self.cancel)?;
             if !Meta::of(&file).is_ok_and(|after| before.is_same(&after)) {
@@ -213,10 +215,7 @@ impl Tree for ContextTree {
     }
 
     fn read_ahead(&self, path: &[u8]) {
-        // What cannot be opened is told in its turn.
-        if let Ok((file, _)) = self.open_seen(path, |above| self.reading().at.directory(above)) {
-            ahead::ask(&file);
-        }
+        self.ask(path, |above| self.reading().at.directory(above));
     }
 
     fn why_missing(&self, path: &[u8]) -> Option<String> {

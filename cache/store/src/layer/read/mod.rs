@@ -10,7 +10,7 @@ mod sparse;
 pub use limits::Limits;
 pub(super) use pump::pump;
 
-use super::entry::{Entry, FileData, Node, show_path};
+use super::entry::{Entry, FileData, Node, impossible_name, show_path};
 use super::fill::fill;
 use super::xattr;
 use crate::error::{Error, Result};
@@ -315,11 +315,10 @@ fn clean(path: &[u8], limit: usize) -> Result<Vec<u8>> {
         match name {
             b"" | b"." => continue,
             b".." => return Err(refused(path, "its path leads out of the archive")),
-            _ if name.contains(&0) => return Err(refused(path, "its path has a NUL in it")),
-            _ if name.strip_prefix(b".wh.").unwrap_or(name).len() > 255 => {
-                return Err(refused(path, "a name in its path has more than 255 bytes"));
-            }
             _ => {}
+        }
+        if let Some(reason) = impossible_name(name.strip_prefix(b".wh.").unwrap_or(name)) {
+            return Err(refused(path, reason));
         }
         if !out.is_empty() {
             out.push(b'/');
