@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use rbuild_oci::{ChainId, DiffId};
-use rbuild_store::layer::{LayerIndex, LayerRef, Tarball, View};
-use rbuild_store::snapshot::{LayerSource, StackLayer};
+use rbuild_store::layer::{LayerIndex, LayerRef, View};
+use rbuild_store::snapshot::{LayerSource, OpenLayer, StackLayer};
 use rbuild_store::{Layers, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,13 +68,17 @@ pub struct Source {
 }
 
 impl LayerSource for Source {
-    fn open(&self, layer: &DiffId) -> rbuild_store::Result<(Box<dyn Tarball>, LayerIndex)> {
+    fn open(&self, layer: &DiffId) -> rbuild_store::Result<OpenLayer> {
         if let Some(at) = self.stack.iter().position(|other| other == layer)
             && !self.layers.has(layer)?
         {
             self.layers.bring(&self.stack[at..])?;
         }
-        LayerSource::open(&self.layers, layer)
+        self.layers.open(layer)
+    }
+
+    fn index(&self, layer: &DiffId) -> rbuild_store::Result<Option<LayerIndex>> {
+        LayerSource::index(&self.layers, layer)
     }
 }
 

@@ -5,12 +5,12 @@ use crate::beside::Beside;
 use crate::content::{ContentStore, Verified};
 use crate::error::{Error, Result, if_there};
 use crate::layer::{
-    Codec, Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, Tarball,
-    UnpackOptions, View, extract, index_tar, ingest, show_path, unpack,
+    Codec, Entry, Ingested, LayerIndex, LayerRef, LayerWriter, Limits, Node, Ownership, Packed, Style, UnpackOptions,
+    View, extract, index_tar, ingest, show_path, unpack,
 };
 use crate::layout::Store;
 use crate::root_dir::RootDir;
-use crate::snapshot::LayerSource;
+use crate::snapshot::{LayerSource, OpenLayer};
 use crate::tmp::TmpFile;
 use rbuild_oci::{Cancel, DiffId};
 use std::fs::File;
@@ -230,10 +230,14 @@ impl Layers {
 }
 
 impl LayerSource for Layers {
-    fn open(&self, layer: &DiffId) -> Result<(Box<dyn Tarball>, LayerIndex)> {
+    fn open(&self, layer: &DiffId) -> Result<OpenLayer> {
         // In this order: the index of what is here is never one that came alone.
         let tarball = self.open_tarball(layer)?;
         Ok((Box::new(tarball), self.index(layer)?))
+    }
+
+    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
+        self.has(layer)?.then(|| self.index(layer)).transpose()
     }
 }
 

@@ -53,6 +53,13 @@ impl Mark {
                 mark.needs.entry(*digest).or_default().push(at);
             }
         }
+        for [chain, under] in store.leaning_snapshots()? {
+            let owners = mark.needing(&chain.0).to_vec();
+            let known = mark.needs.entry(under.0).or_default();
+            known.extend(owners);
+            known.sort_unstable();
+            known.dedup();
+        }
         Ok(mark)
     }
 

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     ("image-stays-as-it-is", image_stays),
     ("layers-are-separate", layers_are_separate),
     ("copy-driver", copy_driver),
+    ("laid-over-a-sibling", laid_over_a_sibling),
     ("what-is-synced-stays", not_volatile),
     ("names", names),
     ("rm", rm),
@@ -70,6 +71,34 @@ fn copy_driver(world: &World) {
     assert_eq!(run(&["--rm", "box", "cat", "/srv/file"]), "original\n");
     assert_eq!(run(&["--rm", "-v", "vol:/srv/data", "box", "cat", "/srv/data/seed"]), "from the image\n");
     assert_eq!(fs::read_to_string(world.upper("mess").join("srv/file")).unwrap(), "changed\n");
+}
+
+/// An image that differs little from another is laid over what is unpacked of that one, which then stays for as long as a
+/// container needs it.
+fn laid_over_a_sibling(world: &World) {
+    const FILES: usize = 600;
+    fs::create_dir(world.path("context")).unwrap();
+    world.write("context/Dockerfile", "FROM box\nCOPY . /many\nRUN cat /many/7\n");
+    for number in 0..FILES {
+        world.write(&format!("context/{number}"), "same");
+    }
+    let context = world.path("context");
+    let build = |tag: &str| world.does(&["build", "--progress", "plain", "-t", tag, context.to_str().unwrap()]);
+    build("first");
+    world.write("context/7", "other");
+    build("second");
+    assert_eq!(world.store().leaning_snapshots().unwrap().len(), 1);
+    let look = "cat /many/7 /many/8; ls /many | wc -l";
+    world.good(&["-d", "--name", "up", "second", "sleep", "100"]);
+    world.does(&["rmi", "first"]);
+    world.does(&["system", "prune", "-a", "-f"]);
+    let seen = format!("othersame{}\n", FILES + 1);
+    assert_eq!(world.does(&["exec", "up", "sh", "-c", look]), seen);
+    world.does(&["rm", "-f", "up"]);
+    assert_eq!(world.good(&["--rm", "second", "sh", "-c", look]), seen);
+    world.does(&["rmi", "second"]);
+    world.does(&["system", "prune", "-a", "-f"]);
+    assert!(world.store().leaning_snapshots().unwrap().is_empty());
 }
 
 fn not_volatile(world: &World) {

@@ -5,7 +5,8 @@ use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
 use crate::lease;
 use crate::root_dir::RootDir;
-use rbuild_oci::{Digest, Timestamp};
+use crate::snapshot::{Home, Stored};
+use rbuild_oci::{ChainId, Digest, Timestamp};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -91,6 +92,20 @@ impl Store {
             let note = note_of(&path);
             let paths = if note.exists() { vec![path, note] } else { vec![path] };
             found.extend(Group::find(GroupKind::Mount, paths)?);
+        }
+        Ok(found)
+    }
+}
+
+impl Store {
+    /// The snapshots that are of no use without another one, each with that one. Writes nothing.
+    pub fn leaning_snapshots(&self) -> Result<Vec<[ChainId; 2]>> {
+        let mut found = Vec::new();
+        for [driver, id_map] in homes(self)? {
+            let home = Home::open(&self.dir(Bucket::Snapshots), &driver, &id_map)?;
+            for Stored { chain, .. } in home.list()? {
+                found.extend(home.under(&chain)?.map(|under| [chain, under]));
+            }
         }
         Ok(found)
     }

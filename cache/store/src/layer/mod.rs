@@ -34,7 +34,9 @@ pub use pack::{Body, LayerWriter, Packed};
 pub use pages::Pages;
 pub use read::Limits;
 pub use reference::LayerRef;
-pub use unpack::{OpaqueXattr, Ownership, Recorded, Style, Tarball, UnpackOptions, Unpacked, index_tar, unpack};
+pub use unpack::{
+    OpaqueXattr, Ownership, Recorded, Style, Tarball, UnpackOptions, Unpacked, index_tar, unpack, unpack_part,
+};
 pub use view::{Follow, Found, Resolved, View};
 pub use whiteout::is_reserved;
 pub use xattr::{is_internal as is_internal_xattr, portable as portable_xattr};

@@ -23,13 +23,15 @@ const MAX_LOWERS: usize = 500;
 /// The lower directories of an ensured stack, highest first. Merges what is to be merged.
 pub(super) fn lowers(home: &Home, marks: OpaqueXattr, stack: &[StackLayer], cancel: &Cancel) -> Result<Vec<PathBuf>> {
     let merged = if stack.len() > PLAIN_HEIGHT { stack.len() / GROUP } else { 0 };
-    let single = &stack[merged * GROUP..];
-    if merged + single.len() > MAX_LOWERS {
+    let mut lowers = Vec::new();
+    for layer in stack[merged * GROUP..].iter().rev() {
+        lowers.extend(home.directories(&layer.chain)?);
+    }
+    if merged + lowers.len() > MAX_LOWERS {
         let (what, subject) = ("stack", format!("of {} layers", stack.len()));
         let reason = "overlayfs cannot hold it even when merged: use the copy driver".to_owned();
         return Err(Error::Refused { what, subject, reason });
     }
-    let mut lowers: Vec<PathBuf> = single.iter().rev().map(|layer| home.files(&layer.chain)).collect();
     for group in (0..merged).rev() {
         lowers.push(merged_group(home, marks, &stack[..(group + 1) * GROUP], cancel)?);
     }
@@ -47,7 +49,8 @@ fn merged_group(home: &Home, marks: OpaqueXattr, stack: &[StackLayer], cancel: &
     let root = RootDir::open(&workspace.files())?;
     let mut merge = Merge { root: &root, below: &view(below), marks, cancel, times: BTreeMap::new() };
     for layer in group {
-        merge.add(&RootDir::open(&home.files(&layer.chain))?)?;
+        let directories = home.directories(&layer.chain)?;
+        directories.iter().rev().try_for_each(|directory| merge.add(&RootDir::open(directory)?))?;
     }
     merge.finish()?;
     home.publish_flat(workspace, &chain)?;

@@ -6,7 +6,9 @@
 //!     fs/                its files
 //!     boot -> BOOT ID    the boot in which it was made (a link needs no block)
 //!     synced             made once all of it is on disk for sure
+//!     over -> CHAIN HEX  (overlay) the files are to be laid over those of that snapshot, which is on the same stack
 //!   CHAIN HEX.flat/      (overlay) some layers up to this one merged, for stacks deeper than the kernel takes
+//!   upon/                (overlay) which snapshots are worth laying others over
 //!   worked               (overlay) where overlays were tried and work: boot, capabilities, filter
 //!   tmp/NAME/            drafts and snapshots being made, each flocked by its maker
 //! ```
@@ -29,6 +31,7 @@ const TEMPORARY: &str = "tmp";
 pub(super) const FLAT: &str = "flat";
 pub(super) const BOOT: &str = "boot";
 pub(super) const SYNCED: &str = "synced";
+const OVER: &str = "over";
 
 /// The directory of one driver's snapshots for one id map.
 #[derive(Debug)]
@@ -89,8 +92,11 @@ impl Home {
     /// Makes sure that those of these snapshots that are there survive a crash from now on, with one flush of the file
     /// system for all of them.
     pub fn sync<'a>(&self, chains: impl IntoIterator<Item = &'a ChainId>) -> Result<()> {
-        let mut marks = Vec::new();
+        let (mut marks, mut all) = (Vec::new(), BTreeSet::new());
         for chain in chains {
+            all.extend([Some(*chain), self.under(chain)?].into_iter().flatten());
+        }
+        for chain in all {
             let snapshot = self.path.join(chain.hex());
             if is_there(&snapshot)? && !is_there(&snapshot.join(SYNCED))? {
                 marks.push(snapshot.join(SYNCED));
@@ -110,9 +116,15 @@ impl Home {
         marks.iter().try_for_each(|mark| std::fs::write(mark, []).map_err(Error::io("create", mark.display())))
     }
 
-    /// Removes what killed processes left below `tmp/`.
+    /// Removes what killed processes left below `tmp/`, and what is noted of snapshots that are gone.
     pub fn sweep(&self) -> Result<()> {
-        workspace::sweep(&self.path.join(TEMPORARY))
+        workspace::sweep(&self.path.join(TEMPORARY))?;
+        self.sweep_offers()
+    }
+
+    /// The snapshot that the files of this one are to be laid over, if there is one: they are of no use without it.
+    pub fn under(&self, chain: &ChainId) -> Result<Option<ChainId>> {
+        self.under_name(&chain.hex())
     }
 
     /// The boot that the machine is in.
@@ -120,9 +132,15 @@ impl Home {
         &self.boot
     }
 
-    /// The files of a snapshot.
+    /// The files of a snapshot; of one that lies over another those that differ, with the root directory.
     pub(super) fn files(&self, chain: &ChainId) -> PathBuf {
         self.path.join(chain.hex()).join(FILES)
+    }
+
+    /// The directories that make up a snapshot, highest first.
+    pub(super) fn directories(&self, chain: &ChainId) -> Result<Vec<PathBuf>> {
+        let under = self.under(chain)?;
+        Ok([Some(*chain), under].iter().flatten().map(|chain| self.files(chain)).collect())
     }
 
     /// Whether there is a snapshot that can be trusted; one that cannot is removed. Stamps it as used.
@@ -155,6 +173,13 @@ impl Home {
         Workspace::bare(&self.path.join(TEMPORARY))
     }
 
+    /// Makes the workspace the snapshot of `chain`, laid over that of `under`. Fine if another process was faster.
+    pub(super) fn publish_over(&self, workspace: Workspace, chain: &ChainId, under: &ChainId) -> Result<()> {
+        let link = workspace.path().join(OVER);
+        std::os::unix::fs::symlink(under.hex(), &link).map_err(Error::io("create link", link.display()))?;
+        self.publish(workspace, chain)
+    }
+
     /// Makes the workspace the snapshot of `chain`. Fine if another process was faster.
     pub(super) fn publish(&self, workspace: Workspace, chain: &ChainId) -> Result<()> {
         self.publish_as(workspace, chain.hex())
@@ -185,6 +210,12 @@ impl Home {
         if !is_there(&path)? {
             return Ok(false);
         }
+        if let Some(under) = self.under_name(name)?
+            && !self.has(&under)?
+        {
+            self.discard(name)?;
+            return Ok(false);
+        }
         // Who removes snapshots has this lock alone.
         let turn = Lock::open_existing(&self.path)?;
         turn.share()?;
@@ -199,6 +230,15 @@ impl Home {
             self.trust(name.to_owned());
         }
         Ok(stamped)
+    }
+
+    fn under_name(&self, name: &str) -> Result<Option<ChainId>> {
+        let link = self.path.join(name).join(OVER);
+        match rustix::fs::readlink(&link, Vec::new()) {
+            Ok(hex) => Ok(hex.to_str().ok().and_then(|hex| Digest::from_hex(hex).ok()).map(ChainId)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(Error::io("read link", link.display())(errno)),
+        }
     }
 
     fn trust(&self, name: String) {

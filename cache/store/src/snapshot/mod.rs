@@ -24,12 +24,14 @@ mod fuse;
 mod home;
 mod kept;
 mod links;
+mod offers;
 mod overlay;
 mod pack;
 mod probe;
 mod read;
 mod reflink;
 mod settle;
+mod sibling;
 #[cfg(test)]
 mod testing;
 mod turns;
@@ -73,8 +75,14 @@ pub struct StackLayer {
 /// Where the bytes of layers come from.
 pub trait LayerSource: Send + Sync {
     /// The layer's uncompressed tarball, fetched first if it is not here yet, and the index that was made of it.
-    fn open(&self, layer: &DiffId) -> Result<(Box<dyn Tarball>, LayerIndex)>;
+    fn open(&self, layer: &DiffId) -> Result<OpenLayer>;
+
+    /// The index that was made of a layer's tarball, where both are here.
+    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>>;
 }
+
+/// The tarball of a layer and its own index.
+pub type OpenLayer = (Box<dyn Tarball>, LayerIndex);
 
 /// A storage driver. Stacks are given lowest layer first. All methods may be called by many threads and, on the same
 /// store, by many processes at once.
@@ -115,17 +123,16 @@ pub trait Snapshotter: Send + Sync {
 }
 
 impl StackLayer {
-    /// Unpacks the layer and checks that it is the one it should be. Its tarball's own index counts: the one that was known
-    /// before may have come alone from elsewhere.
+    /// Unpacks the layer, which was opened, and checks that it is the one it should be. Its tarball's own index counts: the
+    /// one that was known before may have come alone from elsewhere.
     fn unpack(
         &self,
         target: &RootDir,
         options: &UnpackOptions<'_>,
-        source: &dyn LayerSource,
+        (tarball, index): &OpenLayer,
         cancel: &Cancel,
     ) -> Result<()> {
-        let (tarball, index) = source.open(&self.diff)?;
-        let found = unpack(&*tarball, &index, target, options, cancel)?.diff_id;
+        let found = unpack(&**tarball, index, target, options, cancel)?.diff_id;
         if found == self.diff {
             return Ok(());
         }

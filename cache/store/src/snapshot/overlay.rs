@@ -1,5 +1,6 @@
-//! The driver for kernels that mount overlays here: a snapshot is one layer, laid out as an upper directory, and a
-//! draft is an empty upper directory on top of those of its stack. Knows no mount call.
+//! The driver for kernels that mount overlays here: a snapshot is one layer, laid out as an upper directory, or as what is
+//! to be laid over the directory of another that is nearly the same; a draft is an empty upper directory on top of those
+//! of its stack. Knows no mount call.
 
 use super::changes::{Changes, Comparison, Tree, find};
 use super::choose::{Driver, Opened, Traits, Wish};
@@ -8,10 +9,11 @@ use super::draft::{Draft, Place, Rootfs, Storage};
 use super::flatten::lowers;
 use super::home::Home;
 use super::settle::{Settling, remove_unnoticed};
+use super::sibling::{difference, is_large};
 use super::workspace::{FILES, make_root};
 use super::{LayerSource, Snapshotter, StackLayer, kept, probe, view};
 use crate::error::Result;
-use crate::layer::{LayerIndex, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path};
+use crate::layer::{LayerIndex, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path, unpack_part};
 use crate::root_dir::RootDir;
 use rbuild_oci::{Cancel, ChainId, Timestamp};
 use std::path::{Path, PathBuf};
@@ -69,11 +71,39 @@ impl Overlay {
         let Some((layer, below)) = stack.split_last() else { return Ok(()) };
         let workspace = self.home.workspace()?;
         let root = RootDir::open(&workspace.files())?;
-        let (style, ownership, below) = (Style::Overlay(self.marks), self.ownership, view(below));
-        let options = UnpackOptions { style, ownership, below: &below };
-        layer.unpack(&root, &options, source, cancel)?;
+        let (parent, below) = (below.last().map(|layer| &layer.chain), view(below));
+        let options = UnpackOptions { style: Style::Overlay(self.marks), ownership: self.ownership, below: &below };
+        let opened = source.open(&layer.diff)?;
+        if let Some((sibling, part)) = self.sibling(parent, &opened.1, &below, source)? {
+            unpack_part(&*opened.0, &part, &root, &options, cancel)?;
+            return self.home.publish_over(workspace, &layer.chain, &sibling);
+        }
+        layer.unpack(&root, &options, &opened, cancel)?;
         drop_idle_whiteouts(&root, &layer.index, &below)?;
-        self.home.publish(workspace, &layer.chain)
+        self.home.publish(workspace, &layer.chain)?;
+        if is_large(&opened.1) { self.home.offer(parent, layer) } else { Ok(()) }
+    }
+
+    /// A snapshot on the stack `parent` that a layer is to be laid over, and what of it.
+    fn sibling(
+        &self,
+        parent: Option<&ChainId>,
+        layer: &LayerIndex,
+        below: &View,
+        source: &dyn LayerSource,
+    ) -> Result<Option<(ChainId, LayerIndex)>> {
+        if !is_large(layer) {
+            return Ok(None);
+        }
+        for (chain, diff) in self.home.offers(parent)? {
+            if let Some(index) = source.index(&diff)?
+                && let Some(difference) = difference(layer, &index, below)
+                && self.home.has(&chain)?
+            {
+                return Ok(Some((chain, difference)));
+            }
+        }
+        Ok(None)
     }
 
     /// The upper directory of a place, and a work directory that no mount has used.

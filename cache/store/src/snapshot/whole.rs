@@ -120,7 +120,8 @@ impl<T: Trees> Snapshotter for Whole<T> {
         for height in best..stack.len() {
             let below = view(&stack[..height]);
             let options = UnpackOptions { style: Style::Plain, ownership: self.ownership, below: &below };
-            stack[height].unpack(&root, &options, source, cancel)?;
+            let opened = source.open(&stack[height].diff)?;
+            stack[height].unpack(&root, &options, &opened, cancel)?;
         }
         self.home.publish(workspace, &top.chain)
     }

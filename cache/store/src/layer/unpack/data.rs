@@ -2,7 +2,7 @@
 
 use super::Tarball;
 use crate::error::{Error, Result};
-use crate::layer::entry::{Entry, FileData, show_path};
+use crate::layer::entry::{Entry, FileData, Node, show_path};
 use crate::layer::read::{Limits, Piece, TarReader};
 use rbuild_oci::{Cancel, Digest, Hasher};
 use std::collections::BTreeMap;
@@ -79,11 +79,25 @@ impl<'a> Data<'a> {
 
 /// The digest of a whole tarball.
 pub(super) fn digest(tarball: &dyn Tarball, cancel: &Cancel) -> Result<Digest> {
+    digest_of(&mut At { tarball, at: 0 }, cancel)
+}
+
+/// Fails unless the data of a file, in one piece, is what its entry says.
+pub(super) fn check(tarball: &dyn Tarball, entry: &Entry, cancel: &Cancel) -> Result<()> {
+    let Node::File(FileData { size, digest, offset: Some(offset) }) = entry.node else { return Ok(()) };
+    let found = digest_of(&mut At { tarball, at: offset.get() }.take(size), cancel)?;
+    if found == digest {
+        return Ok(());
+    }
+    let reason = format!("in the tarball of its layer its data has the digest {found}");
+    Err(Error::Corrupt { what: "file", subject: show_path(&entry.path), reason })
+}
+
+fn digest_of(data: &mut dyn Read, cancel: &Cancel) -> Result<Digest> {
     let (mut hasher, mut buffer) = (Hasher::new(), vec![0; BUFFER]);
-    let mut tarball = At { tarball, at: 0 };
     loop {
         cancel.check()?;
-        match tarball.read(&mut buffer) {
+        match data.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finish()),
             Ok(count) => hasher.update(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

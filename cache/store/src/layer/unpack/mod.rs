@@ -104,6 +104,19 @@ pub fn unpack(
     })
 }
 
+/// Unpacks some entries of a layer into `target`; `part` has them with the directories that they are in. The tarball as a
+/// whole is not looked at: data that is not what its entry says is [`crate::Error::Corrupt`].
+pub fn unpack_part(
+    tarball: &dyn Tarball,
+    part: &LayerIndex,
+    target: &RootDir,
+    options: &UnpackOptions<'_>,
+    cancel: &Cancel,
+) -> Result<()> {
+    each(part.entries(), cancel, |entry| data::check(tarball, entry, cancel))?;
+    lay(tarball, part, &|| Place::new(target, *options), cancel).map(drop)
+}
+
 /// Puts everything in its place. Gives the names of attributes that could not be had there.
 fn lay<'a>(
     tarball: &dyn Tarball,

@@ -7,6 +7,7 @@ mod drivers;
 mod keeping;
 mod marks;
 mod namespaces;
+mod siblings;
 mod speed;
 mod steps;
 mod tree;
@@ -35,6 +36,10 @@ impl LayerSource for Layers {
         let missing = || Error::Missing { what: "layer", subject: layer.to_string() };
         let (tarball, index) = known.get(layer).ok_or_else(missing)?.clone();
         Ok((Box::new(tarball), index))
+    }
+
+    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
+        Ok(self.0.lock().unwrap().get(layer).map(|(_, index)| index.clone()))
     }
 }
 
