@@ -56,7 +56,7 @@ pub fn text(args: &HistoryArgs, store: &Store, now: Timestamp) -> Result<String>
     let [name] = &args.images[..] else {
         return Err(Error::Usage("history is of one image; --tree takes several".to_owned()));
     };
-    let image = image::find(store, name, platform.as_ref())?;
+    let image = image::find_for(store, name, platform.as_ref())?;
     let mut rows = image::rows(store, &image)?;
     rows.reverse();
     if args.quiet {
@@ -117,7 +117,7 @@ fn tree(args: &HistoryArgs, store: &Store, platform: Option<&Platform>, sizes: &
         }
     }
     for name in &args.images {
-        let image = image::find(store, name, platform)?;
+        let image = image::find_for(store, name, platform)?;
         images.push(Stacked { label: name.clone(), rows: image::rows(store, &image)? });
     }
     let forest = image::stacks(&images).iter().map(|level| drawn(args, level, sizes)).collect::<Result<Vec<_>>>()?;

@@ -120,7 +120,7 @@ pub fn text(values: &[Value], format: Option<&str>) -> Result<String> {
 
 /// Everything about an image.
 pub fn value(store: &Store, name: &str, platform: Option<&Platform>) -> Result<Value> {
-    let image = image::find(store, name, platform)?;
+    let image = image::find_for(store, name, platform)?;
     let tags = image::names(store, &image.id)?;
     let config = &image.config;
     let comment = config.history.last().map(|line| line.comment.as_str()).unwrap_or_default();

@@ -29,7 +29,7 @@ pub(super) fn mounted(
 
 fn named(name: &str, args: &ContainerArgs, way: (&Globals, &Cancel), store: &Store) -> Result<Image> {
     let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let find = || image::find(store, name, platform.as_ref());
+    let find = || image::find_for(store, name, platform.as_ref());
     let found = match args.pull {
         Pull::Never => find()?,
         Pull::Always => fetch(name, args, way, store).and_then(|()| find())?,

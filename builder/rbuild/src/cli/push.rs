@@ -139,13 +139,7 @@ fn images(
 /// The image for one platform where one is wanted, else all.
 fn of_platform(store: &Store, target: Descriptor, platform: Option<&str>) -> Result<Descriptor> {
     let Some(platform) = platform.map(str::parse::<Platform>).transpose()? else { return Ok(target) };
-    let image = image::of_target(store, &target, Some(&platform))?;
-    let unnamed = target.media_type.is_index() || image.config.architecture.is_empty();
-    if !unnamed && !image.config.platform().serves(&platform) {
-        let path = format!("an image for {platform}");
-        let place = format!("{}, which is for {}", target.digest, image.config.platform());
-        return Err(Error::NotFound { path, place, hint: None });
-    }
+    let image = image::of_target_for(store, &target, &platform)?;
     Ok(Descriptor { platform: None, ..image.descriptor })
 }
 

@@ -71,7 +71,7 @@ fn by_digest(store: &Store, digest: &Digest, platform: Option<&Platform>) -> Res
 }
 
 /// The image for a platform behind a manifest or an index: the wanted one, as with [`find`].
-pub fn of_target(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Result<StoredImage> {
+fn of_target(store: &Store, target: &Descriptor, platform: Option<&Platform>) -> Result<StoredImage> {
     if !target.media_type.is_index() {
         return StoredImage::read(store, target, target);
     }
@@ -89,6 +89,29 @@ pub fn of_target(store: &Store, target: &Descriptor, platform: Option<&Platform>
         hint: None,
     })?;
     StoredImage::read(store, target, chosen)
+}
+
+/// The image that [`find`] gives, where it runs on the platform that is wanted: an image that stands alone under its name
+/// may be for another one. One that does not say what it is for runs on any.
+pub fn find_for(store: &Store, text: &str, platform: Option<&Platform>) -> Result<StoredImage> {
+    let image = find(store, text, platform)?;
+    refuse_other(&image, platform).map(|()| image)
+}
+
+/// The image for a platform behind a manifest or an index; of a manifest its own, where it runs there.
+pub fn of_target_for(store: &Store, target: &Descriptor, platform: &Platform) -> Result<StoredImage> {
+    let image = of_target(store, target, Some(platform))?;
+    refuse_other(&image, Some(platform)).map(|()| image)
+}
+
+fn refuse_other(image: &StoredImage, platform: Option<&Platform>) -> Result<()> {
+    let (own, says_nothing) = (image.config.platform(), image.config.architecture.is_empty());
+    let Some(wanted) = platform else { return Ok(()) };
+    if image.target.media_type.is_index() || says_nothing || Platform::best([(&own, ())], wanted).is_some() {
+        return Ok(());
+    }
+    let place = format!("{}, which is for {own}", image.descriptor.digest);
+    Err(Error::NotFound { path: format!("an image for {wanted}"), place, hint: None })
 }
 
 /// The manifests of images behind an index, those that are here.

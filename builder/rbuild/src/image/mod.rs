@@ -10,7 +10,7 @@ mod sketch;
 mod stack;
 mod target;
 
-pub use find::{find, find_id, of_target};
+pub use find::{find, find_for, find_id, of_target_for};
 pub use list::{Listed, list, names};
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};

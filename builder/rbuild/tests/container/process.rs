@@ -41,6 +41,7 @@ fn exit_codes(world: &World) {
 fn refusals(world: &World) {
     for (args, said) in [
         (&["--pull", "never", "nosuch"][..], "image nosuch not found"),
+        (&["--pull", "never", "--platform", "linux/s390x", "box"], "which is for linux/"),
         (&["--bogus", "box"], "--bogus"),
         (&["--name=-x", "box"], "--name \"-x\" is not valid"),
         (&["-v", "x", "box"], "has to be absolute"),

@@ -144,3 +144,81 @@ fn merged_layers_have_all_of_what_lies_over_a_sibling() {
     assert!(overlay.home().under(&stacks[1][1].chain).unwrap().is_some() && lowers(&drafts[0]).len() < 20);
     tree::assert_same(&see(&drafts[0]), &see(&drafts[1]), "merged");
 }
+
+/// Numbers that look random, the same ones for each seed (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % count
+    }
+
+    fn directory(&mut self) -> String {
+        let depth = self.below(3);
+        (0..depth).map(|_| format!("d{}/", self.below(3))).collect()
+    }
+
+    /// Changes something somewhere.
+    fn change(&mut self, at: &World) {
+        let directory = self.directory();
+        let trunk: Vec<&str> = directory.split_inclusive('/').collect();
+        for depth in 1..=trunk.len() {
+            let path = trunk[..depth].concat();
+            if at.root.stat(path.as_bytes()).is_ok_and(|meta| !meta.is_dir()) {
+                at.remove(path.trim_end_matches('/'));
+            }
+            at.files(&[&path]);
+        }
+        let [path, other] = [self.below(4), self.below(4)].map(|number| format!("{directory}{number}"));
+        match self.below(9) {
+            0 | 1 => at.remove(&path),
+            2 if !directory.is_empty() => at.remove(directory.trim_end_matches('/')),
+            3 => at.replace_by_dir(&path),
+            4 if path != other && at.root.stat(path.as_bytes()).is_ok_and(|meta| !meta.is_dir()) => {
+                at.relink(&path, &other);
+            }
+            5 => {
+                at.remove(&path);
+                at.root.symlink(other.as_bytes(), path.as_bytes()).unwrap();
+            }
+            6 => at.chmod(&directory, 0o700 + self.below(8) as u32),
+            _ => {
+                at.remove(&path);
+                at.file(&path, self.below(1000).to_string().as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_differs_is_there() {
+    let (over, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(overlay) = overlay(over.path()) else { return };
+    let whole = copy(whole.path());
+    let mut laid_over = 0;
+    for seed in 1..=60 {
+        let layers = Layers::default();
+        let scatter = |dice: &mut Dice, at: &World, changes: u64| (0..changes).for_each(|_| dice.change(at));
+        let start = |seed: u64| Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut build = Build::new(&*whole, &layers, Some(EPOCH));
+        build.step(|at| scatter(&mut start(seed), at, 20));
+        let variants = [0, 3].map(|more| {
+            let mut build = Build { stack: build.stack.clone(), ..Build::new(&*whole, &layers, Some(EPOCH)) };
+            build.step(|at| {
+                at.file("large", &vec![seed as u8; 2 << 20]);
+                scatter(&mut start(seed + 1000), at, 12);
+                scatter(&mut start(seed + 2000), at, more);
+            });
+            build.stack
+        });
+        for stack in &variants {
+            let drafts = [&overlay as &dyn Snapshotter, &*whole].map(|driver| draft(driver, stack, &layers));
+            tree::assert_same(&see(&drafts[0]), &see(&drafts[1]), &format!("seed {seed}"));
+        }
+        laid_over += usize::from(overlay.home().under(&variants[1][1].chain).unwrap().is_some());
+    }
+    assert!((20..60).contains(&laid_over), "{laid_over} of 60");
+}

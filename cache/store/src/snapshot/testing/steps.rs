@@ -264,7 +264,7 @@ impl World {
         self.root.hardlink(old.as_bytes(), new.as_bytes()).unwrap();
     }
 
-    fn relink(&self, old: &str, new: &str) {
+    pub(super) fn relink(&self, old: &str, new: &str) {
         self.remove(new);
         self.link(old, new);
     }
@@ -274,7 +274,7 @@ impl World {
         self.files(&[path]);
     }
 
-    fn replace_by_dir(&self, path: &str) {
+    pub(super) fn replace_by_dir(&self, path: &str) {
         self.remove(path);
         self.files(&[&format!("{path}/"), &format!("{path}/x")]);
     }
