@@ -237,7 +237,8 @@ impl LayerSource for Layers {
     }
 
     fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
-        self.has(layer)?.then(|| self.index(layer)).transpose()
+        let store = self.store.onlooker();
+        if store.content().has(&layer.0)? { store.layers().kept_index(layer) } else { Ok(None) }
     }
 }
 

@@ -10,11 +10,11 @@ use crate::image::{self, Sizes};
 use crate::render::Template;
 use clap::Args;
 use rbuild_oci::{Cancel, ChainId, ContainerConfig, DiffId, Platform, Reference};
+use rbuild_store::snapshot::Home;
 use rbuild_store::{Bucket, Store, Tag, if_there};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Show everything about containers, images or volumes
@@ -185,18 +185,22 @@ fn container(config: &ContainerConfig) -> Value {
 /// Where the files of a stack of layers lie unpacked, if they do.
 pub(super) fn driver(store: &Store, diff_ids: &[DiffId]) -> Result<Value> {
     let chains: Vec<ChainId> = (1..=diff_ids.len()).filter_map(|end| ChainId::of_layers(&diff_ids[..end])).collect();
-    let Some(top) = chains.last() else { return Ok(json!({ "Data": null, "Name": "" })) };
     for driver in ["overlay", "copy"] {
-        for home in directories(&store.dir(Bucket::Snapshots).join(driver))? {
-            let files = |chain: &ChainId| home.join(chain.hex()).join("fs");
-            if !files(top).exists() {
+        for id_map in names(&store.dir(Bucket::Snapshots).join(driver))? {
+            let home = Home::open(&store.dir(Bucket::Snapshots), driver, &id_map)?;
+            let mut directories = Vec::new();
+            for chain in chains.iter().rev() {
+                directories.extend(home.directories(chain)?);
+            }
+            let Some((upper, lowers)) = directories.split_first() else { continue };
+            if !upper.exists() {
                 continue;
             }
-            let lower = chains[..chains.len() - 1].iter().rev().map(|chain| files(chain).display().to_string());
+            let lower: Vec<String> = lowers.iter().map(|path| path.display().to_string()).collect();
             let data = match driver {
-                "copy" => json!({ "Dir": files(top) }),
-                _ if chains.len() == 1 => json!({ "UpperDir": files(top) }),
-                _ => json!({ "LowerDir": lower.collect::<Vec<_>>().join(":"), "UpperDir": files(top) }),
+                "copy" => json!({ "Dir": upper }),
+                _ if lower.is_empty() => json!({ "UpperDir": upper }),
+                _ => json!({ "LowerDir": lower.join(":"), "UpperDir": upper }),
             };
             return Ok(json!({ "Data": data, "Name": driver }));
         }
@@ -204,9 +208,9 @@ pub(super) fn driver(store: &Store, diff_ids: &[DiffId]) -> Result<Value> {
     Ok(json!({ "Data": null, "Name": "" }))
 }
 
-fn directories(path: &std::path::Path) -> Result<Vec<PathBuf>> {
-    let list =
-        || -> std::io::Result<Vec<PathBuf>> { std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect() };
+fn names(path: &std::path::Path) -> Result<Vec<String>> {
+    let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let list = || -> std::io::Result<Vec<String>> { std::fs::read_dir(path)?.map(|entry| Ok(name(entry?))).collect() };
     Ok(if_there(list()).map_err(Error::io("list", path.display()))?.unwrap_or_default())
 }
 

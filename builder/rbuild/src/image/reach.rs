@@ -59,6 +59,15 @@ impl Reach {
         }
     }
 
+    /// With them what the snapshots of stacks rest on, given snapshots each with the one that it lies over.
+    #[must_use]
+    pub fn leaning(mut self, snapshots: &[[ChainId; 2]]) -> Self {
+        let needed = snapshots.iter().filter(|[chain, _]| self.0.contains(&chain.0));
+        let under: Vec<Digest> = needed.map(|[_, under]| under.0).collect();
+        self.0.extend(under);
+        self
+    }
+
     /// All of them.
     pub const fn digests(&self) -> &BTreeSet<Digest> {
         &self.0

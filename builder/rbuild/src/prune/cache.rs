@@ -2,6 +2,7 @@
 //! and what made it. A layer counts as used when one on top of it was. Knows no size.
 
 use super::{Class, Mark, Owner, Target, Thing};
+use crate::error::Result;
 use rbuild_oci::{ChainId, Digest, Timestamp};
 use rbuild_records::{Output, Record};
 use rbuild_store::{Bucket, Group, GroupKind, Store};
@@ -18,7 +19,12 @@ pub(super) struct Part {
 }
 
 /// Those of the groups that nobody needs, as parts; `records` are all there are.
-pub(super) fn parts(store: &Store, mark: &Mark, groups: Vec<Group>, records: &BTreeMap<PathBuf, Record>) -> Vec<Part> {
+pub(super) fn parts(
+    store: &Store,
+    mark: &Mark,
+    groups: Vec<Group>,
+    records: &BTreeMap<PathBuf, Record>,
+) -> Result<Vec<Part>> {
     let mut shelf = Shelf { mark, parts: Vec::new(), by_digest: BTreeMap::new(), by_chain: chains(records) };
     let makers = makers(records);
     let (of_records, others): (Vec<Group>, Vec<Group>) =
@@ -32,7 +38,8 @@ pub(super) fn parts(store: &Store, mark: &Mark, groups: Vec<Group>, records: &BT
         shelf.file(group, record);
     }
     shelf.propagate(records);
-    shelf.parts
+    shelf.lean(&store.leaning_snapshots()?);
+    Ok(shelf.parts)
 }
 
 struct Shelf<'a> {
@@ -150,6 +157,18 @@ impl Shelf<'_> {
                     part.thing.used = part.thing.used.max(used);
                     part.depth = part.depth.max(height - at);
                 }
+            }
+        }
+    }
+
+    /// What a snapshot lies over was used when that was, and goes later.
+    fn lean(&mut self, snapshots: &[[ChainId; 2]]) {
+        for [chain, under] in snapshots {
+            let at = |chain: &ChainId| self.by_digest.get(&chain.0).copied();
+            if let (Some(over), Some(under)) = (at(chain), at(under)) {
+                let (used, depth) = (self.parts[over].thing.used, self.parts[under].depth + 1);
+                self.parts[under].thing.used = self.parts[under].thing.used.max(used);
+                self.parts[over].depth = self.parts[over].depth.max(depth);
             }
         }
     }

@@ -47,18 +47,12 @@ impl Mark {
         let containers = Containers::new(store).all()?.into_iter().map(|entry| Owner::Container(Box::new(entry)));
         let images = image::list(store)?.into_iter().map(|listed| Owner::Image(Box::new(listed)));
         let failed = failed::all(store)?.into_iter().map(|kept| Owner::Failed(Box::new(kept)));
+        let leaning = store.leaning_snapshots()?;
         let mut mark = Self { owners: containers.chain(images).chain(failed).collect(), needs: BTreeMap::new() };
         for (at, owner) in mark.owners.iter().enumerate() {
-            for digest in owner.reach(store)?.digests() {
+            for digest in owner.reach(store)?.leaning(&leaning).digests() {
                 mark.needs.entry(*digest).or_default().push(at);
             }
-        }
-        for [chain, under] in store.leaning_snapshots()? {
-            let owners = mark.needing(&chain.0).to_vec();
-            let known = mark.needs.entry(under.0).or_default();
-            known.extend(owners);
-            known.sort_unstable();
-            known.dedup();
         }
         Ok(mark)
     }

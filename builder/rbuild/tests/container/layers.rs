@@ -88,6 +88,8 @@ fn laid_over_a_sibling(world: &World) {
     world.write("context/7", "other");
     build("second");
     assert_eq!(world.store().leaning_snapshots().unwrap().len(), 1);
+    let below = world.does(&["image", "inspect", "-f", "{{.GraphDriver.Data.LowerDir}}", "second"]);
+    assert_eq!(below.matches("/fs").count(), 2, "{below}");
     let look = "cat /many/7 /many/8; ls /many | wc -l";
     world.good(&["-d", "--name", "up", "second", "sleep", "100"]);
     world.does(&["rmi", "first"]);

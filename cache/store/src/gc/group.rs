@@ -95,9 +95,7 @@ impl Store {
         }
         Ok(found)
     }
-}
 
-impl Store {
     /// The snapshots that are of no use without another one, each with that one. Writes nothing.
     pub fn leaning_snapshots(&self) -> Result<Vec<[ChainId; 2]>> {
         let mut found = Vec::new();

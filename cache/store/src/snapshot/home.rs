@@ -24,6 +24,7 @@ use rbuild_oci::{ChainId, Digest, Timestamp};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -119,10 +120,12 @@ impl Home {
     /// Removes what killed processes left below `tmp/`, and what is noted of snapshots that are gone.
     pub fn sweep(&self) -> Result<()> {
         workspace::sweep(&self.path.join(TEMPORARY))?;
-        self.sweep_offers()
+        self.sweep_offers();
+        Ok(())
     }
 
-    /// The snapshot that the files of this one are to be laid over, if there is one: they are of no use without it.
+    /// The snapshot that the files of this one are to be laid over, if there is one: they are of no use without it. That
+    /// one lies over none.
     pub fn under(&self, chain: &ChainId) -> Result<Option<ChainId>> {
         self.under_name(&chain.hex())
     }
@@ -138,7 +141,7 @@ impl Home {
     }
 
     /// The directories that make up a snapshot, highest first.
-    pub(super) fn directories(&self, chain: &ChainId) -> Result<Vec<PathBuf>> {
+    pub fn directories(&self, chain: &ChainId) -> Result<Vec<PathBuf>> {
         let under = self.under(chain)?;
         Ok([Some(*chain), under].iter().flatten().map(|chain| self.files(chain)).collect())
     }
@@ -146,6 +149,12 @@ impl Home {
     /// Whether there is a snapshot that can be trusted; one that cannot is removed. Stamps it as used.
     pub(super) fn has(&self, chain: &ChainId) -> Result<bool> {
         self.has_name(&chain.hex())
+    }
+
+    /// Whether others may be laid over a snapshot: it is there, sound, and lies over none.
+    pub(super) fn is_base(&self, chain: &ChainId) -> Result<bool> {
+        let path = self.path.join(chain.hex());
+        Ok(is_there(&path)? && self.is_kept(&path)? && !is_there(&path.join(OVER))?)
     }
 
     /// The files of the merged layers up to this one, if they are there.
@@ -173,11 +182,14 @@ impl Home {
         Workspace::bare(&self.path.join(TEMPORARY))
     }
 
-    /// Makes the workspace the snapshot of `chain`, laid over that of `under`. Fine if another process was faster.
-    pub(super) fn publish_over(&self, workspace: Workspace, chain: &ChainId, under: &ChainId) -> Result<()> {
-        let link = workspace.path().join(OVER);
-        std::os::unix::fs::symlink(under.hex(), &link).map_err(Error::io("create link", link.display()))?;
-        self.publish(workspace, chain)
+    /// Makes the workspace the snapshot of `chain`, laid over that of `under`. Fine if another process was faster; false if
+    /// that one is gone meanwhile.
+    pub(super) fn publish_over(&self, mut workspace: Workspace, chain: &ChainId, under: &ChainId) -> Result<bool> {
+        workspace.link(OVER, &under.hex())?;
+        workspace.link(BOOT, &self.boot)?;
+        // Now that it can be seen what it needs, that is stamped again: who is about to remove it may have looked before.
+        workspace.publish(&self.path.join(chain.hex()))?;
+        self.has(chain)
     }
 
     /// Makes the workspace the snapshot of `chain`. Fine if another process was faster.
@@ -191,8 +203,8 @@ impl Home {
     }
 
     fn publish_as(&self, mut workspace: Workspace, name: String) -> Result<()> {
-        let (mark, target) = (workspace.path().join(BOOT), self.path.join(&name));
-        std::os::unix::fs::symlink(&self.boot, &mark).map_err(Error::io("create link", mark.display()))?;
+        let target = self.path.join(&name);
+        workspace.link(BOOT, &self.boot)?;
         while !workspace.publish(&target)? {
             if self.has_name(&name)? {
                 return Ok(());
@@ -210,34 +222,50 @@ impl Home {
         if !is_there(&path)? {
             return Ok(false);
         }
-        if let Some(under) = self.under_name(name)?
-            && !self.has(&under)?
-        {
-            self.discard(name)?;
-            return Ok(false);
-        }
         // Who removes snapshots has this lock alone.
         let turn = Lock::open_existing(&self.path)?;
         turn.share()?;
-        let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
-        if boot.as_bytes() != self.boot.as_bytes() && !is_there(&path.join(SYNCED))? {
+        if !self.is_sound(name)? {
             drop(turn);
-            self.discard(name)?;
+            self.discard_unsound(name)?;
             return Ok(false);
         }
-        let stamped = lease::stamp(&path)?;
+        let under = self.under_name(name)?.map(|under| self.path.join(under.hex()));
+        let stamped = under.as_deref().map_or(Ok(true), lease::stamp)? && lease::stamp(&path)?;
         if stamped {
             self.trust(name.to_owned());
         }
         Ok(stamped)
     }
 
+    /// Whether what is there is worth having: it is of this boot or on the disk for sure, and so is the one that it is to
+    /// be laid over, which lies over none.
+    fn is_sound(&self, name: &str) -> Result<bool> {
+        let path = self.path.join(name);
+        if !self.is_kept(&path)? {
+            return Ok(false);
+        }
+        match self.over(name)? {
+            Some(link) => chain_of(&link).map_or(Ok(false), |under| self.is_base(&under)),
+            None => Ok(true),
+        }
+    }
+
+    fn is_kept(&self, path: &Path) -> Result<bool> {
+        let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
+        Ok(boot.as_bytes() == self.boot.as_bytes() || is_there(&path.join(SYNCED))?)
+    }
+
     fn under_name(&self, name: &str) -> Result<Option<ChainId>> {
+        Ok(self.over(name)?.and_then(|link| chain_of(&link)))
+    }
+
+    /// What the link says that a snapshot over another one has.
+    fn over(&self, name: &str) -> Result<Option<CString>> {
         let link = self.path.join(name).join(OVER);
         match rustix::fs::readlink(&link, Vec::new()) {
-            Ok(hex) => Ok(hex.to_str().ok().and_then(|hex| Digest::from_hex(hex).ok()).map(ChainId)),
             Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(Error::io("read link", link.display())(errno)),
+            read => read.map(Some).map_err(Error::io("read link", link.display())),
         }
     }
 
@@ -245,16 +273,29 @@ impl Home {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 
-    /// Renames first, so that nobody sees a half of it.
+    /// Removes what is not sound, unless another process has made it anew meanwhile.
+    fn discard_unsound(&self, name: &str) -> Result<()> {
+        let turn = Lock::open_existing(&self.path)?;
+        turn.take()?;
+        let workspace = if self.is_sound(name)? { None } else { self.rename_away(name)? };
+        drop(turn);
+        workspace.map_or(Ok(()), Workspace::remove)
+    }
+
     fn discard(&self, name: &str) -> Result<()> {
+        self.rename_away(name)?.map_or(Ok(()), Workspace::remove)
+    }
+
+    /// Renames it, so that nobody sees a half of it; gives what it is in now.
+    fn rename_away(&self, name: &str) -> Result<Option<Workspace>> {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         let path = self.path.join(name);
         if !is_there(&path)? {
-            return Ok(());
+            return Ok(None);
         }
         let workspace = self.bare_workspace()?;
         match rustix::fs::rename(&path, workspace.path().join(name)) {
-            Ok(()) | Err(Errno::NOENT) => workspace.remove(),
+            Ok(()) | Err(Errno::NOENT) => Ok(Some(workspace)),
             Err(errno) => Err(Error::io("remove snapshot", path.display())(errno)),
         }
     }
@@ -262,6 +303,10 @@ impl Home {
 
 fn flat_name(chain: &ChainId) -> String {
     format!("{}.{FLAT}", chain.hex())
+}
+
+fn chain_of(link: &CStr) -> Option<ChainId> {
+    Digest::from_hex(link.to_str().ok()?).ok().map(ChainId)
 }
 
 fn is_there(path: &Path) -> Result<bool> {

@@ -77,7 +77,7 @@ pub trait LayerSource: Send + Sync {
     /// The layer's uncompressed tarball, fetched first if it is not here yet, and the index that was made of it.
     fn open(&self, layer: &DiffId) -> Result<OpenLayer>;
 
-    /// The index that was made of a layer's tarball, where both are here.
+    /// The index that was made of a layer's tarball, where both are here. They are not thereby used.
     fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>>;
 }
 
@@ -91,7 +91,8 @@ pub trait Snapshotter: Send + Sync {
     fn home(&self) -> &Home;
 
     /// Makes the snapshots that [`Snapshotter::prepare`] needs for this stack, where they are not there or cannot be
-    /// trusted. Idempotent. A tarball that is not the one that its DiffId names is [`crate::Error::Corrupt`].
+    /// trusted. Idempotent. A tarball that is not the one that its DiffId names is [`crate::Error::Corrupt`], as far as
+    /// it has to be read.
     fn ensure(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()>;
 
     /// A writable place on top of a stack whose snapshots are ensured.

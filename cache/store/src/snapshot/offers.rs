@@ -45,26 +45,20 @@ impl Home {
         Ok(offers.into_iter().map(|(_, offer)| offer).take(MOST).collect())
     }
 
-    /// Removes what is said of snapshots that are gone.
-    pub(super) fn sweep_offers(&self) -> Result<()> {
-        let home = match RootDir::open(self.path()) {
-            Err(error) if error.is_not_found() => return Ok(()),
-            other => other?,
-        };
-        let upon = match home.subroot(UPON.as_bytes()) {
-            Err(error) if error.is_not_found() => return Ok(()),
-            other => other?,
-        };
-        for shelf in upon.list(b"")? {
-            let offers = upon.list(&shelf.name)?;
-            let dir = upon.open_dir(&shelf.name)?;
-            let mut gone =
-                offers.iter().filter(|chain| home.stat(&chain.name).is_err_and(|error| error.is_not_found()));
-            gone.try_for_each(|chain| dir.remove(&chain.name)).or_else(unless_gone)?;
+    /// Removes what is said of snapshots that are gone. What cannot be removed, or is removed by another process, is left.
+    pub(super) fn sweep_offers(&self) {
+        let Ok(home) = RootDir::open(self.path()) else { return };
+        let Ok(upon) = home.subroot(UPON.as_bytes()) else { return };
+        for shelf in upon.list(b"").unwrap_or_default() {
+            let Ok(dir) = upon.open_dir(&shelf.name) else { continue };
+            for chain in dir.list().unwrap_or_default() {
+                if home.stat(&chain.name).is_err_and(|error| error.is_not_found()) {
+                    dir.remove(&chain.name).ok();
+                }
+            }
             // One that holds any stays.
             upon.top().remove_dir(&shelf.name).ok();
         }
-        Ok(())
     }
 
     fn shelf(&self, below: Option<&ChainId>) -> PathBuf {
@@ -76,8 +70,4 @@ impl Home {
 fn read(shelf: &Dir, name: &[u8]) -> Option<(ChainId, DiffId)> {
     let digest = |hex: &[u8]| Digest::from_hex(std::str::from_utf8(hex).ok()?).ok();
     Some((ChainId(digest(name)?), DiffId(digest(&shelf.readlink(name).ok()?)?)))
-}
-
-fn unless_gone(error: Error) -> Result<()> {
-    if error.is_not_found() { Ok(()) } else { Err(error) }
 }

@@ -11,7 +11,7 @@ use super::home::Home;
 use super::settle::{Settling, remove_unnoticed};
 use super::sibling::{difference, is_large};
 use super::workspace::{FILES, make_root};
-use super::{LayerSource, Snapshotter, StackLayer, kept, probe, view};
+use super::{LayerSource, OpenLayer, Snapshotter, StackLayer, kept, probe, view};
 use crate::error::Result;
 use crate::layer::{LayerIndex, Node, OpaqueXattr, Ownership, Style, UnpackOptions, View, split_path, unpack_part};
 use crate::root_dir::RootDir;
@@ -69,41 +69,46 @@ impl Overlay {
 
     fn unpack(&self, stack: &[StackLayer], source: &dyn LayerSource, cancel: &Cancel) -> Result<()> {
         let Some((layer, below)) = stack.split_last() else { return Ok(()) };
-        let workspace = self.home.workspace()?;
-        let root = RootDir::open(&workspace.files())?;
         let (parent, below) = (below.last().map(|layer| &layer.chain), view(below));
         let options = UnpackOptions { style: Style::Overlay(self.marks), ownership: self.ownership, below: &below };
         let opened = source.open(&layer.diff)?;
-        if let Some((sibling, part)) = self.sibling(parent, &opened.1, &below, source)? {
-            unpack_part(&*opened.0, &part, &root, &options, cancel)?;
-            return self.home.publish_over(workspace, &layer.chain, &sibling);
+        let is_large = is_large(&opened.1);
+        // Whatever goes wrong with that, the whole layer tells.
+        if is_large && self.lay_over_sibling((layer, &opened), parent, &options, source, cancel).unwrap_or(false) {
+            return Ok(());
         }
+        let workspace = self.home.workspace()?;
+        let root = RootDir::open(&workspace.files())?;
         layer.unpack(&root, &options, &opened, cancel)?;
         drop_idle_whiteouts(&root, &layer.index, &below)?;
         self.home.publish(workspace, &layer.chain)?;
-        if is_large(&opened.1) { self.home.offer(parent, layer) } else { Ok(()) }
+        if is_large {
+            // Without it others are unpacked whole.
+            self.home.offer(parent, layer).ok();
+        }
+        Ok(())
     }
 
-    /// A snapshot on the stack `parent` that a layer is to be laid over, and what of it.
-    fn sibling(
+    /// Lays what differs of a layer over a snapshot on the stack `parent` that is nearly the same. False if there is none.
+    fn lay_over_sibling(
         &self,
+        (layer, (tarball, index)): (&StackLayer, &OpenLayer),
         parent: Option<&ChainId>,
-        layer: &LayerIndex,
-        below: &View,
+        options: &UnpackOptions<'_>,
         source: &dyn LayerSource,
-    ) -> Result<Option<(ChainId, LayerIndex)>> {
-        if !is_large(layer) {
-            return Ok(None);
-        }
-        for (chain, diff) in self.home.offers(parent)? {
-            if let Some(index) = source.index(&diff)?
-                && let Some(difference) = difference(layer, &index, below)
-                && self.home.has(&chain)?
+        cancel: &Cancel,
+    ) -> Result<bool> {
+        for (sibling, diff) in self.home.offers(parent)? {
+            if self.home.is_base(&sibling)?
+                && let Some(other) = source.index(&diff)?
+                && let Some(part) = difference(index, &other, options.below)
             {
-                return Ok(Some((chain, difference)));
+                let workspace = self.home.workspace()?;
+                unpack_part(&**tarball, &part, &RootDir::open(&workspace.files())?, options, cancel)?;
+                return self.home.publish_over(workspace, &layer.chain, &sibling);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// The upper directory of a place, and a work directory that no mount has used.

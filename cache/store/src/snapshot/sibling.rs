@@ -32,7 +32,9 @@ pub(super) fn difference(layer: &LayerIndex, sibling: &LayerIndex, below: &View)
             Some(Ordering::Greater) => {
                 let gone = old.next()?;
                 laying.remove(gone)?;
-                while old.next_if(|entry| is_below(&entry.path, &gone.path)).is_some() {}
+                while let Some(entry) = old.next_if(|entry| is_below(&entry.path, &gone.path)) {
+                    refuse_link(entry)?;
+                }
             }
             None => return laying.finish(),
         }
@@ -102,9 +104,9 @@ impl<'a> Laying<'a> {
 
     /// Something that only the sibling has.
     fn remove(&mut self, old: &Entry) -> Option<()> {
-        let is_part = matches!(old.node, Node::Whiteout | Node::HardLink { .. });
+        refuse_link(old)?;
         let shows = self.below.lookup(&old.path).is_some() && !self.layer.hides_below(&old.path);
-        if is_part || shows {
+        if shows || old.node == Node::Whiteout {
             return None;
         }
         self.parents(&old.path)?;
@@ -155,6 +157,11 @@ impl<'a> Laying<'a> {
         let is_worth_it = self.spared >= WORTH && left <= self.spared / PARTS;
         is_worth_it.then(|| LayerIndex::new(self.entries, BTreeMap::new()))?
     }
+}
+
+/// None of a further name of a file: the file would count it still.
+const fn refuse_link(entry: &Entry) -> Option<()> {
+    if matches!(entry.node, Node::HardLink { .. }) { None } else { Some(()) }
 }
 
 /// Whether what is unpacked of two entries is the same, wherever their data lie.
@@ -245,6 +252,7 @@ mod tests {
             ("f g", "f g>f", ""),
             ("f g>f", "f", ""),
             ("f", "f g>f", ""),
+            ("f", "f d/ d/g>f", ""),
             ("-a", "", "a"),
             ("", "-a", "a"),
             ("a", "-a", "a"),

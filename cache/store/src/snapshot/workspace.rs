@@ -59,6 +59,12 @@ impl Workspace {
         Ok(path)
     }
 
+    /// Makes a link beside the files that says something.
+    pub(super) fn link(&self, name: &str, says: &str) -> Result<()> {
+        let path = self.path.join(name);
+        rustix::fs::symlink(says, &path).map_err(Error::io("create link", path.display()))
+    }
+
     /// Removes a thing beside the files.
     pub(super) fn clear(&self, name: &str) -> Result<()> {
         RootDir::open(&self.path)?.remove_tree(name.as_bytes())

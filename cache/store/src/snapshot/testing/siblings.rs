@@ -1,6 +1,6 @@
 //! Layers that are laid over a sibling: what a step sees on them is what the copy driver has, for as long as both are there.
 
-use super::drivers::{copy, overlay, with_each};
+use super::drivers::{copy, open, overlay, with_each};
 use super::{Build, EPOCH, Layers, World, tree};
 use crate::snapshot::{Draft, Place, Rootfs, Snapshotter, StackLayer};
 use rbuild_oci::Cancel;
@@ -36,6 +36,11 @@ fn edited(at: &World) {
 fn edited_again(at: &World) {
     edited(at);
     at.append("src/many/8", b"more");
+}
+
+fn edited_thrice(at: &World) {
+    edited_again(at);
+    at.chmod("src/many/8", 0o600);
 }
 
 /// The base and, on it, each variant.
@@ -115,7 +120,7 @@ fn without_its_sibling_a_snapshot_is_made_again() {
 }
 
 #[test]
-fn data_that_is_not_what_its_entry_says_is_not_laid_out() {
+fn a_damaged_layer_is_not_laid_over_another() {
     let (over, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let Some(overlay) = overlay(over.path()) else { return };
     let layers = Layers::default();
@@ -125,8 +130,37 @@ fn data_that_is_not_what_its_entry_says_is_not_laid_out() {
     let place = layers.0.lock().unwrap()[&edited].0.windows(5).position(|bytes| bytes == b"7more").unwrap();
     layers.0.lock().unwrap().get_mut(&edited).unwrap().0[place] ^= 1;
     let error = overlay.ensure(&stacks[1], &layers, &Cancel::default()).unwrap_err();
-    assert!(error.to_string().starts_with("file /src/many/7 is damaged"), "{error}");
+    assert!(error.to_string().starts_with(&format!("layer {edited} is damaged")), "{error}");
     assert!(!overlay.home().has(&stacks[1][1].chain).unwrap());
+}
+
+#[test]
+fn what_lies_over_a_sibling_is_none() {
+    let (over, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(overlay) = overlay(over.path()) else { return };
+    let (layers, whole) = (Layers::default(), copy(whole.path()));
+    let stacks = stacks(&*whole, &layers, &[edited, edited_again, edited_thrice]);
+    let check = |driver: &dyn Snapshotter, stack: &[StackLayer], height: usize| {
+        let drafts = [driver, &*whole].map(|driver| draft(driver, stack, &layers));
+        assert_eq!(lowers(&drafts[0]).len(), height);
+        tree::assert_same(&see(&drafts[0]), &see(&drafts[1]), "over a whole one");
+    };
+    let [first, second, _] = [0, 1, 2].map(|at: usize| stacks[at][1].chain);
+    check(&overlay, &stacks[0], 2);
+    check(&overlay, &stacks[1], 3);
+    // The first one goes, and comes back over the second one, which is whole then; it is still offered.
+    overlay.home().remove(&first).unwrap();
+    let later = open("overlay", over.path()).unwrap();
+    check(&*later, &stacks[1], 2);
+    check(&*later, &stacks[0], 3);
+    check(&*later, &stacks[2], 3);
+    assert_eq!(later.home().under(&stacks[2][1].chain).unwrap(), Some(second));
+    // What lies over one that came back leaning is made again.
+    later.home().remove(&second).unwrap();
+    let last = open("overlay", over.path()).unwrap();
+    for (stack, height) in [(&stacks[2], 2), (&stacks[1], 3), (&stacks[0], 3)] {
+        check(&*last, stack, height);
+    }
 }
 
 #[test]
