@@ -52,6 +52,8 @@ fn refusals(world: &World) {
         (&["--mount", "type=bind,source=/no/such/dir,target=/x", "box", "true"], "there is no /no/such/dir to bind"),
         (&["--entrypoint", "", "box"], "no command specified"),
         (&["-it", "box"], "needs a terminal"),
+        (&["-v", "/etc/passwd:/srv", "box", "true"], "Is a directory"),
+        (&["-v", "/etc:/srv/file", "box", "true"], "Not a directory"),
     ] {
         let ran = world.run(&[&["--rm"], args].concat());
         assert_eq!(ran.code, 125, "{args:?}: {ran:?}");

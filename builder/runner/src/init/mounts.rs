@@ -266,10 +266,23 @@ fn uncover_root() -> io::Result<()> {
     Ok(())
 }
 
-/// Attaches a detached mount.
+/// Attaches a detached mount. A directory goes on directories only, anything else on what is none: the kernel calls that
+/// an invalid argument.
 pub(super) fn move_to(mounted: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    Ok(move_mount(mounted, c"", place, c"", flags)?)
+    match move_mount(mounted, c"", place, c"", flags) {
+        Err(Errno::INVAL) => Err(match (is_directory(mounted)?, is_directory(place)?) {
+            (true, false) => Errno::NOTDIR,
+            (false, true) => Errno::ISDIR,
+            _ => Errno::INVAL,
+        }
+        .into()),
+        other => Ok(other?),
+    }
+}
+
+fn is_directory(file: &OwnedFd) -> io::Result<bool> {
+    Ok(FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Directory)
 }
 
 fn set_flags(mounted: &OwnedFd, flags: MountFlags) -> io::Result<()> {
