@@ -77,8 +77,8 @@ impl LayerSource for Source {
         self.layers.open(layer)
     }
 
-    fn index(&self, layer: &DiffId) -> rbuild_store::Result<Option<LayerIndex>> {
-        LayerSource::index(&self.layers, layer)
+    fn index_here(&self, layer: &DiffId) -> rbuild_store::Result<Option<LayerIndex>> {
+        self.layers.index_here(layer)
     }
 }
 

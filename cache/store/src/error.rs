@@ -123,6 +123,11 @@ impl Error {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
     }
 
+    /// Whether this user may not do it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// What the user can do about it, where the cause alone does not say.
     pub fn hint(&self) -> Option<&str> {
         match self {

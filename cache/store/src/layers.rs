@@ -236,7 +236,7 @@ impl LayerSource for Layers {
         Ok((Box::new(tarball), self.index(layer)?))
     }
 
-    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
+    fn index_here(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
         let store = self.store.onlooker();
         if store.content().has(&layer.0)? { store.layers().kept_index(layer) } else { Ok(None) }
     }

@@ -185,17 +185,18 @@ fn container(config: &ContainerConfig) -> Value {
 /// Where the files of a stack of layers lie unpacked, if they do.
 pub(super) fn driver(store: &Store, diff_ids: &[DiffId]) -> Result<Value> {
     let chains: Vec<ChainId> = (1..=diff_ids.len()).filter_map(|end| ChainId::of_layers(&diff_ids[..end])).collect();
+    let Some(top) = chains.last() else { return Ok(json!({ "Data": null, "Name": "" })) };
     for driver in ["overlay", "copy"] {
         for id_map in names(&store.dir(Bucket::Snapshots).join(driver))? {
+            if !store.snapshots(driver, &id_map).join(top.hex()).join("fs").exists() {
+                continue;
+            }
             let home = Home::open(&store.dir(Bucket::Snapshots), driver, &id_map)?;
             let mut directories = Vec::new();
             for chain in chains.iter().rev() {
                 directories.extend(home.directories(chain)?);
             }
             let Some((upper, lowers)) = directories.split_first() else { continue };
-            if !upper.exists() {
-                continue;
-            }
             let lower: Vec<String> = lowers.iter().map(|path| path.display().to_string()).collect();
             let data = match driver {
                 "copy" => json!({ "Dir": upper }),

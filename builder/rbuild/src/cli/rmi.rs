@@ -153,6 +153,7 @@ fn free(store: &Store, removal: &Removal<'_>, cancel: &Cancel) -> Result<String>
         Owner::Container(_) | Owner::Failed(_) => false,
     });
     // An image that stays, stays whole.
+    let gone = gone.with_leaning(mark.leaning());
     let mut freed = sweep.remove(&ids, &needed)?;
     if let Some(kept) = freed.kept.first() {
         return Ok(format!("Kept: another rbuild at work may use it; remove {} later\n", kept.short()));

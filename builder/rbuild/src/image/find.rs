@@ -95,19 +95,21 @@ fn of_target(store: &Store, target: &Descriptor, platform: Option<&Platform>) ->
 /// may be for another one. One that does not say what it is for runs on any.
 pub fn find_for(store: &Store, text: &str, platform: Option<&Platform>) -> Result<StoredImage> {
     let image = find(store, text, platform)?;
-    refuse_other(&image, platform).map(|()| image)
+    refuse_other(store, &image, platform).map(|()| image)
 }
 
 /// The image for a platform behind a manifest or an index; of a manifest its own, where it runs there.
 pub fn of_target_for(store: &Store, target: &Descriptor, platform: &Platform) -> Result<StoredImage> {
     let image = of_target(store, target, Some(platform))?;
-    refuse_other(&image, Some(platform)).map(|()| image)
+    refuse_other(store, &image, Some(platform)).map(|()| image)
 }
 
-fn refuse_other(image: &StoredImage, platform: Option<&Platform>) -> Result<()> {
-    let (own, says_nothing) = (image.config.platform(), image.config.architecture.is_empty());
+/// Of an image of several platforms the index says what it is for, else its own configuration.
+fn refuse_other(store: &Store, image: &StoredImage, platform: Option<&Platform>) -> Result<()> {
     let Some(wanted) = platform else { return Ok(()) };
-    if image.target.media_type.is_index() || says_nothing || Platform::best([(&own, ())], wanted).is_some() {
+    let listed = manifests(store, &image.target)?.into_iter().find(|entry| entry.digest == image.descriptor.digest);
+    let own = listed.and_then(|entry| entry.platform).unwrap_or_else(|| image.config.platform());
+    if own.architecture.is_empty() || Platform::best([(&own, ())], wanted).is_some() {
         return Ok(());
     }
     let place = format!("{}, which is for {own}", image.descriptor.digest);

@@ -5,7 +5,7 @@ use super::{Earlier, earlier};
 use crate::error::Result;
 use rbuild_oci::{ChainId, Descriptor, DiffId, Digest, ImageConfig, ImageId, Index, Manifest};
 use rbuild_store::Store;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Digests of blobs and of stacks of layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,11 +59,10 @@ impl Reach {
         }
     }
 
-    /// With them what the snapshots of stacks rest on, given snapshots each with the one that it lies over.
+    /// With them what the snapshots of stacks lie over, as [`Store::leaning_snapshots`] says.
     #[must_use]
-    pub fn leaning(mut self, snapshots: &[[ChainId; 2]]) -> Self {
-        let needed = snapshots.iter().filter(|[chain, _]| self.0.contains(&chain.0));
-        let under: Vec<Digest> = needed.map(|[_, under]| under.0).collect();
+    pub fn with_leaning(mut self, snapshots: &BTreeMap<Digest, BTreeSet<Digest>>) -> Self {
+        let under: Vec<Digest> = self.0.iter().filter_map(|digest| snapshots.get(digest)).flatten().copied().collect();
         self.0.extend(under);
         self
     }

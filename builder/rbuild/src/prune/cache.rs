@@ -2,7 +2,6 @@
 //! and what made it. A layer counts as used when one on top of it was. Knows no size.
 
 use super::{Class, Mark, Owner, Target, Thing};
-use crate::error::Result;
 use rbuild_oci::{ChainId, Digest, Timestamp};
 use rbuild_records::{Output, Record};
 use rbuild_store::{Bucket, Group, GroupKind, Store};
@@ -19,12 +18,7 @@ pub(super) struct Part {
 }
 
 /// Those of the groups that nobody needs, as parts; `records` are all there are.
-pub(super) fn parts(
-    store: &Store,
-    mark: &Mark,
-    groups: Vec<Group>,
-    records: &BTreeMap<PathBuf, Record>,
-) -> Result<Vec<Part>> {
+pub(super) fn parts(store: &Store, mark: &Mark, groups: Vec<Group>, records: &BTreeMap<PathBuf, Record>) -> Vec<Part> {
     let mut shelf = Shelf { mark, parts: Vec::new(), by_digest: BTreeMap::new(), by_chain: chains(records) };
     let makers = makers(records);
     let (of_records, others): (Vec<Group>, Vec<Group>) =
@@ -38,8 +32,8 @@ pub(super) fn parts(
         shelf.file(group, record);
     }
     shelf.propagate(records);
-    shelf.lean(&store.leaning_snapshots()?);
-    Ok(shelf.parts)
+    shelf.lean();
+    shelf.parts
 }
 
 struct Shelf<'a> {
@@ -162,14 +156,13 @@ impl Shelf<'_> {
     }
 
     /// What a snapshot lies over was used when that was, and goes later.
-    fn lean(&mut self, snapshots: &[[ChainId; 2]]) {
-        for [chain, under] in snapshots {
-            let at = |chain: &ChainId| self.by_digest.get(&chain.0).copied();
-            if let (Some(over), Some(under)) = (at(chain), at(under)) {
-                let (used, depth) = (self.parts[over].thing.used, self.parts[under].depth + 1);
-                self.parts[under].thing.used = self.parts[under].thing.used.max(used);
-                self.parts[over].depth = self.parts[over].depth.max(depth);
-            }
+    fn lean(&mut self) {
+        let pairs = self.mark.leaning().iter().flat_map(|(over, under)| under.iter().map(move |under| [over, under]));
+        for pair in pairs {
+            let [Some(over), Some(under)] = pair.map(|digest| self.by_digest.get(digest).copied()) else { continue };
+            let (used, depth) = (self.parts[over].thing.used, self.parts[under].depth + 1);
+            self.parts[under].thing.used = self.parts[under].thing.used.max(used);
+            self.parts[over].depth = self.parts[over].depth.max(depth);
         }
     }
 }

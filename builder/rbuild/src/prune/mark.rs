@@ -25,6 +25,7 @@ pub enum Owner {
 pub struct Mark {
     owners: Vec<Owner>,
     needs: BTreeMap<Digest, Vec<usize>>,
+    leaning: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
 impl Mark {
@@ -48,9 +49,10 @@ impl Mark {
         let images = image::list(store)?.into_iter().map(|listed| Owner::Image(Box::new(listed)));
         let failed = failed::all(store)?.into_iter().map(|kept| Owner::Failed(Box::new(kept)));
         let leaning = store.leaning_snapshots()?;
-        let mut mark = Self { owners: containers.chain(images).chain(failed).collect(), needs: BTreeMap::new() };
+        let mut mark =
+            Self { leaning, owners: containers.chain(images).chain(failed).collect(), needs: BTreeMap::new() };
         for (at, owner) in mark.owners.iter().enumerate() {
-            for digest in owner.reach(store)?.leaning(&leaning).digests() {
+            for digest in owner.reach(store)?.with_leaning(&mark.leaning).digests() {
                 mark.needs.entry(*digest).or_default().push(at);
             }
         }
@@ -60,6 +62,11 @@ impl Mark {
     /// All owners: containers, then images, then the states of failed steps.
     pub fn owners(&self) -> &[Owner] {
         &self.owners
+    }
+
+    /// What snapshots lie over, by their names.
+    pub const fn leaning(&self) -> &BTreeMap<Digest, BTreeSet<Digest>> {
+        &self.leaning
     }
 
     /// The owners that need a digest, by their places in [`Self::owners`].

@@ -210,7 +210,7 @@ impl Draft<'_> {
             .iter()
             .filter_map(|owner| if let Owner::Failed(kept) = owner { Some(&*kept.build) } else { None })
             .collect();
-        for Part { mut thing, depth, needed } in parts(self.store, self.mark, groups, &records)? {
+        for Part { mut thing, depth, needed } in parts(self.store, self.mark, groups, &records) {
             let busy = thing.groups.first().is_some_and(|(group, _)| self.times.is_busy(group.used));
             let stays = match cache {
                 None => Some("the build cache stays".to_owned()),

@@ -83,13 +83,12 @@ pub fn space(store: &Store) -> Result<Space> {
 fn own(store: &Store, mark: &Mark) -> Result<BTreeMap<usize, Reach>> {
     // What is measured is not thereby used.
     let (store, mut own) = (store.onlooker(), BTreeMap::new());
-    let leaning = store.leaning_snapshots()?;
     for (at, owner) in mark.owners().iter().enumerate() {
         if let Owner::Image(listed) = owner {
             let mut reach = Reach::default();
             reach.add_target(&store, &listed.image.descriptor)?;
             reach.add_image(&store, &listed.image.id)?;
-            own.insert(at, reach.leaning(&leaning));
+            own.insert(at, reach.with_leaning(mark.leaning()));
         }
     }
     Ok(own)

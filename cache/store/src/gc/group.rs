@@ -6,8 +6,8 @@ use crate::layout::{Bucket, Store};
 use crate::lease;
 use crate::root_dir::RootDir;
 use crate::snapshot::{Home, Stored};
-use rbuild_oci::{ChainId, Digest, Timestamp};
-use std::collections::BTreeMap;
+use rbuild_oci::{Digest, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,13 +96,20 @@ impl Store {
         Ok(found)
     }
 
-    /// The snapshots that are of no use without another one, each with that one. Writes nothing.
-    pub fn leaning_snapshots(&self) -> Result<Vec<[ChainId; 2]>> {
-        let mut found = Vec::new();
+    /// What snapshots that are of no use without another one lie over, by their names. Of those that another user keeps to
+    /// himself nothing is said. Writes nothing.
+    pub fn leaning_snapshots(&self) -> Result<BTreeMap<Digest, BTreeSet<Digest>>> {
+        let mut found: BTreeMap<Digest, BTreeSet<Digest>> = BTreeMap::new();
         for [driver, id_map] in homes(self)? {
             let home = Home::open(&self.dir(Bucket::Snapshots), &driver, &id_map)?;
             for Stored { chain, .. } in home.list()? {
-                found.extend(home.under(&chain)?.map(|under| [chain, under]));
+                let under = match home.under(&chain) {
+                    Err(error) if error.is_denied() => None,
+                    under => under?,
+                };
+                if let Some(under) = under.filter(|_| home.is_sound(&chain).unwrap_or(true)) {
+                    found.entry(chain.0).or_default().insert(under.0);
+                }
             }
         }
         Ok(found)

@@ -15,18 +15,17 @@ use std::path::PathBuf;
 
 /// How many layers are merged into one.
 const GROUP: usize = 64;
-/// Up to that height a stack is mounted layer by layer.
+/// Up to that many directories a stack is mounted layer by layer.
 const PLAIN_HEIGHT: usize = 2 * GROUP;
 /// What the kernel takes (`OVL_MAX_STACK`).
 const MAX_LOWERS: usize = 500;
 
 /// The lower directories of an ensured stack, highest first. Merges what is to be merged.
 pub(super) fn lowers(home: &Home, marks: OpaqueXattr, stack: &[StackLayer], cancel: &Cancel) -> Result<Vec<PathBuf>> {
-    let merged = if stack.len() > PLAIN_HEIGHT { stack.len() / GROUP } else { 0 };
-    let mut lowers = Vec::new();
-    for layer in stack[merged * GROUP..].iter().rev() {
-        lowers.extend(home.directories(&layer.chain)?);
-    }
+    let directories = stack.iter().map(|layer| home.directories(&layer.chain)).collect::<Result<Vec<_>>>()?;
+    let height: usize = directories.iter().map(Vec::len).sum();
+    let merged = if height > PLAIN_HEIGHT { stack.len() / GROUP } else { 0 };
+    let mut lowers = directories[merged * GROUP..].iter().rev().flatten().cloned().collect::<Vec<_>>();
     if merged + lowers.len() > MAX_LOWERS {
         let (what, subject) = ("stack", format!("of {} layers", stack.len()));
         let reason = "overlayfs cannot hold it even when merged: use the copy driver".to_owned();

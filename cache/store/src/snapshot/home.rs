@@ -85,9 +85,10 @@ impl Home {
         Ok(found)
     }
 
-    /// Removes a snapshot; fine if there is none. No draft on top of it may be in use.
-    pub fn remove(&self, chain: &ChainId) -> Result<()> {
-        [chain.hex(), flat_name(chain)].iter().try_for_each(|name| self.discard(name))
+    /// Removes a snapshot; fine if there is none.
+    #[cfg(test)]
+    pub(super) fn remove(&self, chain: &ChainId) -> Result<()> {
+        [chain.hex(), flat_name(chain)].iter().try_for_each(|name| self.discard(name, &|| Ok(true)))
     }
 
     /// Makes sure that those of these snapshots that are there survive a crash from now on, with one flush of the file
@@ -124,8 +125,7 @@ impl Home {
         Ok(())
     }
 
-    /// The snapshot that the files of this one are to be laid over, if there is one: they are of no use without it. That
-    /// one lies over none.
+    /// The snapshot that the files of this one are to be laid over, if there is one: they are of no use without it.
     pub fn under(&self, chain: &ChainId) -> Result<Option<ChainId>> {
         self.under_name(&chain.hex())
     }
@@ -154,7 +154,12 @@ impl Home {
     /// Whether others may be laid over a snapshot: it is there, sound, and lies over none.
     pub(super) fn is_base(&self, chain: &ChainId) -> Result<bool> {
         let path = self.path.join(chain.hex());
-        Ok(is_there(&path)? && self.is_kept(&path)? && !is_there(&path.join(OVER))?)
+        Ok(is_there(&path)? && self.outlasts(&path)? && !is_there(&path.join(OVER))?)
+    }
+
+    /// Whether a snapshot that is there is worth having.
+    pub(crate) fn is_sound(&self, chain: &ChainId) -> Result<bool> {
+        Ok(self.parts(&chain.hex())?.is_some())
     }
 
     /// The files of the merged layers up to this one, if they are there.
@@ -183,11 +188,11 @@ impl Home {
     }
 
     /// Makes the workspace the snapshot of `chain`, laid over that of `under`. Fine if another process was faster; false if
-    /// that one is gone meanwhile.
+    /// there is no sound one then, as `under` is gone, say.
     pub(super) fn publish_over(&self, mut workspace: Workspace, chain: &ChainId, under: &ChainId) -> Result<bool> {
         workspace.link(OVER, &under.hex())?;
         workspace.link(BOOT, &self.boot)?;
-        // Now that it can be seen what it needs, that is stamped again: who is about to remove it may have looked before.
+        // What it needs is stamped once that can be seen: who is about to remove it may have looked before.
         workspace.publish(&self.path.join(chain.hex()))?;
         self.has(chain)
     }
@@ -223,35 +228,36 @@ impl Home {
             return Ok(false);
         }
         // Who removes snapshots has this lock alone.
-        let turn = Lock::open_existing(&self.path)?;
-        turn.share()?;
-        if !self.is_sound(name)? {
-            drop(turn);
-            self.discard_unsound(name)?;
+        let lock = Lock::open_existing(&self.path)?;
+        lock.share()?;
+        let Some(parts) = self.parts(name)? else {
+            drop(lock);
+            self.discard(name, &|| Ok(self.parts(name)?.is_none()))?;
             return Ok(false);
-        }
-        let under = self.under_name(name)?.map(|under| self.path.join(under.hex()));
-        let stamped = under.as_deref().map_or(Ok(true), lease::stamp)? && lease::stamp(&path)?;
+        };
+        let stamped = parts.iter().try_fold(true, |all, part| Ok::<_, Error>(all && lease::stamp(part)?))?;
         if stamped {
             self.trust(name.to_owned());
         }
         Ok(stamped)
     }
 
-    /// Whether what is there is worth having: it is of this boot or on the disk for sure, and so is the one that it is to
-    /// be laid over, which lies over none.
-    fn is_sound(&self, name: &str) -> Result<bool> {
+    /// What is there and makes up a snapshot: what it is to be laid over, and itself. None unless that is worth having: it
+    /// outlasts a crash, and so does what it is to be laid over, which lies over nothing.
+    fn parts(&self, name: &str) -> Result<Option<Vec<PathBuf>>> {
         let path = self.path.join(name);
-        if !self.is_kept(&path)? {
-            return Ok(false);
+        if !self.outlasts(&path)? {
+            return Ok(None);
         }
-        match self.over(name)? {
-            Some(link) => chain_of(&link).map_or(Ok(false), |under| self.is_base(&under)),
-            None => Ok(true),
+        let Some(link) = self.over(name)? else { return Ok(Some(vec![path])) };
+        match chain_of(&link) {
+            Some(under) if self.is_base(&under)? => Ok(Some(vec![self.path.join(under.hex()), path])),
+            _ => Ok(None),
         }
     }
 
-    fn is_kept(&self, path: &Path) -> Result<bool> {
+    /// Whether no crash since it was made can have torn it: it is of this boot, or on the disk for sure.
+    fn outlasts(&self, path: &Path) -> Result<bool> {
         let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
         Ok(boot.as_bytes() == self.boot.as_bytes() || is_there(&path.join(SYNCED))?)
     }
@@ -273,20 +279,17 @@ impl Home {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 
-    /// Removes what is not sound, unless another process has made it anew meanwhile.
-    fn discard_unsound(&self, name: &str) -> Result<()> {
-        let turn = Lock::open_existing(&self.path)?;
-        turn.take()?;
-        let workspace = if self.is_sound(name)? { None } else { self.rename_away(name)? };
-        drop(turn);
+    /// Removes what is still to be removed once nobody else can come to use it. It is renamed first, so that nobody sees a
+    /// half of it.
+    fn discard(&self, name: &str, is_to_go: &dyn Fn() -> Result<bool>) -> Result<()> {
+        let lock = Lock::open_existing(&self.path)?;
+        lock.take()?;
+        let workspace = if is_to_go()? { self.rename_away(name)? } else { None };
+        drop(lock);
         workspace.map_or(Ok(()), Workspace::remove)
     }
 
-    fn discard(&self, name: &str) -> Result<()> {
-        self.rename_away(name)?.map_or(Ok(()), Workspace::remove)
-    }
-
-    /// Renames it, so that nobody sees a half of it; gives what it is in now.
+    /// Gives what it is in then.
     fn rename_away(&self, name: &str) -> Result<Option<Workspace>> {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         let path = self.path.join(name);

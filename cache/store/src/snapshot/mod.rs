@@ -78,7 +78,7 @@ pub trait LayerSource: Send + Sync {
     fn open(&self, layer: &DiffId) -> Result<OpenLayer>;
 
     /// The index that was made of a layer's tarball, where both are here. They are not thereby used.
-    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>>;
+    fn index_here(&self, layer: &DiffId) -> Result<Option<LayerIndex>>;
 }
 
 /// The tarball of a layer and its own index.

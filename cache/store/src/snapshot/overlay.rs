@@ -100,7 +100,7 @@ impl Overlay {
     ) -> Result<bool> {
         for (sibling, diff) in self.home.offers(parent)? {
             if self.home.is_base(&sibling)?
-                && let Some(other) = source.index(&diff)?
+                && let Some(other) = source.index_here(&diff)?
                 && let Some(part) = difference(index, &other, options.below)
             {
                 let workspace = self.home.workspace()?;

@@ -38,7 +38,7 @@ impl LayerSource for Layers {
         Ok((Box::new(tarball), index))
     }
 
-    fn index(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
+    fn index_here(&self, layer: &DiffId) -> Result<Option<LayerIndex>> {
         Ok(self.0.lock().unwrap().get(layer).map(|(_, index)| index.clone()))
     }
 }
