@@ -19,6 +19,15 @@ fn act(at: &World, number: usize) {
         at.remove(&old);
         at.files(&[&format!("{old}/"), &format!("{old}/x")]);
     }
+    match number {
+        3 => at.files(&["blank/", "blank/f", "blank/g"]),
+        70 => {
+            at.remove("blank");
+            at.files(&["blank/", "blank/f"]);
+        }
+        80 => at.remove("blank/f"),
+        _ => {}
+    }
     match number % 20 {
         0 => at.files(&[&format!("tree{number}/"), &format!("tree{number}/old"), &format!("tree{number}/kept")]),
         10 => at.chmod(&format!("tree{}", number - 10), 0o700),
@@ -52,5 +61,10 @@ fn a_deep_stack_looks_the_same_merged() {
         let Rootfs::Overlay { lowers, .. } = drafts[0].rootfs() else { panic!("an overlay") };
         assert!(lowers.len() < 20, "{} lowers", lowers.len());
         tree::assert_same(&see(&drafts[0]), &see(&drafts[1]), "deep");
+        let again = overlay.prepare(stack, Place::Temporary, &cancel).unwrap();
+        let world = World::enter(again.rootfs());
+        let listed: Vec<_> =
+            std::fs::read_dir(world.path.join("blank")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(listed.is_empty(), "{listed:?}");
     }
 }
