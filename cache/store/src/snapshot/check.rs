@@ -1,7 +1,7 @@
 //! Snapshots that no driver could have made: without their files, or without a word of when they were made. Knows no
 //! driver, and does not look into them.
 
-use super::home::{BOOT, FLAT, SYNCED};
+use super::home::{BOOT, FLAT};
 use super::workspace::FILES;
 use crate::error::{Error, Result, if_there};
 use crate::layout::{Bucket, Store};
@@ -41,7 +41,7 @@ fn wrong(path: &Path) -> Result<Option<&'static str>> {
         let path = path.join(name);
         Ok::<_, Error>(if_there(fs::symlink_metadata(&path)).map_err(Error::io("stat", path.display()))?.is_some())
     };
-    let wrong = match (has(FILES)?, has(BOOT)? || has(SYNCED)?) {
+    let wrong = match (has(FILES)?, has(BOOT)?) {
         (false, _) => Some("it has no files"),
         (true, false) => Some("nothing says in which boot it was made"),
         (true, true) => None,

@@ -5,14 +5,13 @@
 //!   CHAIN HEX/           one snapshot
 //!     fs/                its files
 //!     boot -> BOOT ID    the boot in which it was made (a link needs no block)
-//!     synced             made once all of it is on disk for sure
 //!     over -> CHAIN HEX  (overlay) the files are to be laid over those of that snapshot, which is on the same stack
 //!   CHAIN HEX.flat/      (overlay) some layers up to this one merged, for stacks deeper than the kernel takes
 //!   upon/                (overlay) which snapshots are worth laying others over
 //!   worked               (overlay) where overlays were tried and work: boot, capabilities, filter
 //!   tmp/NAME/            drafts and snapshots being made, each flocked by its maker
 //! ```
-//! A snapshot of another boot that was never synced is not trusted: a crash may have torn it.
+//! Nothing is synced: a snapshot of another boot is not trusted, as a crash may have torn it.
 
 use super::turns::{Turn, Turns};
 use super::workspace::{self, FILES, Workspace};
@@ -21,7 +20,6 @@ use crate::lease;
 use crate::lock::Lock;
 use crate::root_dir::RootDir;
 use rbuild_oci::{ChainId, Digest, Timestamp};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -31,7 +29,6 @@ use std::sync::{Mutex, PoisonError};
 const TEMPORARY: &str = "tmp";
 pub(super) const FLAT: &str = "flat";
 pub(super) const BOOT: &str = "boot";
-pub(super) const SYNCED: &str = "synced";
 const OVER: &str = "over";
 
 /// The directory of one driver's snapshots for one id map.
@@ -91,33 +88,6 @@ impl Home {
         [chain.hex(), flat_name(chain)].iter().try_for_each(|name| self.discard(name, &|| Ok(true)))
     }
 
-    /// Makes sure that those of these snapshots that are there survive a crash from now on, with one flush of the file
-    /// system for all of them.
-    pub fn sync<'a>(&self, chains: impl IntoIterator<Item = &'a ChainId>) -> Result<()> {
-        let (mut marks, mut all) = (Vec::new(), BTreeSet::new());
-        for chain in chains {
-            all.extend([Some(*chain), self.under(chain)?].into_iter().flatten());
-        }
-        for chain in all {
-            let snapshot = self.path.join(chain.hex());
-            if is_there(&snapshot)? && !is_there(&snapshot.join(SYNCED))? {
-                marks.push(snapshot.join(SYNCED));
-            }
-        }
-        if marks.is_empty() {
-            return Ok(());
-        }
-        // Files that are elsewhere are linked to.
-        let files = marks.iter().map(|mark| mark.with_file_name(FILES));
-        let elsewhere = files.filter(|files| rustix::fs::readlink(files, Vec::new()).is_ok());
-        for path in elsewhere.chain([self.path.clone()]) {
-            rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .and_then(rustix::fs::syncfs)
-                .map_err(Error::io("sync", path.display()))?;
-        }
-        marks.iter().try_for_each(|mark| std::fs::write(mark, []).map_err(Error::io("create", mark.display())))
-    }
-
     /// Removes what killed processes left below `tmp/`, and what is noted of snapshots that are gone.
     pub fn sweep(&self) -> Result<()> {
         workspace::sweep(&self.path.join(TEMPORARY))?;
@@ -154,7 +124,7 @@ impl Home {
     /// Whether others may be laid over a snapshot: it is there, sound, and lies over none.
     pub(super) fn is_base(&self, chain: &ChainId) -> Result<bool> {
         let path = self.path.join(chain.hex());
-        Ok(is_there(&path)? && self.outlasts(&path)? && !is_there(&path.join(OVER))?)
+        Ok(self.is_of_this_boot(&path) && !is_there(&path.join(OVER))?)
     }
 
     /// Whether a snapshot that is there is worth having.
@@ -243,10 +213,10 @@ impl Home {
     }
 
     /// What is there and makes up a snapshot: what it is to be laid over, and itself. None unless that is worth having: it
-    /// outlasts a crash, and so does what it is to be laid over, which lies over nothing.
+    /// is of this boot, and so is what it is to be laid over, which lies over nothing.
     fn parts(&self, name: &str) -> Result<Option<Vec<PathBuf>>> {
         let path = self.path.join(name);
-        if !self.outlasts(&path)? {
+        if !self.is_of_this_boot(&path) {
             return Ok(None);
         }
         let Some(link) = self.over(name)? else { return Ok(Some(vec![path])) };
@@ -256,10 +226,9 @@ impl Home {
         }
     }
 
-    /// Whether no crash since it was made can have torn it: it is of this boot, or on the disk for sure.
-    fn outlasts(&self, path: &Path) -> Result<bool> {
-        let boot = rustix::fs::readlink(path.join(BOOT), Vec::new()).unwrap_or_default();
-        Ok(boot.as_bytes() == self.boot.as_bytes() || is_there(&path.join(SYNCED))?)
+    /// Whether it is of this boot: no crash since it was made can have torn it then.
+    fn is_of_this_boot(&self, path: &Path) -> bool {
+        rustix::fs::readlink(path.join(BOOT), Vec::new()).is_ok_and(|boot| boot.as_bytes() == self.boot.as_bytes())
     }
 
     fn under_name(&self, name: &str) -> Result<Option<ChainId>> {
