@@ -171,8 +171,8 @@ impl Layers {
     /// Brings a layer here from its blob, compressed or not, in one pass. The caller sees to it that the blob is the one
     /// that its descriptor names; that it holds this layer is checked here.
     pub fn ingest(&self, blob: impl Read + Send, layer: &DiffId, cancel: &Cancel) -> Result<LayerRef> {
-        let file = self.store.tmp_file()?;
-        let taken = same(ingest(blob, &mut file.file(), Limits::default(), cancel)?, layer)?;
+        let mut file = self.store.tmp_file()?;
+        let taken = same(ingest(blob, &mut file, Limits::default(), cancel)?, layer)?;
         self.adopt(file, layer, &taken.index)?;
         Ok(LayerRef::stored(*layer, taken.size))
     }
@@ -244,7 +244,7 @@ impl LayerSource for Layers {
 
 impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.tarball.file().write(bytes)?;
+        let count = self.tarball.write(bytes)?;
         self.beside.advance(self.tarball.file(), count);
         Ok(count)
     }

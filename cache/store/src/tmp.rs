@@ -1,6 +1,7 @@
 //! Files and directories that are not finished: made under a name nobody looks at, moved to their place in one step,
 //! removed when dropped before that. Knows no bucket.
 
+use crate::durable::WriteOut;
 use crate::error::{Error, Result};
 use crate::lease;
 use crate::root_dir::RootDir;
@@ -13,10 +14,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file on its way. Dropping it removes it.
+/// A file on its way. Dropping it removes it. What is written through it begins to be brought to the disk meanwhile.
 #[derive(Debug)]
 pub struct TmpFile {
     file: File,
+    write_out: WriteOut,
     name: Name,
 }
 
@@ -50,12 +52,24 @@ impl TmpFile {
         options.read(true).write(true).create_new(true).mode(0o644);
         let (file, name) =
             unique(dir, |path| options.open(path)).map_err(Error::io("create a file in", dir.display()))?;
-        Ok(Self { file, name })
+        Ok(Self { file, write_out: WriteOut::default(), name })
     }
 
     pub(crate) fn filled(self, bytes: &[u8]) -> Result<Self> {
         (&self.file).write_all(bytes).map_err(Error::io("write", self.path().display()))?;
         Ok(self)
+    }
+}
+
+impl Write for TmpFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.write_out.advance(&self.file, count);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -122,7 +122,7 @@ impl<'a> Download<'a> {
     }
 
     fn receive(&self, answer: &mut Answer<'_>) -> rbuild_registry::Result<Arrived> {
-        let file = self.reach.store.tmp_file().map_err(|error| rbuild_registry::Error::Local {
+        let mut file = self.reach.store.tmp_file().map_err(|error| rbuild_registry::Error::Local {
             operation: "keep",
             subject: self.address.to_string(),
             source: io::Error::other(error),
@@ -139,7 +139,7 @@ impl<'a> Download<'a> {
                     format!("it has more than {} bytes", self.most),
                 ));
             }
-            file.file().write_all(bytes)
+            file.write_all(bytes)
         })?;
         Ok(Arrived { file, body: Body { digest: hasher.finish(), size: progress.done(), mtime, validators } })
     }

@@ -1,6 +1,6 @@
 //! Where the data of a file lies on its disk, so that what files share is counted once. Knows one file at a time.
 
-use super::ioctl::extents;
+use super::raw::extents;
 use std::fs::File;
 
 /// A piece of data that other files may hold too: its place on the disk and its length, in bytes.

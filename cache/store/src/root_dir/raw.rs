@@ -1,5 +1,6 @@
-//! The requests to file systems that have no safe wrapper elsewhere: where data lies (FIEMAP), subvolumes (btrfs). The
-//! only file of this crate with `unsafe`; knows descriptors and names, and decides nothing.
+//! The requests to file systems that have no safe wrapper elsewhere: where data lies (FIEMAP), subvolumes (btrfs), data
+//! begun to be brought to the disk. The only file of this crate with `unsafe`; knows descriptors and names, and decides
+//! nothing.
 
 #![allow(unsafe_code)]
 
@@ -113,6 +114,15 @@ fn make<const OPERATION: Opcode>(directory: impl AsFd, name: &[u8], fd: i64) -> 
     // SAFETY: CREATE and SNAPSHOT read `Arguments`, which have the layout of the kernel's structure and end in a zero
     // byte.
     unsafe { ioctl(directory, Setter::<OPERATION, Arguments>::new(arguments)) }
+}
+
+/// Has the kernel begin to bring a part of a file to the disk (sync_file_range(2)); waits for none of it.
+pub(crate) fn begin_write_out(file: impl AsFd, start: i64, length: i64) -> Result<()> {
+    // SAFETY: the call reads no memory of this process.
+    match unsafe { libc::sync_file_range(file.as_fd().as_raw_fd(), start, length, libc::SYNC_FILE_RANGE_WRITE) } {
+        0 => Ok(()),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+    }
 }
 
 fn put(place: &mut [u8], name: &[u8]) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Subvolumes of btrfs: made, copied and removed as a whole. Knows directories and names, not what is in them.
 
 use super::dir::{Dir, sys};
-use super::ioctl;
 use super::meta::Meta;
+use super::raw;
 use crate::error::Result;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ pub(crate) const BTRFS: u64 = 0x9123_683e;
 impl Dir {
     /// Makes `name` an empty subvolume, where this is btrfs.
     pub(crate) fn create_subvolume(&self, name: &[u8]) -> Result<()> {
-        let create = || ioctl::create_subvolume(self.raw_open_dir(b".", OFlags::RDONLY)?, name);
+        let create = || raw::create_subvolume(self.raw_open_dir(b".", OFlags::RDONLY)?, name);
         create().map_err(sys("create subvolume", name))
     }
 
@@ -22,7 +22,7 @@ impl Dir {
     pub(crate) fn snapshot_subvolume(&self, source: &Self, name: &[u8]) -> Result<()> {
         let snapshot = || {
             let source = source.raw_open_dir(b".", OFlags::RDONLY)?;
-            ioctl::snapshot_subvolume(source.as_fd(), self.raw_open_dir(b".", OFlags::RDONLY)?, name)
+            raw::snapshot_subvolume(source.as_fd(), self.raw_open_dir(b".", OFlags::RDONLY)?, name)
         };
         snapshot().map_err(sys("snapshot a subvolume as", name))
     }
@@ -33,7 +33,7 @@ impl Dir {
     }
 
     pub(super) fn raw_destroy_subvolume(&self, name: &[u8]) -> std::result::Result<(), Errno> {
-        ioctl::destroy_subvolume(self.raw_open_dir(b".", OFlags::RDONLY)?, name)
+        raw::destroy_subvolume(self.raw_open_dir(b".", OFlags::RDONLY)?, name)
     }
 }
 
