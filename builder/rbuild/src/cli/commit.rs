@@ -4,9 +4,9 @@ use super::globals::Globals;
 use super::ground::stand;
 use super::out::print;
 use crate::container::{self, Commit, Containers};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::image::new_name;
 use clap::{ArgAction, Args};
-use rbuild_oci::Reference;
 use std::process::ExitCode;
 
 /// Make an image of a container's changes
@@ -39,7 +39,7 @@ pub struct CommitArgs {
 /// Makes the image and prints its id.
 pub fn run(args: &CommitArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
-    let name = args.name.as_deref().map(name).transpose()?;
+    let name = args.name.as_deref().map(new_name).transpose()?;
     let entry = Containers::new(&store).find(&args.container)?;
     stand(globals, store, |ground| {
         ground.store.lease()?;
@@ -54,12 +54,4 @@ pub fn run(args: &CommitArgs, globals: &Globals) -> Result<ExitCode> {
         print(&format!("{id}\n"))?;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn name(text: &str) -> Result<Reference> {
-    let name: Reference = text.parse()?;
-    if name.digest().is_some() {
-        return Err(Error::Usage(format!("{text} has a digest: an image is committed to a name only")));
-    }
-    Ok(name)
 }

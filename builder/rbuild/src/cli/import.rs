@@ -5,11 +5,11 @@ use super::out::print;
 use super::signals::cancel_on_signal;
 use crate::change::changed;
 use crate::error::{Error, Result};
-use crate::image::StoredImage;
+use crate::image::{StoredImage, new_name};
 use crate::import::rootfs;
 use clap::Args;
 use rbuild_oci::{
-    Cancel, Descriptor, History, ImageConfig, ImageId, Manifest, MediaType, Platform, Reference, RootFs, Timestamp,
+    Cancel, Descriptor, History, ImageConfig, ImageId, Manifest, MediaType, Platform, RootFs, Timestamp,
     to_canonical_json,
 };
 use rbuild_store::Store;
@@ -51,7 +51,7 @@ pub fn run(args: &ImportArgs, globals: &Globals) -> Result<ExitCode> {
 
 /// Makes the image as of that time.
 pub fn import(args: &ImportArgs, store: &Store, cancel: &Cancel, now: Timestamp) -> Result<ImageId> {
-    let name = args.name.as_deref().map(str::parse::<Reference>).transpose()?;
+    let name = args.name.as_deref().map(new_name).transpose()?;
     let platform = args.platform.as_deref().map_or_else(|| Ok(Platform::native()), str::parse)?;
     let config = changed(&args.changes, None)?;
     let layer = layer(args, store, cancel)?;

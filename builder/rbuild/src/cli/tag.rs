@@ -4,7 +4,7 @@ use super::globals::Globals;
 use crate::error::Result;
 use crate::image;
 use clap::Args;
-use rbuild_oci::{Reference, Timestamp};
+use rbuild_oci::Timestamp;
 use rbuild_store::Store;
 use std::process::ExitCode;
 
@@ -29,10 +29,7 @@ pub fn run(args: &TagArgs, globals: &Globals) -> Result<ExitCode> {
 
 /// Sets the tag at that time.
 pub fn tag(args: &TagArgs, store: &Store, now: Timestamp) -> Result<()> {
-    let target: Reference = args.target.parse()?;
-    if target.digest().is_some() {
-        return Err(crate::error::Error::Usage(format!("{} has a digest: a tag is a name only", args.target)));
-    }
+    let target = image::new_name(&args.target)?;
     let image = image::find(store, &args.source, None)?;
     image.settle(store)?;
     Ok(store.refs().set(&[(target, image.target)], now)?)

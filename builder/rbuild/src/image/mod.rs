@@ -3,6 +3,7 @@
 
 mod find;
 mod list;
+mod name;
 mod reach;
 mod rows;
 mod sizes;
@@ -12,6 +13,7 @@ mod target;
 
 pub use find::{find, find_for, find_id, of_target_for};
 pub use list::{Listed, list, names};
+pub use name::new_name;
 pub use reach::Reach;
 pub use rows::{Earlier, Row, earlier, rows};
 pub use sizes::{Share, Sharing, Sizes};

@@ -31,6 +31,7 @@ pub use text::{LIMIT, limited};
 
 use crate::args::{BuildArgs, Env, Limit, OnError, fields, host, raw_fields, size, ulimit};
 use crate::error::{Error, Result};
+use crate::image::new_name;
 use crate::lock::Lock;
 use rbuild_graph::{NamedContext, Network, Request};
 use rbuild_oci::{Platform, Reference};
@@ -244,13 +245,7 @@ fn build_args(args: &BuildArgs, env: &Env<'_>) -> Result<BTreeMap<String, String
 fn tags(texts: &[String], outputs: &[Output]) -> Result<Vec<Reference>> {
     let mut tags = Vec::new();
     for text in texts {
-        let tag: Reference =
-            text.parse().map_err(|error: rbuild_oci::Error| Error::Usage(format!("--tag: {error}")))?;
-        if tag.digest().is_some() {
-            return Err(Error::Usage(format!(
-                "--tag {text:?}: what is to be built has no digest yet: write NAME[:TAG]"
-            )));
-        }
+        let tag = new_name(text).map_err(|error| Error::Usage(format!("--tag: {error}")))?;
         if !tags.contains(&tag) {
             tags.push(tag);
         }

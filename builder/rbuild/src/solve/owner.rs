@@ -44,7 +44,8 @@ impl Accounts {
     /// The refusal of `user[:group]`, one of which is not there, with the nearest that is.
     pub fn refuse(&self, owner: &str) -> Error {
         let (user, group) = owner.split_once(':').unwrap_or((owner, ""));
-        if self.user(user).is_some() { self.no_group(group) } else { self.no_user(user) }
+        let is_of_group = !group.is_empty() && self.user(user).is_some();
+        if is_of_group { self.no_group(group) } else { self.no_user(user) }
     }
 
     fn no_user(&self, name: &str) -> Error {

@@ -70,7 +70,9 @@ fn what_a_user_makes_is_theirs() {
 #[test]
 fn an_unknown_user_is_named() {
     for_everyone(|world| {
-        for (user, name) in [("ghost", "ghost"), ("app:ghosts", "ghosts"), ("ghost:staff", "ghost")] {
+        let unknown =
+            [("ghost", "ghost"), ("app:ghosts", "ghosts"), ("ghost:staff", "ghost"), ("4294967295", "4294967295")];
+        for (user, name) in unknown {
             let shown = world.steps(&format!("USER {user}\nRUN true")).fails();
             assert!(shown.contains("RUN true") && shown.contains(&format!("{name:?}: no such entry")), "{shown}");
         }

@@ -301,11 +301,28 @@ fn set(dir: &Path, setting: &Setting) -> Result<()> {
     let path = dir.join(setting.file);
     match fs::write(&path, &setting.value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && setting.flag == "--memory-swap" => Ok(()),
+        Err(error) if setting.controller == "cpuset" && is_out_of_range(&error) => {
+            let (flag, value, there) = (setting.flag, &setting.value, processors(dir));
+            Err(Error::Invalid(format!("{flag} {value}: no such processors; there are {there}")))
+        }
         Err(error) => {
             Err(Error::io("set", format!("{} to {} ({})", setting.flag, setting.value, path.display()), error))
         }
         Ok(()) => Ok(()),
     }
+}
+
+/// Whether the kernel refused a list of processors for what is in it; version 1 denies what the group above lacks.
+fn is_out_of_range(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::RANGE | Errno::INVAL | Errno::ACCESS))
+}
+
+/// The processors that a group may be given, as the kernel lists them.
+fn processors(dir: &Path) -> String {
+    let above = dir.parent().unwrap_or(dir);
+    let read = |file| fs::read_to_string(above.join(file)).ok();
+    let found = ["cpuset.cpus.effective", "cpuset.effective_cpus"].into_iter().find_map(read);
+    found.map_or_else(|| "others".to_owned(), |list| list.trim().to_owned())
 }
 
 /// Where groups can be made, as the process `of` (a number, or `self`) sees it.
