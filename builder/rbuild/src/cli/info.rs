@@ -38,7 +38,7 @@ pub fn run(args: &InfoArgs, globals: &Globals) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let value = value(globals, &store, &standing)?;
-    let text = match args.format.as_deref() {
+    let text = match args.format.as_deref().filter(|format| !format.is_empty()) {
         None => text(&value),
         Some("json") => format!("{value}\n"),
         Some(format) => {

@@ -107,7 +107,7 @@ fn volume_value(store: &Store, name: &str) -> Result<Value> {
 
 /// Objects as docker's `inspect` prints them: one array, or a line each through `format`.
 pub fn text(values: &[Value], format: Option<&str>) -> Result<String> {
-    match format {
+    match format.filter(|format| !format.is_empty()) {
         None => Ok(pretty(&Value::Array(values.to_vec()))? + "\n"),
         Some("json") => Ok(values.iter().map(|value| value.to_string() + "\n").collect()),
         Some(format) => {

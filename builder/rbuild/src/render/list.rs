@@ -29,9 +29,10 @@ pub struct Listing<'a> {
 
 impl Listing<'_> {
     /// The rows as text. `format` is `table`, `table TEMPLATE`, `json` (one object a line) or a template for each row;
-    /// `\t` and `\n` in it are a tab and a line end.
+    /// `\t` and `\n` in it are a tab and a line end. An empty one asks for nothing.
     pub fn render(&self, format: Option<&str>) -> Result<String, Problem> {
-        let format = format.map_or("table", |format| format.trim_matches(' '));
+        let format =
+            format.map(|format| format.trim_matches(' ')).filter(|format| !format.is_empty()).unwrap_or("table");
         match format.strip_prefix("table") {
             Some("") => {
                 let cells: Vec<String> = self.table.iter().map(|field| format!("{{{{.{field}}}}}")).collect();
@@ -104,6 +105,7 @@ mod tests {
         for (format, text) in [
             (None, "IMAGE ID   NAME\n1          a b\n2          c\n"),
             (Some("table"), "IMAGE ID   NAME\n1          a b\n2          c\n"),
+            (Some(""), "IMAGE ID   NAME\n1          a b\n2          c\n"),
             (Some(r"table {{.Name}}\t{{lower .ID}}"), "NAME      IMAGE ID\na b       1\nc         2\n"),
             (Some(r#"table {{.ID}}\t{{.Label "x.y"}}"#), "IMAGE ID   y\n1          z\n2\n"),
             (Some("{{.ID}}"), "1\n2\n"),
