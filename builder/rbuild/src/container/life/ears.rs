@@ -2,57 +2,81 @@
 //! door. Knows neither what a signal does nor what is said at the door.
 
 use crate::container::control::Door;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Listens for as long as this process lives.
 #[derive(Debug)]
-pub(super) struct Ears {
-    /// What is written here wakes the thread.
-    bell: UnixStream,
-    doors: Sender<Door>,
+pub(super) struct Ears(Arc<Heard>);
+
+/// What is listened to.
+#[derive(Debug)]
+struct Heard {
+    watched: OwnedFd,
+    door: Mutex<Option<Door>>,
 }
 
 type Delivery = SignalDelivery<UnixStream, SignalOnly>;
+
+// Who is heard, as the kernel tells it.
+const SIGNALS: u64 = 0;
+const DOOR: u64 = 1;
 
 impl Ears {
     /// Begins to listen; `take` is called with each of these signals that comes.
     pub(super) fn open(signals: impl Iterator<Item = i32>, take: impl FnMut(i32) + Send + 'static) -> io::Result<Self> {
         let (heard, bell) = UnixStream::pair()?;
-        let delivery = Delivery::with_pipe(heard, bell.try_clone()?, SignalOnly, signals)?;
-        let (doors, opened) = channel();
-        std::thread::Builder::new().name("ears".to_owned()).spawn(move || listen(delivery, &opened, take))?;
-        Ok(Self { bell, doors })
+        let delivery = Delivery::with_pipe(heard, bell, SignalOnly, signals)?;
+        let watched = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&watched, delivery.get_read(), EventData::new_u64(SIGNALS), EventFlags::IN)?;
+        let heard = Arc::new(Heard { watched, door: Mutex::default() });
+        let ears = Self(heard.clone());
+        std::thread::Builder::new().name("ears".to_owned()).spawn(move || heard.listen(delivery, take))?;
+        Ok(ears)
     }
 
     /// From now on whoever comes to the door is let in.
-    pub(super) fn attend(&self, door: Door) {
-        // A thread that listens no more lets nobody in. Where there is no room in the pipe it has been woken already.
-        drop(self.doors.send(door));
-        let _ = send(&self.bell, b"!", SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    pub(super) fn attend(&self, door: Door) -> io::Result<()> {
+        let mut attended = self.0.door();
+        epoll::add(&self.0.watched, &door, EventData::new_u64(DOOR), EventFlags::IN)?;
+        *attended = Some(door);
+        Ok(())
     }
 }
 
-fn listen(mut delivery: Delivery, opened: &Receiver<Door>, mut take: impl FnMut(i32)) {
-    let mut door: Option<Door> = None;
-    loop {
-        let mut watched = vec![PollFd::new(delivery.get_read(), PollFlags::IN)];
-        watched.extend(door.iter().map(|door| PollFd::new(door, PollFlags::IN)));
-        if poll(&mut watched, None).is_err_and(|errno| errno != Errno::INTR) {
-            return;
+impl Heard {
+    fn listen(&self, mut delivery: Delivery, mut take: impl FnMut(i32)) {
+        let mut events = Vec::with_capacity(2);
+        loop {
+            events.clear();
+            if epoll::wait(&self.watched, spare_capacity(&mut events), None).is_err_and(|errno| errno != Errno::INTR) {
+                return;
+            }
+            delivery.pending().for_each(&mut take);
+            if events.iter().any(|event| event.data.u64() == DOOR) {
+                self.answer();
+            }
         }
-        let knocked = watched.get(1).is_some_and(|door| !door.revents().is_empty());
-        delivery.pending().for_each(&mut take);
-        if knocked {
-            door = door.filter(Door::answer);
+    }
+
+    /// Lets in who waits at the door; one that nobody is to come through any more is left.
+    fn answer(&self) {
+        let mut attended = self.door();
+        if let Some(shut) = attended.take_if(|door| !door.answer()) {
+            // The server's own descriptor of the same socket would keep it among what is watched.
+            let _ = epoll::delete(&self.watched, &shut);
         }
-        door = opened.try_recv().ok().or(door);
+    }
+
+    fn door(&self) -> MutexGuard<'_, Option<Door>> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,7 +86,7 @@ mod tests {
     use crate::container::control::{Attached, Control, Manner, Served, Server, Size, Wants};
     use signal_hook::consts::SIGURG;
     use std::path::Path;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
 
     /// A container that takes every signal and knows nothing else.
@@ -110,14 +134,14 @@ mod tests {
         let (ears, signals) = ears();
         hears(&signals);
         let (server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
-        ears.attend(door);
+        ears.attend(door).unwrap();
         assert!(knocks(place.path()).is_some() && knocks(place.path()).is_some());
         hears(&signals);
         drop(server);
         hears(&signals);
         assert!(knocks(place.path()).is_none());
         let (_server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
-        ears.attend(door);
+        ears.attend(door).unwrap();
         assert!(knocks(place.path()).is_some());
         hears(&signals);
     }
@@ -128,7 +152,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let (ears, signals) = ears();
         let (server, door) = Server::start(place.path(), Arc::new(Quiet)).unwrap();
-        ears.attend(door);
+        ears.attend(door).unwrap();
         let all = Wants { stdout: true, stderr: true };
         let _deaf = Control::open(place.path()).unwrap().unwrap().attach(all).unwrap().unwrap();
         let showing = std::thread::spawn(move || server.show(rbuild_runner::Stream::Stdout, &vec![b'x'; 8 << 20]));

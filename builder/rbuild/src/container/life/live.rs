@@ -147,7 +147,7 @@ impl Life<'_> {
         let ways = Ways { signaller, terminal: config.terminal, inlets, kept };
         let (server, door) = Server::start(self.held.dir(), Arc::new(ways))?;
         self.server = Some(server);
-        self.signals.attend(door);
+        self.signals.attend(door)?;
         let snapshots = self.ctx.snapshots.get()?;
         let stack = stack(store, &config.image.layers)?;
         snapshots.ensure(&stack, &store.layers(), cancel)?;
