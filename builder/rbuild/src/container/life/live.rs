@@ -100,6 +100,11 @@ pub(crate) fn live(
     ended.and_then(|code| settled.map(|()| code))
 }
 
+/// What goes with its container is read by nobody after a crash; any other container's fsync is real.
+fn sync(held: &Held) -> Sync {
+    if held.is_auto_removed() { Sync::Ignored } else { Sync::Honoured }
+}
+
 /// What `docker run` exits with when it is rbuild, and not the container, that failed.
 pub const FAILED: u8 = 125;
 
@@ -182,7 +187,7 @@ impl Life<'_> {
         let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
         let begun = self.ctx.executor.begin(&plan::birth(config))?;
         let parts = Parts {
-            rootfs: rootfs(draft, Sync::Honoured)?,
+            rootfs: rootfs(draft, sync(self.held))?,
             mounts: specs,
             account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user, &config.group_add)?,
             stdio,
