@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// Whether what is written has to survive a crash of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sync {
-    /// It does not: rbuild itself decides when a build is durable. Nor is the end of the mount held up until all that
-    /// anybody wrote to the file system below is on its disk.
+    /// It does not: rbuild itself decides when a build is durable, or nobody reads it after one. Nor is the end of the
+    /// mount held up until all that anybody wrote to the file system below is on its disk.
     Ignored,
     /// It does.
     Honoured,

@@ -100,7 +100,7 @@ pub struct Overlay {
     pub upper: PathBuf,
     /// An empty directory on the same filesystem as `upper`, fresh for every run.
     pub work: PathBuf,
-    /// Whether fsync may be ignored; upper and work are then good for this one mount.
+    /// Whether fsync may be ignored: upper is then of no use after a crash of the machine.
     pub volatile: bool,
     /// Whether overlay's marks are kept in `user.overlay.*` instead of `trusted.overlay.*`.
     pub userxattr: bool,

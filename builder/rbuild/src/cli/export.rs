@@ -24,7 +24,7 @@ pub fn run(args: &ExportArgs, globals: &Globals) -> Result<ExitCode> {
     let store = globals.store()?;
     let entry = Containers::new(&store).find(&args.container)?;
     stand(globals, store, |ground| {
-        container::export(ground.ctx(), &entry.config, &args.output)?;
+        container::export(ground.ctx(), &entry, &args.output)?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -71,6 +71,7 @@ pub fn restart(RestartArgs { stop: args }: &RestartArgs, globals: &Globals) -> R
     }
     let ground = Ground::new(globals, store, standing, Cancel::new())?;
     let containers = Containers::new(&ground.store);
+    containers.sweep(ground.volumes())?;
     each(&args.names, |name| {
         let held = container::stop_and_hold(&containers, &containers.find(name)?, stop)?;
         globals.launch(&ground.store).start(held)?;

@@ -26,6 +26,8 @@ pub(crate) const CASES: &[Case] = &[
     ("stopped-at-a-terminal", stopped_at_a_terminal),
     ("stopped-supervisor", stopped_supervisor),
     ("reboot", reboot),
+    ("reboot-and-rm", reboot_and_rm),
+    ("lost-write", lost_write),
     ("full-disk", full_disk),
 ];
 
@@ -241,8 +243,39 @@ fn stopped_supervisor(world: &World) {
 
 fn reboot(world: &World) {
     world.background(&["--name", "one"], SERVES);
-    let supervisor = world.supervisor("one");
-    let path = world.path("store/containers.v1").join(world.named("one").config.id.hex()).join("state.json");
+    machine_goes_down(world, "one");
+    assert_eq!(world.status("one"), Status::Lost);
+    assert_eq!(world.does(&["wait", "one"]), "137\n");
+    world.does(&["start", "one"]);
+    world.does(&["stop", "one"]);
+}
+
+/// What a container with `--rm` wrote is not synced: after a crash of the machine nobody gets to see it.
+fn reboot_and_rm(world: &World) {
+    world.background(&["--rm", "--name", "torn"], SERVES);
+    machine_goes_down(world, "torn");
+    let tarball = world.path("files.tar");
+    for args in [
+        &["commit", "torn", "whole"][..],
+        &["export", "-o", tarball.to_str().unwrap(), "torn"],
+        &["cp", "torn:/etc", "-"],
+    ] {
+        let output = world.rbuild(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("container torn was made with --rm and was running"),
+            "{said}"
+        );
+    }
+    let output = world.rbuild(&["restart", "torn"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no such container: torn"), "{output:?}");
+    assert!(world.containers().is_empty());
+}
+
+/// A container is killed with its supervisor, and all that is known of its process is of another boot.
+fn machine_goes_down(world: &World, name: &str) {
+    let supervisor = world.supervisor(name);
+    let path = world.path("store/containers.v1").join(world.named(name).config.id.hex()).join("state.json");
     let running = fs::read_to_string(&path).unwrap();
     kill_process(supervisor, Signal::KILL).unwrap();
     until_gone(supervisor);
@@ -255,10 +288,34 @@ fn reboot(world: &World) {
     state["process"]["ticks"] = ticks.parse::<u64>().unwrap().into();
     state["process"]["boot"] = "00000000-0000-0000-0000-000000000000".into();
     fs::write(&path, state.to_string()).unwrap();
-    assert_eq!(world.status("one"), Status::Lost);
-    assert_eq!(world.does(&["wait", "one"]), "137\n");
-    world.does(&["start", "one"]);
-    world.does(&["stop", "one"]);
+}
+
+/// Where once something could not be written, and nobody asked about it, the kernel gives no mount without sync.
+fn lost_write(world: &World) {
+    if world.mode != Mode::Root {
+        return eprintln!("SKIP: lost-write: needs root to mount a disk that loses what is written");
+    }
+    world.good(&["--rm", "box", "true"]);
+    let (store, disk) = (world.path("store"), world.path("disk"));
+    fs::create_dir(&disk).unwrap();
+    let sh = |script: &str| Command::new("sh").args(["-c", script]).status().unwrap().success();
+    let (from, to) = (store.display(), disk.display());
+    let made = sh(&format!(
+        "mount -t tmpfs -o size=64m none {to} && cd {to} && truncate -s 400M image && mkdir files &&
+         mkfs.ext4 -q -F -O ^has_journal -E nodiscard image && mount -o loop image files && cp -a {from}/. files &&
+         mount --bind files {from}"
+    ));
+    let outcome = std::panic::catch_unwind(|| {
+        assert!(made);
+        assert!(
+            !sh(&format!("head -c 150M /dev/zero >{from}/large && sync {from}/large")),
+            "more than there is room for"
+        );
+        assert!(sh(&format!("rm {from}/large && fstrim {from}")));
+        world.good(&["--rm", "box", "true"]);
+    });
+    assert!(sh(&format!("umount {from}; umount {to}/files; umount {to}")));
+    outcome.unwrap();
 }
 
 /// The log never stops a container, and its end is written down all the same.

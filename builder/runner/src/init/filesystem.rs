@@ -36,8 +36,19 @@ pub(super) fn fresh(what: &Fresh<'_>) -> io::Result<OwnedFd> {
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attr_flags(what.flags))?)
 }
 
-/// A detached overlay. Kernels before 6.5 take their layers through mount(2) only.
+/// A detached overlay. Where something could once not be written to the file system below and nobody asked about it, the
+/// kernel refuses `volatile`, before it touches the work directory.
 pub(super) fn overlay(recipe: &Overlay) -> io::Result<OwnedFd> {
+    match try_overlay(recipe) {
+        Err(error) if recipe.volatile && Errno::from_io_error(&error) == Some(Errno::IO) => {
+            try_overlay(&Overlay { volatile: false, ..recipe.clone() })
+        }
+        made => made,
+    }
+}
+
+/// Kernels before 6.5 take their layers through mount(2) only.
+fn try_overlay(recipe: &Overlay) -> io::Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", "overlay")?;
     let (mut keep, mut lowers) = (Vec::new(), recipe.lowers.iter());

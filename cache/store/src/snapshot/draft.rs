@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub enum Rootfs {
     /// An overlay, to be mounted with `redirect_dir=nofollow,metacopy=off,index=off,xino=off` (`redirect_dir=off` may
     /// mean to follow, which `userxattr` forbids). A mount for a build step may add `volatile`; one for a container
-    /// must not.
+    /// only where the draft goes with the container.
     Overlay {
         /// The lower directories, **highest layer first**, as overlayfs wants them; at least one.
         lowers: Vec<PathBuf>,

@@ -4,7 +4,7 @@ use super::layer::{Layer, settled};
 use super::still::while_still;
 use crate::change::changed;
 use crate::container::model::Config;
-use crate::container::shelf::Entry;
+use crate::container::shelf::{Containers, Entry};
 use crate::container::show::{env, words};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -34,6 +34,7 @@ pub struct Commit {
 
 /// Makes the image and gives its id. Nothing of volumes or other mounts is in it.
 pub fn commit(ctx: Ctx<'_>, entry: &Entry, wanted: &Commit) -> Result<ImageId> {
+    Containers::new(ctx.store).refuse_torn(entry)?;
     let config = &entry.config;
     let base = image::find(ctx.store, &config.image.id.to_string(), None)?;
     let of_container = container_config(config, &base.config.config);

@@ -2,7 +2,7 @@
 //! Nothing is mounted for it either: everything comes from the layers and the container's own.
 
 use super::layer::Layer;
-use crate::container::model::Config;
+use crate::container::shelf::{Containers, Entry as Container};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::export::{Rootfs, Target, write};
@@ -13,7 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Writes the tarball to `dest`, where `-` is standard output.
-pub fn export(ctx: Ctx<'_>, config: &Config, dest: &Path) -> Result<()> {
+pub fn export(ctx: Ctx<'_>, entry: &Container, dest: &Path) -> Result<()> {
+    Containers::new(ctx.store).refuse_torn(entry)?;
+    let config = &entry.config;
     let target = Target::open(dest, ctx.cancel)?;
     let layer = Layer::open(ctx, config)?;
     let diff_ids = layer.stack().iter().map(|layer| layer.diff).collect();

@@ -42,11 +42,13 @@ impl Ears {
         Ok(ears)
     }
 
-    /// From now on whoever comes to the door is let in.
+    /// From now on whoever comes to this door is let in, and nobody at a former one.
     pub(super) fn attend(&self, door: Door) -> io::Result<()> {
         let mut attended = self.0.door();
         epoll::add(&self.0.watched, &door, EventData::new_u64(DOOR), EventFlags::IN)?;
-        *attended = Some(door);
+        if let Some(former) = attended.replace(door) {
+            let _ = epoll::delete(&self.0.watched, &former);
+        }
         Ok(())
     }
 }

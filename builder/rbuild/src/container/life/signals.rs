@@ -71,7 +71,7 @@ impl Forwarder {
 
     /// The same thread lets in whoever comes to the container's door.
     pub(super) fn attend(&self, door: Door) -> Result<()> {
-        self.ears.attend(door).map_err(Error::io("listen at", "the container's door"))
+        self.ears.attend(door).map_err(Error::io("listen at", "the container's socket"))
     }
 
     /// From now on they go to `process`.

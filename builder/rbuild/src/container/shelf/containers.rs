@@ -138,6 +138,18 @@ impl Containers {
         held::is_auto_removed(&self.dir(id))
     }
 
+    /// Refuses a container with `--rm` that was running when the machine went down: nothing that it wrote was synced.
+    pub(crate) fn refuse_torn(&self, entry: &Entry) -> Result<()> {
+        if !self.is_auto_removed(&entry.config.id) || !entry.state.went_down()? {
+            return Ok(());
+        }
+        Err(Error::Unfit {
+            name: entry.config.name.clone(),
+            reason: "was made with --rm and was running when the machine went down: its files may be torn".to_owned(),
+            hint: Some("the next rbuild run removes it".to_owned()),
+        })
+    }
+
     /// The containers that mount a volume: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();

@@ -97,6 +97,7 @@ impl Held {
             fs::write(&path, bytes).map_err(Error::io("write", path.display()))
         };
         fill(CONFIG, &to_json(&config)?)?;
+        fill(STATE, &to_json(&State::Created)?)?;
         if auto_remove {
             fill(AUTO_REMOVE, b"")?;
         }
@@ -152,7 +153,7 @@ pub(crate) fn write_config(dir: &Path, config: &Config) -> Result<()> {
     write(dir, CONFIG, &to_json(config)?)
 }
 
-/// The state of the container in `dir`; one of which nothing is written down yet has just been created.
+/// The state of the container in `dir`.
 pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
     let path = dir.join(STATE);
     let bytes = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;

@@ -91,6 +91,12 @@ impl State {
         }
     }
 
+    /// Whether the machine went down while it ran.
+    pub(crate) fn went_down(&self) -> Result<bool> {
+        let Self::Running { process, .. } = self else { return Ok(false) };
+        Ok(process.boot != boot()?)
+    }
+
     /// Whether its process is there now.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running { process, .. } if process.is_alive())
@@ -110,12 +116,11 @@ impl Status {
 impl ProcessMark {
     /// That of a process which is there, even if it has ended and waits to be collected.
     pub(crate) fn of(pid: u32) -> Result<Self> {
-        const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-        let boot = std::fs::read_to_string(BOOT).map_err(Error::io("read", BOOT))?;
+        let boot = boot()?;
         let path = format!("/proc/{pid}/stat");
         let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
-        Ok(Self { pid, ticks, boot: boot.trim_end().to_owned() })
+        Ok(Self { pid, ticks, boot })
     }
 
     /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
@@ -148,6 +153,13 @@ impl ProcessMark {
     fn is_alive(&self) -> bool {
         Stat::of(self.pid).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
     }
+}
+
+/// The id of this boot.
+fn boot() -> Result<String> {
+    const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+    let id = std::fs::read_to_string(BOOT).map_err(Error::io("read", BOOT))?;
+    Ok(id.trim_end().to_owned())
 }
 
 /// What is needed of `/proc/PID/stat`.

@@ -33,12 +33,14 @@ impl Files {
             guard(&mut tree, config);
             return Ok(Self { tree, _held: None });
         }
+        let containers = Containers::new(ctx.store);
+        containers.refuse_torn(entry)?;
         let busy = || Error::Unfit {
             name: config.name.clone(),
             reason: "is being worked on by another rbuild: try again when that is done".to_owned(),
             hint: None,
         };
-        let held = Containers::new(ctx.store).hold(&config.id)?.ok_or_else(busy)?;
+        let held = containers.hold(&config.id)?.ok_or_else(busy)?;
         let snapshots = ctx.snapshots.get()?;
         let stack = stack(ctx.store, &config.image.layers)?;
         snapshots.ensure(&stack, &ctx.store.layers(), ctx.cancel)?;
