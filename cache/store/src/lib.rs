@@ -2,6 +2,7 @@
 //! image layout. Has never heard of a Dockerfile, an instruction or a process.
 
 mod beside;
+mod boot;
 pub mod content;
 mod documents;
 pub mod durable;
@@ -26,6 +27,7 @@ mod usage;
 mod volume;
 
 pub use beside::Beside;
+pub use boot::boot_id;
 pub use encoded::Encoded;
 pub use error::{Error, Result, if_there};
 pub use far::{Bring, Far, FarBlob};

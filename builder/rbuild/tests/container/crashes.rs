@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::panic::AssertUnwindSafe;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -295,27 +296,14 @@ fn lost_write(world: &World) {
     if world.mode != Mode::Root {
         return eprintln!("SKIP: lost-write: needs root to mount a disk that loses what is written");
     }
-    world.good(&["--rm", "box", "true"]);
-    let (store, disk) = (world.path("store"), world.path("disk"));
-    fs::create_dir(&disk).unwrap();
-    let sh = |script: &str| Command::new("sh").args(["-c", script]).status().unwrap().success();
-    let (from, to) = (store.display(), disk.display());
-    let made = sh(&format!(
-        "mount -t tmpfs -o size=64m none {to} && cd {to} && truncate -s 400M image && mkdir files &&
-         mkfs.ext4 -q -F -O ^has_journal -E nodiscard image && mount -o loop image files && cp -a {from}/. files &&
-         mount --bind files {from}"
-    ));
-    let outcome = std::panic::catch_unwind(|| {
-        assert!(made);
-        assert!(
-            !sh(&format!("head -c 150M /dev/zero >{from}/large && sync {from}/large")),
-            "more than there is room for"
-        );
-        assert!(sh(&format!("rm {from}/large && fstrim {from}")));
+    let make =
+        "cd $disk && truncate -s 400M image && mkdir files && mkfs.ext4 -q -F -O ^has_journal -E nodiscard image &&
+        mount -o loop image files && cp -a $store/. files && mount --bind files $store";
+    with_a_disk(world, make, "umount $store; umount $disk/files; umount $disk", |sh| {
+        assert!(!sh("head -c 150M /dev/zero >$store/large && sync $store/large"), "more than there is room for");
+        assert!(sh("rm $store/large && fstrim $store"));
         world.good(&["--rm", "box", "true"]);
     });
-    assert!(sh(&format!("umount {from}; umount {to}/files; umount {to}")));
-    outcome.unwrap();
 }
 
 /// The log never stops a container, and its end is written down all the same.
@@ -323,16 +311,27 @@ fn full_disk(world: &World) {
     if world.mode != Mode::Root {
         return eprintln!("SKIP: full-disk: needs root to mount a disk that is full");
     }
+    let make = "cp -a $store/. $disk && rm -rf $store && mkdir $store && mount --move $disk $store";
+    with_a_disk(world, make, "umount $store", |_| on_a_full_disk(world));
+}
+
+/// Lives with the store on a disk that `make` makes of one in memory, of 64 MiB on `$disk`; `unmake` takes it away again
+/// whatever happens.
+fn with_a_disk(world: &World, make: &str, unmake: &str, live: impl FnOnce(&dyn Fn(&str) -> bool)) {
     world.good(&["--rm", "box", "true"]);
     let (store, disk) = (world.path("store"), world.path("disk"));
     fs::create_dir(&disk).unwrap();
-    let sh = |script: &str| Command::new("sh").args(["-c", script]).status().unwrap().success();
-    let (from, to) = (store.display(), disk.display());
-    assert!(sh(&format!(
-        "mount -t tmpfs -o size=64m none {to} && cp -a {from}/. {to} && rm -rf {from} && mkdir {from} && mount --move {to} {from}"
-    )));
-    let outcome = std::panic::catch_unwind(|| on_a_full_disk(world));
-    assert!(sh(&format!("umount {from}")));
+    let sh = |script: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).env("store", &store).env("disk", &disk).status().unwrap().success()
+    };
+    assert!(sh("mount -t tmpfs -o size=64m none $disk"));
+    let made = sh(make);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        assert!(made);
+        live(&sh);
+    }));
+    assert!(sh(unmake));
     outcome.unwrap();
 }
 

@@ -35,9 +35,10 @@ const N: u32 = NONE;
 
 /// A name, filled up with zeros. A table of strings would be addresses, which every start of the program has to correct.
 type Name = [u8; LONGEST];
+type Row = (Name, [u32; Arch::ALL.len()]);
 const LONGEST: usize = "sched_rr_get_interval_time64".len();
 
-const fn row(name: &str, numbers: [u32; Arch::ALL.len()]) -> (Name, [u32; Arch::ALL.len()]) {
+const fn row(name: &str, numbers: [u32; Arch::ALL.len()]) -> Row {
     (padded(name), numbers)
 }
 
@@ -50,7 +51,7 @@ const fn padded(name: &str) -> Name {
 
 /// Name; x86-64, x32 (without bit 30), i386, aarch64, ARM EABI. In order of names.
 #[rustfmt::skip]
-const TABLE: &[(Name, [u32; Arch::ALL.len()])] = &[
+const TABLE: &[Row] = &[
     row("_llseek", [N, N, 140, N, 140]), row("_newselect", [N, N, 142, N, 142]),
     row("_sysctl", [156, N, 149, N, 149]), row("accept", [43, 43, N, 202, 285]),
     row("accept4", [288, 288, 364, 242, 366]), row("access", [21, 21, 33, N, 33]),

@@ -15,6 +15,7 @@
 
 use super::turns::{Turn, Turns};
 use super::workspace::{self, FILES, Workspace};
+use crate::boot::boot_id;
 use crate::error::{Error, Result};
 use crate::lease;
 use crate::lock::Lock;
@@ -35,7 +36,7 @@ const OVER: &str = "over";
 #[derive(Debug)]
 pub struct Home {
     path: PathBuf,
-    boot: String,
+    boot: &'static str,
     /// Names of snapshots that this process found good.
     trusted: Mutex<BTreeSet<String>>,
     turns: Turns,
@@ -54,10 +55,8 @@ impl Home {
     /// The home of `driver` for `id_map` (a name that tells maps of ids apart, as in "root" or "subids-100000") in the
     /// bucket. Makes nothing yet.
     pub fn open(bucket: &Path, driver: &str, id_map: &str) -> Result<Self> {
-        const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-        let boot = std::fs::read_to_string(BOOT_ID).map_err(Error::io("read", BOOT_ID))?;
         let (path, trusted, turns) = (bucket.join(driver).join(id_map), Mutex::default(), Turns::default());
-        Ok(Self { path, boot: boot.trim_end().to_owned(), trusted, turns })
+        Ok(Self { path, boot: boot_id()?, trusted, turns })
     }
 
     /// Where it is.
@@ -102,7 +101,7 @@ impl Home {
 
     /// The boot that the machine is in.
     pub(super) fn boot(&self) -> &str {
-        &self.boot
+        self.boot
     }
 
     /// The files of a snapshot; of one that lies over another those that differ, with the root directory.
@@ -161,7 +160,7 @@ impl Home {
     /// there is no sound one then, as `under` is gone, say.
     pub(super) fn publish_over(&self, mut workspace: Workspace, chain: &ChainId, under: &ChainId) -> Result<bool> {
         workspace.link(OVER, &under.hex())?;
-        workspace.link(BOOT, &self.boot)?;
+        workspace.link(BOOT, self.boot)?;
         // What it needs is stamped once that can be seen: who is about to remove it may have looked before.
         workspace.publish(&self.path.join(chain.hex()))?;
         self.has(chain)
@@ -179,7 +178,7 @@ impl Home {
 
     fn publish_as(&self, mut workspace: Workspace, name: String) -> Result<()> {
         let target = self.path.join(&name);
-        workspace.link(BOOT, &self.boot)?;
+        workspace.link(BOOT, self.boot)?;
         while !workspace.publish(&target)? {
             if self.has_name(&name)? {
                 return Ok(());

@@ -56,7 +56,7 @@ impl Held {
 
     /// Whether it is to be removed when it ends.
     pub fn is_auto_removed(&self) -> bool {
-        self.dir.join(AUTO_REMOVE).exists()
+        is_auto_removed(&self.dir)
     }
 
     /// Writes down that it was made to be started later: until then, `--rm` does not count.

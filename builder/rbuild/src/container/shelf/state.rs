@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use rbuild_oci::Timestamp;
 use rbuild_runner::Process;
 use rbuild_runner::cgroup::is_frozen;
+use rbuild_store::boot_id;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +95,7 @@ impl State {
     /// Whether the machine went down while it ran.
     pub(crate) fn went_down(&self) -> Result<bool> {
         let Self::Running { process, .. } = self else { return Ok(false) };
-        Ok(process.boot != boot()?)
+        Ok(process.boot != boot_id()?)
     }
 
     /// Whether its process is there now.
@@ -116,11 +117,10 @@ impl Status {
 impl ProcessMark {
     /// That of a process which is there, even if it has ended and waits to be collected.
     pub(crate) fn of(pid: u32) -> Result<Self> {
-        let boot = boot()?;
         let path = format!("/proc/{pid}/stat");
         let stat = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let ticks = Stat::parse(&stat).ok_or(rustix::io::Errno::SRCH).map_err(Error::io("understand", &path))?.ticks;
-        Ok(Self { pid, ticks, boot })
+        Ok(Self { pid, ticks, boot: boot_id()?.to_owned() })
     }
 
     /// Kills the process, if it is still there, and waits for its end: what outlived its supervisor.
@@ -153,13 +153,6 @@ impl ProcessMark {
     fn is_alive(&self) -> bool {
         Stat::of(self.pid).is_some_and(|stat| !stat.ended) && Self::of(self.pid).is_ok_and(|now| now == *self)
     }
-}
-
-/// The id of this boot.
-fn boot() -> Result<String> {
-    const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-    let id = std::fs::read_to_string(BOOT).map_err(Error::io("read", BOOT))?;
-    Ok(id.trim_end().to_owned())
 }
 
 /// What is needed of `/proc/PID/stat`.
