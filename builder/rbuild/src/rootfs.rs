@@ -1,9 +1,10 @@
-//! A draft of a storage driver as what the runner mounts. Mounts nothing itself but what only the driver's own program
-//! can show.
+//! A draft of a storage driver as what the runner mounts, and as it was before that. Mounts nothing itself but what only
+//! the driver's own program can show.
 
 use crate::error::Result;
-use rbuild_runner::{Mounted, Overlay, Rootfs};
-use rbuild_store::snapshot::{self, Draft};
+use rbuild_runner::{Mounted, Overlay, Rootfs, Stub, remove_stubs};
+use rbuild_store::snapshot::{self, Draft, Places, Snapshotter};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Whether what is written has to survive a crash of the machine.
@@ -14,6 +15,51 @@ pub(crate) enum Sync {
     Ignored,
     /// It does.
     Honoured,
+}
+
+/// What a step mounts something on, whatever it asks for.
+pub(crate) const STEP: Places<'static> =
+    Places { name: "places", directories: &DIRECTORIES, files: &["etc/hosts", "etc/resolv.conf"] };
+
+/// The same of a container of `rbuild run`.
+pub(crate) const CONTAINER: Places<'static> = Places {
+    name: "places-and-hostname",
+    directories: &DIRECTORIES,
+    files: &["etc/hosts", "etc/resolv.conf", "etc/hostname"],
+};
+
+const DIRECTORIES: [&str; 4] = ["dev", "etc", "proc", "sys"];
+
+/// A draft as the root directory of what runs on it, with a place for each of `places`. Where it is no overlay, or one
+/// that takes no more layers, the runner makes those that are missing, and they have to be taken away again.
+pub(crate) fn root(driver: &dyn Snapshotter, draft: &Draft, sync: Sync, places: &Places<'_>) -> Result<Rootfs> {
+    let mut root = rootfs(draft, sync)?;
+    if let Rootfs::Overlay(overlay) = &mut root
+        && overlay.lowers.len() < Overlay::MOST_LOWERS
+    {
+        overlay.lowers.push(driver.home().places(places)?);
+    }
+    Ok(root)
+}
+
+/// Takes away again what was made in a draft only to be mounted on: the runner's stubs, and the directories of `places`
+/// that the kernel made for those in them.
+pub(crate) fn tidy(draft: &Draft, stubs: Vec<Stub>, places: &Places<'_>) -> Result<()> {
+    let mut all = made_for_stubs(draft, places);
+    all.extend(stubs);
+    Ok(remove_stubs(draft.written(), &all)?)
+}
+
+fn made_for_stubs(draft: &Draft, places: &Places<'_>) -> Vec<Stub> {
+    let snapshot::Rootfs::Overlay { lowers, upper, .. } = draft.rootfs() else { return Vec::new() };
+    let is_in = |layer: &PathBuf, name: &str| layer.join(name).symlink_metadata().is_ok();
+    let made = |name: &&&str| is_in(upper, name) && !lowers.iter().any(|lower| is_in(lower, name));
+    // The time of the root directory stays as it is then.
+    let stub = |name: &&str| {
+        let (path, untold) = (name.as_bytes().to_vec(), (0, 0));
+        Stub { path, directory: true, parent_before: untold, parent_after: untold }
+    };
+    places.directories.iter().filter(made).map(stub).collect()
 }
 
 /// A draft as what the runner mounts, once.

@@ -94,7 +94,7 @@ impl Eq for Mounted {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
     /// Read-only directories, **topmost first** (the order of overlayfs's `lowerdir=`); none makes `upper` a plain
-    /// bind. The kernel takes at most 500.
+    /// bind. The kernel takes at most [`Overlay::MOST_LOWERS`].
     pub lowers: Vec<PathBuf>,
     /// What is written.
     pub upper: PathBuf,
@@ -104,6 +104,11 @@ pub struct Overlay {
     pub volatile: bool,
     /// Whether overlay's marks are kept in `user.overlay.*` instead of `trusted.overlay.*`.
     pub userxattr: bool,
+}
+
+impl Overlay {
+    /// The kernel's `OVL_MAX_STACK`.
+    pub const MOST_LOWERS: usize = 500;
 }
 
 /// Whether a mount may be written through.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rbuild_oci::Digest;
 
@@ -14,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     ("copy-driver", copy_driver),
     ("laid-over-a-sibling", laid_over_a_sibling),
     ("what-is-synced-stays", not_volatile),
+    ("places-to-mount-on", places),
     ("names", names),
     ("rm", rm),
 ];
@@ -117,6 +119,28 @@ fn not_volatile(world: &World) {
     // What is removed at the end of the container is not waited for.
     let is_overlay = goes.contains(world.path("store").to_str().unwrap());
     assert!(goes.contains("volatile") == is_overlay && goes.ends_with("x\n"), "{goes}");
+}
+
+fn places(world: &World) {
+    world.good(&["-d", "--name", "up", "box", "sh", "-c", "cat /proc/self/mountinfo; touch /up; sleep 100"]);
+    let upper = world.upper("up");
+    let by = Instant::now() + Duration::from_secs(10);
+    while !upper.join("up").exists() {
+        assert!(Instant::now() < by);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mounts = world.does(&["logs", "up"]);
+    let is_mounted = |at: &str| mounts.lines().any(|line| line.split(' ').nth(4) == Some(at));
+    assert!(is_mounted("/"), "{mounts}");
+    if mounts.lines().any(|line| line.contains(" / / ") && line.contains("- overlay ")) {
+        let made: Vec<_> = fs::read_dir(upper).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(made, ["up"], "nothing was made to be mounted on");
+    }
+    // Whoever mounts nothing on one of these would see it.
+    for at in ["/dev", "/proc", "/sys", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname"] {
+        assert!(is_mounted(at), "{at}: {mounts}");
+    }
+    world.does(&["rm", "-f", "up"]);
 }
 
 fn names(world: &World) {

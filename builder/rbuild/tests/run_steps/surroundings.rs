@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::user::User;
-use crate::world::for_everyone;
+use crate::world::{BARE_STAGE, for_everyone};
 
 /// Lines of the form `name value…`, by name.
 fn facts(text: &str) -> BTreeMap<String, String> {
@@ -69,6 +69,15 @@ fn system_filesystems_are_mounted_as_docker_mounts_them() {
             let known = system.contains(&at.as_str()) || ["/proc/", "/sys/", "/dev/"].iter().any(|d| at.starts_with(d));
             assert!(known, "{at} is none of its business: {said}");
         }
+    });
+}
+
+#[test]
+fn a_root_without_places_to_mount_on_gets_those_and_no_other() {
+    for_everyone(|world| {
+        let seen = world.build(&format!("{BARE_STAGE}RUN ls -A / /etc; stat -c %a /etc\n")).ok().said();
+        let expected = "/:\nbin\ndev\netc\nproc\nsys\n\n/etc:\nhosts\nresolv.conf\n755\n";
+        assert_eq!(seen, expected, "as {:?}", world.user);
     });
 }
 

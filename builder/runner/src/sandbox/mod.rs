@@ -15,7 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::cgroup::Group;
 use crate::channel::Channel;
-use crate::container::{Container, MountSpec, Network, Rootfs, Source, Stdio};
+use crate::container::{Container, MountSpec, Network, Overlay, Rootfs, Source, Stdio};
 use crate::emulation;
 use crate::error::{Error, Result};
 use crate::executor::{Begun, Birth, Executor, Outcome, Output, Stream};
@@ -31,9 +31,6 @@ use pump::{Needs, Pipe, Pump};
 pub struct Sandbox {
     null: OwnedFd,
 }
-
-/// Most layers that one overlay takes (the kernel's `OVL_MAX_STACK`).
-const MAX_LOWERS: usize = 500;
 
 impl Sandbox {
     /// Opens what every container needs. The program's `main` must begin with [`crate::maybe_init`].
@@ -129,9 +126,9 @@ fn check(container: &Container) -> Result<()> {
         Rootfs::Overlay(overlay) => Some(overlay),
         Rootfs::Bind(_) | Rootfs::Mounted(_) => None,
     };
-    if let Some(overlay) = overlays.chain(root).find(|overlay| overlay.lowers.len() > MAX_LOWERS) {
-        let count = overlay.lowers.len();
-        return Err(Error::Invalid(format!("{count} layers are more than the {MAX_LOWERS} that overlayfs can stack")));
+    if let Some(overlay) = overlays.chain(root).find(|overlay| overlay.lowers.len() > Overlay::MOST_LOWERS) {
+        let (count, most) = (overlay.lowers.len(), Overlay::MOST_LOWERS);
+        return Err(Error::Invalid(format!("{count} layers are more than the {most} that overlayfs can stack")));
     }
     let over_root = |mount: &&MountSpec| mount.target.split(|&b| b == b'/').all(|part| part.is_empty() || part == b".");
     if container.mounts.iter().any(|mount| over_root(&mount)) {

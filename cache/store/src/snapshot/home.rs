@@ -7,6 +7,7 @@
 //!     boot -> BOOT ID    the boot in which it was made (a link needs no block)
 //!     over -> CHAIN HEX  (overlay) the files are to be laid over those of that snapshot, which is on the same stack
 //!   CHAIN HEX.flat/      (overlay) some layers up to this one merged, for stacks deeper than the kernel takes
+//!   places/, …           (overlay) layers of places to mount on, each made like a snapshot
 //!   upon/                (overlay) which snapshots are worth laying others over
 //!   worked               (overlay) where overlays were tried and work: boot, capabilities, filter
 //!   tmp/NAME/            drafts and snapshots being made, each flocked by its maker
@@ -176,7 +177,7 @@ impl Home {
         self.publish_as(workspace, flat_name(chain))
     }
 
-    fn publish_as(&self, mut workspace: Workspace, name: String) -> Result<()> {
+    pub(super) fn publish_as(&self, mut workspace: Workspace, name: String) -> Result<()> {
         let target = self.path.join(&name);
         workspace.link(BOOT, self.boot)?;
         while !workspace.publish(&target)? {
@@ -225,8 +226,8 @@ impl Home {
         }
     }
 
-    /// Whether it is of this boot: no crash since it was made can have torn it then.
-    fn is_of_this_boot(&self, path: &Path) -> bool {
+    /// Whether what is there is of this boot: no crash since it was made can have torn it then.
+    pub(super) fn is_of_this_boot(&self, path: &Path) -> bool {
         rustix::fs::readlink(path.join(BOOT), Vec::new()).is_ok_and(|boot| boot.as_bytes() == self.boot.as_bytes())
     }
 

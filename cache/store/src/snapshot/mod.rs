@@ -27,6 +27,7 @@ mod links;
 mod offers;
 mod overlay;
 mod pack;
+mod places;
 mod probe;
 mod read;
 mod reflink;
@@ -47,6 +48,7 @@ pub use fuse::FuseOverlay;
 pub use home::{Home, Stored};
 pub use kept::kept_by;
 pub use pack::{list_tree, pack, pack_tree};
+pub use places::Places;
 pub(crate) use zfs::sweep_all as sweep_datasets;
 
 #[cfg(test)]

@@ -14,16 +14,13 @@ use crate::container::mounts::{Ready, Seen, Site};
 use crate::container::shelf::{Containers, Held, ProcessMark, State};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::rootfs::{Sync, rootfs};
+use crate::rootfs::{self, Sync};
 use rbuild_oci::Timestamp;
 use rbuild_runner::cgroup;
-use rbuild_runner::{
-    Begun, Container, Guard, Output, Process, Stdio, Stream, Stub, oom_score_shortcoming, remove_stubs,
-};
+use rbuild_runner::{Begun, Container, Guard, Output, Process, Stdio, Stream, Stub, oom_score_shortcoming};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -134,8 +131,8 @@ struct Life<'a> {
     ports: Vec<Binding>,
     /// Whether the kernel killed a process of it for want of memory.
     out_of_memory: bool,
-    /// What was made to be mounted on, and in which directory: of no use to a container that is removed.
-    stubs: Option<(PathBuf, Vec<Stub>)>,
+    /// What was made to be mounted on, and where: of no use to a container that is removed.
+    stubs: Option<(Draft, Vec<Stub>)>,
     /// What went wrong while it ran.
     failure: Option<Error>,
     /// Who reads its output.
@@ -165,7 +162,7 @@ impl Life<'_> {
         self.lament(unwritten);
         let outcome = ended?;
         self.out_of_memory = outcome.out_of_memory;
-        self.stubs = Some((draft.written().to_owned(), outcome.stubs));
+        self.stubs = Some((draft, outcome.stubs));
         match self.failure.take() {
             Some(failure) => Err(failure),
             None => Ok(self.signals.code(outcome.exit)),
@@ -187,7 +184,7 @@ impl Life<'_> {
         let Ready { specs, drafts } = Site { ctx: self.ctx, held: self.held, volumes, rootfs: &seen }.mounts()?;
         let begun = self.ctx.executor.begin(&plan::birth(config))?;
         let parts = Parts {
-            rootfs: rootfs(draft, sync(self.held))?,
+            rootfs: rootfs::root(self.ctx.snapshots.get()?, draft, sync(self.held), &rootfs::CONTAINER)?,
             mounts: specs,
             account: user::account(&|name| seen.read("etc", name, user::MOST), &config.user, &config.group_add)?,
             stdio,
@@ -199,8 +196,8 @@ impl Life<'_> {
 
     /// Takes away what was made to be mounted on.
     fn tidy(&mut self) -> Result<()> {
-        let Some((written, stubs)) = self.stubs.take() else { return Ok(()) };
-        Ok(remove_stubs(&written, &stubs)?)
+        let Some((draft, stubs)) = self.stubs.take() else { return Ok(()) };
+        rootfs::tidy(&draft, stubs, &rootfs::CONTAINER)
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

@@ -97,9 +97,11 @@ impl Held {
             fs::write(&path, bytes).map_err(Error::io("write", path.display()))
         };
         fill(CONFIG, &to_json(&config)?)?;
-        fill(STATE, &to_json(&State::Created)?)?;
         if auto_remove {
             fill(AUTO_REMOVE, b"")?;
+        } else {
+            // With a file to take the place of, ext4 writes the next one before it does.
+            fill(STATE, &to_json(&State::Created)?)?;
         }
         let lock = open_lock(draft, OFlags::CREATE)?;
         let locked = lock_now(&lock).map_err(Error::io("lock", draft.display()))?;

@@ -3,7 +3,7 @@
 use super::mounts::Surroundings;
 use crate::error::Result;
 use crate::etc::{etc, file};
-use crate::rootfs::{Sync, rootfs};
+use crate::rootfs::{self, Sync};
 use crate::solve::Work;
 use crate::solve::owner::Accounts;
 use crate::stack::Stack;
@@ -30,7 +30,7 @@ pub(super) fn plan(
             other => other.into(),
         })?;
     Ok(Container {
-        rootfs: rootfs(draft, Sync::Ignored)?,
+        rootfs: rootfs::root(work.ctx.snapshots.get()?, draft, Sync::Ignored, &rootfs::STEP)?,
         root_access: Access::ReadWrite,
         mounts: surroundings.mounts.clone(),
         files: files(run, surroundings)?,

@@ -15,12 +15,13 @@ pub(crate) use cache_dir::alone as cache_alone;
 pub use enter::{Entry, enter};
 
 use crate::error::{Error, Result};
+use crate::rootfs;
 use crate::solve::layer;
 use crate::solve::{Shown, Step, Value, Work, damage};
 use crate::stack::Stack;
 use output::StepOutput;
 use rbuild_graph::RunOp;
-use rbuild_runner::{Exit, remove_stubs};
+use rbuild_runner::Exit;
 use rbuild_store::snapshot::{self, Place};
 use remains::Remains;
 
@@ -50,7 +51,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     drop((container, surroundings));
     let ended = match outcome {
         Ok(outcome) => {
-            remove_stubs(draft.written(), &outcome.stubs)?;
+            rootfs::tidy(&draft, outcome.stubs, &rootfs::STEP)?;
             judge(run, outcome.exit, output, &advise)
         }
         Err(error) => Err(not_started(run, error, &advise)),
