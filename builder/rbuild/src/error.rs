@@ -214,6 +214,14 @@ pub enum Error {
         /// What may help.
         hint: Option<String>,
     },
+    /// A container cannot be read.
+    #[error("container {id} is damaged: {reason}")]
+    Damaged {
+        /// The first digits of its id.
+        id: String,
+        /// What of it, and why.
+        reason: String,
+    },
     /// Files cannot be copied into or out of a container as it is asked for.
     #[error("{0}")]
     Copy(String),
@@ -244,6 +252,11 @@ impl Error {
             None => "rbuild ps -a lists the containers that there are".to_owned(),
         };
         Self::NoContainer { name: name.to_owned(), hint }
+    }
+
+    /// That of a container which cannot be read; `id` is the first digits of its id.
+    pub(crate) fn damaged(id: &str, reason: impl Into<String>) -> Self {
+        Self::Damaged { id: id.to_owned(), reason: reason.into() }
     }
 
     /// That of a Dockerfile which breaks rules that it makes errors.

@@ -129,7 +129,7 @@ const NONE: &str = "<none>";
 /// How many containers there are of each image, running or not.
 fn containers(store: &Store) -> Result<BTreeMap<ImageId, usize>> {
     let mut users = BTreeMap::new();
-    for entry in Containers::new(store).all()? {
+    for entry in Containers::new(store).sound()?.0 {
         *users.entry(entry.config.image.id).or_default() += 1;
     }
     Ok(users)

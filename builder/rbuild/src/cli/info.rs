@@ -56,7 +56,7 @@ fn value(globals: &Globals, store: &Store, standing: &Standing) -> Result<Value>
     let (chosen, mut status) = (drivers.chosen()?, drivers.describe()?);
     status.push(("Snapshots".to_owned(), store.dir(Bucket::Snapshots).display().to_string()));
     let (uname, memory) = (rustix::system::uname(), rustix::system::sysinfo());
-    let containers = Containers::new(store).all()?;
+    let containers = Containers::new(store).sound()?.0;
     let statuses: Vec<Status> = containers.iter().map(|entry| entry.state.status()).collect();
     let count = |is: fn(&Status) -> bool| statuses.iter().filter(|status| is(status)).count();
     let running = count(|status| matches!(status, Status::Running(_)));

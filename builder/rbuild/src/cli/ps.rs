@@ -2,13 +2,14 @@
 
 use super::globals::Globals;
 use super::ground::stand;
-use super::out::{format_error, print};
+use super::out::{complain_of, format_error, print};
 use super::ps_filter::Filters;
 use crate::container::show::{self, COLUMNS, Columns};
 use crate::container::{Containers, Entry, Status, size};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::render::Listing;
+use crate::report;
 use clap::Args;
 use rbuild_oci::Timestamp;
 use rbuild_store::Store;
@@ -91,7 +92,10 @@ fn chosen(args: &PsArgs, store: &Store) -> Result<Vec<(Entry, Status)>> {
     let filters = Filters::parse(&args.filters, store)?;
     let last = if args.latest { Some(1) } else { args.last };
     let all = args.all || last.is_some() || filters.names_a_status();
-    let mut entries = Containers::new(store).all()?;
+    let (mut entries, damaged) = Containers::new(store).sound()?;
+    for error in &damaged {
+        complain_of(&report::plain(error));
+    }
     entries.sort_by(|a, b| b.config.created.cmp(&a.config.created).then_with(|| a.config.id.cmp(&b.config.id)));
     let with_status = entries.into_iter().map(|entry| {
         let now = entry.state.status();

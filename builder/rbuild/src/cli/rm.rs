@@ -57,7 +57,7 @@ fn end(args: &RmArgs, store: &Store) -> Result<()> {
     for name in &args.names {
         match containers.find(name) {
             Ok(entry) => container::end(&containers, &entry)?,
-            Err(Error::NoContainer { .. }) => {}
+            Err(Error::NoContainer { .. } | Error::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -66,7 +66,10 @@ fn end(args: &RmArgs, store: &Store) -> Result<()> {
 
 fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
     let containers = Containers::new(store);
-    let entry = containers.find(name)?;
+    let entry = match containers.find(name) {
+        Err(Error::Damaged { .. }) => return remove_damaged(&containers, name),
+        found => found?,
+    };
     let id = &entry.config.id;
     let held = match containers.hold(id)? {
         Some(held) => Some(held),
@@ -79,6 +82,12 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
     let Some(held) = held else { return Ok(()) };
     let volumes = volumes(store, &Cancel::new())?;
     if args.volumes { containers.remove(held, &volumes) } else { containers.remove_alone(held, &volumes) }
+}
+
+fn remove_damaged(containers: &Containers, name: &str) -> Result<()> {
+    let gone = containers.id_of(name)?.map_or(Ok(true), |id| containers.remove_damaged(&id))?;
+    let reason = "is damaged, and another rbuild has it: end that one first".to_owned();
+    if gone { Ok(()) } else { Err(Error::Unfit { name: name.to_owned(), reason, hint: None }) }
 }
 
 /// The error for a container that another process has.

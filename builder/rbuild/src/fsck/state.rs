@@ -50,16 +50,14 @@ fn containers(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
     looked.containers = ids.len();
     for id in ids {
         let wrong = match containers.read(&id) {
-            Ok(Some(_)) => continue,
-            Ok(None) if !containers.dir(&id).exists() => continue,
-            Ok(None) => "its config.json is missing".to_owned(),
+            Ok(_) => continue,
             Err(error) => error.to_string(),
         };
         findings.push(Finding {
             subject: format!("container {}", id.short()),
             wrong,
-            meaning: "nothing that lists containers works",
-            advice: "save what is needed of its directory in containers.v1, then remove that",
+            meaning: "it does not start, and nothing is pruned for its sake",
+            advice: "save what is needed of its directory in containers.v1, then remove it with rbuild rm",
             remedy: Remedy::None,
         });
     }

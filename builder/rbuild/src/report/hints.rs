@@ -14,6 +14,7 @@ pub(crate) fn hints(error: &Error) -> Vec<String> {
         | Error::Unfit { hint, .. }
         | Error::Start { hint, .. } => hint.clone(),
         Error::NoContainer { hint, .. } => Some(hint.clone()),
+        Error::Damaged { id, .. } => Some(format!("`rbuild rm {id}` removes it with all that it wrote")),
         Error::Store(error) => error.hint().map(str::to_owned),
         Error::Records(rbuild_records::Error::Io { source, .. } | rbuild_records::Error::Tidy { source, .. }) => {
             rbuild_store::Error::hint_for(source).map(str::to_owned)

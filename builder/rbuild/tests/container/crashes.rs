@@ -28,6 +28,7 @@ pub(crate) const CASES: &[Case] = &[
     ("stopped-supervisor", stopped_supervisor),
     ("reboot", reboot),
     ("reboot-and-rm", reboot_and_rm),
+    ("torn-by-a-crash", torn),
     ("lost-write", lost_write),
     ("full-disk", full_disk),
 ];
@@ -289,6 +290,40 @@ fn machine_goes_down(world: &World, name: &str) {
     state["process"]["ticks"] = ticks.parse::<u64>().unwrap().into();
     state["process"]["boot"] = "00000000-0000-0000-0000-000000000000".into();
     fs::write(&path, state.to_string()).unwrap();
+}
+
+/// The machine went down before what a container is made of was on the disk: it keeps nobody from the others.
+fn torn(world: &World) {
+    world.good(&["--name", "fine", "box", "true"]);
+    world.good(&["--name", "torn", "box", "true"]);
+    let dir = |name: &str| world.path("store/containers.v1").join(world.named(name).config.id.hex());
+    let (torn, id) = (dir("torn"), world.named("torn").config.id);
+    fs::write(torn.join("config.json"), "").unwrap();
+    let listed = world.verb(&["ps", "-a", "--format", "{{.Names}}"]);
+    assert_eq!((listed.code, &*listed.stdout), (0, "fine\n"));
+    let told =
+        [&*format!("container {} is damaged: its config.json", id.short()), &format!("rbuild rm {}", id.short())];
+    assert!(told.iter().all(|part| listed.stderr.contains(part)), "{}", listed.stderr);
+    world.good(&["--rm", "-v", "/anonymous", "box", "true"]);
+    for words in [&["start", "torn"][..], &["rename", "torn", "other"], &["image", "prune", "-f"]] {
+        let refused = world.verb(words);
+        assert!(refused.code != 0 && refused.stderr.contains(told[1]), "{words:?}: {}", refused.stderr);
+    }
+    world.does(&["images"]);
+    world.does(&["rm", "torn"]);
+    assert_eq!(world.verb(&["ps", "-a", "-q"]).stderr, "");
+    world.good(&["--name", "torn", "box", "true"]);
+    // One with --rm goes by itself.
+    world.background(&["--rm", "--name", "brief"], SERVES);
+    let (brief, supervisor) = (dir("brief"), world.supervisor("brief"));
+    kill_process(supervisor, Signal::KILL).unwrap();
+    until_gone(supervisor);
+    for name in ["config.json", "state.json"] {
+        fs::write(brief.join(name), "").unwrap();
+    }
+    world.good(&["--rm", "box", "true"]);
+    assert!(!brief.exists());
+    assert_eq!(world.containers().len(), 2);
 }
 
 /// Where once something could not be written, and nobody asked about it, the kernel gives no mount without sync.

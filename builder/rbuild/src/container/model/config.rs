@@ -192,11 +192,7 @@ impl Config {
         struct Version {
             version: u32,
         }
-        let damaged = |error: serde_json::Error| rbuild_store::Error::Corrupt {
-            what: "container",
-            subject: id.to_owned(),
-            reason: format!("its config.json: {error}"),
-        };
+        let damaged = |error: serde_json::Error| Error::damaged(id, format!("its config.json: {error}"));
         let Version { version } = serde_json::from_slice(bytes).map_err(damaged)?;
         if version > VERSION {
             let reason = format!("it was made by a newer rbuild (format {version}, this one knows {VERSION})");
@@ -206,7 +202,7 @@ impl Config {
                 reason,
             }));
         }
-        Ok(serde_json::from_slice(bytes).map_err(damaged)?)
+        serde_json::from_slice(bytes).map_err(damaged)
     }
 }
 

@@ -80,18 +80,19 @@ impl Containers {
         Ok(entries.iter().filter_map(id).collect())
     }
 
-    /// One of them; none if it is gone.
+    /// One of them; none if it is gone. One that cannot be read is [`Error::Damaged`].
     pub fn read(&self, id: &ContainerId) -> Result<Option<Entry>> {
         let dir = self.dir(id);
         let read =
             || Ok::<_, Error>(Entry { config: held::read_config(&dir, id)?, state: held::read_state(&dir, id)? });
         match read() {
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_not_found() && !dir.exists() => Ok(None),
+            Err(error) if error.is_not_found() => Err(Error::damaged(id.short(), "its config.json is missing")),
             entry => entry.map(Some),
         }
     }
 
-    /// All of them, by id.
+    /// All of them, by id, if all can be read.
     pub fn all(&self) -> Result<Vec<Entry>> {
         let entries = self.ids()?.into_iter().map(|id| self.read(&id));
         Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -150,13 +151,15 @@ impl Containers {
         })
     }
 
-    /// The containers that mount a volume: it cannot be removed.
+    /// The containers that mount a volume, or may, as they cannot be read: it cannot be removed.
     pub fn with_volume(&self, volume: &str) -> Result<Vec<ContainerId>> {
         let mut users = Vec::new();
         for id in self.ids()? {
-            if self.read(&id)?.is_some_and(|entry| entry.config.uses_volume(volume)) {
-                users.push(id);
-            }
+            let uses = match self.read(&id) {
+                Err(Error::Damaged { .. }) => true,
+                entry => entry?.is_some_and(|entry| entry.config.uses_volume(volume)),
+            };
+            users.extend(uses.then_some(id));
         }
         Ok(users)
     }
@@ -242,15 +245,19 @@ impl Containers {
         for id in self.ids()? {
             let dir = self.dir(&id);
             let (auto_removed, untold) = (held::is_auto_removed(&dir) && !waits(&dir, &id), is_untold(&dir));
-            if (auto_removed || untold)
-                && let Some(held) = Held::take(dir, &id)?
-            {
-                if auto_removed {
-                    self.remove(held, volumes)?;
-                } else {
+            if !auto_removed && !untold {
+                continue;
+            }
+            match Held::take(dir, &id) {
+                Err(Error::Damaged { .. }) if auto_removed => self.remove_damaged(&id).map(drop)?,
+                // Whoever lists containers is told.
+                Err(Error::Damaged { .. }) => {}
+                held => match held? {
+                    Some(held) if auto_removed => self.remove(held, volumes)?,
                     // A driver that does not answer is told again the next time.
-                    drop(held.unmount(volumes));
-                }
+                    Some(held) => drop(held.unmount(volumes)),
+                    None => {}
+                },
             }
         }
         Ok(())
@@ -313,6 +320,15 @@ impl Containers {
             fs::remove_file(&path).map_err(Error::io("remove", path.display()))?;
         }
         Ok(is_its)
+    }
+
+    /// Frees what names a container has.
+    pub(super) fn unlink_names(&self, id: &ContainerId) -> Result<()> {
+        let dir = self.bucket().join(NAMES);
+        for entry in RootDir::list_at(&dir)? {
+            self.unlink_name(&String::from_utf8_lossy(&entry.name), id)?;
+        }
+        Ok(())
     }
 
     /// The lock of the bucket, and the directory of names made.

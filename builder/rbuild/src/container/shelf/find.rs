@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 impl Containers {
     /// The container that `word` names; a name goes before the beginning of an id, as with Docker. None of that name is
-    /// [`Error::NoContainer`].
+    /// [`Error::NoContainer`], and one that cannot be read [`Error::Damaged`].
     pub fn find(&self, word: &str) -> Result<Entry> {
         match self.id_of(word)? {
             Some(id) => self.read(&id)?.ok_or_else(|| Error::no_container(word, None)),
@@ -15,7 +15,8 @@ impl Containers {
         }
     }
 
-    fn id_of(&self, word: &str) -> Result<Option<ContainerId>> {
+    /// The id that `word` names, the same way.
+    pub fn id_of(&self, word: &str) -> Result<Option<ContainerId>> {
         let word = word.strip_prefix('/').unwrap_or(word);
         if !name::is_valid(word) && word.len() != 1 {
             return Ok(None);

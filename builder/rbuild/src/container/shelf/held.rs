@@ -131,6 +131,16 @@ impl Held {
     }
 }
 
+/// The lock of what is in `dir`, be it a container or what is left of one; none while another process has it, or if it is
+/// gone.
+pub(super) fn lock_alone(dir: &Path) -> Result<Option<OwnedFd>> {
+    let lock = match open_lock(dir, OFlags::CREATE) {
+        Err(error) if error.is_not_found() => return Ok(None),
+        lock => lock?,
+    };
+    Ok(lock_now(&lock).map_err(Error::io("lock", dir.display()))?.then_some(lock))
+}
+
 /// Waits until nobody has the container in `dir` locked; at once if it is gone.
 pub(crate) fn wait_until_free(dir: &Path) -> Result<()> {
     match open_lock(dir, OFlags::empty()) {
@@ -160,12 +170,7 @@ pub(crate) fn read_state(dir: &Path, id: &ContainerId) -> Result<State> {
     let path = dir.join(STATE);
     let bytes = if_there(fs::read(&path)).map_err(Error::io("read", path.display()))?;
     let Some(bytes) = bytes else { return Ok(State::Created) };
-    let damaged = |error: serde_json::Error| rbuild_store::Error::Corrupt {
-        what: "container",
-        subject: id.short().to_owned(),
-        reason: format!("its state.json: {error}"),
-    };
-    Ok(serde_json::from_slice(&bytes).map_err(damaged)?)
+    serde_json::from_slice(&bytes).map_err(|error| Error::damaged(id.short(), format!("its state.json: {error}")))
 }
 
 /// Whether the container in `dir` is one that is removed when it ends.

@@ -1,6 +1,7 @@
 //! Containers on the disk: the bucket of all of them, one that is locked, where each is in its life. Runs nothing.
 
 mod containers;
+mod damaged;
 mod find;
 pub(crate) mod held;
 mod state;
