@@ -116,12 +116,12 @@ fn gives_values(words: &[OsString]) -> bool {
 fn parsed(words: &[OsString], flags: fn(Command) -> Command) -> std::result::Result<Cli, clap::Error> {
     let word = words.get(first_word(words)).and_then(|word| word.to_str());
     let Some(verb) = word.and_then(Verb::command) else { return Cli::try_parse_from(words) };
-    let cli = Globals::augment_args(Command::new("rbuild")).subcommand(flags(verb));
+    let cli = flags(Globals::augment_args(Command::new("rbuild")).subcommand(verb));
     Cli::from_arg_matches_mut(&mut cli.try_get_matches_from(words)?)
 }
 
-/// A verb whose flags take docker's values, as in `--rm=true` and `-d=false`.
-fn with_values(verb: Command) -> Command {
+/// A command whose flags take docker's values, as in `--rm=true` and `-d=false`.
+fn with_values(command: Command) -> Command {
     let flag = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg
             .action(ArgAction::Set)
@@ -132,7 +132,7 @@ fn with_values(verb: Command) -> Command {
             .value_parser(|text: &str| dockerfile_parser::go_bool(text.as_bytes()).ok_or("it is true or false")),
         _ => arg,
     };
-    verb.mut_args(flag).mut_subcommands(with_values)
+    command.mut_args(flag).mut_subcommands(with_values)
 }
 
 /// Says what is wrong with a command line, or prints the help that it asks for, as one that knows all verbs.
@@ -180,23 +180,18 @@ fn with_verb(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// The options that may stand before the verb, each with a value.
-const OF_ALL_VERBS: [&str; 3] = ["--root", "--storage-driver", "--storage-opt"];
-
-/// Those without a value.
-const FLAGS: [&str; 1] = ["--offline"];
+/// The options that may stand before the verb, and in how many words where the value is not in the same one.
+const OF_ALL_VERBS: [(&str, usize); 4] =
+    [("--root", 2), ("--storage-driver", 2), ("--storage-opt", 2), ("--offline", 1)];
 
 /// Where the verb stands, or would stand: behind the options of all verbs.
 fn first_word(args: &[OsString]) -> usize {
     let mut first = 1;
     while let Some(arg) = args.get(first).and_then(|arg| arg.to_str()) {
-        if FLAGS.contains(&arg) {
-            first += 1;
-            continue;
-        }
-        match OF_ALL_VERBS.iter().find_map(|option| arg.strip_prefix(option)) {
-            Some("") => first += 2,
-            Some(value) if value.starts_with('=') => first += 1,
+        let found = OF_ALL_VERBS.iter().find_map(|(option, words)| Some((arg.strip_prefix(option)?, words)));
+        match found {
+            Some(("", words)) => first += words,
+            Some((value, _)) if value.starts_with('=') => first += 1,
             _ => break,
         }
     }
@@ -221,6 +216,7 @@ mod tests {
             ("rbuild build .", "rbuild build ."),
             ("rbuild --offline -t x .", "rbuild --offline build -t x ."),
             ("rbuild --offline --root /r pull x", "rbuild --offline --root /r pull x"),
+            ("rbuild --offline=true .", "rbuild --offline=true build ."),
             ("rbuild --root=/r graph .", "rbuild --root=/r graph ."),
             ("rbuild --help", "rbuild --help"),
             ("rbuild", "rbuild"),
@@ -239,7 +235,7 @@ mod tests {
     fn flags_take_values_as_dockers_do() {
         let understood = |line: &str| {
             let args = line.split(' ').map(OsString::from).collect();
-            super::understood(&with_verb(args)).map(|cli| format!("{:?}", cli.verb)).map_err(|error| error.to_string())
+            super::understood(&with_verb(args)).map(|cli| format!("{cli:?}")).map_err(|error| error.to_string())
         };
         for (line, plain) in [
             ("rbuild run --rm=true -it x", "rbuild run --rm -it x"),
@@ -248,6 +244,8 @@ mod tests {
             ("rbuild build --no-cache=true -q=0 .", "rbuild build --no-cache ."),
             ("rbuild ps -a=true", "rbuild ps -a"),
             ("rbuild container prune -f=true", "rbuild container prune -f"),
+            ("rbuild --offline=true pull x", "rbuild --offline pull x"),
+            ("rbuild pull --offline=0 x", "rbuild pull x"),
         ] {
             assert_eq!(understood(line).unwrap(), understood(plain).unwrap(), "{line}");
         }
