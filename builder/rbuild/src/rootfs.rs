@@ -42,15 +42,15 @@ pub(crate) fn root(driver: &dyn Snapshotter, draft: &Draft, sync: Sync, places: 
     Ok(root)
 }
 
-/// Takes away again what was made in a draft only to be mounted on: the runner's stubs, and the directories of `places`
-/// that the kernel made for those in them.
-pub(crate) fn tidy(draft: &Draft, stubs: Vec<Stub>, places: &Places<'_>) -> Result<()> {
-    let mut all = made_for_stubs(draft, places);
+/// Takes away again what was made in a step's draft only to be mounted on: the runner's stubs, and directories of [`STEP`]
+/// that the kernel made for those in them. The draft of a container may have had them before: there they are no change.
+pub(crate) fn tidy_step(draft: &Draft, stubs: Vec<Stub>) -> Result<()> {
+    let mut all = made_for_stubs(draft);
     all.extend(stubs);
     Ok(remove_stubs(draft.written(), &all)?)
 }
 
-fn made_for_stubs(draft: &Draft, places: &Places<'_>) -> Vec<Stub> {
+fn made_for_stubs(draft: &Draft) -> Vec<Stub> {
     let snapshot::Rootfs::Overlay { lowers, upper, .. } = draft.rootfs() else { return Vec::new() };
     let is_in = |layer: &PathBuf, name: &str| layer.join(name).symlink_metadata().is_ok();
     let made = |name: &&&str| is_in(upper, name) && !lowers.iter().any(|lower| is_in(lower, name));
@@ -59,7 +59,7 @@ fn made_for_stubs(draft: &Draft, places: &Places<'_>) -> Vec<Stub> {
         let (path, untold) = (name.as_bytes().to_vec(), (0, 0));
         Stub { path, directory: true, parent_before: untold, parent_after: untold }
     };
-    places.directories.iter().filter(made).map(stub).collect()
+    STEP.directories.iter().filter(made).map(stub).collect()
 }
 
 /// A draft as what the runner mounts, once.

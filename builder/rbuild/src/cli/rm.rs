@@ -67,7 +67,7 @@ fn end(args: &RmArgs, store: &Store) -> Result<()> {
 fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
     let containers = Containers::new(store);
     let entry = match containers.find(name) {
-        Err(Error::Damaged { .. }) => return remove_damaged(&containers, name),
+        Err(Error::Damaged { .. }) => return remove_damaged(args, &containers, name),
         found => found?,
     };
     let id = &entry.config.id;
@@ -84,10 +84,14 @@ fn remove(args: &RmArgs, store: &Store, name: &str) -> Result<()> {
     if args.volumes { containers.remove(held, &volumes) } else { containers.remove_alone(held, &volumes) }
 }
 
-fn remove_damaged(containers: &Containers, name: &str) -> Result<()> {
-    let gone = containers.id_of(name)?.map_or(Ok(true), |id| containers.remove_damaged(&id))?;
-    let reason = "is damaged, and another rbuild has it: end that one first".to_owned();
-    if gone { Ok(()) } else { Err(Error::Unfit { name: name.to_owned(), reason, hint: None }) }
+fn remove_damaged(args: &RmArgs, containers: &Containers, name: &str) -> Result<()> {
+    let Some(id) = containers.id_of(name)? else { return Ok(()) };
+    if args.force {
+        containers.end_damaged(&id)?;
+    }
+    let reason = "is damaged, and another rbuild has it: force remove, or end that one first".to_owned();
+    let in_use = Error::Unfit { name: name.to_owned(), reason, hint: None };
+    if containers.remove_damaged(&id)? { Ok(()) } else { Err(in_use) }
 }
 
 /// The error for a container that another process has.

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -314,15 +315,31 @@ fn torn(world: &World) {
     assert_eq!(world.verb(&["ps", "-a", "-q"]).stderr, "");
     world.good(&["--name", "torn", "box", "true"]);
     // One with --rm goes by itself.
-    world.background(&["--rm", "--name", "brief"], SERVES);
-    let (brief, supervisor) = (dir("brief"), world.supervisor("brief"));
-    kill_process(supervisor, Signal::KILL).unwrap();
-    until_gone(supervisor);
-    for name in ["config.json", "state.json"] {
-        fs::write(brief.join(name), "").unwrap();
+    for tear in [|path| fs::write(path, ""), |path: PathBuf| fs::remove_file(path)] {
+        world.background(&["--rm", "--name", "brief"], SERVES);
+        let (brief, supervisor) = (dir("brief"), world.supervisor("brief"));
+        kill_process(supervisor, Signal::KILL).unwrap();
+        until_gone(supervisor);
+        for name in ["config.json", "state.json"] {
+            tear(brief.join(name)).unwrap();
+        }
+        world.good(&["--rm", "box", "true"]);
+        assert!(!brief.exists());
     }
-    world.good(&["--rm", "box", "true"]);
-    assert!(!brief.exists());
+    assert_eq!(world.containers().len(), 2);
+    // One that still runs.
+    world.background(&["--name", "lives"], SERVES);
+    let (lives, supervisor) = (dir("lives"), world.supervisor("lives"));
+    let config = fs::read(lives.join("config.json")).unwrap();
+    fs::write(lives.join("config.json"), "").unwrap();
+    let refused = world.verb(&["rm", "lives"]);
+    assert!(refused.code == 1 && refused.stderr.contains("another rbuild has it"), "{}", refused.stderr);
+    fs::write(lives.join("config.json"), &config).unwrap();
+    assert!(matches!(world.status("lives"), Status::Running(_)));
+    fs::write(lives.join("config.json"), "").unwrap();
+    world.does(&["rm", "-f", "lives"]);
+    until_gone(supervisor);
+    assert!(!lives.exists());
     assert_eq!(world.containers().len(), 2);
 }
 

@@ -17,10 +17,13 @@ use crate::error::{Error, Result};
 use crate::rootfs::{self, Sync};
 use rbuild_oci::Timestamp;
 use rbuild_runner::cgroup;
-use rbuild_runner::{Begun, Container, Guard, Output, Process, Stdio, Stream, Stub, oom_score_shortcoming};
+use rbuild_runner::{
+    Begun, Container, Guard, Output, Process, Stdio, Stream, Stub, oom_score_shortcoming, remove_stubs,
+};
 use rbuild_store::VolumeDriver;
 use rbuild_store::snapshot::{Draft, Place};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -131,8 +134,8 @@ struct Life<'a> {
     ports: Vec<Binding>,
     /// Whether the kernel killed a process of it for want of memory.
     out_of_memory: bool,
-    /// What was made to be mounted on, and where: of no use to a container that is removed.
-    stubs: Option<(Draft, Vec<Stub>)>,
+    /// What was made to be mounted on, and in which directory: of no use to a container that is removed.
+    stubs: Option<(PathBuf, Vec<Stub>)>,
     /// What went wrong while it ran.
     failure: Option<Error>,
     /// Who reads its output.
@@ -162,7 +165,7 @@ impl Life<'_> {
         self.lament(unwritten);
         let outcome = ended?;
         self.out_of_memory = outcome.out_of_memory;
-        self.stubs = Some((draft, outcome.stubs));
+        self.stubs = Some((draft.written().to_owned(), outcome.stubs));
         match self.failure.take() {
             Some(failure) => Err(failure),
             None => Ok(self.signals.code(outcome.exit)),
@@ -196,8 +199,8 @@ impl Life<'_> {
 
     /// Takes away what was made to be mounted on.
     fn tidy(&mut self) -> Result<()> {
-        let Some((draft, stubs)) = self.stubs.take() else { return Ok(()) };
-        rootfs::tidy(&draft, stubs, &rootfs::CONTAINER)
+        let Some((written, stubs)) = self.stubs.take() else { return Ok(()) };
+        Ok(remove_stubs(&written, &stubs)?)
     }
 
     fn note_start(&mut self, process: &Process) -> Result<()> {

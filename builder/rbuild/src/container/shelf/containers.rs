@@ -86,8 +86,7 @@ impl Containers {
         let read =
             || Ok::<_, Error>(Entry { config: held::read_config(&dir, id)?, state: held::read_state(&dir, id)? });
         match read() {
-            Err(error) if error.is_not_found() && !dir.exists() => Ok(None),
-            Err(error) if error.is_not_found() => Err(Error::damaged(id.short(), "its config.json is missing")),
+            Err(error) if error.is_not_found() => Ok(None),
             entry => entry.map(Some),
         }
     }
@@ -187,7 +186,8 @@ impl Containers {
     }
 
     /// Removes a container and the volumes that are its alone; these first, so that a container whose removal was cut
-    /// short is still there to be removed again. A volume whose driver does not let go of it stays.
+    /// short is still there to be removed again. A volume whose driver does not let go of it stays, and so do all while
+    /// there is a container that cannot be read: they may be its.
     pub(crate) fn remove(&self, held: Held, volumes: &dyn VolumeDriver) -> Result<()> {
         // Its driver may be gone for good, and the container must not stay for that.
         drop(held.unmount(volumes));

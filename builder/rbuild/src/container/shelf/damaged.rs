@@ -3,8 +3,10 @@
 
 use super::containers::{Containers, Entry};
 use super::held;
+use super::state::{ProcessMark, State};
 use crate::container::model::ContainerId;
 use crate::error::{Error, Result};
+use std::path::Path;
 
 impl Containers {
     /// Those that can be read, by id, and what is wrong with each that cannot.
@@ -19,11 +21,21 @@ impl Containers {
         Ok((sound, wrong))
     }
 
-    /// Removes a container that cannot be read, with its names and all that it wrote; its volumes stay, as nothing says
-    /// which they are. False while another process has it.
+    /// Ends a container that cannot be read, as far as is known which process is its, and waits for who lives it.
+    pub(crate) fn end_damaged(&self, id: &ContainerId) -> Result<()> {
+        if let Some(process) = process(&self.dir(id), id) {
+            process.end()?;
+            self.wait_until_free(id)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a container that cannot be read, with its names and all that it wrote; what a killed rbuild left running of
+    /// it is ended first. Its volumes stay, as nothing says which they are. False while another process has it.
     pub(crate) fn remove_damaged(&self, id: &ContainerId) -> Result<bool> {
         let dir = self.dir(id);
         let Some(_held) = held::lock_alone(&dir)? else { return Ok(!dir.exists()) };
+        process(&dir, id).map_or(Ok(()), |process| process.end())?;
         rbuild_runner::cgroup::remove(id.hex())?;
         let lock = self.lock()?;
         let trash = self.store().discard(&dir)?;
@@ -31,6 +43,14 @@ impl Containers {
         drop(lock);
         drop(trash);
         Ok(true)
+    }
+}
+
+/// Its first process, where that much can be read.
+fn process(dir: &Path, id: &ContainerId) -> Option<ProcessMark> {
+    match held::read_state(dir, id) {
+        Ok(State::Running { process, .. }) => Some(process),
+        _ => None,
     }
 }
 

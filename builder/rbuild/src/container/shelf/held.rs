@@ -138,7 +138,8 @@ pub(super) fn lock_alone(dir: &Path) -> Result<Option<OwnedFd>> {
         Err(error) if error.is_not_found() => return Ok(None),
         lock => lock?,
     };
-    Ok(lock_now(&lock).map_err(Error::io("lock", dir.display()))?.then_some(lock))
+    let locked = lock_now(&lock).map_err(Error::io("lock", dir.display()))?;
+    Ok((locked && dir.join(LOCK).exists()).then_some(lock))
 }
 
 /// Waits until nobody has the container in `dir` locked; at once if it is gone.
@@ -153,11 +154,15 @@ pub(crate) fn wait_until_free(dir: &Path) -> Result<()> {
     }
 }
 
-/// The configuration of the container in `dir`.
+/// The configuration of the container in `dir`; not found is that directory alone.
 pub(crate) fn read_config(dir: &Path, id: &ContainerId) -> Result<Config> {
     let path = dir.join(CONFIG);
-    let bytes = fs::read(&path).map_err(Error::io("read", path.display()))?;
-    Config::from_json(id.short(), &bytes)
+    match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && dir.exists() => {
+            Err(Error::damaged(id.short(), "its config.json is missing"))
+        }
+        bytes => Config::from_json(id.short(), &bytes.map_err(Error::io("read", path.display()))?),
+    }
 }
 
 /// Replaces the configuration of the container in `dir`: another name is all that changes.

@@ -51,7 +51,7 @@ pub fn solve(work: &Work<'_>, run: &RunOp, parent: &Stack, inputs: &[&Value]) ->
     drop((container, surroundings));
     let ended = match outcome {
         Ok(outcome) => {
-            rootfs::tidy(&draft, outcome.stubs, &rootfs::STEP)?;
+            rootfs::tidy_step(&draft, outcome.stubs)?;
             judge(run, outcome.exit, output, &advise)
         }
         Err(error) => Err(not_started(run, error, &advise)),
