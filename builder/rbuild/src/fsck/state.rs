@@ -49,13 +49,10 @@ fn containers(store: &Store, looked: &mut Looked) -> Result<Vec<Finding>> {
     let ids = containers.ids()?;
     looked.containers = ids.len();
     for id in ids {
-        let wrong = match containers.read(&id) {
-            Ok(_) => continue,
-            Err(error) => error.to_string(),
-        };
+        let Err(error) = containers.read(&id) else { continue };
         findings.push(Finding {
             subject: format!("container {}", id.short()),
-            wrong,
+            wrong: error.to_string(),
             meaning: "it does not start, and nothing is pruned for its sake",
             advice: "save what is needed of its directory in containers.v1, then remove it with rbuild rm",
             remedy: Remedy::None,

@@ -93,8 +93,8 @@ impl Containers {
 
     /// All of them, by id, if all can be read.
     pub fn all(&self) -> Result<Vec<Entry>> {
-        let entries = self.ids()?.into_iter().map(|id| self.read(&id));
-        Ok(entries.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        let (sound, wrong) = self.sound()?;
+        wrong.into_iter().next().map_or(Ok(sound), Err)
     }
 
     /// The names that are given, sorted.
@@ -244,20 +244,18 @@ impl Containers {
     pub(crate) fn sweep(&self, volumes: &dyn VolumeDriver) -> Result<()> {
         for id in self.ids()? {
             let dir = self.dir(&id);
-            let (auto_removed, untold) = (held::is_auto_removed(&dir) && !waits(&dir, &id), is_untold(&dir));
-            if !auto_removed && !untold {
-                continue;
-            }
-            match Held::take(dir, &id) {
-                Err(Error::Damaged { .. }) if auto_removed => self.remove_damaged(&id).map(drop)?,
-                // Whoever lists containers is told.
-                Err(Error::Damaged { .. }) => {}
-                held => match held? {
-                    Some(held) if auto_removed => self.remove(held, volumes)?,
+            if held::is_auto_removed(&dir) && !waits(&dir, &id) {
+                match Held::take(dir, &id) {
+                    Err(Error::Damaged { .. }) => self.remove_damaged(&id).map(drop)?,
+                    held => held?.map_or(Ok(()), |held| self.remove(held, volumes))?,
+                }
+            } else if is_untold(&dir) {
+                match Held::take(dir, &id) {
+                    // Whoever lists containers is told.
+                    Err(Error::Damaged { .. }) => {}
                     // A driver that does not answer is told again the next time.
-                    Some(held) => drop(held.unmount(volumes)),
-                    None => {}
-                },
+                    held => held?.map_or((), |held| drop(held.unmount(volumes))),
+                }
             }
         }
         Ok(())

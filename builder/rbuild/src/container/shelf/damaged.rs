@@ -35,7 +35,9 @@ impl Containers {
     pub(crate) fn remove_damaged(&self, id: &ContainerId) -> Result<bool> {
         let dir = self.dir(id);
         let Some(_held) = held::lock_alone(&dir)? else { return Ok(!dir.exists()) };
-        process(&dir, id).map_or(Ok(()), |process| process.end())?;
+        if let Some(process) = process(&dir, id) {
+            process.end()?;
+        }
         rbuild_runner::cgroup::remove(id.hex())?;
         let lock = self.lock()?;
         let trash = self.store().discard(&dir)?;

@@ -112,16 +112,7 @@ impl Held {
     /// Locks the container in `dir`; none while another process has it, or if it is gone. What a killed rbuild left
     /// running of it is ended first.
     pub(crate) fn take(dir: PathBuf, id: &ContainerId) -> Result<Option<Self>> {
-        let lock = match open_lock(&dir, OFlags::empty()) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            lock => lock?,
-        };
-        if !lock_now(&lock).map_err(Error::io("lock", dir.display()))? {
-            return Ok(None);
-        }
-        if !dir.join(LOCK).exists() {
-            return Ok(None);
-        }
+        let Some(lock) = lock(&dir, OFlags::empty())? else { return Ok(None) };
         if let State::Running { process, .. } = read_state(&dir, id)? {
             process.end()?;
             rbuild_runner::cgroup::remove(id.hex())?;
@@ -131,10 +122,14 @@ impl Held {
     }
 }
 
-/// The lock of what is in `dir`, be it a container or what is left of one; none while another process has it, or if it is
-/// gone.
+/// The lock of what is in `dir`, even of a container that lost its own; none while another process has it, or if it is gone.
 pub(super) fn lock_alone(dir: &Path) -> Result<Option<OwnedFd>> {
-    let lock = match open_lock(dir, OFlags::CREATE) {
+    lock(dir, OFlags::CREATE)
+}
+
+/// The lock in `dir`; none while another process has it, or if that directory went before it was locked.
+fn lock(dir: &Path, flags: OFlags) -> Result<Option<OwnedFd>> {
+    let lock = match open_lock(dir, flags) {
         Err(error) if error.is_not_found() => return Ok(None),
         lock => lock?,
     };
